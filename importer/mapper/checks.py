@@ -265,7 +265,7 @@ def _nulls(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 
 def _entries(mapping: MappingDocument) -> Iterator[MappingFinding]:
-    """An entry has its required parts, and repeats over one heading at most."""
+    """An entry has its required parts."""
     for entry in mapping.entries:
         mapped = {rule.field.path for rule in entry.fields}
         for path, field in FIELDS.items():
@@ -276,10 +276,6 @@ def _entries(mapping: MappingDocument) -> Iterator[MappingFinding]:
             constant = rule.rule.constant
             if rule.field.name == "segment_type" and constant not in {"Internal", "External"}:
                 yield MappingFinding(rule.steps, "must be `Internal` or `External`")
-        repeated = sorted(f"`<{name}>`" for name in entry.cells if name.endswith("*"))
-        if len(repeated) > 1:
-            wrong = f"repeats over {' and '.join(repeated)}; an entry repeats over one heading"
-            yield MappingFinding(entry.steps, wrong)
 
 
 # --- to do ---
@@ -348,13 +344,11 @@ def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
         if name not in lookups:
             yield _hint(("lookups", name), "no rule uses this lookup")
     used = {heading_key(name) for name in mapping.headings}
-    starts = tuple(name.removesuffix("*") for name in used if name.endswith("*"))
     named: list[tuple[Steps, str]] = [(("ids", name), name) for name in file.ids]
     named += [(("headings", name), name) for name in file.headings]
     named += [(("roster", "optional", at), name) for at, name in enumerate(file.roster.optional)]
     for place, name in named:
-        key = heading_key(name)
-        if key not in used and not (starts and key.startswith(starts)):
+        if heading_key(name) not in used:
             yield _hint(place, f"no rule uses a column `{name}`")
     for at, name in enumerate(file.roster.unused):
         if heading_key(name) in used:

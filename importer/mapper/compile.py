@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from itertools import product
 
 from importer.errors import ColumnsError, MappingError
 from importer.mapper.dates import YEARS, is_any_date
@@ -20,14 +19,15 @@ from importer.mapper.placeholders import (
     VALUE,
     Cell,
     Steps,
+    Template,
     Variable,
     heading_key,
+    key_of,
     nearest,
 )
 from importer.mapper.schema import Entry, MappingFile
 from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.policies import Bad, Override
-from importer.mapper.values import Bindings, CellsOf, cells_of
 from importer.model.candidates import ID_FIELDS, FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.fields import OnUpdate, Shape
 from importer.model.problem import Code, Origin, Place, Problem
@@ -73,7 +73,6 @@ class Headings:
         """Whether the row has headings. Else it may be a person's, and no message may quote it."""
         self._quotable = named if self.recognized else []
         self._expected = set(map(heading_key, expected))
-        self._unused = frozenset(map(heading_key, file.roster.unused))
 
     def column(self, heading: str) -> Use | str:
         """Return the one column of a heading, or what is wrong if there is none, or two."""
@@ -114,26 +113,6 @@ class Headings:
     def exact(self, heading: str) -> tuple[Place, ...]:
         """Return the columns of exactly this heading."""
         return tuple(self.places[at] for at in self._found.get(heading_key(heading), ()))
-
-    def repeated(self, heading: str, other: Iterable[str]) -> tuple[str, ...]:
-        """Return the headings that `<Email *>` stands for, in the roster's order.
-
-        Not those of `other` rules, those that are unused, and those with more words that a rule
-        names: `<Email note>` is no email.
-        """
-        start = heading_key(heading.removesuffix("*"))
-        out = self._unused.union(map(heading_key, other))
-
-        def is_one(key: str) -> bool:
-            more = any(map(str.isalpha, key.removeprefix(start)))
-            return key not in out and not (more and key in self._expected)
-
-        return tuple(
-            place.heading
-            for place in self.places
-            if (key := heading_key(place.heading)) == start or key.startswith(f"{start} ")
-            if is_one(key)
-        )
 
     def unused(self, used: Collection[int], known: tuple[str, ...]) -> Iterator[Place]:
         """Yield the columns that no rule uses and that are not known to be unused."""
@@ -203,11 +182,10 @@ class RunVariables:
 
 @dataclass(frozen=True, slots=True)
 class CompiledField:
-    """A column of the candidates and its rule, with what the headings in it stand for."""
+    """A column of the candidates and its rule."""
 
     column: FieldColumn
     rule: FieldRule
-    bound: Bindings
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +220,8 @@ class CompiledMapping:
     `columns`: the roster's columns that it uses, by `heading_key` of the heading as the mapping
     writes it. `missing`: the keys of those that the roster may lack, and does. `ids`: the `ids:`
     rules, by the columns' keys. `named`: its values and scalars by label. `droppable`: the labels
-    of fields with `bad: drop`, by the value that nothing else takes.
+    of fields with `bad: drop`, by the value that nothing else takes. `takes`: which parts of a text
+    the entries of a list take, by field, source and separators.
     """
 
     mapping: MappingDocument
@@ -255,27 +234,26 @@ class CompiledMapping:
     droppable: Mapping[str, str]
     scalars: tuple[CompiledField, ...]
     entries: tuple[CompiledEntry, ...]
+    takes: Mapping[tuple[str, tuple[Template, ...], tuple[str, ...]], tuple[int, ...]]
     notices: tuple[Problem, ...]
 
-    def id_rule(self, cell: Cell, bound: Bindings) -> IdRule | None:
-        """Return the `ids:` rule of a cell in an entry."""
-        return self.ids.get(cells_of(cell, bound)[0])
+    def id_rule(self, cell: Cell) -> IdRule | None:
+        """Return the `ids:` rule of a cell."""
+        return self.ids.get(key_of(cell))
 
     def separators(self, heading: str) -> frozenset[str]:
         """Return between which texts rules look for parts of a column's cells, not of whole IDs."""
         found: set[str] = set()
         of_entries = (one for entry in self.entries for one in entry.fields)
         for one in (*self.named.values(), *of_entries):
-            for of, each, _ in one.bound.values():
-                cells = self.named[of].rule.cells if of.startswith(VALUE) else (of,)
-                found.update(each.on if each and heading in map(heading_key, cells) else ())
             for clean, part in ((part.get(Clean), part) for _, part in one.rule.parts):
                 lone = (cell for t in part.templates if t.lone_cell for cell in t.cells)
-                at = [way[1] for cell in lone if (way := cells_of(cell, one.bound))[0] == heading]
+                if heading not in map(key_of, lone):
+                    continue
                 divided = clean.separators if clean else ()
-                if None in at and not divided and one.rule.field.path in ID_FIELDS:
+                if not divided and one.rule.field.path in ID_FIELDS:
                     return frozenset()
-                found.update(divided if at else ())
+                found.update(divided)
         return frozenset(found)
 
     @property
@@ -295,7 +273,7 @@ def compile_mapping(
     headings = Headings(mapping.file, places, mapping.layout().expected)
     work = _Compiler(mapping, headings)
     values, scalars = (
-        tuple(work.field(rule, rule.field.path, {}) for rule in rules)
+        tuple(work.field(rule, rule.field.path) for rule in rules)
         for rules in (mapping.values, mapping.scalars)
     )
     entries = tuple(_without_lost_lists([*work.entries()], work.lost))
@@ -349,13 +327,29 @@ def compile_mapping(
         layout,
         columns,
         frozenset(work.missing),
-        {key: ids for key in columns if (ids := work.id_rule(key))},
+        {key: ids for key in columns if (ids := mapping.file.id_rule(key))},
         named,
         _droppable(mapping, (*values, *fields)),
         scalars,
         entries,
+        _takes(mapping),
         (*unused, *constants),
     )
+
+
+def _takes(
+    mapping: MappingDocument,
+) -> dict[tuple[str, tuple[Template, ...], tuple[str, ...]], tuple[int, ...]]:
+    """Return which parts the entries of a list take, by field, source and separators."""
+    found: dict[tuple[str, tuple[Template, ...], tuple[str, ...]], tuple[int, ...]] = {}
+    for entry in mapping.entries:
+        for rule in entry.fields:
+            for _, part in rule.parts:
+                clean = part.get(Clean)
+                for split in clean.splits if clean else ():
+                    key = (rule.field.path, part.templates, split.on)
+                    found[key] = (*found.get(key, ()), split.take)
+    return found
 
 
 def _droppable(mapping: MappingDocument, fields: Iterable[CompiledField]) -> dict[str, str]:
@@ -441,64 +435,35 @@ class _Compiler:
     columns: dict[str, Use] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
-    stars: dict[str, str] = field(default_factory=dict)
-    """For which `<Email *>` a column is one of several, by its key."""
     lost: set[str] = field(default_factory=set)
     """The lists of which the roster may lack a column, and does."""
 
     def entries(self) -> Iterator[CompiledEntry]:
-        """Compile the entries; one that repeats over headings or parts becomes several."""
+        """Compile the entries."""
         counts: Counter[str] = Counter()
         for entry in self.mapping.entries:
-            for bound, part in product(self._bindings(entry), entry.part.bindings):
-                prefix = f"{entry.parent}[{counts[entry.parent]}]"
-                counts[entry.parent] += 1
-                fields = tuple(
-                    self.field(rule, f"{prefix}.{rule.field.name}", bound, part, entry)
-                    for rule in entry.fields
-                )
-                constants = {
-                    one.column.label: text
-                    for one in fields
-                    if (text := one.rule.rule.constant) is not None
-                }
-                labels = tuple(one.column.label for one in fields)
-                whole = ListEntry(entry.parent, labels, constants=constants)
-                for key in entry.part.keys:
-                    whole = key.mark(whole)
-                compiled = CompiledEntry(whole, entry.part, fields)
-                if any(one.rule.cells and not one.column.places for one in compiled.deciding):
-                    self.lost.add(entry.parent)
-                yield compiled
+            prefix = f"{entry.parent}[{counts[entry.parent]}]"
+            counts[entry.parent] += 1
+            fields = tuple(
+                self.field(rule, f"{prefix}.{rule.field.name}", entry) for rule in entry.fields
+            )
+            constants = {
+                one.column.label: text
+                for one in fields
+                if (text := one.rule.rule.constant) is not None
+            }
+            labels = tuple(one.column.label for one in fields)
+            whole = ListEntry(entry.parent, labels, constants=constants)
+            for key in entry.part.keys:
+                whole = key.mark(whole)
+            compiled = CompiledEntry(whole, entry.part, fields)
+            if any(one.rule.cells and not one.column.places for one in compiled.deciding):
+                self.lost.add(entry.parent)
+            yield compiled
 
-    def _bindings(self, entry: EntryRules) -> list[dict[str, str]]:
-        """What `<Email *>` stands for, once for each column; one empty binding without it."""
-        for name in entry.cells:
-            if name.endswith("*") and not self.headings.exact(name):
-                others = (one for one in self.mapping.entries if one.parent == entry.parent)
-                cells = {cell for one in others if one is not entry for cell in one.cells}
-                found = self.headings.repeated(name, cells)
-                if not found and self._is_optional(name):
-                    self.lost.add(entry.parent)
-                elif not found:
-                    self._fault(name, entry.steps, f"the roster has no column like `{name}`")
-                self.stars |= {heading_key(heading): name for heading in found}
-                return [{name: heading} for heading in found]
-        return [{}]
-
-    def field(
-        self,
-        rule: FieldRule,
-        label: str,
-        bound: Mapping[str, str],
-        part: Bindings | None = None,
-        entry: EntryRules | None = None,
-    ) -> CompiledField:
-        """Compile a field, of an entry if it has one.
-
-        `bound` is what `<Email *>` stands for in it; `part`: headings that are parts of cells.
-        """
-        used = [self.column(bound.get(name, name), rule.steps) for name in rule.headings]
+    def field(self, rule: FieldRule, label: str, entry: EntryRules | None = None) -> CompiledField:
+        """Compile a field, of an entry if it has one."""
+        used = [self.column(name, rule.steps) for name in rule.headings]
         places = [use.place for use in used[: len(rule.cells)] if use is not None]
         own = tuple(use.position for use in used[: len(rule.cells)] if use is not None)
         policy = rule.on_update
@@ -511,7 +476,7 @@ class _Compiler:
             tuple(dict.fromkeys(places)),
             policy,
             rule.rule.get(Override) == Override(value=True),
-            self._common_id_rule(rule, bound),
+            self._common_id_rule(rule),
             bool(rule.run_variables),
             rule.rule.get(Bad) == Bad("drop"),
             {
@@ -519,23 +484,15 @@ class _Compiler:
                 for code, steps in rule.mapped_codes(tables).items()
             },
             rule.takes_cells(tables),
-            *self._deciding(rule, bound, entry),
+            *self._deciding(rule, entry),
             rule.fields,
             own if any(not t.variables for _, part in rule.parts for t in part.templates) else (),
             rule.needed,
             bool(rule.run_variables - {"today"}),  # not the same in all rows of a run
         )
-        other: dict[str, CellsOf] = {
-            heading_key(name): (heading_key(heading), None, 0) for name, heading in bound.items()
-        }
-        parts = {
-            key: (other.get(of, (of,))[0], each, at) for key, (of, each, at) in (part or {}).items()
-        }
-        return CompiledField(column, rule, {**other, **parts})
+        return CompiledField(column, rule)
 
-    def _deciding(
-        self, rule: FieldRule, bound: Mapping[str, str], entry: EntryRules | None
-    ) -> tuple[tuple[int, ...], str]:
+    def _deciding(self, rule: FieldRule, entry: EntryRules | None) -> tuple[tuple[int, ...], str]:
         """Return the positions of all columns behind a value, also through others, and its rule."""
         mapping = self.mapping
         known = {one.field.path: one for one in (*mapping.values, *mapping.scalars)}
@@ -549,18 +506,17 @@ class _Compiler:
         every = [rule, *(rules[name] for name in sorted(rules) if rules[name] is not rule)]
         headings = {name: one.steps for one in every for name in one.headings}
         headings |= {one.heading: rule.steps for one in subjects if isinstance(one, Cell)}
-        uses = [self.column(bound.get(name, name), steps) for name, steps in headings.items()]
+        uses = [self.column(name, steps) for name, steps in headings.items()]
         written = [one.as_text(mapping.tables) for one in every]
-        ids = [self.id_rule(bound.get(name, name)) for name in headings]
+        ids = [mapping.file.id_rule(name) for name in headings]
         roster = mapping.file.roster
         terms = any(one.uses_terms for one in every) and mapping.file.terms
-        divided = [one for one in (entry.part.keys if entry else ()) if one.bindings]
         conditions = [*entry.part.conditions] if entry else []
         deciding = [*(one for _, one in conditions), *(c for one in every for c in one.conditions)]
         files = [mapping.tables.get(file) for one in deciding for file in one.files]
         by_day = any(one.run_variables for one in every)  # such a date is written if it moves far
         text = repr((written, roster.dates, ids, conditions))  # as memories of 1.0.1 have it
-        if more := [one for one in (roster.blank, terms, divided, files * (not by_day)) if one]:
+        if more := [one for one in (roster.blank, terms, files * (not by_day)) if one]:
             text += repr(more)
         digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
         return tuple(sorted({use.position for use in uses if use is not None})), digest
@@ -585,12 +541,7 @@ class _Compiler:
     def _fault(self, heading: str, steps: Steps, wrong: str) -> None:
         self.faults.setdefault(heading_key(heading), f"{self.mapping.source.place(steps)}: {wrong}")
 
-    def id_rule(self, heading: str) -> IdRule | None:
-        """The `ids:` rule of a column: its own, or that of the `<Card *>` that stands for it."""
-        file = self.mapping.file
-        return file.id_rule(heading) or file.id_rule(self.stars.get(heading_key(heading), ""))
-
-    def _common_id_rule(self, rule: FieldRule, bound: Mapping[str, str]) -> IdRule | None:
+    def _common_id_rule(self, rule: FieldRule) -> IdRule | None:
         """Return the `ids:` rule that the columns behind a field share, if none is changed."""
         plain = {
             name: value
@@ -599,5 +550,5 @@ class _Compiler:
         }
         if not all(part.is_lone(plain) for _, part in rule.parts if part.templates):
             return None
-        rules = [self.id_rule(bound.get(name, name)) for name in rule.cells]
+        rules = [self.mapping.file.id_rule(name) for name in rule.cells]
         return rules[0] if rules and all(other == rules[0] for other in rules) else None

@@ -23,7 +23,15 @@ from importer.mapper.conditions import Condition, Subject
 from importer.mapper.dates import Dates, Orders, shown_order
 from importer.mapper.lookups import KeyFile, Lookup, LookupKey, Tables, code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM, FieldRule, MappingDocument
-from importer.mapper.placeholders import TO_CHOOSE, Cell, Steps, Template, Variable, heading_key
+from importer.mapper.placeholders import (
+    TO_CHOOSE,
+    Cell,
+    Steps,
+    Template,
+    Variable,
+    heading_key,
+    key_of,
+)
 from importer.mapper.placeholders import VALUE as VALUE_NAME
 from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.clean import Lookup as LookupStep
@@ -36,14 +44,10 @@ from importer.mapper.values import (
     NO_SYSTEM,
     UNMET,
     UNREAD,
-    Bindings,
-    CellsOf,
-    EntryWork,
     Rows,
     RuleWork,
     Texts,
     Values,
-    cells_of,
     changed,
     texts_of,
 )
@@ -149,15 +153,9 @@ def _taken(mapping: MappingDocument) -> Callable[[Place], set[str]]:
         if not (key := heading_key(place.heading)):
             return set()
         names = {key, *(name for name, more in spellings if key in more)}
-        return {path for path, heading in taken if any(_names(heading, name) for name in names)}
+        return {path for path, heading in taken if heading in names}
 
     return fields_of
-
-
-def _names(heading: str, name: str) -> bool:
-    """Return whether a heading of the mapping, maybe `email *`, names a column."""
-    start = heading.removesuffix("*").rstrip()
-    return heading == name or (heading != start and f"{name} ".startswith(f"{start} "))
 
 
 def misplaced(roster: Roster, secret: Collection[int]) -> frozenset[int]:
@@ -233,7 +231,7 @@ def evaluate(
 def taken(mapping: CompiledMapping, roster: Roster) -> list[int]:
     """Return the numbers of the rows that `roster.only` takes."""
     work = Evaluation(mapping, roster, NO_CODES)
-    rows = work.meeting(work.file.roster.only, work.every, {}, unread=True)
+    rows = work.meeting(work.file.roster.only, work.every, unread=True)
     return list(compress(work.numbers, rows))
 
 
@@ -257,8 +255,8 @@ class Evaluation:
         self.cells: dict[str, Texts] = {}
         self.lines: dict[str, Texts] = {}
         self.columns: dict[str, Texts] = {}
-        self.dates: dict[CellsOf | str, Texts] = {}
-        self.unread: dict[CellsOf | str, list[tuple[int, CellFinding, str]]] = {}
+        self.dates: dict[Subject, Texts] = {}
+        self.unread: dict[Subject, list[tuple[int, CellFinding, str]]] = {}
         self.orders: Orders = {}
         self.countries: Texts | None = None
         self.not_applicable: dict[str, frozenset[int]] = {}
@@ -299,9 +297,9 @@ class Evaluation:
     def select_rows(self) -> None:
         """Leave out rows by `only` and `skip`, but none by a date that cannot be read."""
         part = self.file.roster
-        rows = self.meeting(part.only, self.every, {}, unread=True)
+        rows = self.meeting(part.only, self.every, unread=True)
         for skip in part.skip:
-            out = self.meeting(skip.when, rows, {}, unread=False)
+            out = self.meeting(skip.when, rows, unread=False)
             rows = rows & ~out
             if left_out := [RowId.of(row).number for row in compress(self.numbers, out)]:
                 count, listed = counted(len(left_out), "row"), spans(left_out, 50)
@@ -320,19 +318,16 @@ class Evaluation:
         self.problems = [one for one in self.problems if one.origin.row in kept]
         self.not_applicable = {k: v & kept for k, v in self.not_applicable.items()}
 
-    def meeting(self, condition: Condition, rows: Rows, bound: Bindings, *, unread: bool) -> Rows:
+    def meeting(self, condition: Condition, rows: Rows, *, unread: bool) -> Rows:
         """Return which of the rows meet a condition; `unread`: also by a date that is not read."""
         today = self.mapping.run.today
         for _, key, test in sorted(condition.tests, key=lambda one: one[2].of_date):
-            if test.of_date:
-                column = self._as_dates(key, bound, rows)
-            else:
-                column = self.column(key, bound, lines=False)
+            column = self._as_dates(key, rows) if test.of_date else self.column(key, lines=False)
             texts: list[str] = column.tolist()
             if any(one.blank is not None for one in test.parts):
                 nothing = {text for text in {*texts} if is_nothing(self.mapping.mapping, key, text)}
                 texts = ["" if text in nothing else text for text in texts] if nothing else texts
-            rule = self.mapping.id_rule(key, bound) if isinstance(key, Cell) else None
+            rule = self.mapping.id_rule(key) if isinstance(key, Cell) else None
             if rule is not None and test.files and not test.of_date:
                 ids = {text: _repaired(text, rule) for text in {*texts}}
                 texts = [ids[text] for text in texts]
@@ -341,7 +336,7 @@ class Evaluation:
             accepted |= {UNREAD} if unread else set()
             rows = rows & np.fromiter(map(accepted.__contains__, texts), bool, len(texts))
         if condition.any:
-            ways = [self.meeting(one, rows, bound, unread=unread) for one in condition.any]
+            ways = [self.meeting(one, rows, unread=unread) for one in condition.any]
             rows = np.logical_or.reduce(ways)
         return rows
 
@@ -363,34 +358,32 @@ class Evaluation:
         exact = {word: code for word, code in table.codes.items() if word in codes}
         return replace(table, codes=codes | exact, written=written)
 
-    def _as_dates(self, key: Cell | Variable, bound: Bindings, rows: Rows) -> Texts:
+    def _as_dates(self, key: Subject, rows: Rows) -> Texts:
         """Return a column's dates as ISO, UNREAD or blank; these rows report what is not read."""
-        texts = self.column(key, bound, lines=False)
-        at = key.name if isinstance(key, Variable) else cells_of(key, bound)
-        if at not in self.dates:
-            self._read_dates(at, key, texts)
-        found = (one for one in self.unread.get(at, ()) if rows[one[0]])
-        self.report(found, "", self.places(key, bound))
-        return self.dates[at]
+        texts = self.column(key, lines=False)
+        if key not in self.dates:
+            self._read_dates(key, texts)
+        found = (one for one in self.unread.get(key, ()) if rows[one[0]])
+        self.report(found, "", self.places(key))
+        return self.dates[key]
 
-    def _read_dates(self, at: CellsOf | str, key: Cell | Variable, texts: Texts) -> None:
+    def _read_dates(self, key: Subject, texts: Texts) -> None:
         """Read the dates of a column or value, as the rules do that take it."""
         values = Values.of(texts, self.every, self.every)
         dates, words = dates_of(self.mapping.mapping, key)
         if words:
             values.step(lambda text, _: (words.get(heading_key(text), text), None))
-        order = None if dates.order else self.order_of(at, values.texts, dates)
+        order = None if dates.order else self.order_of(key, values.texts, dates)
         dates = dates.model_copy(update={"order": order}) if order else dates
         values.step(lambda text, _: ("", None) if is_dash(text) else dates.iso(text))
-        self.unread[at] = values.found
-        self.dates[at] = values.marked
+        self.unread[key] = values.found
+        self.dates[key] = values.marked
 
-    def places(self, key: Cell | Variable, bound: Bindings) -> tuple[Place, ...]:
+    def places(self, key: Subject) -> tuple[Place, ...]:
         """Return the roster's columns behind a cell or a variable."""
-        name, _, _ = cells_of(key, bound)
         if isinstance(key, Variable):
-            return self.mapping.named[name].column.places
-        use = self.mapping.columns.get(name)
+            return self.mapping.named[key.name].column.places
+        use = self.mapping.columns.get(key_of(key))
         return (use.place,) if use else ()
 
     def order_of(self, column: Hashable, texts: Texts, dates: Dates) -> str | None:
@@ -412,13 +405,11 @@ class Evaluation:
     def entry(self, compiled: CompiledEntry) -> None:
         """Evaluate an entry: left out of rows that have nothing for it, whole in the others.
 
-        It is left out, with a warning, of rows in which only its main part is blank. What is
-        required of the parts of a cell is so of the first, and of others where they are.
+        It is left out, with a warning, of rows in which only its main part is blank.
         """
-        work = EntryWork(self, compiled.fields[0].bound)
         rows = self.every
-        for key in compiled.part.keys:
-            rows = key.rows(rows, work)
+        for _, condition in compiled.part.conditions:
+            rows = self.meeting(condition, rows, unread=False)
         located = self._countries(compiled, rows)
         values = {
             one.column.label: self.evaluate(one, one.rule.rule, rows, located)
@@ -429,11 +420,7 @@ class Evaluation:
         there = np.zeros_like(rows) if deciding else rows
         for one in deciding:
             there = there | values[one.column.label].content
-        present = rows
-        for key in compiled.part.keys:
-            present = key.present(present, work)
-        there = there & present
-        asked = present if any(at for _, _, at in work.bound.values()) else rows
+        there = there & rows
         needed = [one for one in compiled.fields if one.rule.field.facts.required]
         for one in needed:
             there = there & values[one.column.label].applies
@@ -442,7 +429,7 @@ class Evaluation:
                 there = self._complete(one, values[one.column.label], there, compiled)
         for one in compiled.fields:
             found = values[one.column.label]
-            self._require(one, found, asked)
+            self._require(one, found, rows)
             if not there.all():
                 found.texts = np.where(there, found.texts, "")
             found.found = [item for item in found.found if there[item[0]]]
@@ -474,7 +461,7 @@ class Evaluation:
 
         `located`: the countries that the field's entry is in, None if it has none.
         """
-        work = RuleWork(self, one.bound, one, rule, rows, located)
+        work = RuleWork(self, one, rule, rows, located)
         values = Values.of(self.same(""), np.zeros_like(rows), rows)
         for step in rule.steps_for(one.rule.field):
             if self.lines and not step.keeps_lines:
@@ -486,19 +473,17 @@ class Evaluation:
             values.fold()
         return values
 
-    def column(self, part: str | Cell | Variable, bound: Bindings, *, lines: bool) -> Texts:
+    def column(self, part: str | Cell | Variable, *, lines: bool) -> Texts:
         """Return the texts of a cell or variable, perhaps with lines; a text is one for all."""
         run = self.mapping.run
         if isinstance(part, str):
             return self.same(part)
         if isinstance(part, Cell) or not part.of_run:
-            key, each, number = cells_of(part, bound)
+            key = key_of(part)
             if isinstance(part, Variable):
                 self.scalar(self.mapping.named[key])
             texts = (self.cells if isinstance(part, Cell) else self.columns)[key]
-            if each or lines:
-                texts = self.lines.get(key, texts)
-            return changed(texts, lambda text: each.part(text, number)) if each else texts
+            return self.lines.get(key, texts) if lines else texts
         if part.name == "row":
             return texts_of(map(str, (np.array(self.numbers) % ROSTER_ROWS).tolist()))
         known = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
@@ -522,7 +507,7 @@ class Evaluation:
         self.columns[column.label] = values.texts
         if column.field.shape is Shape.DATE:
             # one that may be left out rejects no row by which `only` does not take it
-            self.dates[column.label] = values.texts if column.drop_bad else values.marked
+            self.dates[Variable(column.label)] = values.texts if column.drop_bad else values.marked
         self.own[column.label], self.dashed[column.label] = values.own, values.dashed
         self.behind[column.label] = self.behind.get(one.rule.rule.lone_variable, values.source)
         silent = ~values.applies
@@ -580,7 +565,7 @@ class Evaluation:
             if not values.applies[row]:
                 reason = f"no `when` of the rule for `{one.rule.steps[-1]}` is met", UNMET
                 keys = (key for key in one.rule.rule.deciding if isinstance(key, Cell))
-                of_when = (place for key in keys for place in self.places(key, one.bound))
+                of_when = (place for key in keys for place in self.places(key))
                 places = tuple(dict.fromkeys(of_when)) or places
             why = finding
             if reason:

@@ -182,14 +182,14 @@ def explain(mapping: MappingDocument) -> dict[str, str]:
     """Return a sentence about every mapped field, by its label, in the record's order.
 
     An entry with a condition, or one that does not depend on its cells, has one before its fields.
-    It is numbered as the candidates are, where each part of a cell makes an entry.
+    It is numbered as the candidates are.
     """
     told = {rule.field.path: _sentence(mapping, rule) for rule in mapping.scalars}
     counts: Counter[str] = Counter()
     for entry in (*mapping.entries, *mapping.removals):
         of = entry.parent if entry.removal is None else f"{entry.parent}.remove"
         label = f"{of}[{counts[of]}]"
-        counts[of] += len(entry.part.bindings)
+        counts[of] += 1
         if phrases := [key.phrase for key in entry.part.keys if key.phrase]:
             told[label] = _joined(phrases)
         for rule in entry.fields:
@@ -246,15 +246,11 @@ _IDENTIFIERS = frozenset({"primary_id", "user_identifier.value", "proxy_for_user
 
 
 def needed_columns(mapping: MappingDocument) -> tuple[NeededColumn, ...]:
-    """Return the columns for this mapping, each once in any form; `<Email *>` needs `Email`."""
+    """Return the columns for this mapping, each once in any form."""
     forms: dict[str, list[str]] = {}
     for name in mapping.headings:
-        forms.setdefault(heading_key(_plain(name)), []).append(name)
-    return tuple(_needed(mapping, _plain(names[0]), names) for names in forms.values())
-
-
-def _plain(heading: str) -> str:
-    return heading.removesuffix("*").rstrip()
+        forms.setdefault(heading_key(name), []).append(name)
+    return tuple(_needed(mapping, names[0], names) for names in forms.values())
 
 
 def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededColumn:

@@ -224,11 +224,6 @@ class EntryRules:
     steps: Steps
     removal: Removal | None = None
 
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The headings behind it, each once, in order."""
-        return tuple(dict.fromkeys(name for rule in self.fields for name in rule.cells))
-
     def finding(self, key: str, wrong: str) -> MappingFinding:
         """Return an error about one of its keys."""
         return MappingFinding((*self.steps, key), wrong)
@@ -501,9 +496,8 @@ class MappingDocument:
         """Return what the loader needs to know. `expected` has every heading in all spellings."""
         roster = self.file.roster
         other = (name for names in self.file.headings.values() for name in names)
-        single = {heading for heading in self.headings if "*" not in heading}
-        expected = frozenset((*single, *other))
-        more = len(expected) - len(single)
+        expected = frozenset((*self.headings, *other))
+        more = len(expected) - len(self.headings)
         return Layout(roster.sheet or "", roster.encoding, roster.header, expected, more)
 
 

@@ -27,7 +27,7 @@ TO_CHOOSE = "?"
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`<Heading>`: the cell under that heading. `<Email *>` stands for every such heading."""
+    """`<Heading>`: the cell under that heading."""
 
     heading: str
 
@@ -103,16 +103,13 @@ def is_nameable(heading: str) -> bool:
 
 
 def names_for(headings: Iterable[str]) -> dict[str, str]:
-    """Return a name under `headings:` for each heading that is not plainly itself in `<…>`.
-
-    Nor is one that ends in `*`, as forms mark what is required: `<Email *>` stands for several.
-    """
+    """Return a name under `headings:` for each heading that is not plainly itself in `<…>`."""
     names: dict[str, str] = {}
     headings = dict.fromkeys(headings)
     taken = {*map(heading_key, headings)}
     for heading in headings:
-        if heading == TO_CHOOSE or heading.endswith("*") or not is_nameable(heading):
-            base = " ".join(re.split("[<>@$?* ]+", heading)).strip() or "Column"
+        if heading == TO_CHOOSE or not is_nameable(heading):
+            base = " ".join(re.split("[<>@$? ]+", heading)).strip() or "Column"
             numbered = (f"{base} {number}" for number in count(2))
             names[heading] = next(
                 one for one in chain([base], numbered) if heading_key(one) not in taken

@@ -19,7 +19,6 @@ from importer.mapper.lookups import AS_FILE, AS_TABLE, AS_TEXT, LookupFile, form
 from importer.mapper.placeholders import Steps, Template, heading_key
 from importer.mapper.steps.step import EntryKey, Rule, Value, fields_of
 from importer.mapper.transforms import Word, Words, one_or_more
-from importer.mapper.values import Bindings
 from importer.model.candidates import IdRule
 from importer.model.fields import FIELDS, JOINED, LISTS
 from importer.model.plan import MappingPart, Match, Retire, SafetyLimits
@@ -58,11 +57,6 @@ class Entry(MappingPart):
         """The keys of the language that the mapping writes, in their order."""
         found = (self.__dict__.get(key) for key in ENTRY_KEYS)
         return tuple(key for key in found if key is not None)
-
-    @property
-    def bindings(self) -> list[Bindings]:
-        """The entries that its keys make of one; one without any."""
-        return [bindings for key in self.keys for bindings in key.bindings] or [{}]
 
     @property
     def conditions(self) -> Iterator[tuple[Steps, Condition]]:

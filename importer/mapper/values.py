@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from importer.mapper.placeholders import Cell, Template, Variable, key_of
+from importer.mapper.placeholders import Cell, Template, Variable
 from importer.mapper.transforms import Transform, each_line
 from importer.model.problem import VALUE, CellFinding
 from importer.model.text import one_line
@@ -21,14 +21,7 @@ if TYPE_CHECKING:
     from importer.mapper.compile import CompiledField
     from importer.mapper.conditions import Condition
     from importer.mapper.evaluate import Evaluation
-    from importer.mapper.steps.policies import EachPart
     from importer.mapper.steps.step import Rule
-
-CellsOf = tuple[str, "EachPart | None", int]
-"""A column or a named value by its `key_of`, or a part of its texts by number."""
-
-Bindings = Mapping[str, CellsOf]
-"""What cells and values stand for in one entry, by `key_of`; others are themselves."""
 
 Rows = NDArray[np.bool_]
 """For each row of the roster, whether it is one of those that are meant."""
@@ -59,12 +52,6 @@ NO_SYSTEM = (
     "External patron without one."
 )
 """The advice if the cell that `owning_system` comes from is blank."""
-
-
-def cells_of(part: Cell | Variable, bound: Bindings) -> CellsOf:
-    """Return the column or value, or the part of its texts, that a placeholder stands for."""
-    key = key_of(part)
-    return bound.get(key, (key, None, 0))
 
 
 def texts_of(column: Iterable[str]) -> Texts:
@@ -184,19 +171,22 @@ class Values:
         return failed
 
 
-# --- what the keys of an entry or a rule see while it is evaluated ---
+# --- what the keys of a rule see while it is evaluated ---
 
 
 @dataclass(frozen=True, slots=True)
-class EntryWork:
-    """An entry or rule that is evaluated, as its keys see it; `bound`: what headings stand for."""
+class RuleWork:
+    """A rule that is evaluated for some rows; `located`: the countries of its entry, if any."""
 
     evaluation: Evaluation
-    bound: Bindings
+    one: CompiledField
+    rule: Rule
+    rows: Rows
+    located: Texts | None
 
     def meeting(self, condition: Condition, rows: Rows) -> Rows:
         """Return which of the rows meet a condition."""
-        return self.evaluation.meeting(condition, rows, self.bound, unread=False)
+        return self.evaluation.meeting(condition, rows, unread=False)
 
     def fill(self, template: Template, *, lines: bool) -> tuple[Texts, Rows]:
         """The texts of a template, and whether the roster or the record contributes anything.
@@ -205,7 +195,7 @@ class EntryWork:
         are never blank; they count only if nothing else is filled in. `lines`: with line breaks.
         """
         parts = template.parts
-        columns = [self.evaluation.column(part, self.bound, lines=lines) for part in parts]
+        columns = [self.evaluation.column(part, lines=lines) for part in parts]
         if template.lone_cell:
             return columns[0], columns[0].astype(bool)
         whole = reduce(operator.add, columns)
@@ -218,16 +208,6 @@ class EntryWork:
         ]
         content = reduce(operator.or_, given, np.zeros(len(whole), dtype=bool))
         return (np.where(content, whole, "") if given else whole), content
-
-
-@dataclass(frozen=True, slots=True)
-class RuleWork(EntryWork):
-    """A rule that is evaluated for some rows; `located`: the countries of its entry, if any."""
-
-    one: CompiledField
-    rule: Rule
-    rows: Rows
-    located: Texts | None
 
     def evaluate(self, rule: Rule, rows: Rows) -> Values:
         """Evaluate a rule inside this one."""

@@ -191,11 +191,11 @@ def cells_of(user: User) -> dict[str, str]:
     return cells
 
 
-_OF_ENTRY = re.compile(r"([\w.]+)\[[^\[\]]+\]\.(\w+)(?: (?:[2-9]|[1-9]\d+|\*))?")
+_OF_ENTRY = re.compile(r"([\w.]+)\[[^\[\]]+\]\.(\w+)(?: (?:[2-9]|[1-9]\d+))?")
 
 
 def is_cell(heading: str) -> bool:
-    """Return whether `cells_of` a user can have this heading, or those that `… *` stands for."""
+    """Return whether `cells_of` a user can have this heading."""
     if found := _OF_ENTRY.fullmatch(heading.strip()):
         parent, name = found.groups()
         return parent in LISTS and name in LISTS[parent].model_fields

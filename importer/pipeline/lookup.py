@@ -349,7 +349,7 @@ def rows_of(cache: UserCache, mapping: MappingDocument, today: date, position: i
 
     `position`: of the roster in its run. Raises MappingError.
     """
-    headings = [*dict.fromkeys((*_WHO, *_headings(mapping, cache)))]
+    headings = [*dict.fromkeys((*_WHO, *mapping.headings))]
     keys = [*map(heading_key, headings)]
     users = (cells_of(user).items() for user in find_all(cache))
     every = ({heading_key(heading): text for heading, text in user} for user in users)
@@ -362,15 +362,3 @@ def rows_of(cache: UserCache, mapping: MappingDocument, today: date, position: i
     compiled = compile_mapping(mapping, places, RunVariables(today, file.name))
     rows = taken(compiled, Roster(source, places, frame))
     return Rows.of_texts(headings, frame.loc[rows].to_numpy().tolist())
-
-
-def _headings(mapping: MappingDocument, cache: UserCache) -> Iterator[str]:
-    """Yield the headings that a mapping uses, and for `… *` those that any user has."""
-    for heading in mapping.headings:
-        if not heading.endswith("*"):
-            yield heading
-            continue
-        start = heading_key(heading.removesuffix("*"))
-        every = {name for user in find_all(cache) for name in cells_of(user)}
-        found = (name for name in every if f"{heading_key(name)} ".startswith(f"{start} "))
-        yield from sorted(found) or (heading.removesuffix("*").strip(),)

@@ -65,8 +65,7 @@ def failing_tests(mapping: MappingDocument) -> tuple[str, ...]:
 def _roster(mapping: MappingDocument, tests: OwnTests) -> Roster:
     """Return the rows as a roster that has every column of the mapping."""
     written = [heading for row in tests.rows for heading in row.cells]
-    single = (heading for heading in mapping.headings if not heading.endswith("*"))
-    headings = {heading_key(heading): heading for heading in (*single, *written)}
+    headings = {heading_key(heading): heading for heading in (*mapping.headings, *written)}
     cells = [{heading_key(name): text for name, text in row.cells.items()} for row in tests.rows]
     rows = [[row.get(key, "") for key in headings] for row in cells]
     return read_rows(mapping.path, Rows.of_texts([*headings.values()], rows))

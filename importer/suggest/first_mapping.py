@@ -449,7 +449,7 @@ class _Lines:
             yield f"  # unused: [{', '.join(unused)}]"
         yield f"  header: {self._header()}"
         if self.names:
-            yield "# Names for headings that end in `*` or contain `<`, `>`, `@` or `$`. To use one"
+            yield "# Names for headings that contain `<`, `>`, `@` or `$`. To use one"
             yield "# that is behind a `#`, remove the `#` and one blank:"
             yield "headings:" if self.named else "# headings:"
         for heading, name in self.names.items():

@@ -59,12 +59,16 @@ class Case:
 NOTHING = "No action needed"
 LAST = "last_name: <Last Name>"
 PURGED = ((PURGE, "purge_date: <Purge>"),)
-MOST = "each: {from: <Email>, most: 2}, email_address: {from: <Email>, clean: [lower]}"
 EMAIL = (
     "      - email_address: {from: <Email>, clean: [lower]}\n        email_type: personal\n"
     "        preferred: true\n"
 )
-EACH = f"      - {{{MOST}, email_type: personal}}\n"
+PARTS = [
+    f'      - {{email_address: {{from: <Email>, clean: [{{split: {{on: ",", take: {number}}}}}]}}, '
+    "email_type: personal}\n"
+    for number in (1, 2, 3)
+]
+TWO_PARTS = "".join(PARTS[:2])
 
 PATTERN = '  Barcode: {pattern: "2[0-9]{13}", strip: "-"}'
 CASES = (
@@ -83,11 +87,11 @@ CASES = (
          slip=(("roster:\n", "roster:\n  skip: [{when: {Comments: gone}, reason: they left}]\n"),)),
     Case("ambiguous-date", "Set `dates: mdy`", {"DOB": "03/04/1990"},
          slip=(("  dates: mdy  ", "  #"),), edit=(("roster:\n", "roster:\n  dates: mdy\n"),)),
-    Case("too-many-parts", "Set a larger `most` under `each` in the mapping",
-         {"Email": "a@example.org,b@example.org,c@example.org"}, slip=((EMAIL, EACH),),
-         edit=(("most: 2", "most: 3"),)),
-    Case("too-many-parts", "or remove parts of the cell",
-         {"Email": "a@example.org,b@example.org,c@example.org"}, slip=((EMAIL, EACH),),
+    Case("too-many-parts", "Add an entry for the part in the mapping",
+         {"Email": "a@example.org,b@example.org,c@example.org"}, slip=((EMAIL, TWO_PARTS),),
+         edit=((TWO_PARTS, "".join(PARTS)),)),
+    Case("too-many-parts", "or remove it from the cell",
+         {"Email": "a@example.org,b@example.org,c@example.org"}, slip=((EMAIL, TWO_PARTS),),
          right={"Email": "a@example.org,b@example.org"}),
     Case("unknown-code", "add the value to the lookup", {"Patron Type": "Comunity"},
          edit=(("    Community: COMM\n", "    Community: COMM\n    Comunity: COMM\n"),)),

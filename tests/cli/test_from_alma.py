@@ -120,8 +120,8 @@ def test_a_file_is_no_roster_of_a_mapping_with_rows_from_alma(people: Path) -> N
     assert "missing" not in checked.err
 
 
-def test_stars_stand_for_every_entry(people: Path, sandbox: Sandbox) -> None:
-    """`… *` are the entries of all types' numbers that anybody has; a second one has ` 2`."""
+def test_a_second_entry_of_a_type_has_a_heading_of_its_own(people: Path, sandbox: Sandbox) -> None:
+    """That of the first one and ` 2`."""
 
     def more(user: dict[str, Any]) -> None:
         (email,) = user["contact_info"]["email"]
@@ -132,7 +132,8 @@ def test_stars_stand_for_every_entry(people: Path, sandbox: Sandbox) -> None:
     path = "contact_info.email[personal].email_address"
     mapping = HEAD + "name: all\nroster: {from: alma, only: {user_group: [COMM]}}\nrecord:\n"
     mapping += "  primary_id: <primary_id>\n  contact_info:\n    email:\n"
-    mapping += f'      - {{email_address: "<{path} *>", email_type: personal}}\n'
+    for heading in (path, f"{path} 2"):
+        mapping += f'      - {{email_address: "<{heading}>", email_type: personal}}\n'
     (people / "all.yaml").write_text(mapping, "utf-8")
     planned = typed("plan", "-m", "all.yaml", "-o", "run", "--json")
     assert (planned.exit, planned.summary["unchanged"]) == (0, 2), planned.err

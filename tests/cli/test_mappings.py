@@ -37,7 +37,7 @@ record:
   expiry_date: <Until>
   contact_info:
     email:
-      - email_address: <Email *>
+      - email_address: <Email>
         email_type: personal
 lookups:
   campuses: {Main campus: MAIN, "North, far": NORTH}
@@ -314,7 +314,7 @@ def test_a_wrong_code_of_the_mapping_is_corrected_there(folder: Path) -> None:
     text = MAPPING.replace("<Group>", "FREND").replace("header: 3, sheet: Autumn, ", "")
     roster = Path("r.csv")
     roster.write_text(
-        "EMPL ID,First,Last,campus,DOB,Until,Email 1,Status\n"
+        "EMPL ID,First,Last,campus,DOB,Until,Email,Status\n"
         "1000001,Ann,Lee,Main campus,01/02/1990,01 May 2035,,Active\n"
         '1000002,Bo,Ray,"North, far",01/02/1991,01 May 2035,,Active\n',
         "utf-8",

@@ -144,15 +144,15 @@ def test_what_must_not_be_is_in_words(tmp_path: Path, test: str, words: str) -> 
 
 
 def test_entries_are_numbered_as_candidates_are(tmp_path: Path) -> None:
-    """What is removed has numbers of its own, and each part of a cell is an entry."""
+    """What is removed has numbers of its own."""
     record = (
         "user_note:\n  - remove: {matches: Roster.*}\n  - {note_type: LIBRARY, note_text: <N>}\n"
-        "contact_info:\n  email:\n    - each: {from: <E>}\n      email_address: <E>\n"
-        "      email_type: work\n    - {email_address: <P>, email_type: personal}"
+        "contact_info:\n  email:\n    - {email_address: <E>, email_type: work}\n"
+        "    - {email_address: <P>, email_type: personal}"
     )
     bench = Bench(tmp_path, record, columns="N|E|P")
     labels = [label for label in explain(bench.mapping) if not label.endswith("]")]
-    assert "contact_info.email[5].email_address" in labels
+    assert "contact_info.email[1].email_address" in labels
     assert {*labels} <= {*bench.compiled.layout.targets}
     assert "user_note.remove[0]" in explain(bench.mapping)
 
@@ -170,7 +170,7 @@ def test_the_columns_that_a_mapping_needs(tmp_path: Path) -> None:
         "birth_date: {from: <B>, required: true}\ncampus_code: {from: <C>, clean: [upper]}\n"
         "user_title: {from: <$who.title>, lookup: {Dr.: DR, '*': same}}\n"
         "job_category: {from: <J>, lookup: j}\nmiddle_name: {from: [<M>, <First>]}\n"
-        "contact_info: {email: [{email_address: <Email *>, email_type: work}]}"
+        "contact_info: {email: [{email_address: <Email>, email_type: work}]}"
     )
     top = "lookups: {j: {Clerk: C, Cook: K}}\nids: {ID: {digits: 5}}\n"
     top += "values: {who: {from: <Whole name>, read: name}}\n"

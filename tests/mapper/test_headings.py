@@ -70,8 +70,6 @@ def test_only_a_column_that_can_be_missing_may_be_left_out(missing: str, tmp_pat
         ("middle_name: <EMPL ID>", "ID|First|Last|Email ID", "`EMPL ID` is missing"),
         ("", "ID|First|Last| id ", "A (ID) and D ( id )"),
         ("", "Card|ID|First|Last", "B (ID) and A (Card)"),
-        ("contact_info: {email: [{email_address: <Email *>, email_type: work}]}",
-         "ID|First|Last|X|X", "`Email *`"),
     ],
 )  # fmt: skip
 def test_a_heading_needs_one_column_of_its_own(

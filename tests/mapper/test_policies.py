@@ -63,12 +63,7 @@ def test_the_roster_is_read_as_the_mapping_says(tmp_path: Path) -> None:
         "roster: {sheet: Patrons, encoding: cp1252, header: [3, 4], only: {Status: A}}\n"
         "headings: {ID: [Card, Card No]}"
     )
-    bench = Bench(
-        tmp_path,
-        "contact_info: {email: [{email_address: <E *>, email_type: work}]}",
-        top,
-        "Status|E 1",
-    )
+    bench = Bench(tmp_path, top=top, columns="Status")
     layout = bench.mapping.layout()
     assert (layout.sheet, layout.encoding, layout.header) == ("Patrons", "cp1252", (3, 4))
     assert layout.expected == {"ID", "First", "Last", "Status", "Card", "Card No"}

@@ -35,7 +35,8 @@ record:
   job_description: {when: {Role: [Staff]}, from: "<Name> of <Role>, row <@row>", required: warn}
   contact_info:
     email:
-      - {email_address: <Email *>, email_type: work}
+      - {email_address: <Email 1>, email_type: work}
+      - {email_address: <Email 2>, email_type: work}
     phone:
       - {phone_number: {from: [<Phone>, <ID>], clean: [phone]}, phone_type: home}
   user_statistic:

@@ -148,9 +148,13 @@ def offline(folder: Path) -> Iterator[Problem]:
     bo = f"1000002,Bo,Ray,Community{blank}"
     bare = LOCAL.replace("ids:\n  Id: {digits: 7, pad: true}\n", "")
     external = LOCAL.replace("INTERNAL", "EXTERNAL\nowning_system: SIS")
-    email = "each: {from: <Email>, most: 2}, email_address: <Email>"
+    emails_of = "\n".join(
+        "      - {email_type: personal, email_address: {from: <Email>, "
+        f'clean: [{{split: {{on: ",", take: {number}}}}}]}}}}'
+        for number in (1, 2)
+    )
     slip = bare.replace("job_description: <Job>", "job_description: Job")
-    slip = slip.replace("email_address: <Email>", email)
+    slip = slip.replace("      - {email_address: <Email>, email_type: personal}", emails_of)
     emails = '"a@example.org,b@example.org,c@example.org"'
     days = [f"100000{n},Ana,Lee,Community,,0{n}/{n + 20}/1990{blank}" for n in range(1, 6)]
     born = [f"20000{n},Ana{n},Lee,Community,,1990-01-01{blank}" for n in range(10, 22)]

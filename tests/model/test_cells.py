@@ -70,4 +70,3 @@ def test_every_heading_of_a_user_may_be_written() -> None:
         "user_note[A].note_text 1",
     ):
         assert not is_cell(wrong), wrong
-    assert is_cell("user_note[A].note_text *")

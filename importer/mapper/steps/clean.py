@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -54,11 +54,18 @@ from importer.model.fields import Field as RecordField
 from importer.model.fields import country_of, region_of
 from importer.model.people import HOME_REGION
 from importer.model.plan import MappingPart
+from importer.model.problem import VALUE, CellFinding, Code
 from importer.model.text import Pattern, compile_pattern, counted
 
 # --- settings of steps ---
 
 Count = Annotated[int, Field(ge=1, le=100)]
+
+UNTAKEN = CellFinding(
+    Code.TOO_MANY_PARTS,
+    f"{VALUE} has a part that no entry takes; it is left out",
+)
+"""A part of a cell that none of the entries takes."""
 
 
 class Phone(MappingPart):
@@ -84,6 +91,12 @@ class Split(MappingPart):
             sentence = "`take` counts from 1; the last part is -1"
             raise ValueError(sentence)
         return self
+
+    def without(self, text: str, taken: Collection[int]) -> list[str]:
+        """Return the parts that none of these numbers takes, without those that are blank."""
+        parts = parts_of(text, self.on)
+        at = {number - 1 if number > 0 else len(parts) + number for number in taken}
+        return [part for position, part in enumerate(parts) if part and position not in at]
 
     def part(self, text: str) -> str:
         """Return the part of a text, "" if it has too few; of one part, as "Cher", the first."""
@@ -318,6 +331,8 @@ class Clean(Step[tuple[CleanStep, ...]]):
         if tidied is not None and not divided and values.has(UNSEEN):
             values.step(tidied)
         for at, step in enumerate(self.value):
+            if isinstance(step.setting, Split):
+                self._report_parts(step.setting, values, work)
             values.step(step.read, work.located)
             if at == last:
                 values.fold()
@@ -327,11 +342,29 @@ class Clean(Step[tuple[CleanStep, ...]]):
             values.step(tidied)
         return values
 
+    @staticmethod
+    def _report_parts(split: Split, values: Values, work: RuleWork) -> None:
+        """If several entries of a list take parts of a cell, report the parts that none takes."""
+        evaluation, column = work.evaluation, work.one.column
+        key = (column.field.path, work.rule.templates, split.on)
+        takes = evaluation.mapping.takes.get(key, ())
+        if len(takes) < 2 or split.take != takes[0]:
+            return
+        texts: list[str] = values.texts.tolist()
+        left = {text for text in {*texts} if split.without(text, takes)}
+        rows = (row for row, text in enumerate(texts) if text in left)
+        found = ((row, UNTAKEN, values.source[row]) for row in rows)
+        evaluation.report(found, "", column.places)
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """Its steps that take one part of several."""
+        return tuple(step.setting for step in self.value if isinstance(step.setting, Split))
+
     @property
     def separators(self) -> tuple[str, ...]:
         """The texts between the parts of which it takes one."""
-        splits = (step.setting for step in self.value if isinstance(step.setting, Split))
-        return tuple(text for split in splits for text in split.on)
+        return tuple(text for split in self.splits for text in split.on)
 
     @property
     def sees_lines(self) -> bool:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from pydantic import AfterValidator, Field
+from typing import TYPE_CHECKING, Literal
 
 from importer.mapper.conditions import Condition
-from importer.mapper.placeholders import Cell, Template, Variable, Written, key_of
+from importer.mapper.placeholders import Template, Written
 from importer.mapper.steps.step import (
     EntryKey,
     Level,
@@ -20,20 +18,15 @@ from importer.mapper.steps.step import (
     Step,
 )
 from importer.mapper.transforms import (
-    LINE_BREAK,
-    Reading,
-    Separators,
     Word,
     Words,
-    in_words,
-    parts_of,
 )
-from importer.mapper.values import Bindings, EntryWork, Rows, RuleWork, Values
+from importer.mapper.values import RuleWork, Values
 from importer.model.candidates import ListEntry, Removal, Yes
 from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code, Severity
-from importer.model.text import Pattern, one_line
+from importer.model.text import Pattern
 
 if TYPE_CHECKING:
     from importer.mapper.mapping import EntryRules, FieldRule
@@ -204,87 +197,6 @@ class EntryWhen(EntryKey[Condition]):
     @property
     def needs(self) -> Needs:
         return Needs(conditions=((("when",), self.value),))
-
-    def rows(self, rows: Rows, work: EntryWork) -> Rows:
-        return work.meeting(self.value, rows)
-
-
-def _one_cell(template: Template) -> Template:
-    if not (template.lone_cell or template.lone_value):
-        sentence = f"`{template.text}` must be one heading in angle brackets, or one `<$value>`"
-        raise ValueError(sentence)
-    return template
-
-
-class EachPart(MappingPart):
-    """A cell of several parts, each of which makes an entry; `most` entries at most."""
-
-    template: Annotated[Written, AfterValidator(_one_cell)] = Field(alias="from")
-    on: Separators = (",",)
-    most: Annotated[int, Field(ge=2, le=20)] = 5
-
-    @property
-    def cell(self) -> Cell | Variable:
-        """The cell, or the named value."""
-        return self.template.cells[0] if self.template.lone_cell else self.template.variables[0]
-
-    def parts(self, text: str) -> list[str]:
-        """Return the parts of a text that are not blank, each in one line."""
-        text = text if LINE_BREAK in self.on else one_line(text)
-        return [one_line(part) for part in parts_of(text, self.on) if part]
-
-    def part(self, text: str, number: int) -> str:
-        """Return one of the parts, from 0; "" if there are fewer."""
-        return "".join(self.parts(text)[number : number + 1])
-
-
-class Each(EntryKey[EachPart]):
-    """One entry for each part of a cell."""
-
-    key = "each"
-    form = EachPart
-    position = 20
-
-    @property
-    def bindings(self) -> list[Bindings]:
-        """An entry for each part that a cell may have."""
-        key = key_of(self.value.cell)
-        return [{key: (key, self.value, number)} for number in range(self.value.most)]
-
-    def check(self, entry: EntryRules) -> Iterator[MappingFinding]:
-        texts = (t for rule in entry.fields for _, part in rule.parts for t in part.templates)
-        taken = {key_of(one) for text in texts for one in text.parts if not isinstance(one, str)}
-        if key_of(self.value.cell) not in taken:
-            wrong = f"no field of the entry takes `{self.value.template.text}`, one part of it"
-            yield entry.finding("each", wrong)
-
-    @property
-    def phrase(self) -> str:
-        part = self.value
-        between = in_words(part.on)
-        return f"for each part of {part.template.text} between {between}, up to {part.most}"
-
-    def rows(self, rows: Rows, work: EntryWork) -> Rows:
-        """All of them. Cells with more parts than `most` are reported with the first part."""
-        cell, evaluation = self.value.cell, work.evaluation
-        of, _, number = work.bound[key_of(cell)]
-
-        def check(text: str, _country: str) -> Reading:
-            if len(self.value.parts(text)) <= self.value.most:
-                return text, None
-            message = f"{{value}} has more than {self.value.most} parts; the others are left out"
-            return text, CellFinding(Code.TOO_MANY_PARTS, message)
-
-        if number == 0:
-            texts = evaluation.column(cell, {key_of(cell): (of, None, 0)}, lines=True)
-            values = Values.of(texts, rows, rows)
-            values.step(check)
-            evaluation.report(values.found, "", evaluation.places(cell, work.bound))
-        return rows
-
-    def present(self, rows: Rows, work: EntryWork) -> Rows:
-        _, there = work.fill(self.value.template, lines=False)
-        return rows & there
 
 
 class Placeholder(EntryKey[bool]):

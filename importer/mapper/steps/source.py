@@ -167,7 +167,7 @@ class From(_Source[tuple[Template, ...]]):
         for template in self.value:
             texts, _ = work.fill(template, lines=clean.sees_lines)
             cells = (cell for cell in template.cells if template.lone_cell)
-            for rule in filter(None, (mapping.id_rule(cell, work.bound) for cell in cells)):
+            for rule in filter(None, map(mapping.id_rule, cells)):
                 left = {text: clean.of(text) for text in {*texts[rows]}}
                 bad = {text: rule.wrong(one_line(word)) for text, word in left.items() if word}
                 for row in np.flatnonzero(rows).tolist():

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from importer.mapper.lookups import LookupKey
     from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
     from importer.mapper.placeholders import Cell
-    from importer.mapper.values import Bindings, EntryWork, Rows, RuleWork, Values
+    from importer.mapper.values import RuleWork, Values
     from importer.mapper.yaml_source import Source
     from importer.model.candidates import ListEntry, Removal
 
@@ -272,11 +272,6 @@ class EntryKey(Key[V]):
 
     # what it needs, and what it makes of the entry
 
-    @property
-    def bindings(self) -> list[Bindings]:
-        """The entries that it makes of one: what a cell or value that it names stands for."""
-        return []
-
     def removal(self, parent: str) -> Removal | None:
         """Return which entries of Alma's list it removes, in place of adding one."""
         return None
@@ -290,16 +285,6 @@ class EntryKey(Key[V]):
     def check(self, entry: EntryRules) -> Iterator[MappingFinding]:
         """Yield what is wrong with it, or worth a second look."""
         yield from ()
-
-    # what it does
-
-    def rows(self, rows: Rows, work: EntryWork) -> Rows:
-        """Return which of the rows may have the entry."""
-        return rows
-
-    def present(self, rows: Rows, work: EntryWork) -> Rows:
-        """Return which of the rows with content for the entry have it."""
-        return rows
 
 
 S = TypeVar("S", bound=Step[Any])
