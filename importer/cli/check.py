@@ -22,13 +22,12 @@ def check(
     mapping: options.Mappings,
     output: options.Folder = None,
     codes: options.Codes = None,
-    corrections: options.CorrectionsFile = None,
     visible_only: options.VisibleOnly = False,
     show_values: options.ShowValues = False,
     as_json: options.Json = False,
 ) -> int:
     """Read, map and check every row offline; write a report and the rejects (dry run)."""
-    rosters = paired(roster, mapping, corrections, visible_only=visible_only)
+    rosters = paired(roster, mapping, visible_only=visible_only)
     request = run_request(rosters, output, codes, refresh=False)
     with progress("Checking") as advance:
         checked = check_roster(request, Progress(advance))
@@ -63,15 +62,15 @@ def run_request(
 
 
 def paired(
-    rosters: list[str], mappings: list[Path], corrections: Path | None, *, visible_only: bool
+    rosters: list[str], mappings: list[Path], *, visible_only: bool
 ) -> tuple[RosterRequest, ...]:
     """Return each roster with its mapping, or mappings that take their rows from Alma.
 
     Raises UsageError if they do not match in number.
     """
     if not rosters:
-        if corrections is not None or visible_only:
-            msg = "Corrections and --visible-only are for files. Name the roster as well."
+        if visible_only:
+            msg = "--visible-only is for files. Name the roster as well."
             raise UsageError(msg)
         return tuple(RosterRequest(None, mapping) for mapping in mappings)
     if len(mappings) == 1:
@@ -83,7 +82,7 @@ def paired(
         )
         raise UsageError(msg)
     pairs = tuple(
-        RosterRequest(book, mapping, sheet, corrections, visible_only)
+        RosterRequest(book, mapping, sheet, visible_only=visible_only)
         for (book, sheet), mapping in zip(map(book_and_sheet, rosters), mappings, strict=True)
     )
     if len(set(pairs)) < len(pairs):

@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -57,7 +58,7 @@ def plan(
     roster: options.NoRosters = [],  # noqa: B006
     output: options.Folder = None,
     codes: options.Codes = None,
-    corrections: options.CorrectionsFile = None,
+    corrections: Annotated[Path | None, typer.Option(hidden=True)] = None,
     visible_only: options.VisibleOnly = False,
     no_refresh: NoRefresh = False,
     overwrite_edits: Annotated[
@@ -89,7 +90,9 @@ def plan(
         raise UsageError(msg)
     sis = SisLoad(fill=fill, keep_edits=keep_edits) if to == "sis-xml" else None
     settings = Settings.read()
-    rosters = paired(roster, mapping, corrections, visible_only=visible_only)
+    rosters = paired(roster, mapping, visible_only=visible_only)
+    if corrections is not None:  # of the page, of its only roster
+        rosters = tuple(replace(one, corrections=corrections) for one in rosters)
 
     async def use(alma: Alma) -> Ledger:
         if codes is None and not options.CODES.is_file():
@@ -285,14 +288,13 @@ def convert(
     to: Annotated[Literal["jsonl", "sis-xml"], typer.Option(help="The format of the records.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
     codes: options.Codes = None,
-    corrections: options.CorrectionsFile = None,
     visible_only: options.VisibleOnly = False,
     show_values: options.ShowValues = False,
     as_json: options.Json = False,
 ) -> int:
     """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
     with tempfile.TemporaryDirectory(prefix="importer-") as scratch:
-        pairs = paired(roster, mapping, corrections, visible_only=visible_only)
+        pairs = paired(roster, mapping, visible_only=visible_only)
         folder = Path(scratch, "run")  # so that no run of another process is beside it
         request = run_request(pairs, folder, codes, refresh=False)
         rosters = validate(open_inputs(request))

@@ -89,9 +89,6 @@ Codes = Annotated[
     Path | None,
     typer.Option(help="Saved code tables; default: codes.json in this folder, if there."),
 ]
-CorrectionsFile = Annotated[
-    Path | None, typer.Option("--corrections", help="Corrections of the rosters' cells (CSV).")
-]
 VisibleOnly = Annotated[
     bool, typer.Option("--visible-only", help="Skip the rows that are hidden in the sheet.")
 ]

@@ -40,7 +40,7 @@ from importer.model.plan import Fate, Match
 from importer.model.problem import KNOWN, VALUE, Code, Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Layout, Roster
 from importer.model.run import ColumnUse, MappingFacts, RunFacts, SisLoad
-from importer.model.text import RowId, row_label
+from importer.model.text import RowId
 from importer.planner.drafts import DraftUser, drafts
 
 SAMPLES = 3
@@ -57,8 +57,7 @@ class RosterRequest:
 
     `roster`: its file, its rows where there is no file, or None where the mapping takes them from
     Alma (see `lookup.with_rows`). `mapping`: its file, or its text. `sheet`: of a workbook, in
-    place of the mapping's. Several rosters may share one file of corrections. `visible_only`:
-    rows that the sheet hides are skipped.
+    place of the mapping's. `visible_only`: rows that the sheet hides are skipped.
     """
 
     roster: Path | Rows | None
@@ -292,11 +291,6 @@ class CheckedRosters(Rosters):
 
 def open_inputs(request: RunRequest) -> Rosters:
     """Read the rosters and mappings of a request. Raises MappingError, RosterError."""
-    for path in {one.corrections for one in request.rosters if one.corrections}:
-        for row in (one.row for one in read_corrections(path)):
-            if RowId.of(row).roster >= len(request.rosters):
-                msg = f"{path.name} corrects row {row_label(row)}, and there is no such roster."
-                raise RosterError(msg)
     return _read_all(request.rosters, request.codes, request.now.date())
 
 
@@ -390,9 +384,8 @@ def read_inputs(
             opened = opened.at_position(position)
         secret = secret_columns(opened.places, document, ())
         if asked.corrections is not None:
-            every = read_corrections(asked.corrections)
-            own = (one for one in every if RowId.of(one.row).roster == position)
-            opened = correct(opened, own, asked.corrections.name, secret)
+            made = read_corrections(asked.corrections)
+            opened = correct(opened, made, asked.corrections.name, secret)
     except RosterError as error:
         raise MappingError(findings) if findings else error from None
     run = RunVariables(today, opened.source.path.name, opened.source.sheet)

@@ -99,7 +99,7 @@ def test_rejects_of_a_list_from_alma_are_planned_as_a_roster(
 
 
 def test_what_rows_from_alma_need(people: Path, sandbox: Sandbox) -> None:
-    """A user cache that may be read, a mapping for it, no corrections; `check` needs a file."""
+    """A user cache that may be read, a mapping for it, no hidden rows; `check` needs a file."""
     (people / "renew.yaml").write_text(RENEW, "utf-8")
     for words in (
         ("plan", "-m", "renew.yaml", "--no-refresh"),

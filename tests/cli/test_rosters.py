@@ -47,7 +47,6 @@ NOBODY = ("20003", "7003", "Ida", "", "COMM", "1970-05-06")
 ANA_TOO = (*ANA[:4], "FRIEND", ANA[5])
 CY = ("", "7004", "Cy", "Lund", "FRIEND", "2001-07-08")
 
-CORRECTED = "row,column,heading,was,now,who,when"
 PAIRS = ("staff.csv", "-m", "staff.yaml", "students.csv", "-m", "students.yaml")
 
 
@@ -180,22 +179,6 @@ def test_sheets_of_one_workbook(rosters: Path) -> None:
     assert shlex.split(next_command)[:4:3] == ["book.xlsx[North]", "book.xlsx[South]"]
     assert typed("check", "staff.csv", "staff.csv", "-m", "staff.yaml").exit == Exit.USAGE
     assert typed("check", *PAIRS, "staff.csv").exit == Exit.USAGE
-
-
-def test_one_file_of_corrections_for_all_rosters(rosters: Path) -> None:
-    """A row of the second roster is named as everywhere; a row of no roster stops the command."""
-    made = rosters / "made.csv"
-    lines = ("4,D,Last,,Lind,ana@desk,", "roster 2:2,C,First,Cy,Sy,ana@desk,")
-    made.write_text("\n".join((CORRECTED, *lines, "")), "utf-8")
-    checked = typed("check", *PAIRS, "-o", "run", "--corrections", made, "--json")
-    assert checked.summary["rejected"] == 0
-    with Ledger.open(rosters / "run") as ledger:
-        assert ledger.facts.rosters[1][0].corrections is not None
-    made.write_text("\n".join((CORRECTED, lines[1].replace(",Cy,", ",Bo,"), "")), "utf-8")
-    refused = typed("check", *PAIRS, "-o", "refused", "--corrections", made)
-    assert (refused.exit, "row 2:2" in refused.err) == (Exit.ROSTER, True)
-    made.write_text("\n".join((CORRECTED, "3:2,C,First,Cy,Sy,ana@desk,", "")), "utf-8")
-    assert typed("check", *PAIRS, "-o", "refused", "--corrections", made).exit == Exit.ROSTER
 
 
 def test_the_next_step_names_the_rejects_with_rows_that_wait(
