@@ -55,7 +55,6 @@ _PAGES: dict[str, Page] = {
     "runs/{run}/live": run_pages.live,
     "runs/{run}/files/{name}": run_pages.download,
     "settings": settings_page.settings,
-    "users": mapping_pages.users,
 }
 _FORMS: dict[str, Page] = {
     "samples": draft_pages.take_sample,
@@ -79,7 +78,6 @@ _FORMS: dict[str, Page] = {
     "runs/{run}/sis-report": run_pages.sis_report,
     "runs/{run}/undo": run_pages.undo,
     "runs/{run}/correct": run_pages.correct,
-    "users": mapping_pages.save_users,
     "settings/key": settings_page.save_key,
     "settings/keys": settings_page.save_keys,
     "settings/job": settings_page.decide_job,

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path, PurePath
-from urllib.parse import quote
 
 from aiohttp import web
 
@@ -22,7 +21,6 @@ from importer.ledger.integrity import check_whole
 from importer.ledger.journal import JournalEntry
 from importer.ledger.ledger import DECIDED, OPEN, Ledger, summarize
 from importer.ledger.run_lock import HOLDER, LOCK, holder
-from importer.mapper.load import examine
 from importer.model.files import write_atomically
 from importer.model.plan import DECISIONS, Result, choices
 from importer.model.run import FailedCheck, RunFacts, Summary
@@ -106,15 +104,6 @@ class Review:
     def production(self) -> bool:
         """Whether it writes to a production Alma."""
         return self.facts.alma is not None and self.facts.alma.is_production
-
-    @property
-    def again(self) -> str:
-        """Where it is planned again, below the place."""
-        if self.draft:
-            return f"drafts/{self.draft.name}/grid"
-        mapping = Path(self.facts.mapping.path)
-        document = examine(mapping)[0] if self.facts.roster.kept else None
-        return f"users?mapping={quote(mapping.name)}" if document and document.from_alma else ""
 
     @property
     def code(self) -> str:

@@ -146,15 +146,11 @@ class Workspace:
         return (today - fetched).days if fetched else None
 
     def mappings(self) -> list[Path]:
-        """Return the mappings of this folder, then the ready ones that are not copied yet.
-
-        The last ones have users of Alma as rows.
-        """
+        """Return the mappings of this folder, then the ready ones that are not copied yet."""
         every = sorted((self.folder / "mappings").glob("*.yaml"))
         own = [path for path in every if not path.name.startswith(".")]  # editors leave such
         names = {path.name for path in own}
-        folder = self.shipped / "mappings"
-        ready = (*sorted(folder.glob("*.yaml")), *sorted(folder.glob("from-alma/*.yaml")))
+        ready = sorted((self.shipped / "mappings").glob("*.yaml"))
         return [*own, *(path for path in ready if path.name not in names)]
 
     def mapping(self, name: str) -> Path | None:

@@ -14,7 +14,7 @@ from openpyxl import Workbook
 from importer.model.run import Summary
 from importer.report.lineage import Relation
 from importer.web.drafts import Asked, Counts, Draft, DraftFacts
-from importer.web.loads import KnownRun, Load, SeenRun, Show, State, save_answers, steps
+from importer.web.loads import KnownRun, Load, SeenRun, Show, State, name_of, save_answers, steps
 from importer.web.tasks import Sittings
 from tests.report.building import FACTS
 from tests.web.conftest import SAMPLE, Server, approve, drafted, dropped, followed, planned, version
@@ -316,3 +316,12 @@ def test_the_next_term_takes_name_and_mapping_along(opened: tuple[Server, httpx.
     assert "<b>Community patrons</b>" in page
     assert 'value="community.yaml" checked' in page
     assert version(client, new) == "1"
+
+
+def test_a_load_of_users_of_alma_is_named_after_its_mapping() -> None:
+    """Its roster is a file of the run; a load of a roster is named after the roster's file."""
+    kept = FACTS.roster.model_copy(update={"kept": True, "path": "runs/one/roster.csv"})
+    mapping = FACTS.mapping.model_copy(update={"path": "mappings/renew-group.yaml"})
+    facts = FACTS.model_copy(update={"roster": kept, "mapping": mapping})
+    assert name_of(facts) == "Renew group"
+    assert name_of(facts.model_copy(update={"roster": FACTS.roster})) != "Renew group"

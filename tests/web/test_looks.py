@@ -155,9 +155,6 @@ def test_every_page_in_every_state(
     tab, practice = looks.tab, tmp_path / "practice"
     assert ROSTER in TUTORIAL.read_text("utf-8")
     looks("loads-empty")
-    follow(tab, "Change users in Alma")
-    looks("users-of-alma")
-    tab.go_back()
     prepare(looks, tmp_path)
     correct(looks)
     press(tab, "Compare with Alma")
