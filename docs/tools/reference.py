@@ -281,8 +281,9 @@ MARKS = {
 
 def switches() -> Iterator[str]:
     """Yield the page of uncertain facts of Alma, by mark, the open ones first."""
-    yield "Each fact about [Alma](alma.md) that is not certain is a switch of the practice Alma:"
-    yield "`importer sandbox --switch NAME=VALUE`. The first value is the default, the best guess."
+    yield "An uncertain fact about [Alma](alma.md) on which the result of a load may depend is a"
+    yield "switch of the practice Alma: `importer sandbox --switch NAME=VALUE`. The first value is"
+    yield "the default, the best guess."
     yield "*Probe*: [`importer doctor --probe`](../howto/probe.md) measures it."
     for mark, meaning in MARKS.items():
         yield ""

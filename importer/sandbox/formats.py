@@ -24,7 +24,6 @@ from importer.sandbox.users import (
     Json,
     Part,
     Record,
-    Switches,
     Value,
     codes,
     entries,
@@ -65,12 +64,12 @@ def refuse(name: str, **words: str) -> NoReturn:
     raise refusal(name, **words)
 
 
-def wants_xml(request: web.BaseRequest, default: str) -> bool:
-    """Return whether to answer in XML: by the query, Accept, the body, else the default."""
+def wants_xml(request: web.BaseRequest) -> bool:
+    """Return whether to answer in XML: by the query, Accept, the body; else in XML."""
     wanted = request.query.get("format") or request.headers.get("Accept") or ""
     if "json" not in wanted and "xml" not in wanted and request.method in {"POST", "PUT"}:
         wanted = request.headers.get("Content-Type", "")
-    return "json" not in wanted and ("xml" in wanted or default == "xml")
+    return "json" not in wanted
 
 
 def json_answer(document: Json, status: int = 200) -> web.Response:
@@ -142,11 +141,6 @@ Describe: TypeAlias = "Callable[[str, str], str]"
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:\d{2})?", re.ASCII)
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?)", re.ASCII)
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
-_ELEMENTS = {
-    *USER.fields,
-    *(part.wrapper for part in USER.parts.values()),
-    *("contact_info", "requests", "loans", "fees", "researcher"),
-}
 
 
 def parse_json(body: bytes) -> Json:
@@ -157,28 +151,20 @@ def parse_json(body: bytes) -> Json:
         refuse("bad_request", place="User")
 
 
-def read_json(body: bytes, switches: Switches) -> Record:
-    """Return the user in a JSON body. Unknown keys are ignored, wrong types are refused."""
-    try:
-        return read_user(parse_json(body), lax=switches["blank-date"] == "accept")
-    except RefusalError:
-        if switches["bad-json"] == "401676":
-            refuse("unreadable")
-        raise
-
-
 def read_user(document: Json, *, lax: bool = False) -> Record:
-    """Return the user in a document, or BAD_REQUEST; `lax` ignores empty dates and booleans."""
+    """Return the user in a document, or BAD_REQUEST. Unknown keys are ignored.
+
+    `lax` ignores empty dates and booleans.
+    """
     return _read([] if document is None else document, USER, "User", lax=lax)
 
 
-def read_xml(element: Element, *, lax: bool = False, strict: bool = False) -> Record:
+def read_xml(element: Element, *, lax: bool = False) -> Record:
     """Return the user in an element; a wrong value is 401676. Unknown elements are ignored.
 
-    `lax` ignores empty dates and booleans, as the SIS job does (contract 5); `strict` refuses
-    unknown fields.
+    `lax` ignores empty dates and booleans, as the SIS job does (contract 5).
     """
-    if element.tag != "user" or (strict and not {child.tag for child in element} <= _ELEMENTS):
+    if element.tag != "user":
         refuse("unreadable")
     document = _from_xml(element, USER)
     contact = element.find("contact_info")

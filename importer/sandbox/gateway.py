@@ -359,7 +359,7 @@ class Gateway:
         self, request: web.Request, refused: formats.RefusalError, shape: str = ""
     ) -> web.Response:
         """Return a refusal; without a shape one of the gateway, in XML but for limits (0.8)."""
-        xml = formats.wants_xml(request, self.institution.switches["default-format"])
+        xml = formats.wants_xml(request)
         if not shape:
             return formats.error_answer(refused, xml=xml or refused.status != 429)
         tracking = formats.tracking_id(self.clock.now(), self._number)

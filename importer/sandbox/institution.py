@@ -170,8 +170,6 @@ def check(body: Record, tables: CodeTables, switches: Switches) -> None:
     if text(body, "record_type") == "CONTACT" and (given := entries(body, "user_identifier")):
         kind = text(given[0], "id_type")
         refuse("unsupported_type", kind="identifier", code=kind, record_type="CONTACT")
-    if switches["force-false"] == "refuse" and len(text(body, "force_password_change")) > 4:
-        refuse("unreadable")
     for name, mark in PREFERRED_MARKS:
         several = sum(flag(entry, mark) for entry in entries(body, name)) > 1
         if several and switches["several-preferred"] == "refuse":
@@ -197,14 +195,10 @@ def check_whole(record: Record, tables: CodeTables, switches: Switches) -> None:
 
 
 def _check_kind(body: Record, tables: CodeTables, switches: Switches) -> None:
-    record_type = text(body, "record_type")
-    if not record_type and switches["record-type"] == "optional":
-        record_type = "PUBLIC"
-    account_type = text(body, "account_type")
-    for name, value in (("record_type", record_type), ("account_type", account_type)):
-        if not value:
-            refuse("missing", field=name)
-    group = text(body, "user_group")
+    record_type = text(body, "record_type") or "PUBLIC"
+    account_type, group = text(body, "account_type"), text(body, "user_group")
+    if not account_type:
+        refuse("missing", field="account_type")
     if not tables.has("AddNewUserOptions", record_type):
         refuse("invalid_value", field="record_type", value=record_type)
     match account_type:
@@ -226,8 +220,6 @@ def _check_external(body: Record, tables: CodeTables, switches: Switches) -> Non
     external_id = text(body, "external_id")
     if not external_id:
         refuse("external_id_missing")
-    if switches["external-password"] == "refuse" and text(body, "password"):
-        refuse("missing", field="internal account for password")
     if switches["external-id-check"] == "on" and not tables.are_own and external_id != "SIS":
         refuse("invalid_value", field="external_id", value=external_id)
 

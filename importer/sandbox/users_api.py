@@ -67,7 +67,7 @@ class UsersApi:
             else formats.show_item(user.record, describe, self._link(request, user))
             for user in found
         ]
-        if self._wants_xml(request):
+        if formats.wants_xml(request):
             root = etree.Element("users", total_record_count=str(total))
             root.extend(formats.to_element(user) for user in shown)
             return formats.xml_answer(root)
@@ -119,7 +119,7 @@ class UsersApi:
         sums: dict[str, Json] = {"total_record_count": len(rows)}
         if name == "fees":
             sums |= {"total_sum": known.owed, "currency": "USD"}
-        if self._wants_xml(request):
+        if formats.wants_xml(request):
             root = etree.Element(f"item_{name}" if name == "loans" else name)
             for key, value in sums.items():
                 root.set(key, str(value))
@@ -177,7 +177,7 @@ class UsersApi:
             for name, count in counts.items()
             if name in expand
         }
-        if self._wants_xml(request):
+        if formats.wants_xml(request):
             return formats.xml_answer(formats.to_element(shown))
         return formats.json_answer(shown)
 
@@ -191,12 +191,8 @@ class UsersApi:
         """Return the user in the body, in either format."""
         body = await request.read()
         if "json" in request.headers.get("Content-Type", ""):
-            return formats.read_json(body, self.institution.switches)
-        strict = self.institution.switches["unknown-xml"] == "refuse"
-        return formats.read_xml(formats.parse_xml(body), strict=strict)
-
-    def _wants_xml(self, request: web.Request) -> bool:
-        return formats.wants_xml(request, self.institution.switches["default-format"])
+            return formats.read_user(formats.parse_json(body))
+        return formats.read_xml(formats.parse_xml(body))
 
     def _link(self, request: web.Request, user: Stored) -> str:
         primary_id = quote(text(user.record, "primary_id"), safe="")

@@ -208,14 +208,6 @@ def test_unknown_xml_is_ignored(alma: Alma, inside: str) -> None:
     assert answer.json()["gender"]["value"] == ""
 
 
-def test_unknown_xml_may_be_refused(alma: Alma) -> None:
-    """A switch refuses unknown fields in XML, and still takes a whole GET body."""
-    alma.create()
-    alma.set(switches={"unknown-xml": "refuse"})
-    assert code_of(alma.call("PUT", "/users/P1", _USER.format("<shoe/>").encode())) == "401676"
-    assert alma.update("P1", alma.call("GET", "/users/P1", accept=XML).content) == alma.user("P1")
-
-
 @pytest.mark.parametrize(
     "body",
     [
