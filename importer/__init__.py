@@ -7,10 +7,9 @@ As a library, it offers the names below; see docs/reference/python.md.
 from typing import TYPE_CHECKING
 
 __all__ = [
-    "Progress", "Run", "__version__", "absent", "apply", "apply_async", "borrow_check", "check",
-    "convert", "load_mapping", "open_run", "plan", "plan_async", "read_codes", "read_codes_async",
-    "read_roster", "read_users", "read_users_async", "resolve", "resolve_async", "undo",
-    "undo_async",
+    "Progress", "Run", "__version__", "absent", "apply", "borrow_check", "check", "convert",
+    "load_mapping", "open_run", "plan", "read_codes", "read_roster", "read_users", "resolve",
+    "undo",
 ]  # fmt: skip
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """The importer as a Python library: what `import importer` offers.
 
 Errors are those of the commands (see `importer.errors`): each is one sentence for a person, with
-the exit code that the command would have. Settings come from the environment and `.env`. What ends
-in `_async` is for an event loop of the caller's; the others work with and without one.
+the exit code that the command would have. Settings come from the environment and `.env`. Every
+function also works where an event loop runs already, as in a notebook.
 """
 
 from __future__ import annotations
@@ -151,7 +151,6 @@ def blocking(work: Callable[P, Coroutine[object, object, T]]) -> Callable[P, T]:
     def wait(*args: P.args, **kwargs: P.kwargs) -> T:
         return _finished(work(*args, **kwargs))
 
-    wait.__name__ = wait.__qualname__ = work.__name__.removesuffix("_async")
     return wait
 
 
@@ -305,7 +304,8 @@ def frame(names: str, rows: Iterable[Sequence[object]]) -> pd.DataFrame:
     return pd.DataFrame(texts, columns=names.split(), dtype=object)
 
 
-async def read_users_async(*, refresh: bool = True, progress: Progress = SILENT) -> pd.DataFrame:
+@blocking
+async def read_users(*, refresh: bool = True, progress: Progress = SILENT) -> pd.DataFrame:
     """Return Alma's users from the user cache; `refresh`: first read who changed since.
 
     The columns are the fields' paths, as in a mapping with `from: alma`; the frame is personal
@@ -327,7 +327,8 @@ async def read_users_async(*, refresh: bool = True, progress: Progress = SILENT)
     return pd.DataFrame(rows, columns=[*names], dtype=object)
 
 
-async def read_codes_async(*, save: bool = True) -> pd.DataFrame:
+@blocking
+async def read_codes(*, save: bool = True) -> pd.DataFrame:
     """Return Alma's code tables: `table, code, description, enabled`.
 
     `save`: also as `codes.json`, by which `check` and `plan` check codes from then on. Raises
@@ -347,10 +348,6 @@ async def read_codes_async(*, save: bool = True) -> pd.DataFrame:
         for row in rows
     ]
     return frame("table code description enabled", found)
-
-
-read_users = blocking(read_users_async)
-read_codes = blocking(read_codes_async)
 
 
 def read_roster(path: FileName, *, sheet: str = "") -> Roster:
@@ -404,7 +401,8 @@ def check(
         return Run(ledger.folder)
 
 
-async def plan_async(
+@blocking
+async def plan(
     roster: RosterLike | None,
     mapping: MappingLike,
     *,
@@ -435,7 +433,8 @@ async def plan_async(
             return Run(ledger.folder)
 
 
-async def apply_async(
+@blocking
+async def apply(
     run: Run,
     *,
     limit: int | None = None,
@@ -510,7 +509,8 @@ async def apply_async(
     return run
 
 
-async def undo_async(
+@blocking
+async def undo(
     run: Run,
     *,
     delete_created: bool = False,
@@ -537,7 +537,8 @@ async def undo_async(
                 return Run(ledger.folder)
 
 
-async def resolve_async(
+@blocking
+async def resolve(
     run: Run,
     rows: int | str | Iterable[int | str],
     how: Literal["update", "rename", "create", "load", "reject"],
@@ -597,9 +598,3 @@ def convert(
     rosters = validate(open_inputs(request_of(((roster, mapping),), codes, None)))
     decided = decide_fates(rosters.rows(), rosters.problems, answers={}, only_new=())
     return convert_rosters(rosters, decided.rows(Fate.READY), to, Path(output))
-
-
-plan = blocking(plan_async)
-apply = blocking(apply_async)
-undo = blocking(undo_async)
-resolve = blocking(resolve_async)

@@ -1,9 +1,8 @@
-"""Ready mappings for users of Alma, the notebooks of the samples, and a loop of one's own."""
+"""Ready mappings for users of Alma, the notebooks of the samples, and a loop that runs already."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 import importer
-from importer.errors import SafetyCheckError
+from importer.errors import SafetyCheckError, StoppedError
 from tests.cli.conftest import Sandbox
 from tests.cli.small import edit, state
 from tests.pipeline.runs import MAPPINGS, SAMPLES
@@ -187,32 +186,32 @@ def test_a_notebook_runs(folder: Path, script: Path, capsys: pytest.CaptureFixtu
     assert all(importer.open_run(one).summary.adds_up() for one in runs)
 
 
-def test_all_of_a_load_in_a_loop_of_ones_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task that is canceled in the middle of an apply is continued by the same call."""
+def test_the_library_works_where_an_event_loop_runs_already(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every function, as in a notebook; an apply that is stopped is continued by the same call."""
     monkeypatch.setenv("ALMA_RATE", "4")  # few rows at a time
 
     async def main() -> None:
-        codes = await importer.read_codes_async()
-        assert {"table", "code"} <= {*codes.columns}
-        run = await importer.plan_async("patrons.xlsx", "community.yaml")
-        started = asyncio.Event()
-        progress = importer.Progress(rows=lambda done, _of: started.set() if done else None)
-        task = asyncio.create_task(importer.apply_async(run, progress=progress))
-        await started.wait()
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        assert {"table", "code"} <= {*importer.read_codes().columns}
+        assert importer.check("patrons.xlsx", "community.yaml").summary.ready > 0
+        run = importer.plan("patrons.xlsx", "community.yaml")
+        done = [0]
+        progress = importer.Progress(
+            rows=lambda rows, _of: done.append(rows), cancel=lambda: done[-1] > 0
+        )
+        with pytest.raises(StoppedError):
+            importer.apply(run, progress=progress)
         assert 0 < (run.summary.created or 0) < (run.summary.create or 0)
         monkeypatch.setenv("ALMA_RATE", "50")
-        await importer.apply_async(run)
+        importer.apply(run)
         assert run.summary.created == run.summary.create
-        assert len(await importer.read_users_async()) == run.summary.create
-        waiting = run.rows().query("fate == 'review'")["row"]
-        await importer.resolve_async(run, waiting, "reject")
-        back = await importer.undo_async(run, delete_created=True)
+        assert len(importer.read_users()) == run.summary.create
+        importer.resolve(run, run.rows().query("fate == 'review'")["row"], "reject")
+        back = importer.undo(run, delete_created=True)
         with pytest.raises(SafetyCheckError):  # nobody said how many
-            await importer.apply_async(back, allow=["removals"])
-        await importer.apply_async(back, allow=["removals"], delete=back.summary.delete)
+            importer.apply(back, allow=["removals"])
+        importer.apply(back, allow=["removals"], delete=back.summary.delete)
         assert back.summary.deleted == run.summary.create
 
     asyncio.run(main())
