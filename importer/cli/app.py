@@ -62,8 +62,7 @@ COMMANDS = {
     "web": ("web", "Open the local page: everything without a terminal."),
     "sandbox": ("sandbox", "Run a practice Alma on this computer."),
     "demo": ("sandbox", "Load a sample roster into a practice Alma."),
-    "all": ("everywhere", "Run a command in the folders of several institutions."),
-    "help": ("everywhere", "Explain a command, or the exit codes."),
+    "help": ("help", "Explain a command, or the exit codes."),
 }
 """Each command: its module, which is imported only when the command is used, and its help."""
 
@@ -97,8 +96,6 @@ class _Commands(typer.core.TyperGroup):
             hint = f" Did you mean {near[0]!r}?" if near else ""
             msg = f"No such command {args[0]!r}.{hint} See: importer --help"
             raise UsageError(msg)
-        if args[:1] == ["all"] and "--" in args:
-            args.insert(args.index("--"), "--")  # the library takes one away
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:  # noqa: ARG002
@@ -122,7 +119,7 @@ class _Commands(typer.core.TyperGroup):
             msg = "Stopped. Nothing was written to Alma."
             if ctx.invoked_subcommand == "plan":
                 msg += " The users read so far are kept: run the same command to continue."
-            elif ctx.invoked_subcommand in {"apply", "all", "job"}:
+            elif ctx.invoked_subcommand in {"apply", "job"}:
                 msg = "Stopped. Run the same command to continue."
             raise StoppedError(msg) from None
 

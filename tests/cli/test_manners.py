@@ -184,34 +184,6 @@ def test_a_command_in_another_folder() -> None:
     assert typed("-C", "south", "runs").exit == Exit.USAGE
 
 
-def test_a_command_in_several_folders(folder: Path, sandbox: Sandbox) -> None:
-    """Each folder has its run; one cannot load, the others do; the worst exit code is the end."""
-    for name, person, key in (
-        ("east", ANA, "sandbox"), ("north", ANA, "wrong"), ("south", BAD, "sandbox"),
-    ):  # fmt: skip
-        Path(name).mkdir()
-        write(person, folder=name)
-        Path(name, ".env").write_text(f"ALMA_BASE_URL={sandbox.host}\nALMA_API_KEY={key}\n")
-        Path(name, ".env").chmod(0o600)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("ALMA_BASE_URL")
-        patch.delenv("ALMA_API_KEY")
-        plan = ("plan", *CHECK, "-o", "run", "-q")
-        got = typed("--log", "log.jsonl", "all", "east", "north", "south", "--", *plan)
-    assert got.exit == Exit.ACCESS
-    table = [line.split()[:2] for line in got.out.splitlines()]
-    assert table == [["east", "0"], ["north", "9"], ["south", "3"], ["total", "2"]]
-    assert "2 rows in 2 runs: 1 ready, 1 rejected, 1 create; 2 not skipped" in got.out
-    assert "north | importer: " in got.err
-    done = [path.parent.parent.name for path in sorted(folder.glob("*/run/report.html"))]
-    assert done == ["east", "south"]
-    got = typed("all", "east", "west", "--", "runs")
-    assert [line.split()[:2] for line in got.out.splitlines()] == [["east", "0"], ["west", "2"]]
-    assert "east  | " in got.err  # the missing folder stops no other one
-    assert got.exit == Exit.USAGE
-    assert typed("all", "north").exit == Exit.USAGE
-
-
 def test_completion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Commands are completed without importing them, and the names of runs, in each shell."""
     for name in ("2026-a", "2026-b", "other"):

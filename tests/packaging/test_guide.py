@@ -7,6 +7,7 @@ its own; nothing of the checkout is on its path.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -29,6 +30,7 @@ NOT_RUN = 6
 """Command lines of all how-tos that no test types; the page about installing has it."""
 
 Type = Callable[[tuple[str, ...]], tuple[int, str]]
+Started = tuple[tuple[str, ...], dict[str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,41 @@ def test_what_the_page_says_can_be_typed(page: Path, type_in: Type, tmp_path: Pa
         for words, wanted in zip(block.commands, exits, strict=True):
             code, printed = type_in(words)
             assert code == wanted, (words, printed)
+
+
+SHELLS = {"sh": ("sh", "-c"), "powershell": ("pwsh", "-NoProfile", "-Command")}
+LOOPS = [
+    pytest.param(page, block, id=f"{name(page)} {block.language}")
+    for page in HOW_TO
+    for block in blocks(page)
+    if block.language in SHELLS
+]
+
+
+@pytest.mark.parametrize(("page", "block"), LOOPS)
+def test_a_loop_over_folders_runs_in_its_shell(
+    page: Path, block: Block, started: Started, tmp_path: Path
+) -> None:
+    """Each folder has its run, and the exit code that the page says is shown with its name."""
+    shell, *words = SHELLS[block.language]
+    if shutil.which(shell) is None:
+        pytest.skip(f"needs {shell}")
+    _prepare(block, tmp_path)
+    command, environ = started
+    (programs := tmp_path / "bin").mkdir()
+    program = programs / "importer"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', "utf-8")
+    program.chmod(0o755)
+    environ = environ | {"PATH": f"{programs}{os.pathsep}{environ['PATH']}"}
+    ran = subprocess.run(
+        (shell, *words, block.text), cwd=tmp_path, env=environ, text=True, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    (code,) = re.findall(r"\[exit code (\d)\]", page.read_text("utf-8"))
+    ended = [line for line in ran.stdout.splitlines() if ": exit code" in line]
+    assert ended == [f"{library}: exit code {code}" for library in ("north", "south")], ran.stderr
+    runs = tmp_path.glob("*/runs/*/summary.json")
+    assert sorted(path.relative_to(tmp_path).parts[0] for path in runs) == ["north", "south"]
 
 
 def test_few_lines_of_the_guide_are_not_run() -> None:
