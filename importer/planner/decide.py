@@ -177,7 +177,7 @@ def update(
             convert=match.account_type == "convert",
             keep_old_id=match.keep_old_id,
             overrides=earlier.overwrites,
-            places=reviewed.places,
+            lines=reviewed.lines,
         )
         return sis_merge(draft, row, live, merged, protected, earlier)
 

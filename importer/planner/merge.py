@@ -55,15 +55,15 @@ class Known:
 
     `account` and `primary_id` are those after the update. `adopts`: the user becomes External, and
     entries of Alma that the row has too move to the row's segment. `run_values`: entries with a run
-    variable are written. `places`: by list, which entries belong to those of the mapping: the label
-    of one by the place, "" if the row does not give it.
+    variable are written. `lines`: by a label of an entry of the row, the entry of Alma that
+    it replaces, None if it is added; where neither is known, the types decide.
     """
 
     account: AccountType
     primary_id: str | None
     adopts: bool
     run_values: bool
-    places: Mapping[str, Mapping[int, str]]
+    lines: Mapping[str, Part | None]
 
 
 class ListMerge:
@@ -81,7 +81,7 @@ class ListMerge:
         self.parent, self.live, self.draft = parent, live, draft
         self.account = draft.layout.account_type if known is None else known.account
         self.adopts = known is not None and known.adopts
-        self.places = {} if known is None else known.places.get(parent, {})
+        self.lines = {} if known is None else known.lines
         self.owned = draft.sets_whole_list(parent)
         self.parts = list(live)  # Alma's entries, then those that are added
         self.taken = set[int]()  # the places of those that the row has
@@ -219,19 +219,16 @@ class ListMerge:
     def _replaced(self, item: DraftEntry) -> int | None:
         """Return the place of the entry that a row's entry replaces, if there is one.
 
-        It is the one that belongs to it, if possible, and none that belongs to another. Of the
-        others one without other types, if possible; of these one with most of the row's types.
+        It is the one that belongs to its line, where loads of the user are remembered. Else it is
+        one of its types without others, if possible; of these one with most of the row's types.
         """
-        parent, parts = self.parent, self.parts
-        labels = item.entry.labels
-        shared = {
-            at: {*item.types}.intersection(types(parent, parts[at])) for at in self._free(item)
-        }
-        free = [
-            at
-            for at in shared
-            if (shared[at] and self.places.get(at) in {None, *labels}) or self._is_retyped(at, item)
-        ]
+        parent, parts, free = self.parent, self.parts, self._free(item)
+        own = [part for label, part in self.lines.items() if label in item.entry.labels]
+        if own and parent != IDS:
+            return next((at for at in free if self.live[at] is own[0]), None)
+        others = {id(part) for part in self.lines.values()} - {id(part) for part in own}
+        shared = {at: {*item.types}.intersection(types(parent, parts[at])) for at in free}
+        free = [at for at in free if shared[at] and id(self.live[at]) not in others]
         if self.owned:
             free = [at for at in free if self._has_only(at, item)]
         if parent == IDS:  # a lost card stays one: the new card is another
@@ -246,17 +243,11 @@ class ListMerge:
                 ]
                 return free[0] if len(every) == 1 and free else None
 
-        def rank(at: int) -> tuple[bool, bool, int, bool]:
-            is_preferred, others = getattr(self.live[at], PREFERRED, False), len(shared[at])
-            return at not in self.places, not self._has_only(at, item), -others, not is_preferred
+        def rank(at: int) -> tuple[bool, int, bool]:
+            is_preferred = getattr(self.live[at], PREFERRED, False)
+            return not self._has_only(at, item), -len(shared[at]), not is_preferred
 
         return min(free, key=rank, default=None)
-
-    def _is_retyped(self, at: int, item: DraftEntry) -> bool:
-        """Return whether loads left this entry for the row's, which has another type by now."""
-        part, is_own = self.parts[at], self.places.get(at) in item.entry.labels
-        is_one = len(types(self.parent, part)) == 1 and self.parent != IDS
-        return is_own and is_one and has_core(item, part)
 
     def _release(self, at: int, item: DraftEntry) -> bool:
         """Adjust the types of an entry that is to be replaced; return whether it may be replaced.
@@ -264,9 +255,9 @@ class ListMerge:
         An entry with other types too only loses those of the row, so that its other uses stay,
         unless another entry has those types and the same values.
         """
-        if self._has_only(at, item):
-            return True
         name, old = TYPE_FIELD[item.parent], self.parts[at]
+        if self._has_only(at, item) or len(types(item.parent, old)) == 1:
+            return True
         own, rest = (
             old.model_copy(
                 update={
@@ -275,7 +266,7 @@ class ListMerge:
             )
             for ours in (True, False)
         )
-        served = any(equal(item.parent, rest, other) for other in self.parts)
+        served = any(equal(item.parent, rest, other) for other in self.parts if other is not old)
         self.parts[at] = own if served else rest
         return served
 
@@ -483,14 +474,14 @@ def merge(
     convert: bool,
     keep_old_id: KeepOldId | None,
     overrides: Collection[str],
-    places: Mapping[str, Mapping[int, str]],
+    lines: Mapping[str, Part | None],
 ) -> Merged:
     """Return Alma's record with the row's values; removals come first in the changes.
 
     Entries' fields with a run variable are written only if something else changes. `rename`: the
     user gets the row's primary ID, and keeps the old one as `keep_old_id` asks for. `convert`: an
     Internal user becomes External if the mapping is. `overrides`: fields and lists that Alma is to
-    take although it protects them, beside those of the mapping. `places`: as in `Known`, by list.
+    take although it protects them, beside those of the mapping. `lines`: as in `Known`.
     """
     update: dict[str, object] = {}
     if rename and draft.primary_id and not same_id(draft.primary_id, live.primary_id):
@@ -520,7 +511,7 @@ def merge(
     after = with_patron_role(after, expiry, scope, draft.institution)
 
     def merged_with(*, run_values: bool) -> Merged:
-        known = Known(account, after.primary_id, converts, run_values, places)
+        known = Known(account, after.primary_id, converts, run_values, lines)
         lists: dict[str, list[Edit]] = {}
         protected = [*override]
         for parent in draft.layout.parents:

@@ -184,121 +184,94 @@ def nothing_earlier(today: date) -> Earlier:
 NO_MEMORY = UserMemory(None, ())
 
 
-def lasts_of(row: Collection[Value], memory: UserMemory) -> dict[str, tuple[str, Imprint]]:
+def lasts_of(
+    draft: DraftUser, row: Collection[Value], memory: UserMemory
+) -> dict[str, tuple[str, Imprint]]:
     """Return the values of a row as this roster's last load made them, with their keys then.
 
-    As any roster did, if this one never made it. An entry is found by its value, also under other
-    types, unless the row has it under these, too; else by its place in the mapping, or by that of
-    the entry that took its place. In the memory of another roster, and in one without places, it is
-    the next one of its types.
+    As any roster did, if this one never made it; entries only if this one never loaded the user.
     """
-    found: dict[str, tuple[str, Imprint]] = {}
+    lasts: dict[str, tuple[str, Imprint]] = {}
     for imprints in _newest_first(memory):
-        was = {value.key: key for value in row if (key := _key_by_value(value, imprints, row))}
-        taken_by = {key: now for now, key in was.items()}
-        for value in [one for one in row if one.key not in was]:
-            key = value.key
-            while key in taken_by:
-                key = taken_by[key]
-            if key in imprints:
-                was[value.key] = key
-        for value in [one for one in row if one.key not in was]:
-            left = [key for key, one in imprints.items()
-                    if one.where[:3] == value.where[:3] and key not in was.values()]  # fmt: skip
-            if memory.own is not None:
-                numbered = _without_place(value.key)
-                is_old = imprints is memory.own and numbered != value.key
-                left = [key for key in left if key == numbered or (is_old and _PLACE not in key)]
-                left.sort(key=lambda key: key != numbered)
-            if left:
-                was[value.key] = left[0]
-        found = {now: (key, imprints[key]) for now, key in was.items()} | found
-    return found
+        was = {
+            value.key: value.key for value in row if value.key in imprints and not value.is_entry
+        }
+        if memory.own is None or imprints is memory.own:
+            was |= _claims(draft, row, imprints)
+        lasts = {key: (old, imprints[old]) for key, old in was.items()} | lasts
+    return lasts
 
 
-_PLACE = "]#"
-"""Stands before an entry's number, which counts the blank ones, too; not in memories of 1.0.1."""
+def _claims(draft: DraftUser, row: Collection[Value], imprints: Imprints) -> dict[str, str]:
+    """Return which entry of ours belongs to which line of the mapping: the key of it by the line's.
+
+    By value, for all lines first; else the line's own entry, if no other line has it now; else an
+    entry of ours of that type that no line claims. A line that is blank claims its own.
+    """
+    claims: dict[str, str] = {}
+
+    def claim(fits: Callable[[Value, Imprint], bool]) -> None:
+        for value in (value for value in row if value.is_entry and value.key not in claims):
+            free = (key for key, last in imprints.items() if key not in claims.values()
+                    and last.where[:2] == value.where[:2] and fits(value, last))  # fmt: skip
+            if (key := next(free, None)) is not None:
+                claims[value.key] = key
+
+    claim(lambda value, last: last.made == value.made and last.where.types == value.where.types)
+    claim(lambda value, last: last.made == value.made)
+    if any(value.is_entry and value.key not in claims for value in row):
+        lines = {key for parent in draft.layout.parents for key, _ in _every_entry(draft, parent)}
+        claims |= {key: key for key in (lines & {*imprints}) - {*claims} - {*claims.values()}}
+        claim(lambda value, last: last.where.types == value.where.types)
+    return claims
 
 
-def _without_place(key: str) -> str:
-    """Return the key of an entry as memories of 1.0.1 have it, which count no blank ones."""
-    return key.replace(_PLACE, "]")
+Lines: TypeAlias = "Mapping[str, Part | None]"
+"""Alma's entry that belongs to a line of the mapping, by a label of the line; None if none does.
 
-
-def _key_by_value(value: Value, imprints: Imprints, row: Collection[Value]) -> str:
-    """Return the key of a row's value in what a load left; "" if it is not there."""
-    path, flag, types, _ = value.where
-    same = {
-        key: one
-        for key, one in imprints.items()
-        if (one.made, one.where.path, one.where.flag) == (value.made, path, flag)
-    }
-    exact = [key for key, one in same.items() if one.where.types == types]
-    others = (
-        key
-        for key, one in same.items()
-        if not any(other.made == one.made and other.where.types == one.where.types for other in row)
-    )
-    return value.key if value.key in exact else next(iter((*exact, *others)), "")
-
-
-Places: TypeAlias = "Mapping[str, Mapping[int, str]]"
-"""By list: which of Alma's entries belong to entries that a mapping makes, by their places there.
-
-With the label of the entry in the row, "" for one that the row does not give now.
+Only of lines whose values Alma does not have: they replace that entry, or are added.
 """
 
 
-def _places(
-    draft: DraftUser,
+def _lines(
     row: Collection[Value],
     lasts: Mapping[str, tuple[str, Imprint]],
-    own: Imprints,
+    memory: UserMemory,
     live: User,
     hashed: Keyed,
-) -> Places:
-    """Return which of Alma's entries belong to those of a row: its values, and what loads left.
+) -> Lines:
+    """Return the entries that loads left for the lines of a row. What is not ours stays.
 
-    Where staff edited one, it is the first entry of its types that belongs to no other. `own`: what
-    this roster left. Nothing where Alma has every entry of the row, and so none is replaced.
+    If staff edited it, it is the only entry of its types that neither a load left nor the row has.
+    Empty if no load of the user is remembered: then a line replaces an entry of its type.
     """
-    every = [value for value in row if value.where.names and not value.where.flag]
-    if all(one.made in map(hashed, texts(one.where, live)) for one in every):
-        return {}
-    known = [(value, *lasts[value.key]) for value in every if value.key in lasts]
-    left = [
-        ((last.where, last.answered, one.labels[0], None), own.get(key) is last)
-        for one, key, last in known
-    ]
-    keys = {key for parent in draft.layout.parents for key, _ in _every_entry(draft, parent)}
-    keys |= {*map(_without_place, keys)}
-    apart = {*(key for key, _ in lasts.values()), *(value.key for value in row)}
-    blank = [own[key] for key in sorted(keys - apart) if key in own]
-    found: dict[str, dict[int, str]] = {}
-    wanted = [
-        *(
-            (one.where, one.made, one.labels[0], typed)
-            for typed in (True, False)
-            for one, *_ in known
-        ),
-        *(one for one, is_own in left if is_own),
-        *((one.where, one.answered, "", False) for one in blank),
-        *(one for one, is_own in left if not is_own),
-        *((one.where, None, one.labels[0], True) for one, *_ in known),
-    ]
-    for where, text, label, typed in wanted:  # each gets the first that is free, of its types first
-        taken, parts = found.setdefault(where.path, {}), entries(live, where.path)
-        fits = {at: {*where.types} <= {*types(where.path, part)} for at, part in enumerate(parts)}
-        of_types = [at for at in fits if fits[at] and at not in taken]
-        only = bool(of_types) if typed is None else typed  # of its types, or those that there are
-        free = [
-            at
-            for at in (of_types if only else fits)
-            if at not in taken and text in {None, hashed(_part_text(where, parts[at]))}
-        ]
-        if free and (not label or label not in taken.values()):
-            taken[max(free, key=fits.__getitem__)] = label
-    return found
+    lines: dict[str, Part | None] = {}
+    entries_of_row = [] if memory.is_blank else [value for value in row if value.is_entry]
+    known = [(value.where, value.made) for value in entries_of_row]
+    for imprints in _newest_first(memory):
+        known += [(last.where, last.answered) for last in imprints.values() if not last.where.flag]
+
+    def is_known(path: str, part: Part) -> bool:
+        return any(
+            where.path == path and text == hashed(_part_text(where, part)) for where, text in known
+        )
+
+    for value in entries_of_row:
+        if value.made in map(hashed, texts(value.where, live)):
+            continue
+        lines[value.labels[0]] = None
+        if value.key in lasts:
+            _, last = lasts[value.key]
+            taken = [id(part) for part in lines.values()]
+            parts = {
+                hashed(_part_text(last.where, part)): part
+                for part in _parts(last.where, live)
+                if id(part) not in taken
+            }
+            edited = [part for part in parts.values() if not is_known(value.where.path, part)]
+            if last.answered in parts or len(edited) == 1:
+                lines[value.labels[0]] = parts.get(last.answered) or edited[0]
+    return lines
 
 
 def _newest_first(memory: UserMemory) -> tuple[Imprints, ...]:
@@ -341,7 +314,7 @@ def undone_edits(
         fields = [draft.layout.targets[one.label].field for one in edits]
         return {field.parent or field.name for field in fields}
     row = tuple(values_of(draft, User(), earlier.hashed, rename=False))
-    lasts = lasts_of(row, memory)
+    lasts = lasts_of(draft, row, memory)
     return {
         value.where.path
         for value in row
@@ -364,6 +337,11 @@ class Value:
     made: str
     day: str = ""
     settled: bool = False
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether it is an entry of a list, not a field or a preferred mark."""
+        return bool(self.where.names) and not self.where.flag
 
 
 class Reason(StrEnum):
@@ -406,7 +384,7 @@ def changed_since(draft: DraftUser, left: Imprints, hashed: Keyed) -> set[str]:
     """
     found, whole = set(), all(one.cells for one in left.values())
     row = tuple(values_of(draft, User(), hashed, rename=False))
-    lasts = lasts_of(row, UserMemory(left, ()))
+    lasts = lasts_of(draft, row, UserMemory(left, ()))
     for value in row:
         _, last = lasts.get(value.key, ("", None))
         if last is None:
@@ -444,7 +422,7 @@ class Reviewed:
 
     `draft`: without the values that stay as Alma has them. `quiet`: also without those that are
     written only beside other changes. `asks`: edits of IDs that a person must decide about.
-    `places`: which of Alma's entries belong to the row's.
+    `lines`: which of Alma's entries belong to the row's.
     `imprints`: what to remember when the row was applied; `answered` is "" where that is what Alma
     answers then. `renames`: whether the user gets the row's primary ID.
     """
@@ -455,7 +433,7 @@ class Reviewed:
     asks: tuple[Edit, ...]
     imprints: Imprints
     renames: bool
-    places: Places
+    lines: Lines
 
 
 def review(
@@ -474,20 +452,21 @@ def review(
     imprints: dict[str, Imprint] = {}
     today = earlier.today
     row = tuple(values_of(draft, live, earlier.hashed, rename=rename))
-    lasts = lasts_of(row, memory)
-    places = _places(draft, row, lasts, memory.own or {}, live, earlier.hashed)
-    keys = {value.key for value in row}
+    lasts = lasts_of(draft, row, memory)
+    lines = _lines(row, lasts, memory, live, earlier.hashed)
+    keys, claimed = {value.key for value in row}, {key for key, _ in lasts.values()}
     for value in row:
         was, last = lasts.get(value.key, ("", None))
-        if last is not None and was not in keys:  # another entry, or a memory without places
-            imprints[was] = last._replace(made="")
-        decided = _decide(value, was, last, live, places, memory, earlier)
+        if last is not None and was not in keys:  # a blank line's entry: it gets this line's
+            own = None if value.key in claimed else (memory.own or {}).get(value.key)
+            imprints[was] = own or last._replace(made="")
+        decided = _decide(value, last, live, lines, memory, earlier)
         now = Imprint(value.where, value.cells, value.rule, value.made, "", today.isoformat())
         if last is not None and decided in _EDITED:
             asked = decided is not Ruling.REPLACE_EDIT and value.where.path in earlier.overwrites
             decided = Ruling.REPLACE_EDIT if asked else decided
             replaced = decided is Ruling.REPLACE_EDIT
-            alma = _shown(value, live, places)
+            alma = _shown(value, live, lines)
             edit = replace(_edit(value, last, alma, today, replaced=replaced), asked=asked)
             if decided is Ruling.ASK:
                 asks.append(edit)
@@ -504,7 +483,7 @@ def review(
     renames = rename and PRIMARY_ID not in left
     kept = draft.without(left - {PRIMARY_ID})
     quiet = kept.without(beside)
-    return Reviewed(kept, quiet, tuple(edits), tuple(asks), imprints, renames, places)
+    return Reviewed(kept, quiet, tuple(edits), tuple(asks), imprints, renames, lines)
 
 
 _EDITED = frozenset({Ruling.KEEP_EDIT, Ruling.ASK, Ruling.REPLACE_EDIT})
@@ -513,27 +492,26 @@ _EDITED = frozenset({Ruling.KEEP_EDIT, Ruling.ASK, Ruling.REPLACE_EDIT})
 
 def _decide(
     value: Value,
-    was: str,
     last: Imprint | None,
     live: User,
-    places: Places,
+    lines: Lines,
     memory: UserMemory,
     earlier: Earlier,
 ) -> Ruling:
-    """Return what to do with a value of the row, of which `last` was left under the key `was`.
+    """Return what to do with a value of the row, of which `last` was left.
 
     Edited is what is neither as Alma answered nor as another roster of ours wrote it.
     """
-    there = map(earlier.hashed, texts(value.where, live))
+    there = [*map(earlier.hashed, texts(value.where, live))]
     if last is None or value.settled or value.made in there:
         return Ruling.WRITE
-    own = _own_entry(value, live, places)
+    own = lines.get(value.labels[0])
     edited = not _is_as_left(last, live, own, memory, earlier.hashed)
-    reason = _reason(value, was, last, memory)
+    reason = _reason(value, last, memory)
     if value.where.path == ROLE_END and not last.rule and not edited:  # of a create, so not sent
         return Ruling.WRITE
     path, alma = value.where.path, shown(value.where, live) if value.day else ""
-    is_id = path == PRIMARY_ID or (path == IDS and own is not None)  # not one that is deleted
+    is_id = path == PRIMARY_ID or (path == IDS and bool(there))  # not one that is deleted
     ruling = _RULINGS[reason, edited]
     match reason, edited:
         case Reason.DAY, True if value.day and "" != alma < earlier.today.isoformat():
@@ -549,14 +527,14 @@ def _decide(
     return ruling
 
 
-def _reason(value: Value, was: str, last: Imprint, memory: UserMemory) -> Reason:
+def _reason(value: Value, last: Imprint, memory: UserMemory) -> Reason:
     """Return why a value differs from the last one, which may be another roster's."""
     ours, rule = memory.own is not None and last in memory.own.values(), value.rule != last.rule
     if value.made != last.made:
         if rule or not ours:
             return Reason.RULE
         return Reason.NEW if value.cells != last.cells else Reason.DAY
-    if ours and was.partition("]")[0] != value.key.partition("]")[0]:  # the row's types are new
+    if ours and last.where.types != value.where.types:  # the row's types are new
         return Reason.RULE if rule else Reason.NEW
     return Reason.SAME
 
@@ -570,8 +548,6 @@ def _is_as_left(
     Another roster's entry counts if it has a type of this one; a user has many kinds of IDs.
     """
     where, sought = last.where, {*last.where.types}
-    if own is not None and not sought <= {*types(where.path, own)}:
-        own = None  # it has the row's new value, which staff wrote under another type
     theirs = (
         one
         for imprints in memory.others
@@ -598,18 +574,11 @@ def _moves(one: str, other: str) -> bool:
     return abs(date.fromisoformat(one) - date.fromisoformat(other)) >= _A_MONTH
 
 
-def _own_entry(value: Value, live: User, places: Places) -> Part | None:
-    """Return Alma's entry that belongs to a row's; None if there is none."""
-    path = value.where.path
-    at = (at for at, label in places.get(path, {}).items() if label == value.labels[0])
-    return next((entries(live, path)[one] for one in at), None) if not value.where.flag else None
-
-
-def _shown(value: Value, live: User, places: Places) -> str:
+def _shown(value: Value, live: User, lines: Lines) -> str:
     """Return what Alma has in place of a row's value, for a person; "" if nothing."""
     if not value.where.names or value.where.flag:
         return shown(value.where, live)
-    own = _own_entry(value, live, places)
+    own = lines.get(value.labels[0])
     return main_value(value.where.path, own) if own is not None else ""
 
 
@@ -688,7 +657,7 @@ def _every_entry(draft: DraftUser, parent: str) -> Iterator[tuple[str, DraftEntr
     for item in draft.every_entry(parent):
         name = f"{parent}[{'+'.join(sorted(item.types))}"
         numbers[name] += 1
-        yield f"{name}{_PLACE}{numbers[name]}", item
+        yield f"{name}]{numbers[name]}", item
 
 
 def _in_any_case(draft: DraftUser, item: DraftEntry, live: User) -> bool:

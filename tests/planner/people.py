@@ -18,7 +18,7 @@ from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import comparable, entries
 from importer.planner.merge import Merged, merge
 from importer.planner.safety_checks import count_steps, failed_checks
-from importer.planner.staff_edits import Places
+from importer.planner.staff_edits import Lines
 
 SOURCE = Source(Path("autumn.csv"), "0" * 64, "csv")
 FIRST = 2  # the row under the heading
@@ -152,10 +152,16 @@ def address(line: str, kind: str = "home", **more: object) -> dict[str, object]:
     return {"segment_type": "Internal", "preferred": False} | held | more
 
 
-def updated(row: DraftUser, live: User, places: Places | None = None) -> Merged:
+def updated(row: DraftUser, live: User, lines: Lines | None = None) -> Merged:
     """The row merged into a user who keeps ID and account type."""
     return merge(
-        row, live, rename=False, convert=False, keep_old_id=None, overrides=(), places=places or {}
+        row,
+        live,
+        rename=False,
+        convert=False,
+        keep_old_id=None,
+        overrides=(),
+        lines=lines or {},
     )
 
 

@@ -109,7 +109,7 @@ def test_a_renamed_user_has_each_id_once(
         convert=False,
         keep_old_id=keep,
         overrides=(),
-        places={},
+        lines={},
     )
     made = renamed(live)
     assert made.after.primary_id == "999"
@@ -129,7 +129,7 @@ def test_a_community_patron_becomes_external() -> None:
     one = draft(row, plan=scheme(list(row), AccountType.EXTERNAL))
     keep = KeepOldId(type="BARCODE")
     after = merge(
-        one, live, rename=True, convert=True, keep_old_id=keep, overrides=(), places={}
+        one, live, rename=True, convert=True, keep_old_id=keep, overrides=(), lines={}
     ).after
     ids = [current(after, name) for name in ("primary_id", "account_type", "external_id")]
     assert ids == ["0012345", "EXTERNAL", "SIS"]
