@@ -274,11 +274,9 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         request = Request(method, "/users/operation/test", {}, harmless=True)
         await self._ask(request, models.read_nothing)
 
-    async def call_once(
-        self, method: str, path: str, params: Mapping[str, str], body: str | None = None
-    ) -> Reply:
+    async def call_once(self, method: str, path: str, body: str | None = None) -> Reply:
         """Make a call and return the reply, a refusal too. Raises AlmaError if there is none."""
-        request = Request(method, path, params, body=body, largest=MANY_RECORDS)
+        request = Request(method, path, {}, body=body)
 
         async def once() -> Reply:
             async with self.limiter.call() as slot:

@@ -17,7 +17,7 @@ from typing import Literal
 
 from importer.alma.client import PAGE, Alma
 from importer.alma.facts import MEASURABLE, Facts, facts_for
-from importer.alma.models import Institution, read_users
+from importer.alma.models import Institution
 from importer.errors import AlmaError, Cause, Exit
 from importer.model.fields import CodeTables, text
 from importer.model.text import counted
@@ -173,7 +173,7 @@ class FirstContact:
 
 
 async def first_contact(alma: Alma, pin_user: str, today: date) -> FirstContact:
-    """Read the first, a middle and the last page of users, and make a few more GETs.
+    """Read the first, a middle and the last page of users, and one more user if that is needed.
 
     `pin_user`: the primary ID of a user who has a PIN; blank if there is none to try. Raises
     AlmaError.
@@ -188,32 +188,23 @@ async def first_contact(alma: Alma, pin_user: str, today: date) -> FirstContact:
     if (left := alma.limiter.remaining) is not None:
         findings.append(Finding("daily limit", State.OK, f"{left:,} API calls are left today."))
     findings += _of_users(users, total, len(unreadable))
-    beyond = read_users((await alma.call_once("GET", "/users", {"limit": f"{PAGE + 1}"})).body)
-    sentence = f"Alma {'accepts' if beyond else 'refuses'} pages of more than {PAGE} users."
-    findings.append(Finding("page", State.OK, sentence))
-    facts, unclear = await _pin(alma, users, pin_user)
-    findings += _of_pin(facts.get("get-pin"), pin_user)
+    shown = await _pin(alma, users, pin_user)
+    findings += _of_pin(shown, pin_user)
     known = Facts(
         institution=institution.code,
         environment=institution.environment,
         measured=today,
-        facts=facts,
-        unclear=unclear,
+        facts={"get-pin": shown} if shown else {},
     )
     return FirstContact(known, tuple(findings))
 
 
-async def _pin(
-    alma: Alma, users: Sequence[User], pin_user: str
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Return whether Alma shows PINs as a fact, or why that is not known; both may be empty."""
+async def _pin(alma: Alma, users: Sequence[User], pin_user: str) -> str:
+    """Return whether Alma shows PINs, as the value of `get-pin`; blank where nobody knows."""
     if any(user.pin_number for user in users):
-        return {"get-pin": "show"}, {}
-    if not pin_user:
-        return {}, {}
-    if (user := await alma.get_user(pin_user)) is None:
-        return {}, {"get-pin": "Alma has no user with the ID of --pin-user"}
-    return {"get-pin": "show" if user.pin_number else "hide"}, {}
+        return "show"
+    user = await alma.get_user(pin_user) if pin_user else None
+    return "" if user is None else "show" if user.pin_number else "hide"
 
 
 def _of_users(users: Sequence[User], total: int, unreadable: int) -> Iterator[Finding]:
@@ -232,9 +223,6 @@ def _of_users(users: Sequence[User], total: int, unreadable: int) -> Iterator[Fi
         else "Every field of these users is known."
     )
     yield Finding("shape", State.OK, shape)
-    ids = [(user.primary_id or "").casefold() for user in users[:PAGE]]
-    if ids != sorted(ids):
-        yield Finding("order", State.OK, "Alma does not sort by primary ID as the importer does.")
     words = {
         "status": Counter(text(user.status) or "none" for user in users),
         "account type": Counter(text(user.account_type) or "none" for user in users),
@@ -258,7 +246,7 @@ def _unknown(part: Part, place: str) -> Iterator[str]:
                 yield from _unknown(inner, f"{place}{name}.")
 
 
-def _of_pin(known: str | None, pin_user: str) -> Iterator[Finding]:
+def _of_pin(known: str, pin_user: str) -> Iterator[Finding]:
     """Yield whether an update of an Internal user keeps the PIN."""
     if known == "show":
         yield Finding("PIN", State.OK, "Alma shows PINs, so an update keeps them.")

@@ -24,28 +24,17 @@ from importer.errors import RefusedError, UsageError
 from importer.model.files import hide
 
 
-class Recording:
-    """The calls so far, as lines of the file."""
-
-    def __init__(self) -> None:
-        """Start without calls."""
-        self.lines: list[str] = []
-
-    def add(self, request: Request, reply: Reply) -> None:
-        """Keep a call and what may be kept of its reply."""
-        call = {
-            "method": request.method,
-            "path": request.path,
-            "sent": request.body or "",
-            "status": reply.status,
-            "content_type": reply.content_type,
-            "reply": hide(_without_patrons(request, reply)),
-        }
-        self.lines.append(json.dumps(call, ensure_ascii=False))
-
-    def text(self) -> str:
-        """Return the file."""
-        return "".join(f"{line}\n" for line in self.lines)
+def saved_call(request: Request, reply: Reply) -> str:
+    """Return a call and what may be kept of its reply, as a line of the file."""
+    call = {
+        "method": request.method,
+        "path": request.path,
+        "sent": request.body or "",
+        "status": reply.status,
+        "content_type": reply.content_type,
+        "reply": hide(_without_patrons(request, reply)),
+    }
+    return f"{json.dumps(call, ensure_ascii=False)}\n"
 
 
 def _without_patrons(request: Request, reply: Reply) -> str:
@@ -113,12 +102,12 @@ class _Lab:
 
     async def get(self, body: Body) -> Reply:
         """Ask for a user; the reply may be a refusal."""
-        return await self.alma.call_once("GET", f"/users/{body['primary_id']}", {})
+        return await self.alma.call_once("GET", f"/users/{body['primary_id']}")
 
     async def post(self, body: Body) -> Reply:
         """Create a user, who is deleted at the end of the experiment."""
         self.alive.add(body["primary_id"])
-        return await self.alma.call_once("POST", "/users", {}, json.dumps(body))
+        return await self.alma.call_once("POST", "/users", json.dumps(body))
 
     async def create(self, body: Body) -> Body:
         """Create a user that must be accepted; return it as Alma stored it."""
@@ -127,7 +116,7 @@ class _Lab:
     async def put(self, user_id: str, body: Body) -> Reply:
         """Replace a user, who may get another primary ID."""
         self.alive.add(body["primary_id"])
-        return await self.alma.call_once("PUT", f"/users/{user_id}", {}, json.dumps(body))
+        return await self.alma.call_once("PUT", f"/users/{user_id}", json.dumps(body))
 
     async def changed(self, body: Body, **changes: Any) -> Body:
         """Create a user, replace it with these changes, and return it as it is then."""
@@ -137,7 +126,7 @@ class _Lab:
     async def delete(self, *user_ids: str) -> None:
         """Delete users that may be there."""
         for user_id in user_ids:
-            await self.alma.call_once("DELETE", f"/users/{user_id}", {})
+            await self.alma.call_once("DELETE", f"/users/{user_id}")
         self.alive.clear()
 
 
@@ -233,12 +222,13 @@ async def probe(
     alma: Alma,
     external_id: str,
     also_for: str,
-    recording: Recording,
+    calls: list[str],
     report: Callable[[int, int], None],
 ) -> Facts:
     """Measure the facts, which count for the institution `also_for`, too, unless it is blank.
 
-    `recording` gets the calls, `report` the number of experiments that are done, and of all.
+    `calls` gets the lines of the file of calls, `report` the number of experiments that are done,
+    and of all.
 
     Raises UsageError unless the key belongs to a sandbox environment, and AlmaError.
     """
@@ -250,7 +240,7 @@ async def probe(
             "environment only. Set ALMA_API_KEY to a key of the sandbox."
         )
         raise UsageError(msg)
-    alma.heard = recording.add
+    alma.heard = lambda request, reply: calls.append(saved_call(request, reply))
     lab = _Lab(
         alma,
         await _codes(alma, "UserGroups"),

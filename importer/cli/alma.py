@@ -20,7 +20,6 @@ from importer.alma.doctor import Finding, State, consequences
 from importer.alma.doctor import examine as examine_alma
 from importer.alma.doctor import first_contact as read_first_contact
 from importer.alma.facts import Facts, save_facts
-from importer.alma.probe import Recording
 from importer.alma.probe import probe as measure
 from importer.cli.connection import fetch_codes, user_caches, with_alma
 from importer.cli.console import progress, saved_codes, saved_facts
@@ -160,11 +159,11 @@ def _first_contact(pin_user: str, *, as_json: bool) -> int:
 
 def _probe(external_id: str, also_for: str, *, as_json: bool) -> int:
     """Measure a sandbox environment; save what was found, and Alma's replies in any case."""
-    recording = Recording()
+    calls: list[str] = []
 
     async def use(alma: Alma) -> Facts:
         with progress("Measuring", lambda: alma.limiter.notice) as advance:
-            return await measure(alma, external_id, also_for, recording, advance)
+            return await measure(alma, external_id, also_for, calls, advance)
 
     try:
         measured = with_alma(Settings.read(), use)
@@ -172,8 +171,8 @@ def _probe(external_id: str, also_for: str, *, as_json: bool) -> int:
         msg = "Stopped. No facts were saved. The next probe deletes what this one left in Alma."
         raise StoppedError(msg) from None
     finally:
-        if recording.lines:
-            write_atomically(REPLIES, recording.text().encode())
+        if calls:
+            write_atomically(REPLIES, "".join(calls).encode())
     save_facts(FACTS, measured)
     lines = (
         *(f"{name} is {value}." for name, value in measured.facts.items()),
@@ -183,7 +182,7 @@ def _probe(external_id: str, also_for: str, *, as_json: bool) -> int:
     emit({**measured.model_dump(mode="json"), "exit": 0}, lines, as_json=as_json)
     say(
         f"{len(measured.facts)} facts of {measured.institution} are in {FACTS}, and "
-        f"{len(recording.lines)} replies of Alma, without patron data, in {REPLIES}. The users of "
+        f"{len(calls)} replies of Alma, without patron data, in {REPLIES}. The users of "
         "the probe were deleted."
     )
     return Exit.DONE

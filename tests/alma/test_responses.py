@@ -19,7 +19,7 @@ from importer.alma.models import (
     read_user,
     read_users,
 )
-from importer.alma.probe import LAST_NAME, Recording
+from importer.alma.probe import LAST_NAME, saved_call
 from importer.alma.responses import (
     ACCESS_CODES,
     DAILY_LIMIT_CODE,
@@ -327,11 +327,10 @@ def test_rows_of_a_table() -> None:
 @pytest.mark.parametrize("users", [PATRON, [PATRON, OWN], "1001", {"a": PATRON}, None])
 def test_only_users_of_the_probe_are_kept_among_the_replies(users: object) -> None:
     """A reply of any other shape, in which a patron may be, is left out; its status stays."""
-    recording = Recording()
+    calls = []
     for body in ({"user": users, "total_record_count": 1}, [users], users, OWN):
         reply = Reply(200, json.dumps(body).encode(), "application/json")
-        recording.add(Request("GET", "/users/1", {}), reply)
-    calls = [json.loads(line) for line in recording.lines]
+        calls.append(json.loads(saved_call(Request("GET", "/users/1", {}), reply)))
     assert [call["status"] for call in calls] == [200] * 4
     assert [call["reply"] for call in calls[:3]] == [""] * 3
     assert json.loads(calls[3]["reply"]) == OWN
