@@ -117,7 +117,7 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
     Raises FileMissingError where there is no such file, and UnreadableFileError otherwise.
     """
-    with _opened(path) as (handle, _), open(handle, "rb", closefd=False) as file:
+    with _opened(path) as handle, open(handle, "rb", closefd=False) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         size = f"{limit / 1_000_000:g} MB" if limit >= 1_000_000 else f"{limit // 1000} kB"
@@ -133,12 +133,6 @@ def read_text_bounded(path: Path, limit: int) -> str:
     except UnicodeDecodeError:
         msg = f"{shown(path)} is not plain text (UTF-8). Save it again as UTF-8."
         raise UnreadableFileError(msg) from None
-
-
-def check_regular(path: Path) -> int:
-    """Return the size of an ordinary file, for a library to read. Raises as `read_bounded` does."""
-    with _opened(path) as (_, size):
-        return size
 
 
 def parse_json(path: Path, text: str) -> object:
@@ -302,8 +296,8 @@ def shown(path: Path) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[int, int]]:
-    """Open an ordinary file for reading: its descriptor and its size in bytes.
+def _opened(path: Path) -> Iterator[int]:
+    """Open an ordinary file for reading; yield its descriptor.
 
     The kind is checked before the file is opened, as opening a device can do something, and
     again on the open descriptor, as the name may have been given to another file in between.
@@ -313,9 +307,8 @@ def _opened(path: Path) -> Iterator[tuple[int, int]]:
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         handle = os.open(path, flags)
         try:
-            status = os.fstat(handle)
-            _require_regular(path, status)
-            yield handle, status.st_size
+            _require_regular(path, os.fstat(handle))
+            yield handle
         finally:
             os.close(handle)
     except (OSError, ValueError) as error:
