@@ -318,16 +318,18 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
 
     @contextlib.asynccontextmanager
     async def _of_one_user(self) -> AsyncIterator[None]:
-        """Raise UnavailableError where only this call about a user is refused, and not the key.
+        """Raise no AccessError where only this call about a user is refused, and not the key.
 
-        A key that Alma itself refuses has a code. Without one, a call about nobody decides.
+        A key that Alma itself refuses has a code. Without one, a call about nobody decides. A write
+        may have arrived all the same: the reply is not Alma's.
         """
         try:
             yield
         except errors.AccessError as error:
             if error.code:
                 raise
-            found: errors.AlmaError = errors.UnavailableError(BLOCKED)
+            kind = errors.UnknownOutcomeError if error.of_write else errors.UnavailableError
+            found: errors.AlmaError = kind(BLOCKED)
             try:
                 with contextlib.suppress(errors.RefusedError):
                     await self.check_access("POST" if error.of_write else "GET")

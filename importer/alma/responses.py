@@ -2,7 +2,8 @@
 
 A call is either done, refused, refused because there is no such user, too fast, beyond the daily
 limit, without access, not available, or of unknown outcome (contract 2.3 and 2.4). What is safe to
-conclude about a read is not safe for a write: a write without a clear reply may have happened.
+conclude about a read is not safe for a write: only a refusal in Alma's own words, about this
+record, is a refusal, and after every other reply the write may have happened.
 What each of Alma's error codes means is in `error_codes.toml`.
 """
 
@@ -153,9 +154,11 @@ def _by_status(reply: Reply, error: ApiError, *, writes: bool) -> errors.AlmaErr
     if status in {401, 403}:
         return _no_access("Alma does not accept the API key.", error)
     if status in range(300, 400):
+        what = f"Something between here and Alma redirects the calls{_host(reply.location)}"
+        if writes:
+            return unclear(what, error, writes=True)
         return errors.UnavailableError(
-            f"Something between here and Alma redirects the calls{_host(reply.location)}. "
-            "Check ALMA_REGION or ALMA_BASE_URL and the network's sign-in page."
+            f"{what}. Check ALMA_REGION or ALMA_BASE_URL and the network's sign-in page."
         )
     if error.code and status < 500:
         refusal = REFUSALS.get(error.code)

@@ -233,6 +233,10 @@ class Executor:
             if isinstance(error, UnreadableUserError) and not calls:
                 self._failures.answered()
                 return self._hold(step, str(error))
+            if error.of_write and isinstance(error, DailyLimitError | AccessError):
+                # no refusal in Alma's own words of this record, so Alma is asked before it is sent
+                self.journal.record_outcome(step.row, State.UNKNOWN, str(error))
+                raise
             # Alma processed nothing, so the row may be sent again. Of a call that it refused for
             # speed, which the client repeats, that is less certain than where none has left.
             took_none = not calls or (len(calls) == 1 and error.of_write)

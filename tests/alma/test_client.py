@@ -375,7 +375,7 @@ async def test_a_call_that_is_always_refused_for_speed_ends() -> None:
         (httpx.Response(403, content=xml_envelope("INVALID_REQUEST")), AccessError),
         (httpx.Response(400, content=xml_envelope("UNAUTHORIZED")), AccessError),
         (httpx.Response(429, content=xml_envelope("DAILY_THRESHOLD")), DailyLimitError),
-        (httpx.Response(307, headers={"Location": "https://x.example.org"}), UnavailableError),
+        (httpx.Response(307, headers={"Location": "https://x.example.org"}), UnknownOutcomeError),
     ],
 )
 @pytest.mark.parametrize("verb", WRITES)
@@ -395,7 +395,11 @@ async def test_a_clear_no_is_not_asked_again(
 async def test_a_call_that_is_refused_without_a_code_is_of_one_user_where_the_key_is_right(
     refused: str, key: int, error: type[AlmaError]
 ) -> None:
-    """As a firewall refuses it; a call about nobody decides. Neither is made again."""
+    """As a firewall refuses it; a call about nobody decides. Neither is made again.
+
+    The reply to a write is not Alma's, so the write may have arrived.
+    """
+    error = UnknownOutcomeError if refused != "GET" and key == 200 else error
     seen: list[tuple[str, bool]] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
