@@ -7,11 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 import xlsxwriter
-from xlsxwriter.exceptions import FileCreateError
 
 from importer.ledger.ledger import Ledger
 from importer.model.plan import DECISIONS, choices
@@ -35,7 +33,15 @@ from importer.model.text import RowId, command_line, escape, row_label, word_lis
 from importer.report import wording
 from importer.report.masking import printable
 from importer.report.view import ProblemGroup, group_problems, with_problems
-from importer.report.workbook import LAST_ROW, LISTS, Lists, Sheet, free_name, sheet_name
+from importer.report.workbook import (
+    LAST_ROW,
+    LISTS,
+    Lists,
+    Sheet,
+    free_name,
+    sheet_name,
+    text_workbook,
+)
 
 WIDEST_REASON = 60
 """The width of columns with reasons, in characters."""
@@ -212,21 +218,8 @@ def write_workbook(ledger: Ledger, roster: int, path: Path) -> None:
     Text stays text: no cell becomes a formula, a number or a link. The same ledger gives the same
     bytes. Raises OSError.
     """
-    options = {
-        "constant_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-    }
-    try:
-        with (
-            TemporaryDirectory(dir=path.parent) as private,  # the library leaves files behind
-            xlsxwriter.Workbook(str(path), {**options, "tmpdir": private}) as book,
-        ):
-            _Rejects(book, ledger, roster).write()
-    except FileCreateError as error:
-        # the library wraps the error of the system, such as a full disk
-        raise OSError(str(error)) from error
+    with path.open("wb") as file, text_workbook(file, path.parent) as book:
+        _Rejects(book, ledger, roster).write()
 
 
 class _Rejects:

@@ -8,11 +8,14 @@ a heading: the loader finds the sheet of a roster by its headings.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import zip_longest
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
 
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
@@ -53,6 +56,38 @@ def sheet_name(name: str, otherwise: str) -> str:
 def free_name(name: str, taken: str) -> str:
     """Return the name, or another where the first sheet has it already."""
     return name if name.casefold() != taken.casefold() else f"{name} (2)"
+
+
+class _TextSheet(Worksheet):  # type: ignore[misc]
+    """A sheet whose texts are only texts, also one that looks like the markup of rich text."""
+
+    def _xml_rich_inline_string(self, string: str, attributes: list[tuple[str, str]]) -> None:
+        preserve = string != string.strip()
+        self._xml_inline_string(string, preserve, attributes)
+
+
+@contextmanager
+def text_workbook(file: IO[bytes], folder: Path | None = None) -> Iterator[xlsxwriter.Workbook]:
+    """Yield a workbook in which each text that is written stays text, and save it to the file.
+
+    No text becomes a formula, a number, a link or markup. It is written row by row, in little
+    memory, with temporary files in the folder. Raises OSError.
+    """
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    try:
+        with TemporaryDirectory(dir=folder) as private:  # the library leaves files behind
+            book = xlsxwriter.Workbook(file, {**options, "tmpdir": private})
+            book.worksheet_class = _TextSheet
+            with book:
+                yield book
+    except FileCreateError as error:
+        # the library wraps the error of the system, such as a full disk
+        raise OSError(str(error)) from error
 
 
 @dataclass(slots=True)
@@ -232,14 +267,10 @@ def write_blank(
     chosen, UsageError if the file exists already or cannot be written.
     """
     columns = _columns(mapping, codes)
-    with new_file(path, private=False, option="-o") as file:
-        try:
-            with xlsxwriter.Workbook(file, {"strings_to_urls": False}) as book:
-                book.set_properties({"title": mapping.title, "created": _MADE})
-                book.set_custom_property(VERSION, version_of(mapping))
-                _fill(book, mapping, columns)
-        except FileCreateError as error:  # the library wraps the error of the system
-            raise OSError(str(error)) from error
+    with new_file(path, private=False, option="-o") as file, text_workbook(file) as book:
+        book.set_properties({"title": mapping.title, "created": _MADE})
+        book.set_custom_property(VERSION, version_of(mapping))
+        _fill(book, mapping, columns)
     return tuple(column.needed for column in columns)
 
 
@@ -313,6 +344,7 @@ def _write_roster(
         sheet.write(line, position, column.needed.heading, needed if required else other)
         size = {"x_scale": 2, "y_scale": 1.4}
         sheet.sheet.write_comment(line, position, column.comment, size)
+    for position, column in enumerate(columns):
         if position and isinstance(column.example, date):
             dated = {**looks, "num_format": column.date_format, "align": "left"}
             day = book.add_format(dated)

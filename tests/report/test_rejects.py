@@ -128,7 +128,7 @@ DANGEROUS = (
     "00123456", "20001234567890", "1E5", "=1+1", '=HYPERLINK("http://x")', "+1 605 555-0100", "-7",
     "@SUM(A1)", "'Akamu", "'t Hooft", "'=x", "TRUE", "2027-05-15", "http://example.org", "_x0041_",
     "  two ", "José", "宫本", "#N/A", "＝1+1", "＋1", "－7", "＠x", "−7", '"=1+1"',
-    '\u00a0"=1', "'＝1",
+    '\u00a0"=1', "'＝1", "<r>AT&T</r>", "<r><t>x</t></r>", "<r></r></is><f>1+1</f><is><r></r>",
 )  # fmt: skip
 
 
@@ -150,9 +150,8 @@ def test_every_cell_is_text(keep: Keep) -> None:
                 assert cell.hyperlink is None
 
 
-texts = st.text(
-    st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=12
-) | st.sampled_from(DANGEROUS)
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=12)
+texts |= st.sampled_from(DANGEROUS) | texts.map(lambda text: f"<r>{text}</r>")
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
