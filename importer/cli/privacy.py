@@ -189,7 +189,7 @@ def _is_of_job(name: str) -> str:
     """Return why the files of a job stay, or blank."""
     try:
         state = Store(name).read()
-    except LedgerError as error:
+    except (LedgerError, UsageError) as error:
         return str(error)
     if state.job and _is_gone(Path(state.job)):
         return ""  # nobody runs it any more

@@ -122,7 +122,7 @@ class Feed(BaseModel):
 
     @property
     def used(self) -> float:
-        """When it was changed last, in seconds since 1970; 0 if only by an earlier version."""
+        """When it was changed last, in seconds since 1970; 0 if never."""
         return max((one.at.timestamp() for one in self.files if one.at is not None), default=0)
 
     def known(self, file: FoundFile) -> FeedFile | None:

@@ -80,10 +80,10 @@ def _changed_mapping(load: Load, last: LastLoad) -> Iterator[FailedGuard]:
 def mappings_of(run: str) -> list[tuple[str, str]]:
     """Return the name of each mapping of a run, and what it meant when the run was made.
 
-    None where the run cannot be read, or an earlier version made it.
+    None where the run cannot be read.
     """
     rosters = of_run(run, lambda ledger: ledger.facts.rosters, ())
-    return [(one.shown, one.meaning) for _, one in rosters if one.meaning]
+    return [(one.shown, one.meaning) for _, one in rosters]
 
 
 def is_undone(run: str) -> bool:

@@ -20,6 +20,7 @@ from importer.jobs.feed import Feed, FileState, PickedFile
 from importer.jobs.schema import Notify
 from importer.ledger.ledger import Ledger
 from importer.model.files import read_text_bounded, write_atomically
+from importer.model.formats import JOB_STATE
 from importer.model.plan import SafetyCheck
 from importer.model.run import Summary
 
@@ -186,13 +187,13 @@ _DECISIONS = 200
 class State(_Kept):
     """Everything that a job remembers.
 
-    `job`: its file, as seen from the current folder; blank by an earlier version. `open`: the load
+    `job`: its file, as seen from the current folder. `open`: the load
     that is not finished. `loads` are the last ones that were done, oldest first; `feeds` are by the
     `from` of a roster; `superseded` are sentences that no message had yet. `delivered`: runs of
     whose files for the SIS load Alma may not show every row yet.
     """
 
-    version: int = 1
+    version: int = JOB_STATE.number
     job: str = ""
     open: Load | None = None
     loads: tuple[LastLoad, ...] = ()
@@ -292,7 +293,8 @@ class Store:
 
         `job`: the file whose state it must be, if any; raises UsageError where it is that of
         another one, as the files of one would be loaded with the mapping of the other.
-        `waiting_only`: without the files that are over, which is quicker.
+        UsageError, too, for the state of another version of the importer. `waiting_only`: without
+        the files that are over, which is quicker.
         """
         with suppress(PermissionError):  # also of the folder
             if not self._path.exists():
@@ -301,6 +303,7 @@ class Store:
             raise self._of_another_user()
         try:
             values = json.loads(read_text_bounded(self._path, _LARGEST))
+            JOB_STATE.check(self._path, values["version"])
             if waiting_only:
                 for feed in values.get("feeds", {}).values():
                     feed["files"] = [

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
 from importer.ledger.database import Database, FileIdentity, file_identity
+from importer.model.formats import LEDGER
 from importer.model.plan import Act, Change, Fate, Imprint, Result
 from importer.model.problem import Code, Place, Problem, Repairs, Severity
 from importer.model.run import (
@@ -86,8 +87,6 @@ SENT = "act IN ('create', 'update', 'delete')"
 """SQL condition: the steps that are sent to Alma."""
 
 
-VERSION = 4
-
 TEXTS = TypeAdapter(tuple[str, ...])
 CHANGES = TypeAdapter(tuple[Change, ...])
 PLACES = TypeAdapter(tuple[Place, ...])
@@ -136,7 +135,7 @@ class Ledger(Database):
         ledger = cls(folder)
         try:
             ledger.connection.executescript(tables)
-            ledger.connection.execute(f"PRAGMA user_version = {VERSION}")
+            ledger.connection.execute(f"PRAGMA user_version = {LEDGER.number}")
         except sqlite3.Error as error:
             ledger.close()
             raise ledger.failure(error) from error
@@ -165,13 +164,9 @@ class Ledger(Database):
     def _check_version(self) -> None:
         """Raise UsageError if the ledger is unfinished or of another version."""
         ((version,),) = self.read("PRAGMA user_version")
-        if version not in {0, VERSION}:
-            msg = (
-                f"{self.path} was made by another version of the importer. "
-                "Plan again from the roster."
-            )
-            raise UsageError(msg)
         # the version is set after the tables are made
+        if version != 0:
+            LEDGER.check(self.folder, version)
         if version == 0 or self.value("finished") is None:
             msg = (
                 f"The run {self.folder} was stopped before it was complete, or is still being "
@@ -240,8 +235,8 @@ class Ledger(Database):
 
     def _undone(self, facts: RunFacts) -> str:
         """Return the folder of the run that this one undoes: beside it if both were moved."""
-        if not facts.undoes_run:
-            return facts.undoes
+        if not facts.undoes:
+            return ""
         folder = self.folder.resolve()
         beside = folder.parent / Path(facts.undoes).name
         if beside != folder and not Path(facts.undoes).is_dir():
@@ -292,13 +287,8 @@ class Ledger(Database):
             values,
         )
 
-    def imprints(self) -> Mapping[int, Mapping[str, Imprint]] | None:
-        """Return what is to be remembered of the rows when they were applied.
-
-        None in a run that was made before loads were remembered.
-        """
-        if not [*self.read("SELECT 1 FROM sqlite_master WHERE name = 'imprints'")]:
-            return None
+    def imprints(self) -> Mapping[int, Mapping[str, Imprint]]:
+        """Return what is to be remembered of the rows when they were applied."""
         query = "SELECT row, imprints FROM imprints"
         return dict(self.parsed(lambda row, text: (int(row), IMPRINTS.validate_json(text)), query))
 

@@ -33,45 +33,13 @@ from importer.errors import LedgerError
 from importer.ledger.database import Database, as_json, naming
 from importer.ledger.ledger import IMPRINTS, Ledger
 from importer.model.files import write_new
+from importer.model.formats import MEMORY
 from importer.model.plan import DECISIONS, Answer, Imprint, Imprints, UserMemory, Written
 from importer.model.problem import Code
 from importer.model.run import RunFacts
 from importer.model.user import User
 
 PATH = Path("runs", "memory.sqlite")
-
-_EARLIER = tuple(Path("runs", f"{name}.sqlite") for name in ("decisions", "absent", "edits"))
-"""The files of earlier versions, whose tables are in one file now."""
-
-_EDITS = (
-    "INSERT OR IGNORE INTO loaded SELECT institution, primary_id, mapping, 'before ' || run,"
-    " imprints, imprinted, key FROM earlier.before WHERE mapping <> ''",
-    "INSERT OR IGNORE INTO loaded SELECT institution, primary_id, mapping, coalesce((SELECT run"
-    " FROM earlier.before WHERE before.institution = edits.institution"
-    " AND before.primary_id = edits.primary_id AND before.time = edits.time), ''),"
-    " imprints, time, key FROM earlier.edits",
-)
-"""How `loaded` is filled from `edits`, which had the newest values, and `before`, older ones."""
-
-_MISSING = (
-    "INSERT OR IGNORE INTO rosters SELECT institution, mapping, rtrim(roster), rtrim(roster),"
-    " max(time), max(roster = rtrim(roster)) FROM missing GROUP BY 1, 2, 3",
-    "INSERT OR IGNORE INTO present SELECT institution, mapping, primary_id,"
-    " strftime('%Y-%m-%dT%H:%M:%f+00:00', julianday(min(time)) - 0.0001) FROM missing"
-    " WHERE primary_id <> '' GROUP BY 1, 2, 3",
-    "INSERT INTO present SELECT DISTINCT institution, mapping, primary_id, last"
-    " FROM loaded JOIN (SELECT institution, mapping, max(time) AS last FROM missing GROUP BY 1, 2)"
-    " USING (institution, mapping) WHERE instr(key, ' ') = 0 AND NOT EXISTS (SELECT 1 FROM missing"
-    " AS its WHERE its.institution = loaded.institution AND its.mapping = loaded.mapping"
-    " AND its.primary_id = loaded.primary_id)"
-    " ON CONFLICT DO UPDATE SET time = max(time, excluded.time)",
-    "DROP TABLE missing",
-)
-"""How `rosters` and `present` are filled from `missing`, which had who was not in which roster.
-
-It did not have the run; the roster's hash is in place of its name. An earlier version that is still
-running makes the table again.
-"""
 
 _FORGET = (
     "DELETE FROM answers WHERE julianday(json_extract(resolution, '$.time')) < julianday(?)",
@@ -137,37 +105,22 @@ class Memory(Database):
         return self.damaged
 
     def prepare(self, connection: sqlite3.Connection) -> None:
-        """Make tables that are missing, and take in the files of earlier versions."""
-        connection.executescript(files("importer.ledger").joinpath("memory.sql").read_text("utf-8"))
-        for path in filter(Path.is_file, _EARLIER):
-            connection.execute("ATTACH ? AS earlier", (str(path),))
-            names = "SELECT name FROM {}sqlite_master WHERE type = 'table'"
-            tables = {name for (name,) in connection.execute(names.format("earlier."))}
-            same = tables & {name for (name,) in connection.execute(names.format(""))}
-            with connection:
-                connection.execute("BEGIN IMMEDIATE")
-                for table in same:
-                    connection.execute(
-                        f"INSERT OR IGNORE INTO {table} SELECT * FROM earlier.{table}"  # noqa: S608
-                    )
-                for query in _EDITS if {"edits", "before"} <= tables else ():
-                    connection.execute(query)
-                if "missing" in tables - same:
-                    connection.execute("CREATE TABLE missing AS SELECT * FROM earlier.missing")
-            connection.execute("DETACH earlier")
-            path.unlink(missing_ok=True)
-        earlier = "SELECT 1 FROM sqlite_master WHERE name = 'missing'"
-        if [*connection.execute(earlier)]:
-            with connection:
-                connection.execute("BEGIN IMMEDIATE")
-                # another command may have been first
-                for query in _MISSING if [*connection.execute(earlier)] else ():
-                    connection.execute(query)
+        """Make the tables. Raises UsageError for another format."""
+        # the tables and the number come at once, so whoever sees tables then sees the number
+        tables = [*connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")]
+        ((number,),) = connection.execute("PRAGMA user_version")
+        if tables or number:
+            MEMORY.check(self.path, number)
+            return
+        script = files("importer.ledger").joinpath("memory.sql").read_text("utf-8")
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {MEMORY.number}; COMMIT;"
+        )
 
     @property
     def exists(self) -> bool:
         """Whether anything was left so far."""
-        return "connection" in self.__dict__ or any(map(Path.is_file, (self.path, *_EARLIER)))
+        return "connection" in self.__dict__ or self.path.is_file()
 
     def read(self, query: str, values: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
         """Return the rows of a query; none if there is no file yet."""
@@ -221,10 +174,9 @@ class Resolution:
     `against` are the people it was compared with, duplicates in the roster among them; all are
     casefolded primary identifiers. `doubts` are the codes of problems that were resolved with it:
     whether the user may be changed, and whose primary ID is right. `person`: a hash of the row's ID
-    and person; `theirs`: one of that user's, as it was then. "" in answers of earlier versions, and
-    where no user is named. `cells`: of a rejection without other rows in question, a hash of the
-    row's cells, for which it counts also where nobody is in question. `as_it_is`: the answer was
-    `load`, and became this one.
+    and person; `theirs`: one of that user's, as it was then; "" where no user is named. `cells`: of
+    a rejection without other rows in question, a hash of the row's cells, for which it counts also
+    where nobody is in question. `as_it_is`: the answer was `load`, and became this one.
     """
 
     primary_id: str
@@ -422,8 +374,7 @@ class AbsentMemory(Memory):
             known = {one for (one,) in self.read(runs, (self.institution, name))}
             if undoes and run in known:
                 continue
-            counted = last if last in known else facts.hash_of(name)  # as an earlier version has it
-            self.write((count, [(name, counted, run)]))
+            self.write((count, [(name, last, run)]))
 
     def in_other_rosters(self, own: Collection[str], since: datetime) -> frozenset[str]:
         """Return who is in the last roster of a mapping that is none of `own`, or in one since.

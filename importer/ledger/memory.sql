@@ -52,6 +52,3 @@ CREATE TABLE IF NOT EXISTS loads (
   institution TEXT NOT NULL, mapping TEXT NOT NULL, run TEXT NOT NULL, time TEXT NOT NULL,
   PRIMARY KEY (institution, mapping, run)
 ) STRICT, WITHOUT ROWID;
-
--- Of earlier versions: Alma's answers to a plan that was stopped.
-DROP TABLE IF EXISTS lookups;

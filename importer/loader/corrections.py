@@ -87,20 +87,14 @@ def correct(
     A corrected cell is judged as any other, and what was wrong with it before counts no longer.
     Nor does that a row is uneven once its last cell is corrected: up to there, values are under
     wrong headings, or lacking. With columns of passwords, `secret`, it does: nobody may see them.
-    Earlier versions took some rows for people that the roster leaves out itself, and cleaned less:
-    such a row may be left out once more, and such a cell may have been the one before cleaning.
     Raises RosterError where a row or a column is missing, or a cell was another one.
     """
-    corrections = [*corrections]
-    gone = {one.row for one in corrections if one.leaves_out}.intersection(roster.left_out)
     frame = roster.frame.copy()
     out: set[int] = set()
     # a line that leaves a row out has no column
     positions = {"": 0} | {place.letter: at for at, place in enumerate(roster.places)}
     cells: dict[tuple[int, str], tuple[CellFinding, ...]] = {}
     for one in corrections:
-        if one.row in gone:
-            continue
         position, row = positions.get(one.column), row_label(one.row)
         if one.row not in frame.index or position is None:
             msg = (
@@ -110,7 +104,7 @@ def correct(
             raise RosterError(msg)
         if one.leaves_out:
             out.add(one.row)
-        elif frame.at[one.row, position] not in {one.was, clean(one.was)[0]}:
+        elif frame.at[one.row, position] != one.was:
             msg = (
                 f"{name} corrects row {row}, column {one.column} ({one.heading}), and this "
                 "cell is not what it was. The roster was changed: make the corrections again."

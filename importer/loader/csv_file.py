@@ -91,7 +91,7 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
         notices.append("its cells are in single quotation marks, which were removed")
     if encoding in {WESTERN, LATIN_9} and layout.encoding == "auto":
         notices.append(_encoding_notice(sheet.rows, columns.positions, encoding))
-    clean_text = clean if columns.added is None else clean_escaped
+    clean_text = clean_escaped if columns.added else clean
 
     def clean_cell(text: str) -> Cleaned:
         cleaned, found = clean_text(text)
@@ -401,7 +401,7 @@ def read_rows(path: Path, rows: Rows) -> Roster:
         source,
         columns,
         sheet,
-        clean=clean if columns.added is None else clean_escaped,
+        clean=clean_escaped if columns.added else clean,
         visible_only=False,
         all_people=True,
         notices=(),

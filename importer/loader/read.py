@@ -213,7 +213,7 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
     source = replace(source, header=found.rows)
     # the texts of a rejects.csv that was saved as a workbook are escaped
     names = {name.removesuffix(" (2)") for name, _ in workbook.sheets}
-    escaped = table.added_at(found.texts) is not None and names.isdisjoint(REJECTS_SHEETS)
+    escaped = bool(table.added_columns(found.texts)) and names.isdisjoint(REJECTS_SHEETS)
     columns = table.find_columns(found, sheet, max(map(len, sheet.rows)), escaped=escaped)
     _check_size(sheet, columns, source)
     texts = [*about_sheets, *filter(None, [found.notice])]

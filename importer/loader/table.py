@@ -16,10 +16,10 @@ from importer.errors import Cause, RosterError
 from importer.loader.cleaning import Clean, clean, clean_column, writable
 from importer.model.problem import CellFinding, Code, Place, Problem
 from importer.model.roster import (
-    ADDED,
     DECISION,
     MARKED_ADVICE,
     NO_HEADINGS,
+    REJECTS_FORMATS,
     ROW,
     UNEVEN,
     UNEVEN_ADVICE,
@@ -114,18 +114,18 @@ class Columns:
     """The columns of a roster.
 
     `positions`: their positions in the file, from 0; `places`: their letters and headings.
-    `added`: the position of the first column that a rejects file adds, None for any other file.
+    `added`: the positions of the columns that a rejects file adds, by heading; none for any other
+    file.
     """
 
     positions: tuple[int, ...]
     places: tuple[Place, ...]
-    added: int | None = None
+    added: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def end(self) -> int:
         """The position behind the last column."""
-        own = self.positions[-1] + 1 if self.positions else 0
-        return own if self.added is None else max(own, self.added + len(ADDED))
+        return max((*self.positions, *self.added.values()), default=-1) + 1
 
 
 # --- headings ---
@@ -188,16 +188,18 @@ def find_headings(
     return Headings(chosen, tuple(texts), notice)
 
 
-def added_at(headings: Sequence[str]) -> int | None:
-    """Return the position of the first heading that our rejects files add; None if not there."""
-    width = len(ADDED)
-    starts = (at for at, text in enumerate(headings) if text == ADDED[0])
-    return next((at for at in starts if tuple(headings[at : at + width]) == ADDED), None)
+def added_columns(headings: Sequence[str]) -> dict[str, int]:
+    """Return the positions of the headings that our rejects files add; {} for any other file."""
+    for known in reversed(REJECTS_FORMATS):
+        for at in range(len(headings)):
+            if tuple(headings[at : at + len(known)]) == known:
+                return {heading: at + place for place, heading in enumerate(known)}
+    return {}
 
 
 def is_rejects(rows: Sequence[Sequence[str]]) -> bool:
     """Return whether the first row has the headings that our rejects files add."""
-    return bool(rows) and added_at([clean(cell)[0] for cell in rows[0]]) is not None
+    return bool(rows) and bool(added_columns([clean(cell)[0] for cell in rows[0]]))
 
 
 def _best(top: Sequence[Sequence[str]], filled: Sequence[int], expected: frozenset[str]) -> int:
@@ -288,10 +290,9 @@ def find_columns(headings: Headings, sheet: Sheet, width: int, *, escaped: bool)
         for column, text in enumerate(row)
         if column in unnamed and text.strip()
     }
-    added = added_at(headings.texts)
-    ours = range(0) if added is None else range(added, added + len(ADDED))
-    positions = tuple(sorted((named | filled).difference(ours)))
-    plain = unescape if escaped and ours else str
+    added = added_columns(headings.texts)
+    positions = tuple(sorted((named | filled).difference(added.values())))
+    plain = unescape if escaped and added else str
     places = tuple(Place(letter(at), plain(texts.get(at, ""))) for at in positions)
     return Columns(positions, places, added)
 
@@ -371,7 +372,7 @@ def build(
         tuple(problems),
         (*notices, *_notices(source, columns, len(sheet.rows) - end, second)),
         decisions,
-        rejects=columns.added is not None,
+        rejects=bool(columns.added),
         parts=frozenset(cell.part for cell in marks.values() if cell.number),
         lines={
             at: {numbers.get(row, row): text for row, text in texts.items() if row in there}
@@ -384,9 +385,8 @@ def _added_column(
     rows: Sequence[Sequence[str]], columns: Columns, heading: str, first: int
 ) -> dict[int, str]:
     """Return by row a column that a rejects file adds; nothing for any other file."""
-    if columns.added is None:
-        return {}
-    return dict(enumerate(_column(rows, columns.added + ADDED.index(heading)), first))
+    at = columns.added.get(heading)
+    return {} if at is None else dict(enumerate(_column(rows, at), first))
 
 
 def _column(rows: Sequence[Sequence[str]], column: int) -> list[str]:
@@ -435,7 +435,9 @@ def _still_marked(
     marks: Mapping[int, RowCell], columns: Columns, located: Sequence[Located]
 ) -> Iterator[Located]:
     """Find rows of a rejects file that nobody has corrected yet, as the words in them say."""
-    positions = {letter(at - (columns.added or 0)): at for at in columns.positions}
+    positions = {
+        letter(at - min(columns.added.values(), default=0)): at for at in columns.positions
+    }
     found = {(one.row, one.column, one.finding.code) for one in located}
     for row, cell in marks.items():
         for mark in cell.marks:

@@ -163,7 +163,16 @@ class Roster:
 ROW, RESULT, DECISION = "Row in the original file", "Result", "Decision"
 WHY, WHAT_TO_DO = "Why", "What to do"
 
-ADDED = (ROW, RESULT, DECISION, WHY, WHAT_TO_DO)  # the first headings of a rejects file, in order
+REJECTS_FORMATS = (
+    (ROW, RESULT, DECISION, WHY, WHAT_TO_DO),
+)  # fmt: skip
+"""The headings that rejects files have in front of the roster's, in order, by format.
+
+All are read, as offices keep such files; the last one is written. A new column is a new line here,
+with all of its headings, and a text in `importer.report.rejects.returned`.
+"""
+
+ADDED = REJECTS_FORMATS[-1]
 
 UNEVEN = frozenset({Code.ROW_TOO_LONG, Code.ROW_TOO_SHORT})
 """Problems of a row whose cells may be under the wrong headings."""

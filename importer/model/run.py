@@ -79,7 +79,7 @@ class MappingFacts(FileFacts):
 
     `retires`: what it does with its rows' users by `match.retire`, "" if that is nothing.
     `if_open`: what it does then with a user who has something open. `meaning`: the SHA-256 of what
-    it means, without comments and layout; "" in a run of an earlier version.
+    it means, without comments and layout.
     """
 
     sha256: str
@@ -184,7 +184,7 @@ class RunFacts(Kept):
 
     `others` are the rosters after the first. `codes` is the file of code tables, as it was typed,
     if one was named. `undoes`: of an undo plan, the folder of the undone run, and `undoes_run` its
-    name, "" in a plan of an earlier version. `users_stay`: the users that the undone run created
+    name. `users_stay`: the users that the undone run created
     and that the plan does not delete. `overwrite_edits`: paths of values that are written
     although staff edited them. `about_alma`: which saved facts the plan uses and which not, and
     what this Alma will not do of it. `sis`: of a plan whose rows Alma's own SIS load loads, from a

@@ -42,7 +42,7 @@ from importer.pipeline.runs import RUNS
 from importer.pipeline.sis_load import deliver
 from importer.planner.leavers import Leavers, left
 from importer.planner.patch import changed_fields, changed_lists
-from importer.planner.staff_edits import Keyed, answered, as_written, keyed
+from importer.planner.staff_edits import Keyed, answered, keyed
 from importer.users.refresh import add_applied
 from importer.writer.executor import Executor, Progress
 
@@ -53,8 +53,8 @@ SEEN = "absent until"
 def remember_loaded(ledger: Ledger, now: datetime, *, late: bool = False) -> None:
     """Remember what a run applied, and which rows Alma had so already; `late`: after later loads.
 
-    What it applied earlier is remembered once, so that a later load counts more; of a run that was
-    made before loads were remembered, what its records show. Raises LedgerError.
+    What it applied earlier is remembered once, so that a later load counts more. Raises
+    LedgerError.
     """
     facts = ledger.facts
     if facts.alma is None:
@@ -75,11 +75,6 @@ def remember_loaded(ledger: Ledger, now: datetime, *, late: bool = False) -> Non
             _put_back(memory, facts, written, same, last)
         return
     values, hashed = ledger.imprints(), keyed(memory.key)
-    if values is None:
-        values = {
-            image.row: as_written(image.before, image.sent, hashed, facts.today)
-            for image in written
-        }
     found = [_of_write(image, values, facts, hashed) for image in written]
     for one in same:
         if one.row in values and not facts.leaves(one.row):
@@ -101,17 +96,15 @@ def _put_back(
     So of users whom that run found as the roster has them. Nothing is put back of rows that were
     not undone now: a later load may have left something of those that were undone before.
     """
-    undone = facts.undoes_run
     now = {
         image.primary_id.casefold(): "" if image.act is Act.DELETE else image.new_id.casefold()
         for image in written
     }
     with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
-        undone = undone or first.facts.run_name  # a plan of version 1.0 has it not
         if memory.entry(facts.run_name) is None:
             same = [*same, *(one for one in first.planned() if one.act is Act.UNCHANGED)]
     done = {*now, *(one.primary_id.casefold() for one in same)}
-    memory.put_back(facts.run_name, last, undone, now, done)
+    memory.put_back(facts.run_name, last, facts.undoes_run, now, done)
 
 
 def _of_write(

@@ -145,15 +145,10 @@ def with_resolved(
     """Return the safety checks of a plan with a row that was resolved, without a step if rejected.
 
     An answer may be about many rows, so they count as if the plan had known it. `before`: with the
-    rows that were resolved before. `replaced`: the step that the plan has for the row, if any. In a
-    run of an earlier version, which does not have the counts of its plan, the checks stay as they
-    were.
+    rows that were resolved before. `replaced`: the step that the plan has for the row, if any.
     """
     before = before or ResolvedChecks(failed=())
     counts, gone = {**before.counts}, {**before.replaced}
-    if not facts.check_counts:
-        counts.pop(row, None)
-        return ResolvedChecks(counts=counts, replaced=gone, failed=facts.failed_checks)
     clears = facts.sis is not None
     given = folded_groups(facts.check_counts[RowId.of(row).roster].groups)
     was_resolved = counts.pop(row, None) is not None

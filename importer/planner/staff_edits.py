@@ -22,7 +22,7 @@ from importer.model.plan import Imprint, Imprints, SisRules, UserMemory, Where
 from importer.model.user import AccountType, Part, User
 from importer.planner.borrowing import role_days
 from importer.planner.drafts import DraftEntry, DraftUser
-from importer.planner.entries import FLAGS, comparable, current, entries, main_value, normal, types
+from importer.planner.entries import FLAGS, current, entries, main_value, normal, types
 from importer.planner.merge import (
     IDS,
     SET_APART,
@@ -32,7 +32,6 @@ from importer.planner.merge import (
     new_entry,
     resolve_value,
 )
-from importer.planner.patch import changed_fields, changed_lists
 
 Keyed: TypeAlias = Callable[[str], str]
 """Hashes a text with a secret key, so that nobody can find it by trying values."""
@@ -114,36 +113,6 @@ def _answer(imprint: Imprint, user: User, hashed: Keyed, others: Collection[str]
     if imprint.made in there:
         return imprint.made
     return next((text for text in there if text not in others), "")
-
-
-def as_written(before: User | None, sent: User, hashed: Keyed, day: date) -> Imprints:
-    """Return what to remember of a write of which only the records before and after are known.
-
-    So of a run that was made before loads were remembered: its cells and rules are not known, and
-    neither is a value that Alma had already.
-    """
-    was = before if before is not None else User()
-    found: dict[str, Imprint] = {}
-
-    def add(key: str, where: Where, text: str) -> None:
-        found[key] = Imprint(where, "", "", hashed(text), "", day.isoformat())
-
-    for name in changed_fields(was, sent):
-        add(name, Where(name), normal(name, current(sent, name)))
-    for parent in changed_lists(was, sent):
-        kind, numbers = TYPE_FIELD[parent], Counter[tuple[str, ...]]()
-        for part in (one for one in entries(sent, parent) if one not in entries(was, parent)):
-            values = {name: current(part, name) for name in comparable(part)}
-            names = tuple(name for name in values if name not in {*SET_ELSEWHERE, kind}) or (kind,)
-            where = Where(parent, "", tuple(sorted(types(parent, part))), names)
-            numbers[where.types] += 1
-            text = entry_text(where, values)
-            add(f"{parent}[{'+'.join(where.types)}]{numbers[where.types]}", where, text)
-            for flag in FLAGS.get(parent, ()):
-                if getattr(part, flag):
-                    where = Where(parent, flag, (), marked(parent, names))
-                    add(f"{parent}.{flag}", where, entry_text(where, values))
-    return found
 
 
 REPEATED = timedelta(days=120)

@@ -21,8 +21,11 @@ from importer.model.roster import (
     MARKED_ADVICE,
     MARKS,
     REJECTS_SHEETS,
+    RESULT,
+    ROW,
     UNEVEN,
     UNEVEN_ADVICE,
+    WHAT_TO_DO,
     WHY,
     Mark,
     letter,
@@ -58,11 +61,11 @@ COLORS = {
 class Returned:
     """A row, the texts of the columns ADDED, as many cells as there are columns, its problems.
 
-    The problems that hold it back come first.
+    The texts are by heading. The problems that hold the row back come first.
     """
 
     row: int
-    added: tuple[str, ...]
+    added: Mapping[str, str]
     cells: tuple[str, ...]
     problems: tuple[Problem, ...]
 
@@ -87,7 +90,13 @@ def returned(ledger: Ledger, roster: int) -> Iterator[Returned]:
         result = wording.ENDS[row.result] if row.result else row.fate.value
         yield Returned(
             row.row,
-            (number, result, "", " ".join(why), " ".join(to_do)),
+            {
+                ROW: number,
+                RESULT: result,
+                DECISION: "",
+                WHY: " ".join(why),
+                WHAT_TO_DO: " ".join(to_do),
+            },
             (row.cells + blank)[: len(blank)],
             tuple(sorted(problems, key=lambda problem: not problem.severity.holds)),
         )
@@ -162,10 +171,8 @@ def write_rejects(
         lines = csv.writer(file, lineterminator="\r\n")
         lines.writerow(map(escape, (*ADDED, *headings)))
         for row in returned(ledger, roster):
-            texts = dict(zip(ADDED, row.added, strict=True)) | {
-                DECISION: decisions.get(row.row, "")
-            }
-            lines.writerow(map(escape, (*texts.values(), *row.cells)))
+            texts = {**row.added, DECISION: decisions.get(row.row, "")}
+            lines.writerow(map(escape, (*(texts[heading] for heading in ADDED), *row.cells)))
 
 
 MOST_COMMENTS = 10_000
@@ -197,8 +204,8 @@ def _steps(facts: RunFacts, roster: int, run: str) -> Iterator[str]:
     yield (
         f"The first column is the number of the row in the original file{several}. Words behind a "
         "number, such as “lost digits in F”, are about what the cells do not show: correct the "
-        "row, then delete the words. Do not change the headings; the first five columns stay, and "
-        "are not loaded."
+        "row, then delete the words. Do not change the headings; the columns before those of "
+        "the roster stay, and are not loaded."
     )
     yield "Delete rows that should not be loaded. If no row is left, there is nothing more to do."
     yield f"Save the file and run the same command with it in place of the roster: {typed}"
@@ -266,7 +273,7 @@ class _Rejects:
         self.rows.write_row(0, (use.heading for use in columns), self.heading, len(ADDED))
         line = 0
         for line, row in enumerate(returned(self.ledger, self.roster), start=1):
-            self.rows.write_row(line, row.added, self.wrapped)
+            self.rows.write_row(line, (row.added[heading] for heading in ADDED), self.wrapped)
             if (words := choices(row.problems)) and line <= MOST_COMMENTS:
                 self.rows.write(line, DECIDES, "", self.marked[Severity.REVIEW])
                 rule = self.lists.rule(words, DECISION, strict=True)

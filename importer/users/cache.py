@@ -22,6 +22,7 @@ from pydantic import BaseModel
 
 from importer.errors import Cause, LedgerError, UsageError
 from importer.ledger.database import Database
+from importer.model.formats import USER_CACHE
 from importer.model.people import (
     BORN,
     COMMON,
@@ -34,8 +35,6 @@ from importer.model.people import (
 )
 from importer.model.user import User
 from importer.users.matching import MatchedUser, MatchResult, PersonQuery, identifiers, user_keys
-
-VERSION = 3
 
 _HAS_ID = "(key = ?1 OR number IN (SELECT user FROM keys WHERE keys.key = 'id ' || ?1))"
 _BORROWS_FOR = "instr(folded(record), '\"primary_id\":\"' || ?1 || '\"')"
@@ -133,10 +132,11 @@ class UserCache(Database):
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             tables = files("importer.users").joinpath("schema.sql").read_text("utf-8")
-            connection.executescript(f"BEGIN; {tables} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif version != VERSION:
-            msg = f"{self.path} was made by another version of the importer. {_REMEDY}"
-            raise UsageError(msg)
+            connection.executescript(
+                f"BEGIN; {tables} PRAGMA user_version = {USER_CACHE.number}; COMMIT;"
+            )
+        else:
+            USER_CACHE.check(self.path, version)
 
     # its state
 
@@ -303,7 +303,6 @@ def delete_cache(path: Path) -> None:
         try:
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
-            path.with_suffix(".answers").unlink(missing_ok=True)  # of an earlier version
         except OSError as error:
             msg = f"{path} cannot be deleted ({error.strerror}). Close the program that uses it."
             raise UsageError(msg) from error

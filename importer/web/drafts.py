@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ from importer.mapper.mapping import MappingDocument
 from importer.mapper.yaml_source import SIZE_LIMIT
 from importer.model.fields import CodeTables
 from importer.model.files import read_text_bounded, write_atomically
+from importer.model.formats import DRAFT as DRAFT_FORMAT
 from importer.model.plan import Fate
 from importer.model.problem import Code, Problem
 from importer.model.roster import Layout, Roster
@@ -150,6 +152,7 @@ class DraftFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    format: int = DRAFT_FORMAT.number
     file: str
     created: datetime
     by: str = ""
@@ -223,10 +226,20 @@ class Draft:
 
     @classmethod
     def open(cls, folder: Path) -> Draft | None:
-        """Return the draft in a folder, None if there is none."""
+        """Return the draft in a folder, None if there is none.
+
+        Raises UsageError for one of another version of the importer.
+        """
         try:
-            facts = DraftFacts.model_validate_json((folder / DRAFT).read_text("utf-8"))
-        except (OSError, ValueError):  # also of a name that no file can have
+            values = json.loads((folder / DRAFT).read_text("utf-8"))
+            DRAFT_FORMAT.check(folder, values.get("format", 0))
+            facts = DraftFacts.model_validate(values)
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+            AttributeError,
+        ):  # also of a name that no file can have
             return None
         draft = cls(folder, facts)
         return draft if draft.roster.is_file() else None

@@ -124,8 +124,18 @@ class Workspace:
         """Yield the drafts, newest first; `trashed`: with those in the trash."""
         folder = self.folder / DRAFTS
         for path in sorted(folder.iterdir(), reverse=True) if folder.is_dir() else ():
-            if (draft := Draft.open(path)) is not None and (trashed or not draft.facts.trashed):
-                yield draft
+            with suppress(UsageError):  # of another version: see `not_opened`
+                if (draft := Draft.open(path)) is not None and (trashed or not draft.facts.trashed):
+                    yield draft
+
+    def not_opened(self) -> Iterator[str]:
+        """Yield for each draft of another version of the importer the sentence that says so."""
+        folder = self.folder / DRAFTS
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            try:
+                Draft.open(path)
+            except UsageError as error:
+                yield str(error)
 
     def draft(self, name: str, *, trashed: bool = False) -> Draft | None:
         """Return a draft by its name, None if there is none; one in the trash if asked for."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -57,20 +55,6 @@ def test_a_mapping_that_is_changed_during_a_load_holds_the_next_one(
     mapping.write_text(changed, "utf-8")
     assert office.takes(people(41), "patrons-2.csv") == Exit.SAFETY_CHECK
     assert "The mapping small.yaml changed" in office.text
-
-
-def test_a_memory_of_mapping_files_holds_no_load(office: Office, sandbox: Sandbox) -> None:
-    """An earlier version kept the hash of the file; what that meant is unknown, then known."""
-    office.write_job("guards: {creates: off}\n", max_age="26h")
-    assert office.takes(people(40), age=timedelta(hours=1)) == Exit.DONE
-    memory = json.loads(Path("jobs/nightly.json").read_text("utf-8"))
-    (load,) = memory["loads"]
-    load.pop("meanings", None)
-    load["mappings"] = ["0" * 64]
-    Path("jobs/nightly.json").write_text(json.dumps(memory), "utf-8")
-    assert office.takes(people(41), "patrons-2.csv") == Exit.DONE
-    office.edit("<Last>", "New", "small.yaml")
-    assert office.takes(people(42), "patrons-3.csv") == Exit.SAFETY_CHECK
 
 
 def test_a_safety_check_that_fails_only_after_the_plan_holds_the_load(

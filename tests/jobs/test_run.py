@@ -445,7 +445,7 @@ def test_a_damaged_state_is_reported_once_a_day(office: Office) -> None:
     (office.folder / "jobs").mkdir()
     state = office.folder / "jobs" / "nightly.json"
     for hours, mails in ((0, 1), (1, 1), (21, 2), (22, 3)):
-        state.write_text('{"version": 1, "open": 3}')
+        state.write_text('{"version": 2, "open": 3}')
         office.clock = timedelta(hours=hours)
         with pytest.raises(LedgerError):
             office.run()

@@ -12,14 +12,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from importer.errors import LedgerError, UsageError
 from importer.ledger.integrity import first_broken
 from importer.ledger.journal import Journal, history, write_run
-from importer.ledger.ledger import DECIDED, FILE, VERSION, Ledger, State
+from importer.ledger.ledger import DECIDED, FILE, Ledger, State
 from importer.ledger.run_lock import HOLDER, LOCK, run_lock
+from importer.model.formats import LEDGER
 from importer.model.plan import (
     Act,
     Change,
@@ -192,8 +194,8 @@ def test_a_ledger_of_another_version(tmp_path: Path) -> None:
     """Is not read by guessing."""
     made(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / FILE)) as connection:
-        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
-    with pytest.raises(UsageError, match="another version"):
+        connection.execute(f"PRAGMA user_version = {LEDGER.number + 1}")
+    with pytest.raises(UsageError, match="a later version"):
         Ledger.open(tmp_path)
 
 
@@ -219,7 +221,7 @@ def test_a_ledger_that_cannot_be_made_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else nobody could delete its folder on Windows."""
-    monkeypatch.setattr("importer.ledger.ledger.VERSION", "full (")
+    monkeypatch.setattr("importer.ledger.ledger.LEDGER", Mock(number="full ("))
     with pytest.raises(UsageError) as refused:
         Ledger.create(tmp_path)
     (tmp_path / FILE).unlink()
@@ -346,6 +348,7 @@ SCRIPT = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import Mock
 from importer.ledger.run_lock import run_lock
 with run_lock(Path(sys.argv[1]), "jo@desk", datetime(2026, 8, 20, 9, 30, tzinfo=UTC)):
     print("held", flush=True)

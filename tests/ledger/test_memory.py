@@ -1,14 +1,12 @@
-"""What runs leave for later plans: one file for all, with the files of earlier versions in it."""
+"""What runs leave for later plans, in one file for all."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from time import sleep
 
 import pytest
 
@@ -232,91 +230,6 @@ def test_purge_keeps_what_counts_and_what_undoes_a_later_run(memory: EditMemory)
     assert known(memory, "1") == [""]
 
 
-EARLIER = {
-    "decisions": """
-CREATE TABLE answers (institution TEXT, primary_id TEXT, resolution TEXT);
-INSERT INTO answers VALUES ('01INST sandbox', '7', '{"primary_id": "7", "answer": "reject",
- "user": "", "against": [], "doubts": [], "operator": "jo", "time": "2026-08-20T09:30:00Z"}');
-""",
-    "absent": """
-CREATE TABLE missing (institution TEXT, mapping TEXT, primary_id TEXT, roster TEXT, time TEXT);
-INSERT INTO missing VALUES ('01INST sandbox', 'm', '8', 'r', '2026-08-20T09:30:00+00:00');
-""",
-    "edits": """
-CREATE TABLE edits (institution TEXT, primary_id TEXT, mapping TEXT, imprints TEXT, time TEXT,
- key TEXT);
-CREATE TABLE before (institution TEXT, run TEXT, primary_id TEXT, mapping TEXT, imprints TEXT,
- imprinted TEXT, key TEXT, time TEXT);
-CREATE TABLE runs (institution TEXT, run TEXT, entry INTEGER);
-INSERT INTO edits VALUES ('01INST sandbox', '1', 'm', '{new}', '2026-08-20T09:30:00+00:00',
- '{key}');
-INSERT INTO before VALUES ('01INST sandbox', 'run 2', '1', '', '', '', '',
- '2026-08-20T09:30:00+00:00');
-INSERT INTO before VALUES ('01INST sandbox', 'run 2', '1', 'm', '{old}',
- '2026-08-01T09:30:00+00:00', '{key}', '2026-08-20T09:30:00+00:00');
-INSERT INTO runs VALUES ('01INST sandbox', 'run 2', 5);
-""",
-}
-"""What earlier versions had in three files."""
-
-
-def test_the_files_of_earlier_versions_are_taken_in(memory: EditMemory) -> None:
-    """What they contain is known as before, an undo finds the load before, and they are deleted."""
-    load(memory, 0, one("1", left("OLD")))
-    load(memory, 1, one("1", left("NEW")))
-    memory.close()
-    with closing(sqlite3.connect("runs/memory.sqlite")) as connection:
-        rows = "SELECT imprints, key FROM loaded ORDER BY time"
-        (old, key), (new, _) = connection.execute(rows).fetchall()
-    Path("runs/memory.sqlite").unlink()
-    for name, script in EARLIER.items():
-        with closing(sqlite3.connect(f"runs/{name}.sqlite")) as connection:
-            for sign, text in (("{old}", old), ("{new}", new), ("{key}", key)):
-                script = script.replace(sign, text)  # noqa: PLW2901
-            connection.executescript(script)
-    with EditMemory(ALMA) as opened:
-        assert known(opened, "1") == ["NEW"]
-        assert opened.entry("run 2") == 5
-        assert AbsentMemory(ALMA).counts("m", "") == {"8": 1}
-        assert [*DecisionMemory(ALMA).load()] == ["7"]
-        opened.put_back("undo", 1, "run 2", {}, {"1"})
-        assert known(opened, "1") == ["OLD"]
-    assert [path.name for path in Path("runs").iterdir()] == ["memory.sqlite"]
-
-
-def test_who_was_in_the_rosters_of_version_1_3_is_known(memory: EditMemory) -> None:
-    """Who was loaded and is not missing was in the last one; the others as often not as before.
-
-    A plan of that version can still be applied, and counts.
-    """
-    load(memory, 1, one("1", left("A")), one("8", left("B")))
-    memory.close()
-    with closing(sqlite3.connect("runs/memory.sqlite")) as connection:
-        connection.executescript(
-            "DROP TABLE rosters; DROP TABLE present; CREATE TABLE missing (institution TEXT,"
-            " mapping TEXT, primary_id TEXT, roster TEXT, time TEXT);"
-        )
-        for roster, user, day in (("r", "8", 1), ("s", "8", 2), ("s", "", 2), ("t ", "8", 3)):
-            row = (ALMA, "m", user, roster, (DAY + timedelta(days=day)).isoformat())
-            connection.execute("INSERT INTO missing VALUES (?, ?, ?, ?, ?)", row)
-        connection.commit()
-    absent = AbsentMemory(ALMA)
-    assert (absent.counts("m", "t"), absent.counts("m", "")) == ({"8": 3}, {"8": 2})
-    assert absent.in_other_rosters((), DAY) == {"1"}
-    assert absent.in_other_rosters(["m"], DAY) == set()
-    assert absent.in_other_rosters((), DAY + timedelta(days=9)) == set()
-    absent.count(plan_of("m", "t", DAY + timedelta(days=3)))  # planned by that version
-    assert absent.counts("m", "") == {"8": 3}
-    with closing(sqlite3.connect("runs/memory.sqlite")) as connection:
-        connection.execute("CREATE TABLE missing (institution, mapping, primary_id, roster, time)")
-        for user in ("", "8"):  # by a command of that version that still ran
-            row = (ALMA, "m", user, "u", (DAY + timedelta(days=4)).isoformat())
-            connection.execute("INSERT INTO missing VALUES (?, ?, ?, ?, ?)", row)
-        connection.commit()
-    assert absent.in_other_rosters((), DAY) == {"1"}
-    assert absent.counts("m", "") == {"8": 4}
-
-
 def test_a_damaged_file_is_named(memory: EditMemory) -> None:
     """The message says what is lost with it."""
     Path("runs").mkdir()
@@ -339,9 +252,9 @@ def test_case_does_not_hide_a_person(memory: EditMemory, tmp_path: Path, other: 
 
 
 def test_who_was_back_is_known(memory: EditMemory) -> None:
-    """By the run's name, or its folder, which earlier versions kept; who is not back has none."""
+    """By the run's name; who is not back has none."""
     absent, user = AbsentMemory(ALMA), User(primary_id="1")
-    for key, run in (("1", "2026-08-20 abc"), ("2", "/runs/load")):
+    for key, run in (("1", "2026-08-20 abc"), ("2", "2026-08-21 def")):
         absent.save_leavers({key: Written(user, user, user)}, (), "", DAY)
         absent.save_leavers({}, [key], run, DAY)
     absent.save_leavers({"3": Written(user, user, user)}, (), "", DAY)
@@ -411,21 +324,6 @@ def test_a_roster_counts_as_long_as_one_load_of_it_is_not_undone(memory: EditMem
     undo(undone, 8)
     assert there() == {"1"}
     assert absent.counts("m", "") == {"2": 1}
-
-
-def test_two_commands_may_take_in_an_earlier_memory_at_once(memory: EditMemory) -> None:
-    """The one that is second waits for the first, and finds nothing to take in."""
-    load(memory, 1, one("1", left("A")))
-    memory.close()
-    with closing(sqlite3.connect("runs/memory.sqlite", isolation_level=None)) as connection:
-        connection.execute("CREATE TABLE missing (institution, mapping, primary_id, roster, time)")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("DROP TABLE missing")
-        with ThreadPoolExecutor() as pool:
-            second = pool.submit(lambda: AbsentMemory(ALMA).counts("m", ""))
-            sleep(0.3)
-            connection.execute("COMMIT")
-            assert second.result() == {}
 
 
 def test_a_load_that_was_undone_is_no_newer_load(memory: EditMemory) -> None:

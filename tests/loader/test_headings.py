@@ -9,7 +9,7 @@ import pytest
 from importer.errors import RosterError
 from importer.loader import table
 from importer.loader.table import SEARCHED, MergedRange
-from importer.model.roster import ADDED, Layout
+from importer.model.roster import ADDED, REJECTS_FORMATS, Layout
 
 EXPECTED = Layout(expected=frozenset({"ID", "Last Name"}))
 
@@ -166,3 +166,13 @@ def test_a_rejects_file_has_one_heading_row(header: tuple[int, ...]) -> None:
     """What the mapping says about the first roster's heading rows is not true of its rejects."""
     top = rows("|".join((*ADDED, "ID", "Contact Email")), "5|rejected||w|d|1|a@example.org", "2|b")
     assert found(top, Layout(header=header)) == ((1,), (*ADDED, "ID", "Contact Email"))
+
+
+def test_a_rejects_file_of_an_earlier_format_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new column is a line of the table of formats; the files in offices count as before."""
+    wider = (*ADDED, "Row in Alma")
+    monkeypatch.setattr(table, "REJECTS_FORMATS", (*REJECTS_FORMATS, wider))
+    for known in (ADDED, wider):
+        found = table.added_columns(("Code", *known, "Name"))
+        assert found == {heading: at for at, heading in enumerate(known, start=1)}
+    assert table.added_columns((*ADDED[1:], "Name")) == {}

@@ -95,33 +95,6 @@ def test_a_row_is_left_out(tmp_path: Path) -> None:
     assert not [one for one in problems if one[0] in {2, 3}]
 
 
-def test_a_cell_that_is_cleaned_now_may_have_a_correction(tmp_path: Path) -> None:
-    """An earlier version read the cell with its mark, which somebody removed by hand."""
-    (mapping := tmp_path / "m.yaml").write_text(MAPPING, "utf-8")
-    roster = _roster(tmp_path / "r.csv", [["'X1008", "Al", "Cole", "2030-01-01"], *ROWS])
-    write_corrections(
-        made := tmp_path / "made.csv", [Correction(2, "A", "ID", "'X1008", "X9", "", "")]
-    )
-    assert _facts(roster, mapping, tmp_path / "run", made)[0][2] is Fate.READY
-
-
-def test_a_row_that_the_loader_leaves_out_too_may_have_corrections(tmp_path: Path) -> None:
-    """An earlier version took it for a person, until somebody left it out by hand."""
-    (mapping := tmp_path / "m.yaml").write_text(MAPPING, "utf-8")
-    roster = _roster(tmp_path / "r.csv", [["----", "---", "---", "-"], *ROWS])
-    corrected = Correction(2, "A", "ID", "----", "1", "ana@desk", "")
-    left_out = Correction(2, "", "", "", LEAVE_OUT, "ana@desk", "")
-    made = tmp_path / "made.csv"
-    for at, lines in enumerate(([left_out], [corrected, left_out])):
-        write_corrections(made, lines)
-        with_them = _facts(roster, mapping, tmp_path / f"run{at}", made)
-        assert with_them == _facts(roster, mapping, tmp_path / f"without{at}")
-        assert with_them[0][2] is Fate.SKIPPED
-    write_corrections(made, [corrected])
-    with pytest.raises(RosterError):
-        _facts(roster, mapping, tmp_path / "other", made)
-
-
 @pytest.mark.parametrize("row", ["1003,Cy,Cole", "1003,Cole,Jr.,Cy,2030-01-01"])
 def test_an_uneven_row_is_corrected_up_to_its_last_cell(tmp_path: Path, row: str) -> None:
     """A delimiter too many or too few shifts every value up to there; a PIN stays hidden."""

@@ -21,7 +21,6 @@ from importer.planner.staff_edits import (
     Earlier,
     Reviewed,
     answered,
-    as_written,
     keyed,
     nothing_earlier,
     review,
@@ -489,21 +488,6 @@ def test_what_another_roster_of_ours_wrote_is_no_edit() -> None:
     reviewed = alma.load(autumn, LATER)
     assert not reviewed.edits
     assert group_of(alma) == "STAFF"
-
-
-def test_of_an_old_run_its_records_show_what_it_wrote() -> None:
-    """The edits after it stay; a new value of the roster is written where nobody edited."""
-    roster, later = person(), person(group="STAFF")
-    alma = loaded(roster)
-    written = as_written(None, alma.live, HASHED, TODAY)
-    alma.memory = {"autumn": answered(written, alma.live, HASHED)}
-    assert not alma.reviewed(roster, LATER).edits
-    own = emails(email("own@example.org"))
-    alma.edit(expiry_date="2030-01-01", user_identifier=[], contact_info=own)
-    reviewed = alma.load(roster, LATER)
-    assert {one.label for one in reviewed.edits} == {EXPIRY, EMAIL, CARD}
-    alma.load(later, LATER)
-    assert (group_of(alma), str(alma.live.expiry_date)) == ("STAFF", "2030-01-01")
 
 
 def _histories(count: int, seed: int) -> int:
