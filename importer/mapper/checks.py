@@ -217,7 +217,6 @@ def _variables(mapping: MappingDocument) -> Iterator[MappingFinding]:
     for rule in (*mapping.values, *mapping.rules):
         needs = [step.needs for _, part in rule.parts for step in part.steps]
         taken = [v for one in needs for t in one.templates for v in t.variables]
-        taken += [v for one in needs for v in one.deciding if isinstance(v, Variable)]
         found += [(rule.steps, name) for name in sorted({one.name for one in taken})]
     for steps, name in found:
         if name.startswith(VALUE) and name not in values:
@@ -229,13 +228,8 @@ def _variables(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 
 def _circles(mapping: MappingDocument) -> Iterator[MappingFinding]:
-    """No field and no value needs itself; terms by user group need the group."""
-    needs = {rule.field.path: mapping.needs(rule) for rule in (*mapping.values, *mapping.scalars)}
-    lacking = isinstance(mapping.file.terms, dict) and "user_group" not in needs
-    for _, steps, step in mapping.keys if lacking else ():
-        if step.uses_terms:
-            wrong = "`terms` by user group need `user_group` in this mapping"
-            yield MappingFinding((*steps, step.key), wrong)
+    """No field and no value needs itself."""
+    needs = {rule.field.path: rule.needs for rule in (*mapping.values, *mapping.scalars)}
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:
@@ -331,7 +325,7 @@ def _no_value(mapping: MappingDocument) -> Iterator[MappingFinding]:
 def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """Values, lookups, headings and terms that no rule uses."""
     file, parts = mapping.file, mapping.with_absent
-    rules = (rule for part in parts for rule in (*part.values, *part.rules))
+    rules = [rule for part in parts for rule in (*part.values, *part.rules)]
     needed = {name for rule in rules for name in rule.needs}
     tested = (subject for part in parts for _, subject, _ in part.tests)
     needed |= {one.name for one in tested if isinstance(one, Variable)}
@@ -353,7 +347,7 @@ def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
     for at, name in enumerate(file.roster.unused):
         if heading_key(name) in used:
             yield _hint(("roster", "unused", at), f"a rule uses `{name}`; delete it here")
-    if file.terms and not any(step.uses_terms for part in parts for _, _, step in part.keys):
+    if file.terms and not any(rule.uses_terms for rule in rules):
         yield _hint(("terms",), "no rule uses `plus: end of term`")
 
 

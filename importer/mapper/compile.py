@@ -498,11 +498,11 @@ class _Compiler:
         known = {one.field.path: one for one in (*mapping.values, *mapping.scalars)}
         rules: dict[str, FieldRule] = {rule.field.path: rule}
         subjects = entry.deciding if entry else ()
-        names = [*mapping.needs(rule), *(one.name for one in subjects if isinstance(one, Variable))]
+        names = [*rule.needs, *(one.name for one in subjects if isinstance(one, Variable))]
         for name in names:
             if name in known and name not in rules:
                 rules[name] = known[name]
-                names += mapping.needs(known[name])
+                names += known[name].needs
         every = [rule, *(rules[name] for name in sorted(rules) if rules[name] is not rule)]
         headings = {name: one.steps for one in every for name in one.headings}
         headings |= {one.heading: rule.steps for one in subjects if isinstance(one, Cell)}

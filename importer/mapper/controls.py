@@ -149,7 +149,7 @@ def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
     ]
     if way == "column":
         found.append(Control((*steps, "blank"), text, set_blank, words="If the cell is blank"))
-    if path == ENDS[0] and isinstance(mapping.file.terms, tuple):
+    if path == ENDS[0]:
         found[:0] = _terms(mapping.file.terms)
     now = f"{dict(choices)[way]}{f': {text}' if text and way in choices else ''}"
     return Panel(path, now, tuple(found))
@@ -167,8 +167,7 @@ def _way(rule: Rule, start: str) -> tuple[str, str]:
     if kinds == {From, PlusStep} and plus and rule.templates[0].text == start:
         if plus.value == END_OF_TERM:
             return "term", END_OF_TERM
-        if isinstance(plus.value, str):
-            return "span", plus.value
+        return "span", plus.value
     return "text", ""
 
 

@@ -50,7 +50,7 @@ def _plus(text: str) -> str:
 
 
 def as_plus_or_date(text: str) -> str:
-    """Return a `plus` of a lookup, which may also be a date. Raises ValueError."""
+    """Return a span of time as `plus` has it, or a date. Raises ValueError."""
     return text if is_iso(text) else _plus(text)
 
 
@@ -81,29 +81,9 @@ class Term(MappingPart):
         month, day = map(int, self.ends.split("-"))
         return date(year, month, min(day, calendar.monthrange(year, month)[1]))
 
-
-Terms = tuple[Term, ...] | dict[str, tuple[Term, ...]]
-"""The terms, for everybody or by user group, in any case; those of `*` are for all others."""
-
-
-def moved(day: date, plus: str, terms: Terms) -> tuple[str, CellFinding | None]:
-    """Return a date moved by `plus` as ISO, or the finding that the group has no terms.
-
-    `plus` is a span, the end of a month or term (with the group, if terms depend on it), a date
-    that is taken instead, or blank: then there is no date.
-    """
-    if plus.startswith(END_OF_TERM) and isinstance(terms, dict):
-        group = plus.removeprefix(END_OF_TERM).strip()
-        by_key = {key.casefold(): each for key, each in terms.items()}
-        own = terms.get(group) or by_key.get(group.casefold()) or terms.get("*")
-        if own is None:
-            message = f"cannot be computed, because no terms are set for the user group {group}"
-            advice = "Add the group under `terms:` in the mapping."
-            return "", CellFinding(Code.UNKNOWN_CODE, message, advice, repairs=Repairs.VALUE)
-        return later(day, END_OF_TERM, own).isoformat(), None
-    if is_iso(plus) or not plus:
-        return plus, None
-    return later(day, plus, terms if isinstance(terms, tuple) else ()).isoformat(), None
+    def __str__(self) -> str:
+        """In words."""
+        return f"{self.ends} (and {self.grace})"
 
 
 def first_later(span: str, today: date) -> str:

@@ -12,7 +12,6 @@ from importlib.resources import files
 
 from pydantic import BaseModel
 
-from importer.mapper.dates import Terms
 from importer.mapper.mapping import FieldRule, MappingDocument
 from importer.mapper.placeholders import VALUE, Cell, heading_key
 from importer.mapper.schema import KeepHeaviest, MappingFile
@@ -54,7 +53,7 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
             f"`<{VALUE}{rule.steps[-1]}>` is: {_described(mapping, rule)}."
             for rule in {rule.steps: rule for rule in mapping.values}.values()
         ),
-        *_about_terms(file.terms),
+        *_given((file.terms, f"Terms end on {', '.join(map(str, file.terms))}.")),
         *_about_known_users(mapping),
         *_sentences(mapping.duplicates, _DUPLICATES, _DUPLICATES),
         *(
@@ -116,13 +115,6 @@ def _about_roster(file: MappingFile) -> Iterator[str]:
             (rule.check_digit, f"with a check digit ({rule.check_digit})"),
         )
         yield f"An ID under `{heading}`: {', '.join(parts)}."
-
-
-def _about_terms(terms: Terms) -> Iterator[str]:
-    for group, dates in terms.items() if isinstance(terms, dict) else [("", terms)]:
-        ends = [f"{one.ends} (and {one.grace})" for one in dates]
-        if ends:
-            yield f"Terms{f' of {group}' if group else ''} end on {', '.join(ends)}."
 
 
 def _listed(words: Iterable[str], last: str = "or") -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from importer.mapper.conditions import Condition, Subject, Test
-from importer.mapper.dates import Dates
+from importer.mapper.dates import END_OF_TERM, Dates
 from importer.mapper.lookups import LookupKey, Tables
 from importer.mapper.placeholders import (
     TO_CHOOSE,
@@ -27,7 +27,7 @@ from importer.mapper.placeholders import (
 )
 from importer.mapper.schema import Entry, KeepHeaviest, LeavingPart, MappingFile, RosterPart
 from importer.mapper.steps.clean import Lookup
-from importer.mapper.steps.dates import DatesStep
+from importer.mapper.steps.dates import DatesStep, PlusStep
 from importer.mapper.steps.policies import OnUpdateStep, Required
 from importer.mapper.steps.step import (
     Codes,
@@ -174,7 +174,7 @@ class FieldRule:
     @property
     def uses_terms(self) -> bool:
         """Whether it may be the end of a term."""
-        return any(step.uses_terms for _, part in self.parts for step in part.steps)
+        return any(part.get(PlusStep) == PlusStep(END_OF_TERM) for _, part in self.parts)
 
     @property
     def run_variables(self) -> set[str]:
@@ -424,11 +424,6 @@ class MappingDocument:
     def rules(self) -> tuple[FieldRule, ...]:
         """Every rule of a field: of the record's own fields, then of the entries."""
         return (*self.scalars, *(rule for entry in self.entries for rule in entry.fields))
-
-    def needs(self, rule: FieldRule) -> frozenset[str]:
-        """What a rule needs of the record and of values; for terms by user group also the group."""
-        by_group = isinstance(self.file.terms, dict) and rule.uses_terms
-        return rule.needs | {"user_group"} if by_group else rule.needs
 
     @property
     def parts(self) -> Iterator[tuple[FieldRule, Steps, Rule]]:

@@ -295,11 +295,7 @@ class MappingFile(MappingPart):
     safety_checks: Annotated[
         SafetyLimits, BeforeValidator(_check_names, json_schema_input_type=SafetyLimits)
     ] = SafetyLimits()
-    terms: Annotated[
-        Annotated[tuple[Term, ...], Tag(AS_TEXT)]
-        | Annotated[dict[Word, tuple[Term, ...]], Tag(AS_TABLE)],
-        Discriminator(form),
-    ] = ()
+    terms: tuple[Term, ...] = ()
     values: dict[Annotated[Word, AfterValidator(_value_name)], Value] = Field(default_factory=dict)
     lookups: dict[Word, Table] = Field(default_factory=dict)
     patron_role: PatronRolePart | None = None

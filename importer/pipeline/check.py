@@ -14,7 +14,7 @@ from importer.ledger.ledger import FILE, Ledger
 from importer.ledger.memory import EditMemory, LastLoad, institutions
 from importer.mapper.dates import END_OF_MONTH, ORDER_WORDS, Dates, Unread, later
 from importer.mapper.evaluate import misplaced
-from importer.mapper.lookups import OTHERWISE, LookupFile, OwnTable
+from importer.mapper.lookups import LookupFile, OwnTable
 from importer.mapper.mapping import FieldRule, MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE, Steps
 from importer.mapper.steps.step import MappingFinding, in_order
@@ -539,15 +539,13 @@ def _of_rejects(mapped: MappedRoster) -> Iterator[Problem]:
 
 def wrong_codes(mapping: MappingDocument, codes: CodeTables) -> tuple[str, ...]:
     """Return the codes that a mapping itself writes and Alma does not take, by line."""
-    absent, terms, match = mapping.absent, mapping.file.terms, mapping.file.match
+    absent, match = mapping.absent, mapping.file.match
     group, kind = FIELDS["user_group"], FIELDS["user_identifier.id_type"]
     own: list[tuple[Steps, str, Field]] = [
         (steps, code, rule.field)
         for rule in (*mapping.rules, *(absent.rules if absent else ()))
         for code, steps in rule.mapped_codes(mapping.tables).items()
     ]
-    named = terms if isinstance(terms, dict) else ()
-    own += [(("terms", key), key, group) for key in named if key != OTHERWISE]
     if match.leaving is not None:
         key, part = match.leaving
         steps = ("match", key, "among", "user_group")

@@ -279,14 +279,12 @@ def test_codes_of_the_mapping_are_held_against_the_tables(
     assert all(line.startswith("m.yaml:") for line in found)
 
 
-ENDS = "[{ends: 05-15}]"
 ABSENT = "{among: {user_group: [%s]}, set: {expiry_date: <@today>}}"
 
 
 @pytest.mark.parametrize(
     ("line", "wrong"),
     [
-        (f'terms: {{comm: {ENDS}, FREND: {ENDS}, "*": {ENDS}}}', ["terms.FREND"]),
         (f"match: {{absent: {ABSENT % 'comm, FREND'}}}", ["match.absent.among.user_group"]),
         (f"match: {{absent: {ABSENT % 'OLD'}}}", []),
         ("match: {keep_old_id: {type: OLDBAR}}", ["match.keep_old_id.type"]),
@@ -296,7 +294,7 @@ ABSENT = "{among: {user_group: [%s]}, set: {expiry_date: <@today>}}"
 def test_codes_outside_the_record_are_held_against_the_tables(
     folder: Path, line: str, wrong: list[str]
 ) -> None:
-    """In any case; `*` is no group. Of a mistyped group nobody would ever be missing.
+    """In any case. Of a mistyped group nobody would ever be missing.
 
     Users may still have a group that is disabled.
     """

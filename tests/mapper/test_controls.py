@@ -159,8 +159,6 @@ def test_a_term_that_stays_keeps_the_time_after_it(tmp_path: Path) -> None:
     before = controls(document(tmp_path, text))
     assert "terms/grace" not in before
     mapping = document(tmp_path, before["terms"].write(text, "05-15, 08-10, 12-20"))
-    terms = mapping.file.terms
-    assert isinstance(terms, tuple)
-    assert [(one.ends, one.grace) for one in terms] == [
+    assert [(one.ends, one.grace) for one in mapping.file.terms] == [
         ("05-15", "30 days"), ("08-10", "0 days"), ("12-20", "45 days"),
     ]  # fmt: skip

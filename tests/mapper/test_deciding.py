@@ -15,11 +15,10 @@ LOOKUP = "{from: <C>, lookup: {Staff: <now>, '*': OTHER}}"
 VALUE = f"values: {{v: {LOOKUP}}}"
 CASES = "values: {v: {cases: [{when: {C: Staff}, from: <now>}, {from: OTHER}]}}"
 TITLE = f"user_title: {LOOKUP}\n"
-SPANS = "lookups: {spans: {FAC: 1 year, NEW: 2 years}}"
 NOTE = "user_note: [{when: {<by>: FAC}, note_type: LIBRARY, note_text: x}]"
 IN_FILE = "{in: {file: staff.csv, key: ID}}"
 TERM = "expiry_date: {from: <@today>, plus: end of term}"
-SPAN = "expiry_date: {from: <@today>, plus: {by: <by>, lookup: spans}}"
+SPAN = "expiry_date: {cases: [{when: {<by>: FAC}, from: <@today>, plus: 1 year}]}"
 
 
 def column(folder: Path, label: str, record: str, top: str, word: str = "Staff") -> FieldColumn:
@@ -35,17 +34,16 @@ def column(folder: Path, label: str, record: str, top: str, word: str = "Staff")
         ("campus_code", "campus_code: <$v>", CASES),
         ("campus_code", "campus_code: {cases: [{when: {<$v>: FAC}, from: A}, {from: B}]}", VALUE),
         ("campus_code", TITLE + "campus_code: {from: A, when: {<@user_title>: FAC}}", ""),
-        ("expiry_date", TITLE + SPAN.replace("<by>", "<@user_title>"), SPANS),
-        ("expiry_date", SPAN.replace("<by>", "<$v>"), f"{VALUE}\n{SPANS}"),
+        ("expiry_date", TITLE + SPAN.replace("<by>", "<@user_title>"), ""),
+        ("expiry_date", SPAN.replace("<by>", "<$v>"), VALUE),
         ("user_note[0].note_text", NOTE.replace("<by>", "<$v>"), VALUE),
         ("user_note[0].note_text", TITLE + NOTE.replace("<by>", "<@user_title>"), ""),
-        ("expiry_date", TERM, "terms: {FAC: [{ends: 05-15}], '*': [{ends: 12-15}]}"),
     ],
 )
 def test_what_decides_a_value_through_others_is_known(
     tmp_path: Path, label: str, record: str, top: str
 ) -> None:
-    """By `<$value>` and `<@field>`, in a template, condition, `plus` or term: cells and rules."""
+    """By `<$value>` and `<@field>`, in a template or condition: cells and rules."""
     found = [column(tmp_path, label, record, top, word) for word in ("Staff", "Teacher")]
     assert [one.reads for one in found] == [(3,), (3,)]
     assert found[0].rule != found[1].rule

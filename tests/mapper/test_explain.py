@@ -82,7 +82,7 @@ def test_a_required_field_that_some_rows_do_not_get_is_found(tmp_path: Path, rul
 def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
     """Each construct that is no field has a sentence, each condition its words."""
     record = (
-        "expiry_date: {from: <@today>, plus: {by: <$kind>, lookup: spans}}\n"
+        "expiry_date: {when: {<$kind>: b}, from: <@today>, plus: 1 year}\n"
         "job_category: {cases: [{when: {T: {not: [A, B]}}, from: X}, Y], default: Z}\n"
         "contact_info:\n  email:\n    - when: {any: [{T: {blank: false}}, {T: {in: {file: a.csv, "
         "key: K}}}]}\n      placeholder: true\n      email_address: {from: <E>, default: none}\n"
@@ -90,7 +90,7 @@ def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
     )
     top = (
         "values: {kind: {from: <K>, clean: [{extract: x+}, {unless: [n, m]}], lookup: k}}\n"
-        'lookups: {k: {a: b, "*": same}, spans: {b: 1 year}}\n'
+        'lookups: {k: {a: b, "*": same}}\n'
         "roster: {only: {T: {matches: x}}, blank: [none], skip: [{when: {<@expiry_date>: {before: "
         "<@today>}}, reason: they left}]}\n"
         "match: {account_type: convert, id_change: rename, another_person: update, "

@@ -16,13 +16,9 @@ from importer.model.problem import Code, Problem, Severity
 from importer.pipeline.check import check_candidates
 from importer.validator.duplicates import find_duplicates
 from tests.mapper.bench import (
-    HEADINGS,
     RUN,
     TODAY,
     Bench,
-    loaded,
-    mapping_text,
-    places,
     told,
     without_headings,
 )
@@ -166,32 +162,6 @@ def test_what_absent_people_get_needs_no_roster(tmp_path: Path) -> None:
     assert candidates.problems == ()
     assert list(candidates.frame["expiry_date"]) == ["2026-08-30"] * 2
     assert candidates.frame["user_note[0].note_text"].loc[3] == "Missing on 2026-08-20"
-
-
-@pytest.mark.parametrize(
-    ("terms", "written", "day"),
-    [
-        ('grad: [{ends: 08-31}], Grad: [{ends: 12-20}], "*": [{ends: 05-15}]', "grad", "08-31"),
-        ('grad: [{ends: 08-31}], Grad: [{ends: 12-20}], "*": [{ends: 05-15}]', "Grad", "12-20"),
-        ('grad: [{ends: 08-31}], "*": [{ends: 05-15}]', "GRAD", "08-31"),
-        ("GRAD: [{ends: 08-31}]", "OTHER", ""),
-    ],
-)
-def test_terms_are_those_of_a_group_in_any_case(
-    terms: str, written: str, day: str, tmp_path: Path
-) -> None:
-    """As Alma's codes are; a group whose case is the same comes first.
-
-    `*` is every other group; without it, the row of another group is rejected.
-    """
-    text = mapping_text("expiry_date: {from: <@today>, plus: end of term}", f"terms: {{{terms}}}")
-    mapping = loaded(tmp_path, text.replace("COMM", "<First>"))
-    row = without_headings([("1", written.lower(), "x")])
-    codes = CodeTables({"UserGroups": (CodeRow(written),)})
-    found = evaluate(compile_mapping(mapping, places(HEADINGS), RUN), row, codes)
-    assert list(found.frame["expiry_date"]) == [f"2026-{day}" if day else ""]
-    wrong = [one for one in told(found.problems) if one[1] != "wrong-case-code"]
-    assert wrong == [(2, "unknown-code", "expiry_date")] * (not day)
 
 
 @pytest.mark.parametrize("written", ["Nick", "<<Nick>>", "«Nick»", "“Nick”"])

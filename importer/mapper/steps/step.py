@@ -77,13 +77,11 @@ V = TypeVar("V")
 class Needs:
     """What a key takes: its parts are listed with the steps that lead to them from here.
 
-    `templates`: their texts may become the value. `deciding`: the cells and variables that only
-    decide what it is, beside those of `conditions`; `compared`: with these it must agree, so that
-    they are as secret as it is. `rules`: those inside it.
+    `templates`: their texts may become the value. `compared`: the cells with which it must agree,
+    so that they are as secret as it is. `rules`: those inside it.
     """
 
     templates: tuple[Template, ...] = ()
-    deciding: tuple[Subject, ...] = ()
     compared: tuple[Cell, ...] = ()
     conditions: tuple[tuple[Steps, Condition], ...] = ()
     lookups: tuple[tuple[Steps, LookupKey], ...] = ()
@@ -202,11 +200,6 @@ class Step(Key[V]):
     @property
     def picks(self) -> bool:
         """Whether it may leave only a part of a text."""
-        return False
-
-    @property
-    def uses_terms(self) -> bool:
-        """Whether the result may be the end of a term."""
         return False
 
     # what it is in a mapping
@@ -400,7 +393,7 @@ class Rule(MappingPart):
     def deciding(self) -> Iterator[Subject]:
         """The cells and variables that only decide what its value is."""
         for step in (step for _, part in self.parts() for step in part.steps):
-            yield from (*step.needs.deciding, *step.needs.compared)
+            yield from step.needs.compared
             for _, condition in step.needs.conditions:
                 yield from (subject for _, subject, _ in condition.every_test)
 
