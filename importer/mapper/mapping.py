@@ -284,7 +284,8 @@ class MappingDocument:
         """The rules of `values:`, as fields of no record; for missing users, those they need."""
         found = {}
         for name, rule in self._named.items():
-            shape = Shape.DATE if any(step.of_dates for step in rule.steps) else Shape.TEXT
+            steps = (step for _, part in rule.parts() for step in part.steps)
+            shape = Shape.DATE if any(step.of_dates for step in steps) else Shape.TEXT
             pseudo = Field(name, VALUE, name, shape, Facts(0))
             found[name] = FieldRule(pseudo, rule, value_steps(name), values=self._named)
         if self.leaving is None:

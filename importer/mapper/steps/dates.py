@@ -48,8 +48,8 @@ class DatesStep(Step[Dates]):
 
     def describe(self, said: str, part: RulePart) -> str:
         """`, read as month/day/year`."""
-        templates = (t for _, rule in part.rule.parts() for t in rule.templates)
-        if part.of.field.shape is not Shape.DATE or not any(t.cells for t in templates):
+        cells = [cell for template in part.rule.templates for cell in template.cells]
+        if part.of.field.shape is not Shape.DATE or not cells:
             return said
         dates = part.mapping.file.dates(self.value)
         order = ORDER_WORDS.get(dates.order, dates.order)
@@ -61,6 +61,8 @@ class DatesStep(Step[Dates]):
         return f"{said}, also from day numbers" if dates.serials else said
 
     def run(self, values: Values, work: RuleWork) -> Values:
+        if not work.rule.templates:
+            return values  # the cases have read their dates
         dates = work.evaluation.file.dates(self.value)
         if not dates.order:
             dates = self._shown(dates, work)

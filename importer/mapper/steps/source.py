@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import BeforeValidator, Field
 
 from importer.mapper.conditions import Condition
-from importer.mapper.dates import Dates, is_iso
+from importer.mapper.dates import is_iso
 from importer.mapper.lookups import Tables
 from importer.mapper.placeholders import Steps, Template, Written, heading_key
 from importer.mapper.steps.clean import KINDS, Clean, Lookup
@@ -70,11 +69,8 @@ class When(Step[Condition]):
         return values.only(work.meeting(self.value, values.applies))
 
 
-@dataclass(frozen=True)
 class _Source(Step[V]):
-    """Where a text comes from. `later`: the lookup that sees it after the `cases` it is in."""
-
-    later: Lookup | None = field(default=None, repr=False, compare=False)
+    """Where a text comes from."""
 
     source = True
     changes = False
@@ -180,7 +176,7 @@ class From(_Source[tuple[Template, ...]]):
     ) -> tuple[Texts, Rows]:
         """Return texts without dashes that the lookup does not have, and where there was one."""
         nothing = np.zeros(len(texts), dtype=bool)
-        field, lookup = work.one.rule.field, work.rule.get(Lookup) or self.later
+        field, lookup = work.one.rule.field, work.rule.get(Lookup)
         lone = template.lone_cell or template.lone_value
         if not lone or not (field.shape is Shape.DATE or field.path in DASHED):
             return texts, nothing
@@ -191,16 +187,6 @@ class From(_Source[tuple[Template, ...]]):
             return texts, nothing
         dashed = np.fromiter(map(dashes.__contains__, column), bool, len(column))
         return np.where(dashed, "", texts), dashed
-
-
-class _ReadLater(DatesStep):
-    """How the dates of a case are read after the cases that it is in."""
-
-    def describe(self, said: str, part: RulePart) -> str:
-        return said
-
-    def run(self, values: Values, work: RuleWork) -> Values:
-        return values
 
 
 class Cases(_Source[tuple[Rule, ...]]):
@@ -221,7 +207,11 @@ class Cases(_Source[tuple[Rule, ...]]):
         return any(case.everywhere for case in self.value)
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
-        """Nothing comes after a case for every row."""
+        """Nothing comes after a case for every row; a case of a date reads its own texts."""
+        for kind in (Clean, Lookup, DatesStep) if part.of.field.shape is Shape.DATE else ():
+            if part.rule.get(kind) is not None:
+                wrong = "each case of a date reads its own cell; write this inside the cases"
+                yield part.finding(kind.key, wrong)
         open_ended = [at for at, case in enumerate(self.value[:-1]) if case.get(When) is None]
         for at in open_ended[:1]:
             wrong = "no case after this one is ever used; give it a `when`, or write it last"
@@ -230,8 +220,7 @@ class Cases(_Source[tuple[Rule, ...]]):
     def describe(self, said: str, part: RulePart) -> str:
         """`if Type is Staff: <Dept> – otherwise: always OTHER`."""
         ways = (
-            ("" if case.get(When) else "otherwise: ") + part.describe(inner)
-            for case, inner in zip(self.value, self._inside(part.rule), strict=True)
+            ("" if case.get(When) else "otherwise: ") + part.describe(case) for case in self.value
         )
         return said + " – ".join(ways)
 
@@ -243,28 +232,12 @@ class Cases(_Source[tuple[Rule, ...]]):
         """Evaluate for each row the first case that is for it."""
         rows = values.applies
         found = values.only(np.zeros_like(rows))
-        for case in self._inside(work.rule):
+        for case in self.value:
             when = case.get(When)
             met = work.meeting(when.value, rows) if when else rows
             found = work.evaluate(case.having({When.key: None}), met).over(found, met)
             rows = rows & ~met
         return found
-
-    def _inside(self, rule: Rule) -> Iterator[Rule]:
-        """Yield the cases of a rule. If the rule changes their texts, it also reads the dates.
-
-        A case that moves a date reads it: by its own `dates`, else by those of the rule.
-        """
-        changes = any(map(rule.get, (Clean, Lookup, DatesStep)))
-        later, dates = rule.get(Lookup) or self.later, rule.get(DatesStep) or DatesStep(Dates())
-        for case in self.value:
-            sources = (step for step in case.steps if isinstance(step, _Source))
-            update: dict[str, Step[Any]] = {s.key: replace(s, later=later) for s in sources}
-            if any(step.of_dates for step in case.steps):
-                update[dates.key] = case.get(DatesStep) or DatesStep(dates.value)
-            elif changes:
-                update[dates.key] = _ReadLater(dates.value)
-            yield case.having(update)
 
 
 class Default(Step[Rule]):
