@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from importer.mapper.lookups import SAME, LookupKey, OwnTable
-from importer.mapper.mapping import MappingDocument, to_choose
+from importer.mapper.mapping import FieldRule, MappingDocument, to_choose
 from importer.mapper.placeholders import (
     RUN_VARIABLES,
     TO_CHOOSE,
@@ -19,14 +19,16 @@ from importer.mapper.placeholders import (
     Steps,
     Variable,
     heading_key,
+    key_of,
     nearest,
 )
 from importer.mapper.schema import KeepHeaviest
-from importer.mapper.steps.dates import ONLY_ENDS
+from importer.mapper.steps.clean import Clean, Lookup
+from importer.mapper.steps.dates import ONLY_ENDS, DatesStep
 from importer.mapper.steps.source import Default
 from importer.mapper.steps.step import Level, MappingFinding, RulePart, in_order
 from importer.model.candidates import NAMES
-from importer.model.fields import ALWAYS_REQUIRED, CELLS, FIELDS, is_cell
+from importer.model.fields import ALWAYS_REQUIRED, CELLS, FIELDS, Shape, is_cell
 from importer.model.plan import Match
 from importer.model.user import AccountType, Reach
 
@@ -240,6 +242,29 @@ def _circles(mapping: MappingDocument) -> Iterator[MappingFinding]:
                 yield MappingFinding(rule.steps, wrong)
 
 
+def _tested_dates(mapping: MappingDocument) -> Iterator[MappingFinding]:
+    """A condition reads dates as `roster: dates` says.
+
+    A column or value that a date reads in another way is tested by that field.
+    """
+    own: dict[str, FieldRule] = {}
+    for rule in (*mapping.values, *mapping.rules):
+        for _, part in rule.parts if rule.field.shape is Shape.DATE else ():
+            lone = (t.parts[0] for t in part.templates if t.lone_cell or t.lone_value)
+            if any(map(part.get, (Clean, Lookup, DatesStep))):
+                own |= {key_of(one): rule for one in lone if not isinstance(one, str)}
+    for steps, subject, test in mapping.tests:
+        reader = own.get(key_of(subject)) if test.of_date else None
+        if reader is None:
+            continue
+        name = reader.field.path
+        instead = f"write `<{name if name.startswith(VALUE) else f'@{name}'}>`"
+        if reader.field.parent not in {"", VALUE}:
+            instead = "give the date a name under `values:` and test that"
+        wrong = f"`{name}` reads these dates in its own way, a condition as `dates` under `roster:`"
+        yield MappingFinding(steps, f"{wrong}; {instead}")
+
+
 _NULLS = frozenset({"~", "null", "Null", "NULL"})
 
 
@@ -377,7 +402,8 @@ def _patterns_as_words(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 CHECKS: tuple[Callable[[MappingDocument], Iterator[MappingFinding]], ...] = (
     _account, _required_fields, _rows, _from_alma, _retire, _keys, _passwords, _lookups, _variables,
-    _circles, _nulls, _entries, _to_do, _no_value, _unused, _match_types, _patterns_as_words,
+    _circles, _tested_dates, _nulls, _entries, _to_do, _no_value, _unused, _match_types,
+    _patterns_as_words,
 )  # fmt: skip
 """Every check. To add one about a mapping as a whole, write a function and name it here."""
 

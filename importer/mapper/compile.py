@@ -26,7 +26,7 @@ from importer.mapper.placeholders import (
     nearest,
 )
 from importer.mapper.schema import Entry, MappingFile
-from importer.mapper.steps.clean import Clean
+from importer.mapper.steps.clean import Clean, Lookup
 from importer.mapper.steps.policies import Bad, Override
 from importer.model.candidates import ID_FIELDS, FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.fields import OnUpdate, Shape
@@ -220,8 +220,9 @@ class CompiledMapping:
     `columns`: the roster's columns that it uses, by `heading_key` of the heading as the mapping
     writes it. `missing`: the keys of those that the roster may lack, and does. `ids`: the `ids:`
     rules, by the columns' keys. `named`: its values and scalars by label. `droppable`: the labels
-    of fields with `bad: drop`, by the value that nothing else takes. `takes`: which parts of a text
-    the entries of a list take, by field, source and separators.
+    of fields with `bad: drop`, by the value that nothing else takes. `dashed`: the columns in
+    which a dash means blank, by their keys, with the words that are none there. `takes`: which
+    parts of a text the entries of a list take, by field, source and separators.
     """
 
     mapping: MappingDocument
@@ -234,6 +235,7 @@ class CompiledMapping:
     droppable: Mapping[str, str]
     scalars: tuple[CompiledField, ...]
     entries: tuple[CompiledEntry, ...]
+    dashed: Mapping[str, frozenset[str]]
     takes: Mapping[tuple[str, tuple[Template, ...], tuple[str, ...]], tuple[int, ...]]
     notices: tuple[Problem, ...]
 
@@ -332,9 +334,39 @@ def compile_mapping(
         _droppable(mapping, (*values, *fields)),
         scalars,
         entries,
+        _dashed(mapping),
         _takes(mapping),
         (*unused, *constants),
     )
+
+
+_DASHED = frozenset({"contact_info.email.email_address", "contact_info.phone.phone_number"})
+"""Fields in whose columns a dash means blank, beside dates."""
+
+
+def _dashed(mapping: MappingDocument) -> dict[str, frozenset[str]]:
+    """Return the columns in which a dash means blank, with the words that are none there.
+
+    These are the columns of dates, emails and phones, also of dates in conditions. A word that a
+    lookup or a condition of the column names is none.
+    """
+    words: defaultdict[str, set[str]] = defaultdict(set)
+    columns: set[str] = set()
+    dated = {subject for _, subject, test in mapping.tests if test.of_date}
+    for rule in (*mapping.values, *mapping.rules):
+        field = rule.field
+        dashed = field.shape is Shape.DATE or field.path in _DASHED
+        for _, part in rule.giving_parts:
+            lookups = (step for step in (part.get(Lookup), rule.rule.get(Lookup)) if step)
+            known = [word for step in lookups for word in mapping.tables[step.value].codes]
+            for key in (key_of(t.cells[0]) for t in part.templates if t.lone_cell):
+                words[key].update(known)
+                columns |= {key} if dashed or Variable(field.path) in dated else set()
+    for _, subject, test in mapping.tests:
+        if isinstance(subject, Cell):
+            words[key_of(subject)].update(heading_key(w) for t in test.parts for w in t.words)
+            columns |= {key_of(subject)} if test.of_date else set()
+    return {key: frozenset(words[key]) for key in columns}
 
 
 def _takes(

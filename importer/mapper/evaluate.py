@@ -9,9 +9,9 @@ local page, a first mapping. Only the roster itself and what is sent to Alma con
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from itertools import compress
 from typing import Any
 
@@ -22,22 +22,17 @@ from importer.mapper.compile import CompiledEntry, CompiledField, CompiledMappin
 from importer.mapper.conditions import Condition, Subject
 from importer.mapper.dates import Dates, Orders, shown_order
 from importer.mapper.lookups import KeyFile, Lookup, LookupKey, Tables, code_reader
-from importer.mapper.mapping import EXTERNAL_SYSTEM, FieldRule, MappingDocument
+from importer.mapper.mapping import EXTERNAL_SYSTEM, MappingDocument
 from importer.mapper.placeholders import (
     TO_CHOOSE,
     Cell,
-    Steps,
     Template,
     Variable,
     heading_key,
     key_of,
 )
 from importer.mapper.placeholders import VALUE as VALUE_NAME
-from importer.mapper.steps.clean import Clean
-from importer.mapper.steps.clean import Lookup as LookupStep
-from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.policies import TYPED_TWICE
-from importer.mapper.steps.source import DASHED, Default
 from importer.mapper.steps.step import Rule, Step
 from importer.mapper.transforms import id_transforms, in_each_part, is_dash
 from importer.mapper.values import (
@@ -60,59 +55,12 @@ from importer.model.user import AccountType
 from importer.model.vocabulary import say_secret
 
 
-def dates_of(mapping: MappingDocument, subject: Subject) -> tuple[Dates, Mapping[str, str]]:
-    """Return how a condition reads dates: as the rules do, if these agree; else as the roster's.
-
-    Also the dates that their lookup gives to words. A rule that cleans a text before reads another
-    text.
-    """
-    found, words = [], []
-    for rule, steps, part in _taking(mapping, subject):
-        if rule.field.shape is Shape.DATE and not (part.get(Clean) or rule.rule.get(Clean)):
-            around = part if Default.key in steps[2:] else rule.rule
-            own = part.get(DatesStep) or around.get(DatesStep)
-            lookup = part.get(LookupStep) or around.get(LookupStep)
-            found.append(mapping.file.dates(own.value if own else None))
-            words.append(mapping.tables[lookup.value].codes if lookup else {})
-    ways = {way for way in found if way != Dates()}
-    dates = ways.pop() if len(ways) == 1 else mapping.file.roster.dates
-    return dates, words[0] if words and all(one == words[0] for one in words) else {}
-
-
-def is_nothing(mapping: MappingDocument, subject: Subject, text: str) -> bool:
-    """Return whether a text is a dash, or a word for nothing, as every rule takes it."""
-    rules = [*_taking(mapping, subject)] if is_dash(text) else []
-    return bool(rules) and all(
-        (rule.field.shape is Shape.DATE or rule.field.path in DASHED)
-        and not _knows(mapping, rule.rule, text)
-        and not _knows(mapping, part, text)
-        for rule, _, part in rules
-    )
+def _without_dash(words: Collection[str], text: str) -> str:
+    return "" if is_dash(text) and heading_key(text) not in words else text
 
 
 def _repaired(word: str, rule: IdRule) -> str:
     return word and reduce(lambda text, one: one[0](text, "")[0], id_transforms(rule), word)
-
-
-def _knows(mapping: MappingDocument, rule: Rule, text: str) -> bool:
-    lookup = rule.get(LookupStep)
-    return lookup is not None and heading_key(text) in mapping.tables[lookup.value].codes
-
-
-def _taking(mapping: MappingDocument, subject: Subject) -> Iterator[tuple[FieldRule, Steps, Rule]]:
-    """Yield the parts of rules that take a column or value as it is."""
-
-    def same(template: Template) -> bool:
-        if not isinstance(subject, Cell):
-            return template.lone_value == subject.name
-        key = heading_key(subject.heading)
-        return template.lone_cell and heading_key(template.cells[0].heading) == key
-
-    dates = (rule for rule in mapping.values if rule.field.shape is Shape.DATE)
-    for rule in (*dates, *mapping.rules):
-        for steps, part in rule.giving_parts:
-            if any(map(same, part.templates)):
-                yield rule, steps, part
 
 
 def secret_columns(
@@ -242,8 +190,8 @@ class Evaluation:
     mapping uses, by `heading_key`. `columns`: the fields and values so far, by label. `dates`: what
     conditions compare as dates; `unread`: what was found in columns of these. `orders`: of the
     dates in columns, as they show it. `countries` are those of each row's address, "" where it is
-    not known. `own`, `dashed`: by label, see `Values`. `behind`: by label, the texts before the
-    rule's steps.
+    not known. `own`, `dashed`: by label, see `Values`. `dashes`: by `heading_key`, the cells with a
+    dash that means blank. `behind`: by label, the texts before the rule's steps.
     """
 
     def __init__(self, mapping: CompiledMapping, roster: Roster, codes: CodeTables) -> None:
@@ -261,6 +209,7 @@ class Evaluation:
         self.countries: Texts | None = None
         self.not_applicable: dict[str, frozenset[int]] = {}
         self.own: dict[str, Rows] = {}
+        self.dashes: dict[str, Rows] = {}
         self.dashed: dict[str, Rows] = {}
         self.behind: dict[str, Texts] = {}
         self.problems: list[Problem] = []
@@ -273,6 +222,9 @@ class Evaluation:
                 self.report(found, "".join(use.labels[:1]), (use.place,))
             if blank:
                 texts = changed(texts, lambda text: "" if heading_key(text) in blank else text)
+            if (words := mapping.dashed.get(heading)) is not None:
+                came, texts = texts, changed(texts, partial(_without_dash, words))
+                self.dashes[heading] = texts != came
             if use.position in roster.lines:
                 came = roster.frame[use.position].to_numpy()
                 several: Texts = whole[use.position].to_numpy()
@@ -311,7 +263,7 @@ class Evaluation:
         while self.unread:  # by the rows of the whole roster: they are read again
             del self.dates[self.unread.popitem()[0]]
         by_row: list[dict[Any, Any]] = [self.cells, self.lines, self.columns, self.dates]
-        for columns in (*by_row, self.own, self.dashed, self.behind):
+        for columns in (*by_row, self.own, self.dashes, self.dashed, self.behind):
             columns.update({key: column[rows] for key, column in columns.items()})
         self.numbers, self.every = list(compress(self.numbers, rows)), self.every[rows]
         kept = {self.roster.source.origin().row, *self.numbers}
@@ -324,9 +276,6 @@ class Evaluation:
         for _, key, test in sorted(condition.tests, key=lambda one: one[2].of_date):
             column = self._as_dates(key, rows) if test.of_date else self.column(key, lines=False)
             texts: list[str] = column.tolist()
-            if any(one.blank is not None for one in test.parts):
-                nothing = {text for text in {*texts} if is_nothing(self.mapping.mapping, key, text)}
-                texts = ["" if text in nothing else text for text in texts] if nothing else texts
             rule = self.mapping.id_rule(key) if isinstance(key, Cell) else None
             if rule is not None and test.files and not test.of_date:
                 ids = {text: _repaired(text, rule) for text in {*texts}}
@@ -368,14 +317,11 @@ class Evaluation:
         return self.dates[key]
 
     def _read_dates(self, key: Subject, texts: Texts) -> None:
-        """Read the dates of a column or value, as the rules do that take it."""
-        values = Values.of(texts, self.every, self.every)
-        dates, words = dates_of(self.mapping.mapping, key)
-        if words:
-            values.step(lambda text, _: (words.get(heading_key(text), text), None))
-        order = None if dates.order else self.order_of(key, values.texts, dates)
+        """Read the dates of a column or value as `dates` under `roster:` says."""
+        values, dates = Values.of(texts, self.every, self.every), self.file.roster.dates
+        order = None if dates.order else self.order_of(key, texts, dates)
         dates = dates.model_copy(update={"order": order}) if order else dates
-        values.step(lambda text, _: ("", None) if is_dash(text) else dates.iso(text))
+        values.step(lambda text, _: dates.iso(text))
         self.unread[key] = values.found
         self.dates[key] = values.marked
 
@@ -488,6 +434,14 @@ class Evaluation:
             return texts_of(map(str, (np.array(self.numbers) % ROSTER_ROWS).tolist()))
         known = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
         return self.same(known[part.name])
+
+    def dashed_in(self, template: Template) -> Rows:
+        """Return the rows in which a template is blank because of a dash."""
+        lone = template.parts[0] if len(template.parts) == 1 else ""
+        nothing = ~self.every
+        if isinstance(lone, Cell):
+            return self.dashes.get(key_of(lone), nothing)
+        return self.dashed.get(lone.name, nothing) if isinstance(lone, Variable) else nothing
 
     def same(self, text: str) -> Texts:
         """Return a text for every row."""

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from importer.mapper.conditions import Condition
 from importer.mapper.dates import is_iso
 from importer.mapper.lookups import Tables
-from importer.mapper.placeholders import Steps, Template, Written, heading_key
+from importer.mapper.placeholders import Steps, Template, Written
 from importer.mapper.steps.clean import KINDS, Clean, Lookup
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.step import (
@@ -28,15 +28,12 @@ from importer.mapper.steps.step import (
     Value,
     value_steps,
 )
-from importer.mapper.transforms import Word, is_dash, one_or_more
-from importer.mapper.values import Rows, RuleWork, Texts, Values, changed
+from importer.mapper.transforms import Word, one_or_more
+from importer.mapper.values import Rows, RuleWork, Values, changed
 from importer.model.candidates import ID_FIELDS
 from importer.model.fields import Shape
 from importer.model.problem import CellFinding
 from importer.model.text import one_line
-
-DASHED = frozenset({"contact_info.email.email_address", "contact_info.phone.phone_number"})
-"""Fields in whose cells a dash means nothing, beside dates."""
 
 _CURLY = re.compile(r"([“‘„]).*([”’“])")
 _PIPED = re.compile(rf"\s*\|\s*({'|'.join(KINDS)})\b.*")
@@ -134,20 +131,15 @@ class From(_Source[tuple[Template, ...]]):
 
     def run(self, values: Values, work: RuleWork) -> Values:
         texts, content = work.fill(self.value[0], lines=True)
-        texts, dashed = self._without_dashes(texts, self.value[0], work)
         for template in self.value[1:]:
             more, contributes = work.fill(template, lines=True)
-            more, other = self._without_dashes(more, template, work)
             texts, content = np.where(texts != "", texts, more), content | contributes
-            dashed = dashed | other
-        if dashed.any():
-            dashed = dashed & (texts == "")
-        found = Values.of(texts, content & ~dashed, values.applies)
-        if work.evaluation.lines:
-            found.source = changed(found.texts, one_line)
         evaluation = work.evaluation
-        dashed = dashed | evaluation.dashed.get(work.rule.lone_variable, ~evaluation.every)
-        found.dashed = dashed & found.applies
+        found = Values.of(texts, content, values.applies)
+        if evaluation.lines:
+            found.source = changed(found.texts, one_line)
+        dashed = np.logical_or.reduce([evaluation.dashed_in(one) for one in self.value])
+        found.dashed = dashed & found.applies & ~found.filled
         found.own = found.own & evaluation.own.get(work.rule.lone_variable, evaluation.every)
         if work.one.column.id_rule is None and work.one.rule.field.path in ID_FIELDS:
             found.found += self._wrong_ids(work, found.applies)
@@ -170,23 +162,6 @@ class From(_Source[tuple[Template, ...]]):
                     if finding := bad.get(texts[row]):
                         yield row, finding, one_line(texts[row])
             rows = rows & (texts == "")
-
-    def _without_dashes(
-        self, texts: Texts, template: Template, work: RuleWork
-    ) -> tuple[Texts, Rows]:
-        """Return texts without dashes that the lookup does not have, and where there was one."""
-        nothing = np.zeros(len(texts), dtype=bool)
-        field, lookup = work.one.rule.field, work.rule.get(Lookup)
-        lone = template.lone_cell or template.lone_value
-        if not lone or not (field.shape is Shape.DATE or field.path in DASHED):
-            return texts, nothing
-        known = work.evaluation.tables[lookup.value].codes if lookup else {}
-        column: list[str] = texts.tolist()
-        dashes = {word for word in filter(is_dash, {*column}) if heading_key(word) not in known}
-        if not dashes:
-            return texts, nothing
-        dashed = np.fromiter(map(dashes.__contains__, column), bool, len(column))
-        return np.where(dashed, "", texts), dashed
 
 
 class Cases(_Source[tuple[Rule, ...]]):
