@@ -117,9 +117,7 @@ def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
         "<@today>.",
     )
     sentences = explain(mapping)
-    assert sentences["expiry_date"] == (
-        "<@today>, plus the span for <$kind>, looked up in `spans` (1 value)."
-    )
+    assert sentences["expiry_date"] == ("If kind is b: <@today>, plus 1 year.")
     assert sentences["job_category"] == (
         "If T is not A or B: always `X` – otherwise: always `Y`; otherwise: always `Z`."
     )
