@@ -27,7 +27,7 @@ import truststore
 from pydantic import SecretStr
 
 from importer.alma.responses import CallResult, NotSent, Reply, ReplyLost
-from importer.errors import AccessError, RefusedError, UsageError
+from importer.errors import AccessError, RefusedError, UnreadableFileError, UsageError
 from importer.model.fields import FIELDS
 from importer.model.files import add_secret, hide, read_bounded, repeats
 from importer.model.text import steering
@@ -314,6 +314,13 @@ async def _read_body(response: httpx.Response, largest: int) -> bytes | ReplyLos
     return bytes(body).removeprefix(codecs.BOM_UTF8)
 
 
+_NO_BUNDLE = (
+    "No certificates (PEM) can be read from the file that ALMA_CA_BUNDLE names. Check that the "
+    "setting is the path of such a file."
+)
+"""Without the value: people have pasted their key there."""
+
+
 def trusted(ca_bundle: Path | None) -> ssl.SSLContext:
     """Return the certificates to trust: those of this computer, or of a file instead.
 
@@ -322,14 +329,16 @@ def trusted(ca_bundle: Path | None) -> ssl.SSLContext:
     """
     if ca_bundle is None:
         return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    certificates = read_bounded(ca_bundle, CA_BUNDLE).decode("ascii", "ignore")
+    try:
+        certificates = read_bounded(ca_bundle, CA_BUNDLE).decode("ascii", "ignore")
+    except UnreadableFileError:
+        raise UsageError(_NO_BUNDLE) from None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
         context.load_verify_locations(cadata=certificates or "empty")
     except ssl.SSLError:
-        msg = f"{ca_bundle}: no certificates (PEM) can be read from this file."
-        raise UsageError(msg) from None
+        raise UsageError(_NO_BUNDLE) from None
     return context
 
 

@@ -279,8 +279,9 @@ def purge(
         stay = {one.folder: one.fault for one in saved if one.since is None}
         saved = [one for one in saved if one.since is not None and one.since < limit]
         folders, page = [one.folder for one in saved], unused_since(Path(), limit)
-    decisions = memory.count_decisions(limit) if limit is not None else 0
+    # first what frees space: on a full disk, the memory cannot be opened before
     stay |= {path: why for path in folders if (why := _why_not_deleted(path, delete=yes))}
+    decisions = memory.count_decisions(limit) if limit is not None else 0
     if limit is not None and yes:
         stay |= {folder: why for folder in page if (why := _delete(folder))}
         memory.forget(limit)

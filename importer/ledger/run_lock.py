@@ -50,8 +50,9 @@ def run_lock(folder: Path, operator: str, now: datetime) -> Iterator[None]:
     lock, held_by = FileLock(folder / LOCK, timeout=_PROBING), folder / HOLDER
     try:
         lock.acquire()
-        since = now.isoformat()
-        held_by.write_text(json.dumps({"operator": operator, "since": since}), "utf-8")
+        with suppress(OSError):  # on a full disk, which a purge is to free
+            since = now.isoformat()
+            held_by.write_text(json.dumps({"operator": operator, "since": since}), "utf-8")
     except Timeout as error:
         msg = f"{holder(folder)} is using this run. Wait until that command has finished."
         raise LedgerError(msg) from error

@@ -255,12 +255,15 @@ async def test_nothing_private_is_logged(caplog: pytest.LogCaptureFixture) -> No
     assert "CANARYid" not in caplog.text
 
 
-def test_a_bundle_that_is_none_is_a_wrong_setting(tmp_path: Path) -> None:
-    """A file without certificates is said so, by name."""
-    bundle = tmp_path / "bundle.pem"
-    bundle.write_text("nothing")
-    with pytest.raises(UsageError, match=r"bundle\.pem"):
+@pytest.mark.parametrize("content", ["nothing", None])
+def test_a_bundle_that_is_none_is_a_wrong_setting(tmp_path: Path, content: str | None) -> None:
+    """The setting is named, and not its value: people have pasted their key there."""
+    bundle = tmp_path / KEY
+    if content is not None:
+        bundle.write_text(content)
+    with pytest.raises(UsageError, match="ALMA_CA_BUNDLE") as refused:
         Alma("https://x.example.org", SecretStr(KEY), RateLimiter(1), ca_bundle=bundle)
+    assert KEY not in str(refused.value)
 
 
 @pytest.mark.parametrize("size", [1, 100_000, ONE_RECORD - 100])

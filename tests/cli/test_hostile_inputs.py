@@ -154,7 +154,7 @@ def test_pipes_and_devices_in_place_of_files(tmp_path: Path) -> None:
     codes, told = _type_in_all([*lines, ["codes", "fetch"]], tmp_path, settings)
     assert codes == [*WITH_A_FILE.values()] * 3 + [Exit.USAGE]
     assert "defect" not in told
-    assert "pipe or a device" in told.splitlines()[-1]
+    assert "ALMA_CA_BUNDLE" in told.splitlines()[-1]
     (tmp_path / "pipe").rename(tmp_path / ".env")
     codes, told = _type_in_all([["codes", "fetch"]], tmp_path, {})
     assert (codes, "pipe or a device" in told) == ([Exit.USAGE], True)

@@ -120,6 +120,17 @@ def test_the_disk_is_full(ground: Ground, tmp_path: Path, small: Path) -> None:
         assert ground.violations(trial) == []
 
 
+@pytest.mark.faults
+def test_purge_frees_a_full_disk(ground: Ground, tmp_path: Path, small: Path) -> None:
+    """It needs no room itself."""
+    with ground.trial(tmp_path / "trial") as trial:
+        trial.apply()
+        shutil.copytree(trial.folder / "run", small / "run")
+        _fill(small / "filler", 0)
+        assert trial.type("purge", str(small / "run"), "--yes") == Exit.DONE
+        assert not (small / "run").exists()
+
+
 def _fill(path: Path, leave: int) -> None:
     """Take all room but so many bytes."""
     with path.open("wb") as file:
