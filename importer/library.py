@@ -30,7 +30,7 @@ from importer.cli.output import now
 from importer.errors import StoppedError, UsageError
 from importer.ledger.integrity import check_whole
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.ledger import ABSENT_COLUMNS, Ledger, summarize
 from importer.ledger.run_lock import open_alone
 from importer.loader.csv_file import Rows
 from importer.loader.read import read
@@ -47,7 +47,6 @@ from importer.pipeline.check import validate
 from importer.pipeline.decisions import Decision, decide_fates
 from importer.pipeline.inputs import Progress as RowProgress
 from importer.pipeline.inputs import RosterRequest, RunRequest, open_inputs
-from importer.pipeline.people import ABSENT_COLUMNS, list_missing
 from importer.pipeline.plan import plan as plan_request
 from importer.pipeline.resolve import Review
 from importer.pipeline.runs import cannot_borrow
@@ -251,11 +250,10 @@ def open_run(folder: FileName) -> Run:
         return Run(ledger.folder)
 
 
-def absent(run: Run, *, groups: Iterable[str] = (), codes: FileName | None = None) -> pd.DataFrame:
-    """Return who is in Alma but missing from the rosters of a plan, from the user cache.
+def absent(run: Run) -> pd.DataFrame:
+    """Return who is in Alma but missing from the rosters of a plan, by `match.absent`.
 
-    Of the groups in `match.absent`; if the mapping has none, of `groups` or those of the roster.
-    Raises UsageError without a user cache, StalePlanError if the roster was changed.
+    Raises UsageError if the run is damaged.
 
     >>> import importer
     >>> _ = importer.read_users()
@@ -263,9 +261,7 @@ def absent(run: Run, *, groups: Iterable[str] = (), codes: FileName | None = Non
     'primary_id'
     """
     with Ledger.open(run.folder) as ledger:
-        tables = codes_of(ledger.facts, codes)
-        missing = list_missing(ledger, tables, USERS, several(groups))
-    return frame(" ".join(ABSENT_COLUMNS), (one.texts for one in missing))
+        return frame(" ".join(ABSENT_COLUMNS), ledger.missing())
 
 
 def borrow_check(run: Run) -> pd.DataFrame:

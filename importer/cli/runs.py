@@ -20,12 +20,11 @@ from importer.cli.load import undo_request
 from importer.cli.output import emit, now, say
 from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.integrity import check_whole, fault, first_broken
-from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.ledger import ABSENT_COLUMNS, Ledger, summarize
 from importer.model.plan import Answer
 from importer.model.text import RowId, counted, read_row_label, row_label
 from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
 from importer.pipeline.inputs import Progress
-from importer.pipeline.people import ABSENT_COLUMNS, list_missing
 from importer.pipeline.resolve import Review
 from importer.pipeline.runs import SavedRun, cannot_borrow, find_folder, list_runs
 from importer.pipeline.undo import check_undoable
@@ -191,28 +190,21 @@ def borrow_check(
 @app.command()
 def absent(
     run: options.Run,
-    group: Annotated[
-        list[str], typer.Option(help="User group to look in, by Alma's code.", metavar="CODE")
-    ] = [],  # noqa: B006
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the list to this CSV file.")
     ] = None,
     show_values: options.ShowValues = False,
     as_json: options.Json = False,
 ) -> None:
-    """List people in Alma who are missing from the roster of a plan, from the user cache.
-
-    Of the groups in `match.absent`; if the mapping has none, of those in the roster. Nobody is
-    changed.
-    """
+    """List people in Alma who are missing from the roster of a plan, by `match.absent`."""
     with _opened(run) as ledger:
-        missing = list_missing(ledger, codes_of(ledger.facts, None), options.USERS, group)
-    people = [dict(zip(ABSENT_COLUMNS, one.texts, strict=True)) for one in missing]
+        missing = ledger.missing()
+    people = [dict(zip(ABSENT_COLUMNS, texts, strict=True)) for texts in missing]
     if output is not None:
-        write_list(output, ABSENT_COLUMNS, (one.texts for one in missing))
+        write_list(output, ABSENT_COLUMNS, missing)
     masked = [
         {
-            path: text if path == "rosters" else shown(path, text, show_values=show_values)
+            path: text if path == "since" else shown(path, text, show_values=show_values)
             for path, text in line.items()
         }
         for line in people

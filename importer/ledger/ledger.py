@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
-from importer.ledger.database import Database, FileIdentity, file_identity
+from importer.ledger.database import Database, FileIdentity, as_json, file_identity
 from importer.model.formats import LEDGER
 from importer.model.plan import Act, Change, Fate, Imprint, Result
 from importer.model.problem import Code, Place, Problem, Repairs, Severity
@@ -92,6 +92,11 @@ CHANGES = TypeAdapter(tuple[Change, ...])
 PLACES = TypeAdapter(tuple[Place, ...])
 COLUMNS = TypeAdapter(tuple[ColumnUse, ...])
 IMPRINTS: TypeAdapter[dict[str, Imprint]] = TypeAdapter(dict[str, Imprint])
+
+ABSENT_COLUMNS = (
+    "primary_id", "first_name", "last_name", "user_group", "status", "expiry_date", "since",
+)  # fmt: skip
+"""What is shown of each user who is missing from a roster; `since`: the day of the first one."""
 
 RESOLVED = "resolved checks"
 """The value of a run with its safety checks, once a row was resolved."""
@@ -301,6 +306,48 @@ class Ledger(Database):
         """Return the rows with a problem of this code, in order."""
         query = "SELECT DISTINCT row FROM problems WHERE code = ? ORDER BY row"
         return tuple(row for (row,) in self.read(query, (code,)))
+
+    def keep_seen(self, seen: Mapping[tuple[str, str], tuple[str, ...]]) -> None:
+        """Save, by mapping and primary ID, the ABSENT_COLUMNS of who is missing, () of others."""
+        with self.transaction() as connection:
+            connection.executemany(
+                "INSERT INTO seen VALUES (?, ?, ?, NULL)",
+                ((*key, as_json(texts) if texts else "") for key, texts in seen.items()),
+            )
+
+    def seen(self) -> dict[str, dict[str, bool]]:
+        """Return by mapping with `match.absent` whether each person is missing from its rosters.
+
+        People are primary IDs without case.
+        """
+        found: dict[str, dict[str, bool]] = {}
+        for mapping, key, missing in self.read("SELECT mapping, primary_id, missing FROM seen"):
+            found.setdefault(mapping, {})[key] = missing != ""
+        return found
+
+    def missing(self) -> list[tuple[str, ...]]:
+        """Return the values of ABSENT_COLUMNS of whoever is missing from a roster, by ID."""
+        query = "SELECT min(missing) FROM seen WHERE missing <> '' GROUP BY primary_id"
+        return [*self.parsed(TEXTS.validate_json, query)]
+
+    def keep_dates(self, mapping: str, dates: Mapping[str, str]) -> None:
+        """Save when people were last seen before this run, "" if never."""
+        with self.transaction() as connection:
+            connection.executemany(
+                "UPDATE seen SET before = ? WHERE mapping = ? AND primary_id = ?",
+                ((date, mapping, key) for key, date in dates.items()),
+            )
+
+    def dates_before(self) -> dict[str, dict[str, str]]:
+        """Return by mapping when people were last seen before this run, "" if never.
+
+        Of those whose date it changed.
+        """
+        found: dict[str, dict[str, str]] = {}
+        query = "SELECT mapping, primary_id, before FROM seen WHERE before IS NOT NULL"
+        for mapping, key, date in self.read(query):
+            found.setdefault(mapping, {})[key] = date
+        return found
 
     def row(self, row: int) -> RowHistory | None:
         """Return a row with what was planned for it and the result; None if there is none."""

@@ -5,9 +5,7 @@
   person finds it.
 - `EditMemory` : what loads wrote and what Alma answered, as hashes. If the roster
   still has the same value and Alma has another one, someone edited it there, and the edit stays.
-- `AbsentMemory`: when each person was last in the rosters of a mapping, and what was changed of
-  those who were missing. A roster counts once it is applied, and once only; one that is only
-  planned counts in its own plan.
+- `LastSeen`, in a module of its own: when each person was last in the rosters of a mapping.
 
 The newest of a mapping counts. Older ones stay for the undo of a run, which takes its own away.
 """
@@ -15,14 +13,13 @@ The newest of a mapping counts. Older ones stay for the undo of a run, which tak
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache, cached_property
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
@@ -34,21 +31,20 @@ from importer.ledger.database import Database, as_json, naming
 from importer.ledger.ledger import IMPRINTS, Ledger
 from importer.model.files import write_new
 from importer.model.formats import MEMORY
-from importer.model.plan import DECISIONS, Answer, Imprint, Imprints, UserMemory, Written
+from importer.model.plan import DECISIONS, Answer, Imprint, Imprints, UserMemory
 from importer.model.problem import Code
 from importer.model.run import RunFacts
-from importer.model.user import User
 
 PATH = Path("runs", "memory.sqlite")
 
 _FORGET = (
     "DELETE FROM answers WHERE julianday(json_extract(resolution, '$.time')) < julianday(?)",
-    "DELETE FROM rosters WHERE julianday(time) < julianday(?) AND EXISTS (SELECT 1 FROM rosters AS"
-    " later WHERE later.time > rosters.time AND later.institution = rosters.institution"
-    " AND later.mapping = rosters.mapping AND later.counts > 0)",
-    "DELETE FROM present WHERE julianday(time) < julianday(?) AND time < (SELECT max(rosters.time)"
-    " FROM rosters WHERE rosters.institution = present.institution"
-    " AND rosters.mapping = present.mapping AND counts > 0)",
+    "DELETE FROM seen WHERE julianday(time) < julianday(?) - 400 AND time < (SELECT"
+    " max(rosters.time) FROM rosters WHERE rosters.institution = seen.institution"
+    " AND rosters.mapping = seen.mapping)",
+    "DELETE FROM rosters WHERE julianday(time) < julianday(?) - 400 AND EXISTS (SELECT 1 FROM"
+    " rosters AS later WHERE later.time > rosters.time"
+    " AND later.institution = rosters.institution AND later.mapping = rosters.mapping)",
     "DELETE FROM leavers WHERE julianday(time) < julianday(?)",
     "DELETE FROM loaded WHERE EXISTS (SELECT 1 FROM loaded AS later WHERE later.time > loaded.time"
     " AND later.institution = loaded.institution AND later.primary_id = loaded.primary_id"
@@ -56,7 +52,7 @@ _FORGET = (
 )
 """What is older than a time: of values, those that were replaced before it.
 
-Who was in the last roster of a mapping stays.
+When somebody was last seen is kept for 400 days more, and longer if in a mapping's last load.
 """
 
 
@@ -203,7 +199,7 @@ _JSON = TypeAdapter(Resolution)
 
 _ABOUT = {
     "answers": ("primary_id", "resolution"),
-    "present": ("primary_id",),
+    "seen": ("primary_id",),
     "leavers": ("primary_id", "before", "sent", "answered"),
     "loaded": ("primary_id",),
     "former": ("former", "primary_id"),
@@ -241,7 +237,10 @@ def known_as(ids: Collection[str]) -> frozenset[str]:
 
 
 def rows_about(ledger: Ledger, ids: Collection[str]) -> frozenset[int]:
-    """Return the rows of a run that name one of these IDs, given without case, in any text."""
+    """Return the rows of a run that name one of these IDs, given without case, in any text.
+
+    Row 0 for who was looked for as a person who may be missing.
+    """
     columns = {
         "cells": ("cells",),
         "steps": ("primary_id", "before", "after"),
@@ -253,6 +252,8 @@ def rows_about(ledger: Ledger, ids: Collection[str]) -> frozenset[int]:
         query = f"SELECT row FROM {table} WHERE {naming(names)}"  # noqa: S608
         for one in ids:
             rows.update(row for (row,) in ledger.read(query, (one, as_json(one))))
+    if any(one in people for people in ledger.seen().values() for one in ids):
+        rows.add(0)
     return frozenset(rows)
 
 
@@ -285,157 +286,6 @@ def count_decisions(limit: datetime) -> int:
         " WHERE julianday(json_extract(resolution, '$.time')) < julianday(?)"
     )
     return sum(count for (count,) in Memory("").read(query, (limit.isoformat(),)))
-
-
-class AbsentMemory(Memory):
-    """The missing people of one institution, by primary ID without case."""
-
-    def counts(self, mapping: str, roster: str) -> Mapping[str, int]:
-        """Return from how many rosters of a mapping in a row people were missing, with this one.
-
-        So of the rosters since the last one with them.
-        """
-        known = [
-            (time, its)
-            for its, time, counts in self._rosters(mapping)
-            if counts > 0 or its == roster
-        ]
-        since = cache(lambda last: len({its for time, its in known if time > last}))
-        query = "SELECT primary_id, time FROM present WHERE institution = ? AND mapping = ?"
-        found = self.read(query, (self.institution, mapping))
-        return {user: since(time) for user, time in found if since(time)}
-
-    def _rosters(self, mapping: str) -> list[tuple[str, str, int]]:
-        """Return the hash and the time of each roster of a mapping, and whether it counts."""
-        query = "SELECT roster, time, counts FROM rosters WHERE institution = ? AND mapping = ?"
-        return [*self.read(query, (self.institution, mapping))]
-
-    def see(
-        self,
-        mapping: str,
-        facts: RunFacts,
-        present: Iterable[str],
-        elsewhere: Iterable[str],
-        missing: Iterable[str],
-    ) -> None:
-        """Save who is in the roster of a plan, and who is missing from it.
-
-        It does not count yet; see `count`. Who is missing for the first time was last in a roster
-        just before it. `elsewhere`: who is only in another roster of the plan; they are not missing
-        from this one, and count from the start.
-        """
-        time = self.next_time("rosters", facts.started)
-        before, now = utc(time - timedelta(microseconds=1)), utc(time)
-        self.write(
-            (
-                "INSERT OR REPLACE INTO rosters VALUES (?, ?, ?, ?, ?, 0)",
-                [(mapping, facts.run_name, facts.hash_of(mapping), now)],
-            ),
-            (
-                "DELETE FROM present WHERE institution = ? AND mapping = ? AND primary_id = ?",
-                ((mapping, key) for key in elsewhere),
-            ),
-            (
-                "INSERT OR REPLACE INTO present VALUES (?, ?, ?, ?)",
-                ((mapping, key, now) for key in present),
-            ),
-            (
-                "INSERT OR IGNORE INTO present VALUES (?, ?, ?, ?)",
-                ((mapping, key, before) for key in missing),
-            ),
-        )
-
-    def see_some(self, mapping: str, present: Iterable[str]) -> None:
-        """Save who is in a roster from which nobody is missing: as if in the last that counts."""
-        add = (
-            "INSERT INTO present VALUES (?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET time = max(time, excluded.time)"
-        )
-        if last := max(
-            (time for _, time, counts in self._rosters(mapping) if counts > 0), default=""
-        ):
-            self.write((add, ((mapping, key, last) for key in present)))
-
-    def count(self, facts: RunFacts) -> None:
-        """Count the rosters of a plan, which was applied or has nothing to apply.
-
-        By an undo, what counted counts no more, and the other way around.
-        """
-        if not self.exists:
-            return
-        undoes, run = facts.command == "undo", facts.run_name
-        last, counts = (facts.undoes_run, "-counts") if undoes else (run, "1")
-        runs = "SELECT run FROM rosters WHERE institution = ? AND mapping = ?"
-        count = (
-            f"UPDATE OR REPLACE rosters SET counts = {counts}, run = ?4"  # noqa: S608
-            " WHERE institution = ?1 AND mapping = ?2 AND run = ?3"
-        )
-        for name in {its.name for _, its in facts.rosters}:
-            known = {one for (one,) in self.read(runs, (self.institution, name))}
-            if undoes and run in known:
-                continue
-            self.write((count, [(name, last, run)]))
-
-    def in_other_rosters(self, own: Collection[str], since: datetime) -> frozenset[str]:
-        """Return who is in the last roster of a mapping that is none of `own`, or in one since.
-
-        A last roster from before `since` does not count, unless it was planned again.
-        """
-        every = "SELECT DISTINCT mapping FROM rosters WHERE institution = ?"
-        query = (
-            "SELECT primary_id FROM present WHERE institution = ? AND mapping = ?"
-            " AND time IN (SELECT value FROM json_each(?))"
-        )
-        found = set[str]()
-        for (mapping,) in self.read(every, (self.institution,)):
-            known = [] if mapping in own else self._rosters(mapping)
-            last, its = max(
-                ((time, one) for one, time, counts in known if counts > 0), default=("", "")
-            )
-            if last and any(one == its and time >= utc(since) for one, time, _ in known):
-                times = json.dumps([time for _, time, _ in known if time >= last])
-                found.update(
-                    user for (user,) in self.read(query, (self.institution, mapping, times))
-                )
-        return frozenset(found)
-
-    def leavers(
-        self, *, back: bool = False, before: datetime | None = None
-    ) -> Mapping[str, Written]:
-        """Return what was changed of users who were missing and are not back yet.
-
-        `back`: of those instead who were back. `before`: who left before this time.
-        """
-        query = (
-            "SELECT primary_id, before, sent, answered FROM leavers WHERE institution = ?"
-            " AND (back <> '') = ? AND time < ?"
-        )
-        until = "9" if before is None else utc(before)
-        return dict(self.parsed(_leaver, query, (self.institution, back, until)))
-
-    def save_leavers(
-        self, gone: Mapping[str, Written], back: Collection[str], run: str, time: datetime
-    ) -> None:
-        """Save who left, and of those who are back by which run."""
-        records = {
-            key.casefold(): [
-                user.to_json() for user in (one.before, one.sent, one.answered or one.sent)
-            ]
-            for key, one in gone.items()
-        }
-        left = "INSERT OR REPLACE INTO leavers VALUES (?, ?, ?, ?, ?, '', ?)"
-        returned = (
-            "UPDATE leavers SET back = ?2 WHERE institution = ?1 AND primary_id = ?3 AND back = ''"
-        )
-        self.write(
-            (left, ((key, *texts, utc(time)) for key, texts in records.items())),
-            (returned, ((run, key.casefold()) for key in back)),
-        )
-
-
-def _leaver(primary_id: str, *records: str) -> tuple[str, Written]:
-    before, sent, answered = map(User.from_json, records)
-    return primary_id, Written(before, sent, answered)
 
 
 _KEY = 32
@@ -669,7 +519,7 @@ class EditMemory(Memory):
         """
         mine, own = self.institution, "WHERE institution = ? AND primary_id = ?"
         with self.transaction() as connection:
-            for table in ("loaded", "former", "present"):
+            for table in ("loaded", "former", "seen"):
                 move = f"UPDATE OR REPLACE {table} SET primary_id = ? {own}"  # noqa: S608
                 away = [(f"{new}\n", mine, old) for old, new in renamed.items()]  # no ID ends so
                 connection.executemany(move, away)

@@ -6,24 +6,23 @@ CREATE TABLE IF NOT EXISTS answers (
   PRIMARY KEY (institution, primary_id)
 ) STRICT;
 
--- The rosters of mappings that look for missing people, by hash; `counts`: 1 once the run is applied,
--- -1 once it is undone. `run` is then the undo, so that the undo of that one is known.
+-- The loads with mappings that look for missing people.
 CREATE TABLE IF NOT EXISTS rosters (
-  institution TEXT NOT NULL, mapping TEXT NOT NULL, run TEXT NOT NULL, roster TEXT NOT NULL,
-  time TEXT NOT NULL, counts INTEGER NOT NULL, PRIMARY KEY (institution, mapping, run)
+  institution TEXT NOT NULL, mapping TEXT NOT NULL, run TEXT NOT NULL, time TEXT NOT NULL,
+  PRIMARY KEY (institution, mapping, run)
 ) STRICT, WITHOUT ROWID;
 
--- When each person was last in a roster of a mapping; if in none yet, just before the first.
-CREATE TABLE IF NOT EXISTS present (
+-- When each person was last in a load of a mapping; if in none yet, just before the first.
+CREATE TABLE IF NOT EXISTS seen (
   institution TEXT NOT NULL, mapping TEXT NOT NULL, primary_id TEXT NOT NULL, time TEXT NOT NULL,
   PRIMARY KEY (institution, mapping, primary_id)
 ) STRICT, WITHOUT ROWID;
 
--- What was changed of people who were missing; `back` is the run with which they were back.
+-- What a run changed of people who were missing; `back` is the run with which they were back.
 CREATE TABLE IF NOT EXISTS leavers (
-  institution TEXT NOT NULL, primary_id TEXT NOT NULL, before TEXT NOT NULL, sent TEXT NOT NULL,
-  answered TEXT NOT NULL, back TEXT NOT NULL, time TEXT NOT NULL,
-  PRIMARY KEY (institution, primary_id)
+  institution TEXT NOT NULL, primary_id TEXT NOT NULL, run TEXT NOT NULL, before TEXT NOT NULL,
+  sent TEXT NOT NULL, answered TEXT NOT NULL, back TEXT NOT NULL, time TEXT NOT NULL,
+  PRIMARY KEY (institution, primary_id, run)
 ) STRICT, WITHOUT ROWID;
 
 -- What each run left of a user's values, as hashes made with a key; `key` shows with which one.

@@ -36,6 +36,13 @@ CREATE TABLE images (
   sent TEXT NOT NULL, answered TEXT NOT NULL
 ) STRICT;
 
+-- Who is in the rosters of a mapping with `match.absent`, by primary ID without case, and who is
+-- missing, with what is shown of them; `before`: when they were last seen before this run.
+CREATE TABLE seen (
+  mapping TEXT NOT NULL, primary_id TEXT NOT NULL, missing TEXT NOT NULL, before TEXT,
+  PRIMARY KEY (mapping, primary_id)
+) STRICT, WITHOUT ROWID;
+
 -- The history, only added to; each hash covers the one before, so that an edit shows.
 CREATE TABLE entries (
   id INTEGER PRIMARY KEY, time TEXT NOT NULL, operator TEXT NOT NULL, row INTEGER NOT NULL,

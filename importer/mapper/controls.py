@@ -403,16 +403,9 @@ def _absent(mapping: MappingDocument) -> Panel:
             Control(among, ", ".join(part.among.user_group), partial(set_list, among),
                     words="Only people in these groups",
                     table=FIELDS["user_group"].facts.table, kind="list"),
-            Control(after, str(part.after), partial(_set_count, after),
-                    words="Missing from how many rosters in a row"),
+            Control(after, part.after, partial(set_text, after),
+                    words="Missing for how long, such as 30 days"),
         )  # fmt: skip
     off = "Off: nobody is changed because they are missing"
     now = f"On, for {missing_people(mapping).replace('Users', 'users', 1)}" if part else off
     return Panel("People who are missing", now, tuple(found), danger=part is not None)
-
-
-def _set_count(steps: Steps, text: str, value: str) -> str:
-    if not (value.strip().isascii() and value.strip().isdigit() and 0 < int(value) <= 100):
-        msg = "Write a number from 1 to 100."
-        raise UsageError(msg)
-    return set_text(steps, text, str(int(value)))

@@ -165,9 +165,9 @@ def missing_people(mapping: MappingDocument) -> str:
         return ""
     groups = word_list(part.among.user_group, "or")
     owners = f" and external system {' or '.join(part.among.external_id)}"
-    rosters = "the roster" if part.after == 1 else f"{part.after} rosters in a row"
     owned = owners if part.among.external_id else ""
-    return f"Users of group {groups}{owned} who are missing from {rosters}"
+    since = f" for {part.after}" if "after" in part.model_fields_set else ""
+    return f"Users of group {groups}{owned} who are missing from the roster{since}"
 
 
 def explain(mapping: MappingDocument) -> dict[str, str]:

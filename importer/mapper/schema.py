@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 import importer.mapper.steps  # noqa: F401  registers every key
 from importer.mapper.conditions import EVERY_ROW, Condition
-from importer.mapper.dates import Dates, DatesPart, Term, iso_day
+from importer.mapper.dates import Dates, DatesPart, Span, Term, iso_day
 from importer.mapper.lookups import AS_FILE, AS_TABLE, AS_TEXT, LookupFile, form
 from importer.mapper.placeholders import Steps, Template, heading_key
 from importer.mapper.steps.step import EntryKey, Rule, Value, fields_of
@@ -200,9 +200,9 @@ class LeavingPart(MappingPart):
 
 
 class AbsentPart(LeavingPart):
-    """What happens to users who are missing from the roster; `after`: from N rosters in a row."""
+    """What happens to users who are missing from the roster, once they are missing for `after`."""
 
-    after: Annotated[int, Field(ge=1, le=100)] = 1
+    after: Span = "0 days"
     changes: Record = Field(alias="set")  # type: ignore[valid-type]
 
 

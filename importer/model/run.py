@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Literal, Self
 
@@ -254,11 +253,6 @@ class RunFacts(Kept):
     def of(self, row: int) -> tuple[RosterFacts, MappingFacts]:
         """Return the roster of a row, and its mapping."""
         return self.rosters[RowId.of(row).roster]
-
-    def hash_of(self, mapping: str) -> str:
-        """Return the SHA-256 of the rosters with a mapping, together."""
-        hashes = sorted(roster.sha256 for roster, its in self.rosters if its.name == mapping)
-        return sha256("".join(hashes).encode()).hexdigest() if hashes[1:] else hashes[0]
 
     def retires(self, row: int) -> str:
         """Return what the mapping of a row does with its user by `match.retire`; "" if nothing."""

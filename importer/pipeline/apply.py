@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,15 +25,15 @@ from importer.ledger.journal import (
     made_by_people,
     next_deletes,
 )
+from importer.ledger.last_seen import LastSeen
 from importer.ledger.ledger import FILE, OPEN, Ledger, summarize
-from importer.ledger.memory import AbsentMemory, EditMemory, Remembered
+from importer.ledger.memory import EditMemory, Remembered
 from importer.ledger.run_lock import WriteGate
 from importer.mapper.load import load
 from importer.model.candidates import ROLE_END
 from importer.model.fields import NO_CODES
 from importer.model.files import mounted_share
-from importer.model.plan import Act, Imprints, SafetyCheck, Written
-from importer.model.problem import Code
+from importer.model.plan import Act, Imprints, SafetyCheck
 from importer.model.run import FailedCheck, RowHistory, RunFacts
 from importer.model.text import command_line, counted
 from importer.pipeline.check import validate
@@ -127,7 +127,7 @@ def _of_write(
 
 
 def remember_applied(ledger: Ledger, now: datetime) -> None:
-    """Save who was missing, who was changed for that, and who of them is back.
+    """Save who was in the rosters, who was changed because of missing, and who of them is back.
 
     Each outcome of a run counts once, also if an apply was stopped before it came here. Raises
     LedgerError.
@@ -135,56 +135,46 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
     facts = ledger.facts
     if facts.alma is None:
         return
-    memory = AbsentMemory(facts.alma.key)
-    if facts.command == "plan" or applied_since(ledger, 0)[0] or not left_to_do(ledger):
-        memory.count(facts)  # an undo that sent nothing yet took nothing back
+    memory, run = LastSeen(facts.alma.key), facts.run_name
     rows, last = applied_since(ledger, int(ledger.value(SEEN) or 0))
     if not rows and ledger.value(SEEN) is not None:
         return
-    undoes = facts.command == "undo"
     applied = [image for image in images(ledger) if image.row in rows]
-    gone = {
-        image.primary_id: left(image.before, image.sent, image.answered or image.sent)
-        for image in applied
-        if facts.leaves(image.row)
-        and not undoes
-        and image.act is Act.UPDATE
-        and image.before is not None
-    }
-    known = Leavers(memory.leavers())
-    back = {
-        known.key_of(image.before)
-        for image in applied
-        if image.before is not None
-        and (image.act is Act.DELETE or known.is_back(image.before, image.answered or image.sent))
-    }
-    if facts.command == "plan" and facts.sis is None and ledger.value(SEEN) is None:
-        # who is in a roster and does not change has come back: staff took back what was changed
-        earlier = memory.leavers(before=facts.started)
-        back |= earlier.keys() & {
-            one.primary_id.casefold()
-            for one in ledger.planned()
-            if one.act is Act.UNCHANGED and not facts.leaves(one.row)
+    if facts.command == "undo":
+        if not applied and left_to_do(ledger):  # nothing is undone yet
+            return
+        with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
+            memory.put_back(first)
+        known = Leavers(memory.leavers_of(facts.undoes_run))
+        after = (image.answered or image.sent for image in applied)
+        memory.undo_leaving(
+            facts.undoes_run, {key for user in after if (key := known.key_of(user))}
+        )
+    else:
+        memory.see(ledger, now)
+        known = Leavers(memory.leavers())
+        gone = {
+            image.primary_id: left(image.before, image.sent, image.answered or image.sent)
+            for image in applied
+            if facts.leaves(image.row) and image.act is Act.UPDATE and image.before is not None
         }
-    if undoes:
-        gone = dict(_away_again(facts, applied, Leavers(memory.leavers(back=True))))
-    memory.save_leavers(gone, back, facts.run_name, now)
+        back = {
+            known.key_of(image.before)
+            for image in applied
+            if image.before is not None
+            and known.is_back(image.before, image.answered or image.sent)
+        }
+        if facts.sis is None and ledger.value(SEEN) is None:
+            # who is in a roster and does not change has come back: staff took back the changes
+            earlier = memory.leavers(before=facts.started)
+            back |= earlier.keys() & {
+                one.primary_id.casefold()
+                for one in ledger.planned()
+                if one.act is Act.UNCHANGED and not facts.leaves(one.row)
+            }
+        memory.leave(gone, back, run, now)
     with ledger.transaction():
         ledger.keep(SEEN, str(last))
-
-
-def _away_again(
-    facts: RunFacts, applied: Iterable[Image], were_back: Leavers
-) -> Iterator[tuple[str, Written]]:
-    """Yield who is away again by an undo, and what is changed of them."""
-    returned: Collection[int] = ()
-    with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
-        returned = first.rows_with(Code.RETURNED)
-    for image in applied:
-        after = image.answered or image.sent
-        was_back = image.row in returned
-        if away := were_back.away_again(image.before, image.sent, after, returned=was_back):
-            yield were_back.key_of(after), away
 
 
 def remember_earlier(institution: str) -> None:

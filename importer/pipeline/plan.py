@@ -8,11 +8,11 @@ from importer.alma.client import Alma
 from importer.alma.doctor import wrong_clock
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import AbsentMemory, DecisionMemory
+from importer.ledger.memory import DecisionMemory
 from importer.model.plan import Answer, Create, Delete, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.text import RowId, counted
-from importer.pipeline.apply import left_to_do
+from importer.pipeline.apply import left_to_do, remember_applied
 from importer.pipeline.check import no_end_dates, validate
 from importer.pipeline.decisions import Decided, Resolutions, decide_fates, decisions_in, open_rows
 from importer.pipeline.inputs import (
@@ -130,9 +130,10 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 if rosters.match(one.step.row).retire is None
             ]
             ledger = save_run(folder, facts, rosters, decided, steps, leaving.cells, imprints)
+            ledger.keep_seen(leaving.seen)
     await _carry_out_decisions(ledger, rosters, request, alma, progress)
     if not left_to_do(ledger):  # nobody will apply it
-        AbsentMemory(of_alma.key).count(facts)
+        remember_applied(ledger, request.now)
     return ledger
 
 

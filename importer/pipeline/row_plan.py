@@ -12,7 +12,8 @@ import pandas as pd
 
 from importer.alma.facts import Facts, KnownFacts, facts_for
 from importer.errors import MappingError, UsageError
-from importer.ledger.memory import AbsentMemory, EditMemory
+from importer.ledger.last_seen import LastSeen
+from importer.ledger.memory import EditMemory
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.mapping import EXTERNAL_SYSTEM
@@ -173,7 +174,7 @@ def plan_context(
         sis = None if facts.sis is None else _sis_rules(facts.sis, known, facts.record_types)
         today, overwritten = rosters[0].today, frozenset(facts.overwrite_edits)
         earlier = Earlier(left, hashed, today, overwritten, sis)
-        leavers = Leavers(AbsentMemory(alma.key).leavers())
+        leavers = Leavers(LastSeen(alma.key).leavers())
         yield PlanContext(rosters, answers, leavers, earlier, facts.common, known, retiring)
 
 
@@ -191,18 +192,18 @@ def _retiring(mapped: MappedRoster, facts: KnownFacts) -> Retiring | None:
     return Retiring(part, among([mapped]), template(mapped) if mapped.mapping.absent else None)
 
 
-def among(rosters: Sequence[MappedRoster], groups: Collection[str] = ()) -> Among:
-    """Return whom the mapping of these rosters may end: as it names them, else these groups."""
+def among(rosters: Sequence[MappedRoster]) -> Among:
+    """Return whom the mapping of these rosters may end."""
     mapped = rosters[0]
-    _, part = mapped.match.leaving or ("", None)
-    owners: Collection[str] = part.among.external_id if part else ()
+    assert mapped.match.leaving is not None  # noqa: S101  the caller asked
+    _, part = mapped.match.leaving
+    owners: Collection[str] = part.among.external_id
     if not owners and mapped.mapping.file.owning_system:  # another system owns the others
         owners = {"", *(text for one in rosters for text in one.candidates.texts(EXTERNAL_SYSTEM))}
-    wanted = part.among.user_group if part else groups
     return Among(
         mapped.match,
         mapped.mapping.file.account_type,
-        frozenset(map(str.casefold, wanted)),
+        frozenset(map(str.casefold, part.among.user_group)),
         frozenset(map(str.casefold, owners)),
     )
 

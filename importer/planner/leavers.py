@@ -105,29 +105,6 @@ class Leavers:
         """
         return self.has_left(user) and self._returned(user, after) is None
 
-    def away_again(
-        self, user: User | None, sent: User, answered: User, *, returned: bool
-    ) -> Written | None:
-        """Return what is changed of a user who was back and is away again by an undo, else None.
-
-        `user`: before the undo, None if it was deleted. `returned`: by what is undone. The values
-        are those of the undo, as the end may be that of an earlier leaving.
-        """
-        if not (key := self.key_of(answered)):
-            return None
-        known, names = self.changed[key], set[str]()
-        if user is not None:
-            names = _changed(known.before, known.sent) & _changed(user, sent)
-        here = user is None or self._returned(user, user) is None
-        away = self._returned(answered, answered) is not None
-        if not ((here and away) or (returned and names)):
-            return None
-        return Written(
-            with_fields(known.before, user or known.before, names),
-            with_fields(known.sent, sent, names),
-            with_fields(known.answered or known.sent, answered, names),
-        )
-
     def has_left(self, user: User) -> bool:
         """Return whether a user left, perhaps under a primary ID that staff replaced since.
 

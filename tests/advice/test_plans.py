@@ -124,7 +124,7 @@ def test_who_is_missing_is_looked_for_after_a_refresh(desk: AlmaDesk) -> None:
     desk.write(everybody)
     desk.load()
     desk.in_alma("POST", "users/20001123400003/loans", {"loans": 2})
-    desk.take("community-leavers", ("after: 2 ", "after: 1 "))
+    desk.take("community-leavers", ("after: 30 days ", "after: 0 days "))
     desk.write(everybody[:1])
     before = desk.plan("--no-refresh")
     desk.advised(before.advice("absent-not-compared", "Run `importer users refresh`"))

@@ -31,7 +31,6 @@ patron_role: {expiry: <@expiry_date>}
 _MATCH = """  managed_elsewhere: [NZ]
   absent:
     among: {user_group: [GROUPS]}
-    after: 1
     set:
       expiry_date: <@today>
       status: INACTIVE

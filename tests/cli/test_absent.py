@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,9 +9,8 @@ import pytest
 
 from importer.cli.output import now
 from importer.errors import Exit
+from importer.ledger.last_seen import LastSeen
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import AbsentMemory
-from tests.campus import retiring
 from tests.cli.conftest import Sandbox
 from tests.cli.small import (
     ANA,
@@ -40,7 +38,6 @@ LEAVERS = MAPPING.replace(
     """match:
   absent:
     among: {user_group: [COMM]}
-    after: 1
     set:
       expiry_date: <@today>
       status: INACTIVE
@@ -65,6 +62,19 @@ def two(known: None) -> None:
     """Mappings of two rosters, which each look for missing people."""
     for name in ("staff", "students"):
         Path(f"{name}.yaml").write_text(LEAVERS.replace("name: small", f"name: {name}"), "utf-8")
+
+
+def undo(run: str) -> None:
+    """Undo a run."""
+    typed("undo", run, "-o", f"undo-{run}")
+    typed("apply", f"undo-{run}", "--allow", "many-changes")
+
+
+def later(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    """Go on as so many days from now."""
+    day = now() + timedelta(days=days)
+    for command in ("check", "load", "runs"):
+        monkeypatch.setattr(f"importer.cli.{command}.now", lambda: day)
 
 
 def inactive(sandbox: Sandbox) -> set[str]:
@@ -134,31 +144,28 @@ def test_a_return_is_no_edit_by_staff(known: None, sandbox: Sandbox) -> None:
 
 
 def test_leaving_is_undone(known: None, sandbox: Sandbox) -> None:
-    """Undo gives the state before; undone again, they have left, and still come back.
+    """Undo gives the state before, and who is away by the undo of a return still comes back.
 
     Purge forgets who left: what is older than its limit.
     """
     before = state(sandbox)
     load(write(ANA, STAFF), "gone", "leavers.yaml")
     after = state(sandbox)
-    typed("undo", "gone", "-o", "undone")
-    typed("apply", "undone")
+    undo("gone")
     assert state(sandbox) == before
-    typed("undo", "undone", "-o", "redone")
-    typed("apply", "redone")
+    load(write(ANA, STAFF), "gone-again", "leavers.yaml")
     assert state(sandbox) == after
     load(write(ANA, CY, STAFF), "back", "leavers.yaml")
     assert inactive(sandbox) == {"2002"}
-    typed("undo", "back", "-o", "gone-again")
-    typed("apply", "gone-again")
+    undo("back")
     assert state(sandbox) == after
-    memory = AbsentMemory("01SANDBOX_INST sandbox")
+    memory = LastSeen("01SANDBOX_INST sandbox")
     typed("purge", "--older-than", "1d", "--yes")
     assert set(memory.leavers()) == {"2002", "2003"}
     load(write(ANA, CY, STAFF), "back-again", "leavers.yaml")
     assert inactive(sandbox) == {"2002"}
     typed("purge", "--older-than", "0d", "--yes")
-    assert (memory.leavers(), memory.counts("leavers", "")) == ({}, {})
+    assert memory.leavers() == {}
 
 
 @pytest.mark.parametrize("status", ["", "      status: INACTIVE\n"])
@@ -175,8 +182,7 @@ def test_who_is_away_by_an_undo_comes_back(
         Path("leavers.yaml").write_text(mapping.replace("expiry_date: <@today>", day), "utf-8")
         load(write(*here), str(number), "leavers.yaml")
     for run in undone:
-        typed("undo", run, "-o", f"undo-{run}")
-        typed("apply", f"undo-{run}")
+        undo(run)
     user = state(sandbox)["2003"]
     assert (user["expiry_date"], "2003" in inactive(sandbox)) == ("2026-08-01Z", bool(status))
     load(write(ANA, CY, STAFF), "back", "leavers.yaml")
@@ -192,26 +198,8 @@ def test_who_is_away_by_an_undo_and_by_staff_comes_back(known: None, sandbox: Sa
     load(write(ANA, STAFF), "gone", "leavers.yaml")
     load(write(ANA, CY, STAFF), "back", "leavers.yaml")
     edit(sandbox, "2003", lambda user: user.update(status={"value": "INACTIVE"}))
-    typed("undo", "back", "-o", "away")
-    typed("apply", "away")
+    undo("back")
     load(write(ANA, CY, STAFF), "again", "leavers.yaml")
-    assert inactive(sandbox) == {"2002"}
-
-
-def test_who_left_and_is_created_again_by_an_undo_comes_back(known: None, sandbox: Sandbox) -> None:
-    """The user was deleted meanwhile, as one of the group of a list."""
-    days = LEAVERS.replace("expiry_date: <@today>", "expiry_date: 2026-08-01")
-    Path("leavers.yaml").write_text(days, "utf-8")
-    load(write(ANA, STAFF), "gone", "leavers.yaml")
-    Path("facts.json").write_text(json.dumps(retiring.FACTS), "utf-8")
-    Path("retire.yaml").write_text(retiring.MAPPING.format(do="delete", if_open="hold"), "utf-8")
-    typed("plan", write(CY), "-m", "retire.yaml", "-o", "retired")
-    typed("apply", "retired", "--delete", "1")
-    assert "2003" not in state(sandbox)
-    typed("undo", "retired", "-o", "undone")
-    typed("apply", "undone")
-    assert inactive(sandbox) == {"2002", "2003"}
-    load(write(ANA, CY, STAFF), "back", "leavers.yaml")
     assert inactive(sandbox) == {"2002"}
 
 
@@ -228,8 +216,7 @@ def test_who_came_back_under_a_new_id_has_left_again_once_that_is_undone(
     typed("apply", "back")
     here = state(sandbox)
     assert (inactive(sandbox), "2222" in here) == (set(), True)
-    typed("undo", "back", "-o", "undone")
-    typed("apply", "undone")
+    undo("back")
     assert state(sandbox) == away
     typed("plan", write(ANA, new_id, CY, STAFF), *PLAN, "again")
     typed("apply", "again")
@@ -251,10 +238,8 @@ def test_who_left_is_known_under_the_primary_id_that_staff_gave_since(
     load(roster, "back", "leavers.yaml")
     assert ("4", "returned") in codes("back")
     assert (inactive(sandbox), "2333" in state(sandbox)) == (set(), True)
-    for run, undoes in (("back", "undone"), ("undone", "redone"), ("redone", "away")):
-        typed("undo", run, "-o", undoes)
-        typed("apply", undoes)
-        assert inactive(sandbox) == (set() if undoes == "redone" else {"2333"})
+    undo("back")
+    assert inactive(sandbox) == {"2333"}
     assert state(sandbox) == away
     assert load(roster, "again", "leavers.yaml")["updated"] == 1
     assert inactive(sandbox) == set()
@@ -378,23 +363,70 @@ def test_rejects_and_a_missing_cache_change_nobody(known: None, sandbox: Sandbox
     assert ("0", "absent-not-compared") in codes("without")
 
 
-def test_several_rosters_in_a_row(known: None, sandbox: Sandbox) -> None:
-    """With `after: 2` a second roster counts, the same one planned again does not.
+def test_who_is_missing_for_so_long_leaves_at_the_next_load_of_the_same_roster(
+    known: None, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person is missing since the first applied load after the last one that had them.
 
-    Nor does one that was never applied although it had something to send.
+    The age of the date says nothing. A plan that was never applied although it had something to
+    send, a rejects file and one without hidden rows are no loads: they neither start nor end it.
     """
-    text = LEAVERS.replace("after: 1", "after: 2")
-    Path("leavers.yaml").write_text(text, "utf-8")
-    found, later = [], ("2001", "Ana", "Novak", *ANA[3:])
-    every = {"0": (later,), "a": (ANA,), "b": (ANA,), "c": (ANA, CY), "d": (ANA, STAFF)}
-    for name, people in every.items():
-        planned = typed("plan", write(*people), *PLAN, name, "--json").summary
-        found.append(planned["of_these"]["absent"])
-        if name == "c":
-            typed("apply", name, "--limit", "0", "--allow", "many-changes", "--allow", "absent")
-    assert found == [0, 0, 0, 1, 1]
-    told = typed("absent", "d", "--json", "--show-values").summary["people"]
-    assert [(one["primary_id"], one["rosters"]) for one in told] == [("2002", "3"), ("2003", "1")]
+    change("leavers.yaml", ("    set:", "    after: 30 days\n    set:"))
+    everybody = write(ANA, (*BO[:3], "COMM", *BO[4:]), CY, name="all.csv")
+    half = write(ANA, CY, name="half.csv")
+    load(everybody, "all", "leavers.yaml")
+    later(monkeypatch, 100)
+    typed("plan", write(("2001", "Ana", "Novak", *ANA[3:])), *PLAN, "never-applied")
+    typed("plan", write(ANA), *PLAN, "hidden", "--visible-only")
+    load(half, "half", "leavers.yaml")
+    later(monkeypatch, 129)
+    load(half, "too-early", "leavers.yaml")
+    typed("plan", everybody, *PLAN, "all-but-hidden", "--visible-only")
+    assert inactive(sandbox) == set()
+    later(monkeypatch, 130)
+    load(half, "same-again", "leavers.yaml")
+    assert inactive(sandbox) == {"2002"}
+    later(monkeypatch, 140)
+    load(write(ANA), "ana", "leavers.yaml")
+    assert inactive(sandbox) == {"2002"}
+    missing = typed("absent", "ana", "--json", "--show-values").summary["people"]
+    day = (now() + timedelta(days=140)).date()
+    assert [(one["primary_id"], one["since"]) for one in missing] == [("2003", day.isoformat())]
+
+
+def test_who_was_in_no_load_is_missing_since_the_first_one_that_lacks_them(
+    known: None, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However old the mapping is."""
+    change("leavers.yaml", ("    set:", "    after: 30 days\n    set:"))
+    roster = write(ANA, (*BO[:3], "COMM", *BO[4:]), CY)
+    load(roster, "without", "leavers.yaml")
+    new = state(sandbox)["2003"] | {"primary_id": "2020", "first_name": "Eli", "last_name": "Fox"}
+    del new["birth_date"], new["contact_info"]
+    call(sandbox.host, "POST", "/almaws/v1/users", new)
+    for days, gone in ((100, set()), (129, set()), (130, {"2020"})):
+        later(monkeypatch, days)
+        load(roster, str(days), "leavers.yaml")
+        assert inactive(sandbox) == gone
+
+
+def test_an_undo_puts_the_dates_back(
+    known: None, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is missing again is so since the load that lacked them, not since the one undone."""
+    change(
+        "leavers.yaml",
+        ("    set:", "    after: 30 days\n    set:"),
+        ("<Group>\n", "<Group>\n  expiry_date: <@today>\n"),
+    )
+    half, everybody = write(ANA, name="half.csv"), (ANA, (*BO[:3], "COMM", *BO[4:]), CY)
+    load(half, "half", "leavers.yaml")
+    later(monkeypatch, 20)
+    load(write(*everybody), "mistaken", "leavers.yaml")
+    undo("mistaken")
+    later(monkeypatch, 30)
+    load(half, "half-again", "leavers.yaml")
+    assert inactive(sandbox) == {"2002", "2003"}
 
 
 def test_a_missing_person_whom_apply_held_is_planned_again_or_left_out(
@@ -416,8 +448,7 @@ def test_rosters_with_one_mapping_are_parts_of_one_roster(known: None, sandbox: 
     Nobody changes twice if several mappings miss the same person.
     """
     Path("more.yaml").write_text(LEAVERS.replace("name: small", "name: more"), "utf-8")
-    text = LEAVERS.replace("after: 1", "after: 2")
-    Path("leavers.yaml").write_text(text, "utf-8")
+    change("leavers.yaml", ("    set:", "    after: 30 days\n    set:"))
     write(ANA, name="north.csv")
     south = write_rows(Path("south.csv"), [dict(zip((*HEAD, "Tel"), (*BO, ""), strict=True))])
     parts = ("north.csv", south.name, *PLAN)
@@ -473,22 +504,19 @@ def test_many_missing_people_stop_an_apply(sandbox: Sandbox) -> None:
     assert typed("apply", "gone", "--allow", "absent", "--json").summary["updated"] == 6
 
 
-def test_missing_people_are_listed_without_match_absent(known: None, sandbox: Sandbox) -> None:
-    """Of the groups in the roster, or those that are named; nobody is changed."""
-    typed("plan", write(ANA), "-m", "small.yaml", "-o", "plain")
-    for words, ids in (((), ["2002", "2003"]), (("--group", "FRIEND"), ["2009"])):
-        told = typed("absent", "plain", *words, "--json", "--show-values").summary["people"]
-        assert [one["primary_id"] for one in told] == ids
-    slip = typed("absent", "plain", "--group", "FIREND")
-    assert (slip.exit, "FIREND is no code" in slip.err) == (Exit.USAGE, True)
-    assert typed("absent", "plain", "-o", "list.csv").exit == 0
+def test_missing_people_are_listed(known: None) -> None:
+    """Those of the groups of `match.absent`; the list is for its owner only."""
+    typed("plan", write(ANA), *PLAN, "gone")
+    told = typed("absent", "gone", "--json", "--show-values").summary["people"]
+    assert [one["primary_id"] for one in told] == ["2002", "2003"]
+    assert typed("absent", "gone", "-o", "list.csv").exit == 0
     assert "2003" in Path("list.csv").read_text("utf-8-sig")
     assert Path("list.csv").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_list_of_missing_people_replaces_nothing(known: None) -> None:
     """What exists under the name of the list is refused: nothing is written to it or through it."""
-    typed("plan", write(ANA), "-m", "small.yaml", "-o", "plain")
+    typed("plan", write(ANA), *PLAN, "plain")
     Path("mine.csv").write_text("mine", "utf-8")
     Path("link.csv").symlink_to("mine.csv")
     Path("to-nothing.csv").symlink_to("nothing.csv")
@@ -539,7 +567,6 @@ def test_whoever_another_system_manages_is_never_missing(known: None, sandbox: S
     typed("plan", write(STAFF), *PLAN, "gone")
     listed = typed("absent", "gone", "--json", "--show-values").summary["people"]
     assert [one["primary_id"] for one in listed] == ["2001", "2003"]
-    assert typed("absent", "gone", "--group", "COMM").exit == Exit.USAGE  # the mapping has them
 
 
 def test_a_row_counts_by_names_birth_date_and_former_ids(known: None, sandbox: Sandbox) -> None:
@@ -580,7 +607,7 @@ def test_a_row_counts_by_names_birth_date_and_former_ids(known: None, sandbox: S
     assert missing("skipped", (*ANA[:6], "left"), new_id, CY) == {"2001"}
 
 
-def test_whoever_another_complete_roster_has_stays(
+def test_whoever_is_in_the_last_load_of_another_mapping_stays(
     two: None, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two rosters with one person, loaded one after the other: who leaves one of them is there.
@@ -594,7 +621,8 @@ def test_whoever_another_complete_roster_has_stays(
     staff = write(ANA, name="staff.csv")
     load(staff, "staff", "staff.yaml")
     assert inactive(sandbox) == set()
-    assert "2 would not" in (Path("staff/problems.csv")).read_text("utf-8")
+    told = Path("staff/problems.csv").read_text("utf-8")
+    assert "2 would not: they are in the last load of students" in told
     typed("purge", "--older-than", "0d", "--yes")
     wrong = (*BO[:3], "COMM", "nonsense", *BO[5:])
     load(write(ANA, wrong, CY, name="students.csv"), "wrong", "students.yaml")
@@ -606,7 +634,7 @@ def test_whoever_another_complete_roster_has_stays(
     assert inactive(sandbox) == set()
     load(write(*everybody[:2], name="students.csv"), "left", "students.yaml")
     assert inactive(sandbox) == {"2003"}
-    monkeypatch.setattr("importer.pipeline.people.COUNTS", timedelta(0))
+    later(monkeypatch, 401)
     load(staff, "long-after", "staff.yaml")
     assert inactive(sandbox) == {"2002", "2003"}
 
@@ -626,8 +654,7 @@ def test_a_row_of_another_roster_counts_whatever_became_of_it(
     load(write(bo, moves, new, name="students.csv"), "students", "students.yaml")
     load(write(ANA, name="staff.csv"), "moved", "staff.yaml")
     assert inactive(sandbox) == set()
-    later = now() + timedelta(days=50)
-    monkeypatch.setattr("importer.cli.check.now", lambda: later)
+    later(monkeypatch, 300)
     roster = write(bo, moves, new, name="students.csv")
     quiet = typed("plan", roster, "-m", "students.yaml", "-o", "quiet")
     assert quiet.exit == Exit.REJECTS
@@ -637,23 +664,6 @@ def test_a_row_of_another_roster_counts_whatever_became_of_it(
     typed("undo", "cut-off", "-o", "undone")
     typed("apply", "undone")
     load(write(ANA, name="staff.csv"), "beside-one-that-was-undone", "staff.yaml")
-    assert inactive(sandbox) == set()
-
-
-@pytest.mark.parametrize("part", ["--visible-only", "--no-refresh"])
-def test_who_is_in_a_roster_from_which_nobody_is_missing_stays(
-    two: None, sandbox: Sandbox, part: str
-) -> None:
-    """As where hidden rows are left out, or where there is no user cache to look for others in."""
-    bo = (*BO[:3], "COMM", *BO[4:])
-    load(write(ANA, CY, name="staff.csv"), "staff", "staff.yaml")
-    load(write(bo, name="students.csv"), "students", "students.yaml")
-    if part == "--no-refresh":
-        typed("users", "delete", "--yes")
-    students = write(bo, CY, name="students.csv")
-    typed("plan", students, "-m", "students.yaml", part, "-o", "moved")
-    assert ("0", "absent-not-compared") in codes("moved")
-    load(write(ANA, name="staff.csv"), "left", "staff.yaml")
     assert inactive(sandbox) == set()
 
 

@@ -8,13 +8,16 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import rmtree
 from unittest.mock import Mock
 
 import pytest
 
 from importer.errors import Exit
 from importer.jobs.state import Load, State, Step, Store
-from importer.ledger.memory import PATH, AbsentMemory, EditMemory, Remembered
+from importer.ledger.journal import write_run
+from importer.ledger.last_seen import LastSeen
+from importer.ledger.memory import PATH, EditMemory, Remembered
 from importer.model.plan import SafetyCheck
 from importer.model.user import User
 from importer.users.cache import UserCache, cache_path
@@ -250,7 +253,12 @@ def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
         connection.execute("INSERT INTO pages VALUES (0, 'b1\np5', 0)")
     edits = EditMemory(inst)
     edits.remember("one", 1, [Remembered("F5", "F5", "small", {})], found, ["small"])
-    AbsentMemory(inst).see(FACTS.mapping.name, FACTS, [], [], ["f5"])
+    Path("runs/one").mkdir()
+    with write_run(Path("runs/one"), FACTS, {}) as run:
+        run.keep_seen({("small", "f5"): ("F5",)})
+        LastSeen(inst).see(run, found)
+    assert traces("F5")[0] == ("run", "runs/one")
+    rmtree("runs/one")
     edits.remember("two", 1, [Remembered("P5", "F5", "small", {})], found, ["small"])
     places = [("user cache", str(path)), ("memory", str(PATH)), ("draft", "alma.sqlite")]
     assert traces("p5") == traces("F5") == traces("7000007") == places

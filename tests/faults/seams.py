@@ -117,8 +117,13 @@ def ids_of_before_that_come_back(patch: Patch) -> None:
 
 
 def leavers_under_their_old_id_alone(patch: Patch) -> None:
-    """Who came back under a new ID has not left again once that is undone."""
-    patch.setattr(Leavers, "away_again", lambda *_, **_more: None)
+    """Who left is not known under the primary ID that staff gave since."""
+
+    def key_of(leavers: Leavers, user: User) -> str:
+        key = (user.primary_id or "").casefold()
+        return key if key in leavers.changed else ""
+
+    patch.setattr(Leavers, "key_of", key_of)
 
 
 def rows_left_out_although_they_were_sent(patch: Patch) -> None:

@@ -76,8 +76,9 @@ FINDERS: Mapping[str, Finder] = {
     "ids_of_before_that_come_back": _with(
         test_resolve.test_an_id_that_the_user_had_before_comes_back_only_by_an_answer, by="staff"
     ),
-    "leavers_under_their_old_id_alone": (
-        test_absent.test_who_came_back_under_a_new_id_has_left_again_once_that_is_undone
+    "leavers_under_their_old_id_alone": _with(
+        test_absent.test_who_left_is_known_under_the_primary_id_that_staff_gave_since,
+        known_by="another ID",
     ),
     "rows_left_out_although_they_were_sent": (
         test_two_cards.test_the_row_of_the_old_card_stays_once_it_was_sent

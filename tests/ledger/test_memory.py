@@ -12,8 +12,8 @@ import pytest
 
 from importer.errors import LedgerError
 from importer.ledger.journal import write_run
+from importer.ledger.last_seen import LastSeen
 from importer.ledger.memory import (
-    AbsentMemory,
     DecisionMemory,
     EditMemory,
     Remembered,
@@ -64,7 +64,7 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterable[EditMemo
 def test_reading_makes_no_file(memory: EditMemory) -> None:
     """Where nothing was remembered nothing is made, and nothing is known."""
     assert known(memory, "1") == [""]
-    assert (DecisionMemory(ALMA).load(), AbsentMemory(ALMA).leavers()) == ({}, {})
+    assert (DecisionMemory(ALMA).load(), LastSeen(ALMA).leavers()) == ({}, {})
     forget(DAY)
     assert not Path("runs").exists()
 
@@ -242,44 +242,13 @@ def test_a_damaged_file_is_named(memory: EditMemory) -> None:
 def test_case_does_not_hide_a_person(memory: EditMemory, tmp_path: Path, other: str) -> None:
     """An ID with letters beyond A to Z is found, and erased, in records that write it otherwise."""
     user = User(primary_id="MÜLLER1", first_name="Ana", last_name="Vex")
-    AbsentMemory(ALMA).save_leavers({"1": Written(user, user, user)}, (), "run", DAY)
+    LastSeen(ALMA).leave({"1": Written(user, user, user)}, (), "run", DAY)
     ids = {other.casefold()}
     assert entries_about(ids) == entries_about(ids, erase=True) == {"leavers": 1}
     assert entries_about(ids) == {}
     with write_run(tmp_path, building.FACTS, {2: Fate.READY}, steps=[Create(2, user)]) as ledger:
         assert rows_about(ledger, ids) == {2}
         assert ledger.count_rows(None, other) == 1
-
-
-def test_who_was_back_is_known(memory: EditMemory) -> None:
-    """By the run's name; who is not back has none."""
-    absent, user = AbsentMemory(ALMA), User(primary_id="1")
-    for key, run in (("1", "2026-08-20 abc"), ("2", "2026-08-21 def")):
-        absent.save_leavers({key: Written(user, user, user)}, (), "", DAY)
-        absent.save_leavers({}, [key], run, DAY)
-    absent.save_leavers({"3": Written(user, user, user)}, (), "", DAY)
-    assert ([*absent.leavers()], [*absent.leavers(back=True)]) == (["3"], ["1", "2"])
-
-
-def test_a_roster_counts_once_its_plan_is_applied(memory: EditMemory) -> None:
-    """However late. Who is in one that is only planned is still in the one that counts before it.
-
-    A run of a part of a roster, such as a rejects file, counts for none.
-    """
-    absent = AbsentMemory(ALMA)
-    plans = [plan_of("m", name, DAY + timedelta(hours=hour)) for hour, name in enumerate("abc")]
-    absent.see("m", plans[0], ["1"], (), ["8"])
-    absent.count(plans[0])
-    absent.see("m", plans[1], ["1"], (), ["8"])
-    absent.count(plan_of("m", "rejects", DAY + timedelta(hours=3)))
-    absent.see("m", plans[2], (), (), ["1", "8"])
-    absent.count(plans[2])
-    assert absent.counts("m", "") == {"1": 1, "8": 2}
-    update = {"command": "undo", "undoes_run": plans[2].run_name, "started": DAY}
-    absent.count(plans[2].model_copy(update=update))
-    assert absent.in_other_rosters((), DAY) == {"1"}
-    absent.count(plans[1])
-    assert absent.counts("m", "") == {"8": 2}
 
 
 def plan_of(mapping: str, roster: str, started: datetime) -> RunFacts:
@@ -290,40 +259,6 @@ def plan_of(mapping: str, roster: str, started: datetime) -> RunFacts:
         "started": started,
     }
     return building.FACTS.model_copy(update=update)
-
-
-def test_a_roster_counts_as_long_as_one_load_of_it_is_not_undone(memory: EditMemory) -> None:
-    """However often undos are undone, and whatever is planned or loaded in between."""
-    absent, first = AbsentMemory(ALMA), plan_of("m", "r", DAY)
-
-    def there() -> frozenset[str]:
-        return absent.in_other_rosters((), DAY)
-
-    def undo(run: RunFacts, hours: int) -> RunFacts:
-        update = {"command": "undo", "undoes_run": run.run_name}
-        undone = run.model_copy(
-            update={**update, "started": DAY + timedelta(hours=hours), "undoes": "gone"}
-        )
-        absent.count(undone)
-        absent.count(undone)  # another apply of it
-        return undone
-
-    absent.see("m", first, ["1"], (), ())
-    absent.count(first)
-    again = plan_of("m", "r", DAY + timedelta(hours=1))
-    absent.see("m", again, ["1"], (), ["2"])
-    absent.count(again)
-    undone = undo(again, 2)
-    assert there() == {"1"}
-    found = []
-    last = undo(first, 3)
-    for hours in range(4, 8):
-        found.append(there())
-        last = undo(last, hours)
-    assert found == [set(), {"1"}, set(), {"1"}]
-    undo(undone, 8)
-    assert there() == {"1"}
-    assert absent.counts("m", "") == {"2": 1}
 
 
 def test_a_load_that_was_undone_is_no_newer_load(memory: EditMemory) -> None:

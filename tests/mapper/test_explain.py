@@ -95,7 +95,7 @@ def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
         "<@today>}}, reason: they left}]}\n"
         "match: {account_type: convert, id_change: rename, another_person: update, "
         "managed_elsewhere: [ILL], keep_old_id: {type: OLD}, absent: "
-        "{among: {user_group: COMM}, after: 2, set: {expiry_date: <@today>}}}"
+        "{among: {user_group: COMM}, after: 30 days, set: {expiry_date: <@today>}}}"
     )
     (tmp_path / "a.csv").write_text("K\n1\n")
     mapping = loaded(tmp_path, mapping_text(record, top))
@@ -113,7 +113,7 @@ def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
         "value, otherwise the cell's own text).",
         "Users of `ILL` need review and are never changed.",
         "The old primary ID stays as an INACTIVE identifier of type OLD.",
-        "Users of group COMM who are missing from 2 rosters in a row are changed: expiry_date: "
+        "Users of group COMM who are missing from the roster for 30 days are changed: expiry_date: "
         "<@today>.",
     )
     sentences = explain(mapping)
