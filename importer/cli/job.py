@@ -110,7 +110,7 @@ def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding | str]]]:
     """Yield each check by its name; it returns what is right, or a finding."""
     yield "name", partial(_name, job)
     for part in job.file.rosters:
-        yield "mapping", partial(_mapping, job, part.mapping)
+        yield "mapping", partial(_mapping, part.mapping)
         yield "pick-up", partial(_pick_up, job, part)
     for name, folder in (("delivery", job.file.deliver_to), ("rejects", job.file.rejects_to)):
         if folder is not None:
@@ -135,8 +135,8 @@ def _name(job: Job) -> str:
     return f"No other job of this folder is named {job.name}."
 
 
-def _mapping(job: Job, path: Path) -> str:
-    mapping = load_mapping(job, path)
+def _mapping(path: Path) -> str:
+    mapping = load_mapping(path)
     return f"{path} is valid ({mapping.title or mapping.name})."
 
 

@@ -50,20 +50,13 @@ _NAMED = 5
 """The most superseded files that a message names."""
 
 
-def load_mapping(job: Job, path: Path) -> MappingDocument:
+def load_mapping(path: Path) -> MappingDocument:
     """Load a mapping of a job. Raises MappingError, and UsageError where the job cannot use it."""
     mapping = load_file(path)
-    retire = mapping.file.match.retire
     if mapping.from_alma:
         msg = f"{path} loads users of Alma (`from: alma`), and a job loads files. Plan it by hand."
-    elif job.file.do == "apply" and retire is not None and retire.do == "delete":
-        msg = (
-            f"{path} deletes users for good (`do: delete`), which a job may not do. Set `do: plan` "
-            f"in {job.path}; a person then applies the plan."
-        )
-    else:
-        return mapping
-    raise UsageError(msg)
+        raise UsageError(msg)
+    return mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,7 +385,7 @@ class Intake:
             return False
         with suppress(ImporterError):  # else the plan reports it
             parts = self._job.file.rosters
-            meanings = tuple(load_mapping(self._job, one.mapping).meaning for one in parts)
+            meanings = tuple(load_mapping(one.mapping).meaning for one in parts)
             left = of_run(last.run, left_to_do, 0) if self._job.file.do != "plan" else 0
             return is_undone(last.run) or left > 0 or last.meanings not in {(), meanings}
         return True

@@ -243,7 +243,7 @@ class JobRun:
             raise StepError(Exit.STOPPED, msg, Cause.OTHER)
         words: list[str] = []
         for file, mapping in zip(load.files, mappings, strict=True):
-            _ = load_mapping(self._job, mapping)
+            _ = load_mapping(mapping)
             words += (file.copied_to, "-m", str(mapping))
         folder = unused(Path("runs") / f"{load.stamp[:15]}-{self._job.name}")
         words += (*self._sis_flags(), "-o", str(folder), "--json")

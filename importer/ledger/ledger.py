@@ -489,7 +489,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
 
     `stopped` are the exit codes for which an `apply` ended early; the worst of all is the run's.
     """
-    facts, deletes = ledger.facts, ledger.facts.deletes
+    facts, undoes = ledger.facts, ledger.facts.command == "undo"
     fates = ledger.count("rows", "fate")
     severities = ledger.count("problems", "severity")
     rosters = tuple(_by_roster(ledger, facts)) if facts.others else None
@@ -502,7 +502,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
     calls = None
     if facts.command != "check":
         acts = ledger.count("steps", "act")
-        counts |= {act.value: acts.get(act, 0) for act in Act if deletes or act is not Act.DELETE}
+        counts |= {act.value: acts.get(act, 0) for act in Act if undoes or act is not Act.DELETE}
         # an update or a delete reads the user again before it writes
         sent = counts[Act.CREATE] + 2 * (counts[Act.UPDATE] + acts.get(Act.DELETE, 0))
         if not facts.sis:
@@ -511,7 +511,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
             calls = Calls(count=sent, seconds=seconds, left=left)
     if ledger.was_applied:
         results = ledger.results()
-        unused = set() if deletes else {Result.DELETED, Result.WAS_GONE}
+        unused = set() if undoes else {Result.DELETED, Result.WAS_GONE}
         unused |= set() if facts.sis or Result.DELIVERED in results else {Result.DELIVERED}
         counts |= {
             result.value: results.get(result, 0) for result in Result if result not in unused

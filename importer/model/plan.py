@@ -179,12 +179,12 @@ class KeepOldId(MappingPart):
 class Retire(MappingPart):
     """How a mapping ends its rows' users.
 
-    `do`: list them for Alma's own jobs, end their membership, or delete them for good. `if_open`:
-    what happens to a user with something open, such as a loan.
+    `do`: list them for Alma's own jobs, or end their membership. `if_open`: what happens to a user
+    with something open, such as a loan.
     """
 
     if_open: Literal["hold", "expire"] = "hold"
-    do: Literal["list", "expire", "delete"] = "list"
+    do: Literal["list", "expire"] = "list"
 
 
 class Match(MappingPart):
@@ -253,7 +253,7 @@ class Act(StrEnum):
 
     CREATE = "create"
     UPDATE = "update"
-    DELETE = "delete"  # by `match.retire`, or in an undo of a run that created the user
+    DELETE = "delete"  # in an undo of a run that created the user
     UNCHANGED = "unchanged"
     LEFT_ALONE = "left_alone"
 

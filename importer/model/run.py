@@ -241,11 +241,6 @@ class RunFacts(Kept):
         return self.model_copy(update={**pairs[0], "others": others})
 
     @property
-    def deletes(self) -> bool:
-        """Whether users may be deleted: by an undo, or by a mapping that retires them."""
-        return self.command == "undo" or any(one.retires for _, one in self.rosters)
-
-    @property
     def lists(self) -> bool:
         """Whether a plan lists users for Alma's own jobs."""
         return any(one.retires == "list" for _, one in self.rosters)
@@ -321,7 +316,7 @@ class Summary(Kept):
 
     `rows = ready + rejected + review + blank + skipped`. For a plan `ready = create + update +
     unchanged + left_alone`. After an apply `create + update = created + updated + was_there +
-    was_so + refused + held + unknown + not_sent`; an undo, and a mapping that retires users, have
+    was_so + refused + held + unknown + not_sent`; an undo has
     `delete`, `deleted` and `was_gone` in these sums, and a plan for the SIS load `delivered`: rows
     in its file that Alma does not show yet. `was_there` were created by somebody else, `was_so` had
     the planned values already, and `was_gone` were deleted already: this run wrote none of them.

@@ -23,7 +23,6 @@ from importer.model.plan import (
     Answer,
     ChangeKind,
     Create,
-    Delete,
     Held,
     Planned,
     SisRules,
@@ -86,8 +85,7 @@ class PlanContext:
         if live is not None and not kept.is_about(live) and is_another(draft, live, self.common):
             return self._finish(draft, planned)
         made = self.answer(kept.answer, draft, live, found)
-        # nobody is deleted by an answer that was given before the plan showed the deletion
-        if not isinstance(made, Planned) or isinstance(made.step, Delete):
+        if not isinstance(made, Planned):
             return self._finish(draft, planned)
         answered = (as_warning(problem, kept.sentence) for problem in asked)
         return replace(made, warnings=(*answered, *planned.warnings, *made.warnings))
@@ -151,7 +149,7 @@ def plan_context(
     alma = facts.alma
     assert alma is not None  # noqa: S101  a plan has it
     known = facts_for(files, alma.institution)
-    retiring = tuple(_retiring(mapped, known) for mapped in rosters)
+    retiring = tuple(map(_retiring, rosters))
     remember_earlier(alma.key)
     with EditMemory(alma.key) as memory:
         hashed, former = keyed(memory.key), memory.former()
@@ -178,17 +176,10 @@ def plan_context(
         yield PlanContext(rosters, answers, leavers, earlier, facts.common, known, retiring)
 
 
-def _retiring(mapped: MappedRoster, facts: KnownFacts) -> Retiring | None:
-    """Return how a mapping ends its users. Raises UsageError if nobody knows what deleting does."""
+def _retiring(mapped: MappedRoster) -> Retiring | None:
+    """Return how a mapping ends its users, None if it does not."""
     if (part := mapped.match.retire) is None:
         return None
-    if part.do == "delete" and "delete-policy" not in facts.values:
-        msg = (
-            "This mapping deletes users, and what this Alma does then was not measured. Run "
-            "`importer doctor --probe` with a key of your sandbox environment in this folder, then "
-            "plan again. Or set `do: list` or `do: expire` under `retire:` in the mapping."
-        )
-        raise UsageError(msg)
     return Retiring(part, among([mapped]), template(mapped) if mapped.mapping.absent else None)
 
 

@@ -15,7 +15,6 @@ from importer.model.fields import text
 from importer.model.people import Common, may_be_same
 from importer.model.plan import (
     ChangeKind,
-    Delete,
     Held,
     LeftAlone,
     Match,
@@ -298,7 +297,7 @@ class Retiring:
 
 
 def what_keeps(user: User) -> tuple[str, ...]:
-    """Return what keeps a user from being deleted, in words.
+    """Return what keeps a user from being listed or ended, in words.
 
     The user was read with loans, requests and fees; one that Alma does not count may be anything.
     """
@@ -345,7 +344,7 @@ _DAYS = {
     "status_date": "status since",
 }
 
-_DOES = {"list": "is listed", "expire": "ends", "delete": "is deleted for good"}
+_DOES = {"list": "is listed", "expire": "ends"}
 
 
 def retire(
@@ -383,9 +382,6 @@ def retire(
     message = f"the Alma user {{value}} {does}{why}: {'; '.join(_shown(live))}"
     shown = draft.problem(Code.RETIRES, message, "primary_id", theirs)
     warnings = (*planned.warnings, shown)
-    if do == "delete":
-        gone = Delete(draft.row, theirs, without_counts(live))
-        return replace(planned, step=gone, warnings=warnings)
     if ended is not None:
         return replace(ended, warnings=(*warnings, *ended.warnings))
     step = LeftAlone(draft.row) if reasons else planned.step  # who is kept is not listed

@@ -45,13 +45,6 @@ record:
   birth_date: <Born>
 """
 
-FACTS = {
-    "institution": "01SANDBOX_INST",
-    "environment": "sandbox",
-    "measured": "2026-08-20",
-    "facts": {"delete-policy": "remove"},
-}
-
 STAFF = {
     "status": {"value": "ACTIVE"},
     "scope": {"value": "01SANDBOX_INST"},
@@ -64,8 +57,8 @@ PATRON = {**STAFF, "role_type": {"value": "200"}}
 class Kind:
     """A kind of user: what is made before the plan, what staff do after it, and what becomes of it.
 
-    `reason`: a word of the message of a row that is held by the plan. `result`: of an apply of
-    deletions, "" if the plan holds the row.
+    `reason`: a word of the message of a row that is held by the plan. `result`: where the user is
+    deleted, "" if the plan holds the row.
     """
 
     result: str
@@ -178,9 +171,8 @@ def fill(call: Call, everybody: list[tuple[str, int, str]]) -> None:
 def write(
     folder: Path, everybody: list[tuple[str, int, str]], do: str, if_open: str = "hold"
 ) -> Path:
-    """The roster of all of them, and the mapping and facts beside it."""
+    """The roster of all of them, and the mapping and codes beside it."""
     (folder / "retire.yaml").write_text(MAPPING.format(do=do, if_open=if_open), "utf-8")
-    (folder / "facts.json").write_text(json.dumps(FACTS), "utf-8")
     tables = {"tables": {"UserGroups": {"COMM": "Community", "FRIEND": "Friend"}}}
     (folder / "codes.json").write_text(json.dumps(tables), "utf-8")
     rows = [("Id", "First", "Last", "Born")]

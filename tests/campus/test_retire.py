@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.journal import images
 from importer.ledger.ledger import Ledger
-from importer.model.plan import Act
 from tests.campus.retiring import KINDS, caller, fill, people, write
 from tests.cli.conftest import Sandbox, folder, sandbox
 from tests.cli.small import state
@@ -24,69 +21,30 @@ People = list[tuple[str, int, str]]
 
 
 @SIZES
-def test_exactly_those_go_who_may(count: int, sandbox: Sandbox) -> None:
-    """Whoever has something open is held with the reason; whom staff changed since, too.
-
-    Every deleted record is in the run, whole.
-    """
+def test_exactly_those_are_listed_who_may_go(count: int, sandbox: Sandbox) -> None:
+    """Whoever has something open is held with the reason. Nothing is sent."""
     call, everybody = caller(sandbox.host), list(people(count))
     fill(call, everybody)
     before = state(sandbox)
-    roster = write(Path(), everybody, "delete")
-    planned = typed("plan", roster, "-m", "retire.yaml", "-o", "run", "--json")
+    planned = typed("plan", write(Path(), everybody, "list"), "-m", "retire.yaml", "-o", "run")
     assert planned.exit == Exit.REJECTS, planned.err
-    kinds = {row: kind for row, (_, _, kind) in enumerate(everybody, start=2)}
-    going = sum(KINDS[kind].result != "" for kind in kinds.values())
-    assert planned.summary["delete"] == going
     with Ledger.open(Path("run")) as ledger:
-        for row, kind in kinds.items():
+        for row, (_, _, kind) in enumerate(everybody, start=2):
             told = " ".join(one.message for one in ledger.problems(row))
             assert KINDS[kind].reason in told, (kind, told)
+    may_go = [user for user, _, kind in everybody if KINDS[kind].result]
+    assert read_csv(Path("run/set.csv")) == [["USERNAME"], *([user] for user in may_go)]
+    typed("apply", "run", "--yes")
     assert state(sandbox) == before
-    refused = typed("apply", "run", "--yes")
-    assert refused.exit == Exit.SAFETY_CHECK
-    assert f"--delete {going}" in refused.err
-    assert typed("apply", "run", "--yes", "--delete", str(going + 1)).exit == Exit.SAFETY_CHECK
-    assert state(sandbox) == before
-    for user, _, kind in everybody:
-        KINDS[kind].after(call, user)
-    between = state(sandbox)
-    applied = typed("apply", "run", "--yes", "--delete", str(going), "--json")
-    with Ledger.open(Path("run")) as ledger:
-        ends = {one.row: str(one.result or "") for one in ledger.planned()}
-        records = {
-            image.primary_id: image.before for image in images(ledger) if image.act is Act.DELETE
-        }
-    assert {row: ends.get(row, "") for row in kinds} == {
-        row: KINDS[kind].result for row, kind in kinds.items()
-    }, applied.err
-    gone = {user for user, _, kind in everybody if KINDS[kind].result == "deleted"}
-    kept_users = {user: one for user, one in between.items() if user not in gone}
-    assert state(sandbox) == kept_users
-    assert records.keys() == gone
-    for user, kept in records.items():
-        assert kept is not None
-        shown = json.loads(kept.to_json())
-        assert shown["contact_info"]["email"][0]["email_address"] == f"{user.lower()}@example.org"
-        assert len(shown["user_note"]) == len(before[user]["user_note"])
 
 
-def test_retire_lists_or_ends_without_deleting(sandbox: Sandbox) -> None:
-    """`list` writes the file for Alma's jobs and sends nothing; `expire` ends and undo restores."""
+def test_retire_ends_whom_something_keeps(sandbox: Sandbox) -> None:
+    """With `if_open: expire`; the list is the same, and undo restores."""
     call, everybody = caller(sandbox.host), list(people(len(KINDS)))
     fill(call, everybody)
     before = state(sandbox)
     roster = write(Path(), everybody, "list")
-    Path("facts.json").unlink()
     typed("plan", roster, "-m", "retire.yaml", "-o", "listed")
-    may_go = [user for user, _, kind in everybody if KINDS[kind].result]
-    assert read_csv(Path("listed/set.csv")) == [["USERNAME"], *([user] for user in may_go)]
-    listed = Path("listed/set.csv").read_bytes()
-    typed("apply", "listed", "--yes")
-    assert state(sandbox) == before
-    write(Path(), everybody, "delete")
-    Path("facts.json").unlink()
-    assert "doctor --probe" in typed("plan", roster, "-m", "retire.yaml").err
     write(Path(), everybody, "list", "expire")
     planned = typed("plan", roster, "-m", "retire.yaml", "-o", "ended", "--json")
     ends = {"loans", "requests", "fees"}  # what else keeps a user is no reason to end it
@@ -103,7 +61,7 @@ def test_retire_lists_or_ends_without_deleting(sandbox: Sandbox) -> None:
             assert after.get(user) == before.get(user)
     again = typed("plan", roster, "-m", "retire.yaml", "-o", "again", "--json").summary
     assert (again["update"], again["left_alone"]) == (0, len(ends))
-    assert Path("again/set.csv").read_bytes() == listed
+    assert Path("again/set.csv").read_bytes() == Path("listed/set.csv").read_bytes()
     typed("undo", "ended", "-o", "undone")
     typed("apply", "undone", "--yes", "--allow", "removals")
     assert state(sandbox) == before

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from pathlib import Path
 
 import pytest
 
-from importer.cli.connection import typed_deletions
-from importer.errors import Exit, UsageError
+from importer.errors import Exit
 from importer.ledger.ledger import Ledger
-from importer.model.run import AlmaFacts
 from importer.report.view import Names
 from tests.campus.retiring import caller, fill, write
 from tests.cli.conftest import Sandbox
@@ -30,52 +26,9 @@ def made(sandbox: Sandbox, do: str, *kinds: str, if_open: str = "hold") -> dict[
     return {kind: user for user, _, kind in everybody}
 
 
-class Terminal(io.StringIO):
-    """Somebody who types."""
-
-    def isatty(self) -> bool:
-        """It is a terminal."""
-        return True
-
-
-@pytest.mark.parametrize(
-    ("environment", "answer", "typed"),
-    [
-        ("sandbox", "3", 3),
-        ("sandbox", "4", None),
-        ("sandbox", "yes", None),
-        ("production", "3 01X", 3),
-        ("production", "3", None),
-        ("production", "01X", None),
-    ],
-)
-def test_the_number_is_typed(
-    monkeypatch: pytest.MonkeyPatch, environment: str, answer: str, typed: int | None
-) -> None:
-    """In production together with the institution's code; nothing else is a yes."""
-    alma = AlmaFacts(base_url="", institution="01X", environment=environment)
-    monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
-    if typed is None:
-        with pytest.raises(UsageError):
-            typed_deletions(alma, 3, None, None)
-    else:
-        assert typed_deletions(alma, 3, None, None) == typed
-    assert typed_deletions(alma, 3, 2, None) == 2
-    assert typed_deletions(alma, 0, None, None) is None
-
-
-def test_a_plan_that_deletes_nobody_takes_no_number(sandbox: Sandbox) -> None:
-    """Whoever types one means another plan."""
-    made(sandbox, "expire", "free")
-    typed(*PLAN, "run")
-    before = state(sandbox)
-    assert typed("apply", "run", "--delete", "3", "--yes").exit == Exit.USAGE
-    assert state(sandbox) == before
-
-
-def test_an_answer_deletes_nobody_who_is_kept(sandbox: Sandbox) -> None:
+def test_an_answer_ends_nobody_who_is_kept(sandbox: Sandbox) -> None:
     """A person says who it is, and what is open keeps the user all the same."""
-    users = made(sandbox, "delete", "free", "namesake", "loans")
+    users = made(sandbox, "expire", "free", "namesake", "loans")
     typed(*PLAN, "run")
     assert ("3", "another-person") in codes("run")
     refused = typed("resolve", "run", "4", users["loans"], "--as", "update")
@@ -85,34 +38,29 @@ def test_an_answer_deletes_nobody_who_is_kept(sandbox: Sandbox) -> None:
     assert "2 loans" in typed("resolve", "run", "3", "--as", "update").err
     ask(sandbox, "POST", f"users/{users['namesake']}/loans", {"loans": 0})
     typed("resolve", "run", "3", "--as", "update")
-    applied = typed("apply", "run", "--delete", "2", "--json").summary
-    assert applied["deleted"] == 2
-    assert state(sandbox).keys() == {"SPONSOR", users["loans"]}
+    assert typed("apply", "run", "--json").summary["updated"] == 2
+    ended = {key for key, one in state(sandbox).items() if one["status"]["value"] == "INACTIVE"}
+    assert ended == {users["free"], users["namesake"]}
 
 
-@pytest.mark.parametrize("do", ["list", "delete"])
 @pytest.mark.parametrize(
     "other",
     [{"last_name": "Byhand", "birth_date": None}, {"birth_date": "1950-03-02Z"}],
     ids=["name", "day"],
 )
 def test_nobody_of_another_name_is_retired_by_a_warning(
-    sandbox: Sandbox, do: str, other: dict[str, object]
+    sandbox: Sandbox, other: dict[str, object]
 ) -> None:
-    """What an update only warns of holds a row that is listed or deleted; a person may answer.
-
-    Of a deletion the answer is about this plan, and no later one.
-    """
-    users = made(sandbox, do, "free", "noted")
+    """What an update only warns of holds a row that is listed; a person may answer."""
+    users = made(sandbox, "list", "free", "noted")
     ask(sandbox, "PATCH", f"users/{users['free']}", other)
     planned = typed(*PLAN, "run", "--json").summary
-    assert (planned["review"], planned["delete"] + planned["unchanged"]) == (1, 1)
+    assert (planned["review"], planned["unchanged"]) == (1, 1)
     assert ("2", "another-person") in codes("run")
     assert typed("resolve", "run", "2", "--as", "update").exit == 0
     with Ledger.open(Path("run")) as ledger:
         assert len({one.act for one in ledger.planned()}) == 1
-    asked_again = typed(*PLAN, "again", "--json").summary["review"]
-    assert asked_again == (do == "delete")
+    assert typed(*PLAN, "again", "--json").summary["review"] == 0
 
 
 def test_a_loan_since_the_plan_keeps_a_membership(sandbox: Sandbox) -> None:
@@ -132,7 +80,7 @@ def test_a_loan_since_the_plan_keeps_a_membership(sandbox: Sandbox) -> None:
 def test_only_what_is_open_ends_a_membership_instead(sandbox: Sandbox) -> None:
     """`if_open: expire` is about loans, requests and fees; staff and members are kept as ever."""
     kinds = ("loans", "fees", "staff", "proxy", "current")
-    made(sandbox, "delete", *kinds, if_open="expire")
+    made(sandbox, "list", *kinds, if_open="expire")
     planned = typed(*PLAN, "run", "--json").summary
     assert (planned["update"], planned["review"]) == (2, 3)
     assert {row for row, code in codes("run") if code == "not-deleted"} == {"4", "5", "6"}
@@ -140,7 +88,7 @@ def test_only_what_is_open_ends_a_membership_instead(sandbox: Sandbox) -> None:
 
 def test_who_is_kept_and_has_ended_before_is_said_so(sandbox: Sandbox) -> None:
     """No message says that a membership ends where nothing is written."""
-    users = made(sandbox, "delete", "loans", if_open="expire")
+    users = made(sandbox, "list", "loans", if_open="expire")
     ask(sandbox, "PATCH", f"users/{users['loans']}", {"status": {"value": "INACTIVE"}})
     mapping = Path("retire.yaml")
     lines = mapping.read_text("utf-8").splitlines()
@@ -165,31 +113,13 @@ def test_a_namesake_of_who_ended_before_ends_as_well(sandbox: Sandbox) -> None:
     assert typed(*PLAN, "next", "--json").summary["update"] == 1
 
 
-@pytest.mark.parametrize("do", ["list", "delete"])
+@pytest.mark.parametrize("do", ["list", "expire"])
 def test_whoever_ends_has_a_name_in_the_report(sandbox: Sandbox, do: str) -> None:
     """Who approves it sees the names of the roster, and not IDs alone."""
     made(sandbox, do, "free")
     typed(*PLAN, "run")
     with Ledger.open(Path("run")) as ledger:
         assert Names(ledger, show_values=True).of(ledger.row(2)).startswith("Given0 ")
-
-
-def test_an_alma_that_keeps_deleted_users(sandbox: Sandbox) -> None:
-    """A deletion whose reply is lost is found; an undo leaves the record to staff."""
-    users = made(sandbox, "delete", "free", "noted")
-    ask(sandbox, "POST", "settings", {"switches": {"delete-policy": "keep"}})
-    typed(*PLAN, "run")
-    rule = {"on": "DELETE", "do": "drop_after", "nth": 1}
-    ask(sandbox, "POST", "faults", {"rules": [rule]})
-    applied = typed("apply", "run", "--delete", "2", "--json").summary
-    assert (applied["deleted"], applied["unknown"]) == (2, 0)
-    gone = {user for user, one in state(sandbox).items() if one["status"]["value"] == "DELETED"}
-    assert gone == set(users.values())
-    calls = [call for call in sandbox.log() if call["method"] == "DELETE"]
-    assert len(calls) == 2
-    assert typed("undo", "run", "-o", "back", "--json").summary["review"] == 2
-    again = typed(*PLAN, "again", "--json").summary
-    assert (again["delete"], again["review"]) == (0, 2)
 
 
 def test_a_second_plan_ends_nobody_again(sandbox: Sandbox) -> None:

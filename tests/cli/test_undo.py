@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from importer.errors import Exit
+from importer.cli.connection import typed_deletions
+from importer.errors import Exit, UsageError
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Result
+from importer.model.run import AlmaFacts
 from importer.report.wording import ENDS
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, BO, HEAD, ask, change, codes, load, state, write
@@ -220,3 +224,59 @@ CARD = """record:
     - id_type: UNIV_ID
       value: <Card>
 """
+
+
+class Terminal(io.StringIO):
+    """Somebody who types."""
+
+    def isatty(self) -> bool:
+        """It is a terminal."""
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environment", "answer", "typed"),
+    [
+        ("sandbox", "3", 3),
+        ("sandbox", "4", None),
+        ("sandbox", "yes", None),
+        ("production", "3 01X", 3),
+        ("production", "3", None),
+        ("production", "01X", None),
+    ],
+)
+def test_the_number_is_typed(
+    monkeypatch: pytest.MonkeyPatch, environment: str, answer: str, typed: int | None
+) -> None:
+    """In production together with the institution's code; nothing else is a yes."""
+    alma = AlmaFacts(base_url="", institution="01X", environment=environment)
+    monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
+    if typed is None:
+        with pytest.raises(UsageError):
+            typed_deletions(alma, 3, None, None)
+    else:
+        assert typed_deletions(alma, 3, None, None) == typed
+    assert typed_deletions(alma, 3, 2, None) == 2
+    assert typed_deletions(alma, 0, None, None) is None
+
+
+def test_a_plan_that_deletes_nobody_takes_no_number(sandbox: Sandbox) -> None:
+    """Whoever types one means another plan."""
+    typed("plan", write(ANA), "-m", "small.yaml", "-o", "run")
+    before = state(sandbox)
+    assert typed("apply", "run", "--delete", "3", "--yes").exit == Exit.USAGE
+    assert state(sandbox) == before
+
+
+def test_an_alma_that_keeps_deleted_users(sandbox: Sandbox) -> None:
+    """A deletion whose reply is lost is found."""
+    load(write(ANA, BO), "first")
+    ask(sandbox, "POST", "settings", {"switches": {"delete-policy": "keep"}})
+    typed("undo", "first", "--delete-created", "-o", "back")
+    rule = {"on": "DELETE", "do": "drop_after", "nth": 1}
+    ask(sandbox, "POST", "faults", {"rules": [rule]})
+    applied = typed("apply", "back", "--delete", "2", "--json").summary
+    assert (applied["deleted"], applied["unknown"]) == (2, 0)
+    gone = {user for user, one in state(sandbox).items() if one["status"]["value"] == "DELETED"}
+    assert gone == {"2001", "2002"}
+    assert len([call for call in sandbox.log() if call["method"] == "DELETE"]) == 2

@@ -84,11 +84,6 @@ def answers_about_whoever_has_the_id(patch: Patch) -> None:
     patch.setattr(KeptAnswer, "is_about", lambda *_: True)
 
 
-def deleting_by_a_kept_answer(patch: Patch) -> None:
-    """A user is deleted by an answer to another plan."""
-    patch.setattr(f"{PIPELINE}.row_plan.Delete", type("Nothing", (), {}))
-
-
 # plan and apply
 
 
@@ -262,7 +257,6 @@ SEAMS: Mapping[str, Callable[[Patch], None]] = {
         resolving_without_facts,
         answers_that_no_check_counts,
         answers_about_whoever_has_the_id,
-        deleting_by_a_kept_answer,
         sources_not_compared,
         checks_that_stop_nothing,
         allowed_for_good,

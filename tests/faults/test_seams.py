@@ -61,11 +61,6 @@ FINDERS: Mapping[str, Finder] = {
     "answers_about_whoever_has_the_id": (
         test_resolve.test_an_answer_does_not_count_for_the_next_person_with_the_id
     ),
-    "deleting_by_a_kept_answer": _with(
-        test_retire.test_nobody_of_another_name_is_retired_by_a_warning,
-        do="delete",
-        other={"birth_date": "1950-03-02Z"},
-    ),
     "sources_not_compared": _with(test_mistakes.test_a_stale_plan, what="roster"),
     "checks_that_stop_nothing": (
         test_safety_checks.test_a_resolved_row_counts_for_the_safety_checks

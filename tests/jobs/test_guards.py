@@ -9,7 +9,6 @@ import pytest
 from importer.errors import Exit
 from importer.jobs.commands import Ended
 from importer.jobs.state import Store
-from tests.campus.retiring import MAPPING as RETIRES
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, state
 from tests.jobs.office import Office, in_process, people, rows_of
@@ -79,18 +78,6 @@ def test_a_safety_check_that_fails_only_after_the_plan_holds_the_load(
         assert office.run() == Exit.SAFETY_CHECK
     assert "job allow" in office.text
     assert office.takes(people(22), "patrons-3.csv") == Exit.DONE
-
-
-def test_a_job_deletes_nobody(office: Office) -> None:
-    """A mapping that deletes users is refused before its plan, and blocks no other load."""
-    office.write_job()
-    mapping = office.folder / "small.yaml"
-    right = mapping.read_text("utf-8")
-    mapping.write_text(RETIRES.format(if_open="hold", do="delete"), "utf-8")
-    assert office.takes(people(3)) == Exit.USAGE
-    assert "do: plan" in office.text
-    mapping.write_text(right, "utf-8")
-    assert office.run() == Exit.DONE
 
 
 @pytest.mark.parametrize(("what", "guard"), [("undone", "earlier"), ("mapping", "mapping")])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from importer.cli.output import now
 from importer.errors import Exit
-from tests.campus.retiring import FACTS, caller, record
+from tests.campus.retiring import caller, record
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ask, state
 from tests.jobs.office import Office
@@ -81,13 +80,3 @@ def test_three_terms_and_the_end_of_the_year(
     planned = typed(*plan, "listed", "--json")
     assert planned.summary["unchanged"] == 1, planned.err
     assert read_csv(office.folder / "listed" / "set.csv") == [["USERNAME"], ["LEAVES"]]
-    (office.folder / "retire.yaml").write_text(RETIRE.replace("do: list", "do: delete"), "utf-8")
-    (office.folder / "facts.json").write_text(json.dumps(FACTS), "utf-8")
-    typed(*plan, "gone")
-    assert typed("apply", "gone", "--delete", "1", "--json").summary["deleted"] == 1
-    assert state(sandbox).keys() == set(PEOPLE) - {"LEAVES"}
-    typed("undo", "gone", "-o", "back")
-    assert typed("apply", "back", "--json").summary["created"] == 1
-    returned = state(sandbox)["LEAVES"]
-    assert returned["purge_date"] == after["LEAVES"]["purge_date"]
-    assert date.fromisoformat(returned["expiry_date"][:10]) <= now().date() + timedelta(days=30)

@@ -9,8 +9,6 @@ import httpx
 from playwright.sync_api import Browser, expect
 
 from importer.errors import Exit
-from tests.campus.retiring import FACTS
-from tests.campus.retiring import MAPPING as RETIRE
 from tests.web.conftest import (
     KEY,
     PLAIN,
@@ -183,44 +181,27 @@ def test_a_held_load_of_a_job_is_reviewed_and_allowed(office: tuple[Library, htt
     assert "friends Good" in words(client.get("/alma/settings").text)
 
 
-def _retiring(library: Library, client: httpx.Client, name: str, count: int) -> str:
-    """Plan to delete N users; return the address of the run."""
-    with_mapping(library, "retire.yaml", RETIRE.format(if_open="hold", do="delete"))
-    facts = library.folder / "facts.json"
-    facts.write_text(json.dumps(FACTS | {"environment": "production"}), "utf-8")
-    rows = ["Id,First,Last,Born"]
-    for number in range(count):
-        library.add(f"{name}{number}", "Ann", f"Olda{number}", expiry_date="2020-01-31Z",
-                    birth_date="1950-03-02Z")  # fmt: skip
-        rows.append(f"{name}{number},Ann,Olda{number},1950-03-02")
-    run = planned(client, drafted(client, "alma", "\n".join([*rows, ""]), "retire.yaml"))
-    facts.unlink()
-    return run
+def _undoing(client: httpx.Client, first: int) -> str:
+    """Load three people and plan to delete them again; return the address of the undo."""
+    run = planned(client, drafted(client, "alma", people(first, 3), "plain.yaml"))
+    followed(client, approve(client, run))
+    return followed(client, client.post(f"{run}/undo", data={"delete": "yes"}))
 
 
 def test_deletions_that_were_typed_are_carried_out(office: tuple[Library, httpx.Client]) -> None:
-    """Each time of those who are sent then; what is left is asked for again, and so is an undo."""
+    """Each time of those who are sent then; what is left is asked for again."""
     library, client = office
     library.set_rate(50)
-    run = _retiring(library, client, "R", 3)
+    run = _undoing(client, 950)
     checks = failed_checks(client, run)
     wrong = approve(client, run, *checks, deletions="2")
     assert (wrong.status_code, "not the number of deletions" in wrong.text) == (422, True)
     wrong = approve(client, run, *checks, some="yes", limit="1")  # the number of all
     assert (wrong.status_code, "Type 1 to delete 1 person" in wrong.text) == (422, True)
     followed(client, approve(client, run, *checks, some="yes", limit="1", deletions="1"))
-    assert len({"R0", "R1", "R2"} & library.users().keys()) == 2
-    _continues(client, run, 2)
-    assert not {"R0", "R1", "R2"} & library.users().keys()
-
-    run = planned(client, drafted(client, "alma", people(950, 3), "plain.yaml"))
-    followed(client, approve(client, run))
-    undo = followed(client, client.post(f"{run}/undo", data={"delete": "yes"}))
-    checks = failed_checks(client, undo)
-    followed(client, approve(client, undo, *checks, some="yes", limit="1", deletions="1"))
     assert len({"950", "951", "952"} & library.users().keys()) == 2
     assert "Undone</span>" not in client.get("/alma/").text
-    _continues(client, undo, 2)
+    _continues(client, run, 2)
     assert client.get("/alma/").text.count("Undone</span>") == 1
     assert not {"950", "951", "952"} & library.users().keys()
 
@@ -242,16 +223,16 @@ def test_a_load_of_the_command_line_goes_on_with_a_typed_number(
 ) -> None:
     """What was typed there is of the rows that were sent there."""
     library, client = office
-    run = _retiring(library, client, "S", 3)
+    run = _undoing(client, 960)
     folder = run.rpartition("/")[2]
     words = ("apply", f"runs/{folder}", "--limit", "1", "--delete", "1", "--yes")
     allowed = [word for one in failed_checks(client, run) for word in ("--allow", one)]
     assert run_command(library.folder, *words, *allowed) == Exit.DONE
-    assert len({"S0", "S1", "S2"} & library.users().keys()) == 2
+    assert len({"960", "961", "962"} & library.users().keys()) == 2
     assert approve(client, run, deletions="").status_code == 422
-    assert len({"S0", "S1", "S2"} & library.users().keys()) == 2
+    assert len({"960", "961", "962"} & library.users().keys()) == 2
     _continues(client, run, 2)
-    assert not {"S0", "S1", "S2"} & library.users().keys()
+    assert not {"960", "961", "962"} & library.users().keys()
 
 
 def test_a_row_answered_while_a_load_is_paused_asks_for_its_safety_check(

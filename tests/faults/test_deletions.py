@@ -1,4 +1,4 @@
-"""Deletions whatever breaks: nobody is deleted twice, unseen or unrecorded."""
+"""Deletions by an undo, whatever breaks: nobody is deleted twice, unseen or unrecorded."""
 
 from __future__ import annotations
 
@@ -15,26 +15,42 @@ import pytest
 from importer.errors import Exit
 from importer.ledger.journal import Journal, history
 from importer.ledger.ledger import Ledger
-from tests.campus.retiring import KINDS, fill, write
+from tests.campus.retiring import KINDS, write
 from tests.faults.ground import Driver, Ground, Trial, clean, laying
 from tests.faults.test_kills import WEATHER
 
-CHOSEN = ("free", "free", "noted", "free", "lends", "hired", "edited", "gone", "free", "staff")
+CHOSEN = ("free", "free", "free", "free", "lends", "hired", "edited", "gone", "free", "staff")
 PEOPLE = [(f"{kind.upper()}{n}", n, kind) for n, kind in enumerate(CHOSEN)]
 GONE = {user for user, _, kind in PEOPLE if KINDS[kind].result == "deleted"}
 ENDS = Counter(KINDS[kind].result for kind in CHOSEN if KINDS[kind].result)
 
+LOAD = """version: 1
+account_type: INTERNAL
+roster: {dates: ymd}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  birth_date: <Born>
+  user_group: COMM
+  user_note: [{note_type: LIBRARY, note_text: Seen at the desk}]
+"""
+
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory, driver: Driver) -> Ground:
-    """A plan that deletes, after which staff have changed some of its users."""
-    template = tmp_path_factory.mktemp("retire") / "template"
+    """An undo of created users, after whose plan staff have changed some of them."""
+    template = tmp_path_factory.mktemp("deletions") / "template"
     template.mkdir()
     with laying(template) as house:
         trial = Trial(template, house, driver)
-        fill(house.call, PEOPLE)
-        roster = write(template, PEOPLE, "delete")
-        ran = trial.type("plan", str(roster), "-m", "retire.yaml", "-o", "run")
+        roster = write(template, PEOPLE, "list")
+        (template / "load.yaml").write_text(LOAD, "utf-8")
+        assert trial.type("plan", str(roster), "-m", "load.yaml", "-o", "made") == Exit.DONE
+        assert trial.type("apply", "made") == Exit.DONE, trial.err
+        for user, _, kind in PEOPLE:
+            KINDS[kind].before(house.call, user)
+        ran = trial.type("undo", "made", "--delete-created", "-o", "run")
         assert ran == Exit.REJECTS, trial.err
         for user, _, kind in PEOPLE:
             KINDS[kind].after(house.call, user)
