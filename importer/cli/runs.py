@@ -48,9 +48,6 @@ def report(
             "--as", help="Write a list of the users instead: for letters, or for a set in Alma."
         ),
     ] = None,
-    pin: Annotated[
-        bool, typer.Option("--pin", help="With mail-merge: also the PINs that were sent.")
-    ] = False,
     show_values: options.ShowValues = False,
     as_json: options.Json = False,
 ) -> int:
@@ -59,16 +56,13 @@ def report(
     mail-merge: who was created, and who was renewed, as two CSV files. set: the primary IDs, as
     Alma takes them to create a set from a file.
     """
-    if pin and kind != "mail-merge":
-        msg = "--pin needs --as mail-merge."
-        raise UsageError(msg)
     with _opened(run) as ledger:
         if kind is None:
             return conclude(ledger, as_json=as_json, show_values=show_values)
         if not ledger.was_applied and not (ledger.facts.lists and kind == "set"):
             msg = f"{ledger.folder} was not applied, so it created and changed nobody."
             raise UsageError(msg)
-        written = write_people(ledger, kind, pins=pin)
+        written = write_people(ledger, kind)
     lines = (f"{path}  {counted(count, 'user')} (personal data)" for path, count in written.items())
     files = {str(path): count for path, count in written.items()}
     emit({"run": run, "files": files, "exit": int(Exit.DONE)}, lines, as_json=as_json)

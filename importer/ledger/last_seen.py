@@ -19,7 +19,7 @@ from importer.model.user import User
 COUNTS = timedelta(days=400)
 """How long the last load of a mapping that is not loaded any more shows who is there.
 
-More than a year: some rosters come once a year. A mapping may have been given up, or renamed.
+More than a year: some rosters come once a year. A mapping may have another name now.
 """
 
 _BEFORE = timedelta(microseconds=1)

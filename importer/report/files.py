@@ -74,21 +74,20 @@ def _members(ledger: Ledger) -> list[tuple[str, ...]]:
     return [(user,) for _, user in sorted(users.items())]
 
 
-def _letters(ledger: Ledger, *, pins: bool) -> dict[str, list[tuple[str, ...]]]:
+def _letters(ledger: Ledger) -> dict[str, list[tuple[str, ...]]]:
     created: list[tuple[str, ...]] = []
     renewed: list[tuple[str, ...]] = []
     for image in images(ledger):
         after, before = image.answered or image.sent, image.before
-        pin = (text(image.sent.pin_number),) if pins else ()
         if image.act is Act.CREATE:
-            created.append((*_letter(after), *pin))
+            created.append(_letter(after))
         elif (
             image.act is Act.UPDATE
             and before is not None
             and not is_absent(image.row)
             and text(after.expiry_date) > text(before.expiry_date)
         ):
-            renewed.append((*_letter(after), *pin))
+            renewed.append(_letter(after))
     return {"mail-merge-created.csv": created, "mail-merge-renewed.csv": renewed}
 
 
@@ -153,7 +152,7 @@ def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:
         place(folder / SUMMARY, partial(_write, counts.encode())),
     ]
     if ledger.facts.lists:
-        paths += write_people(ledger, "set", pins=False)
+        paths += write_people(ledger, "set")
     related = lineage(ledger)
     if ledger.was_applied:
         todo = [related.undoes, related.corrects]
@@ -166,18 +165,15 @@ def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:
     return (*_write_pages(ledger, summary, related), *paths)
 
 
-def write_people(ledger: Ledger, kind: List, *, pins: bool) -> dict[Path, int]:
+def write_people(ledger: Ledger, kind: List) -> dict[Path, int]:
     """Write lists of the users of a run into its folder; return the number in each file.
 
-    For letters those who were created and those who were renewed, whose expiry date became later,
-    with the PINs that were sent if `pins`. For a set all who were created or changed or, where the
-    plan lists users to retire, these as well. Raises LedgerError.
+    For letters those who were created and those who were renewed, whose expiry date became later.
+    For a set all who were created or changed or, where the plan lists users to retire, these as
+    well. Raises LedgerError.
     """
-    lists: dict[str, list[tuple[str, ...]]]
-    if kind == "set":
-        heads, lists = _SET, {SET: _members(ledger)}
-    else:
-        heads, lists = (*_LETTER, *(("PIN",) if pins else ())), _letters(ledger, pins=pins)
+    heads: tuple[str, ...] = _SET if kind == "set" else _LETTER
+    lists = {SET: _members(ledger)} if kind == "set" else _letters(ledger)
     return {
         place(ledger.folder / name, partial(_write, _csv(heads, rows))): len(rows)
         for name, rows in lists.items()

@@ -33,7 +33,6 @@ record:
   last_name: <Last>
   birth_date: <Born>
   user_group: COMM
-  user_note: [{note_type: LIBRARY, note_text: Seen at the desk}]
 """
 
 
