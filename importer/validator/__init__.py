@@ -17,8 +17,7 @@ CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
     fields.codes_in_table, fields.flags, fields.out_of_range, fields.expired,
     fields.purged_before_expiry, fields.purge_passed, fields.emails, fields.phones,
     fields.states, fields.zip_codes, fields.pins, fields.passwords, fields.forced_changes,
-    steward.odd_columns, steward.odd_names, steward.one_case, steward.test_people,
-    steward.swapped_names, steward.swapped_address, steward.markup,
+    steward.odd_columns, steward.odd_names, steward.test_people, steward.markup,
 )  # fmt: skip
 """The checks within rows, in the order in which their problems are reported."""
 

@@ -29,32 +29,26 @@ _EMAIL_IN = re.compile(r"\S@\w[\w-]*\.")
 _LOST = re.compile(r"\w[?¿]|[?¿]\w")
 _MARKS_ONLY = re.compile(NO_LETTER)
 _NO_WORD = re.compile(f"{NO_LETTER}|.")
-_DIGIT = re.compile(r"\d")
 _DIGIT_IN_NAME = re.compile(r"(?<!\d)\d++(?!(?:st|nd|rd|th)\b)")
 _MARKUP = re.compile(r"</?[a-z][^<>]*>|&(?:amp|nbsp|lt|gt|quot|#\d+);|\A=[A-Z]+\(", re.IGNORECASE)
 _MONTH = re.compile("-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
 _EXCEL_DAY = re.compile(rf"\d{{1,2}}{_MONTH.pattern}", re.IGNORECASE)
 _MARKS = re.compile("[<&=@]")
 """One of them is in whatever contains HTML, a formula or an email address."""
-_STREET, _CITY = "contact_info.address.line1", "contact_info.address.city"
 _TEXTS = (
     *NAMES,
-    _STREET,
+    "contact_info.address.line1",
     "contact_info.address.line2",
-    _CITY,
+    "contact_info.address.city",
     "job_description",
     "user_title",
     "pref_name_suffix",
 )
-_INITIALS = 3
-"""Letters of first names such as AJ and of numerals, which are in capitals."""
 _MANY = 10
 """Rows from which a column as a whole can be odd."""
 _GIVEN = frozenset(NICKNAMES).union(*NICKNAMES.values())
 _OFTEN, _SELDOM = 0.4, 0.15
 """Shares of usual English given names in a column of first names, and in one of last names."""
-_REPEATED = 3
-"""Rows with a name at the same place, by which another row shows its names the other way round."""
 
 
 _NULL = CellFinding(
@@ -102,19 +96,6 @@ def _odd_name(text: str, *, last: bool) -> CellFinding | None:
     return odd(why) if why and text not in FORMULA_ERRORS else None
 
 
-def one_case(table: Table) -> Iterator[Problem]:
-    """Find names in capitals or small letters only where nearly all others are written as usual."""
-    for column in table.of(*NAMES):
-        long = [text for text in column.distinct if len(text) > _INITIALS]
-        found = {
-            text: odd(f"is in {'capitals' if text.isupper() else 'small letters'} only")
-            for text in long
-            if (text.isupper() or text.islower()) and sum(map(str.isalpha, text)) > _INITIALS
-        }
-        if len(long) >= _MANY and len(found) <= len(long) / _MANY:
-            yield from column.flag(found)
-
-
 def test_people(table: Table) -> Iterator[Problem]:
     """Find names of nobody, such as Test Student and Mickey Mouse."""
     for first, last in _names(table):
@@ -152,44 +133,6 @@ def _markup(text: str, *, address: bool) -> CellFinding | None:
     if address and _EXCEL_DAY.fullmatch(text):
         return odd("looks like a date of the spreadsheet program")
     return None
-
-
-# --- cells that belong to each other's column ---
-
-
-def swapped_names(table: Table) -> Iterator[Problem]:
-    """Find rows whose first and last name are the other way round, as most other rows show."""
-    for first, last in _names(table):
-        firsts, lasts = first.counts, last.counts
-        odd_firsts, odd_lasts = (
-            {text for text, n in here.items() if n == 1 and there.get(text, 0) >= _REPEATED}
-            for here, there in ((firsts, lasts), (lasts, firsts))
-        )
-        for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
-            if one in odd_firsts and other in odd_lasts:
-                yield last.problem(row, f"{one} {other}", odd("may be the wrong way round"), first)
-
-
-def swapped_address(table: Table) -> Iterator[Problem]:
-    """Find rows with the street under the city, where most streets have a number and cities not."""
-    for street, city in zip(table.of(_STREET), table.of(_CITY), strict=False):
-        if not (with_digit := city.having(_DIGIT)):
-            continue
-        with_digit |= street.having(_DIGIT)
-        right = filled = 0
-        swapped: list[tuple[int, str, str]] = []
-        for row, one, other in zip(table.candidates.rows, street.texts, city.texts, strict=True):
-            if one and other:
-                filled += 1
-            if one in with_digit:
-                right += other not in with_digit
-            elif one and other in with_digit:
-                swapped.append((row, one, other))
-        if right < _MANY or right < 0.8 * filled:
-            continue
-        for row, one, other in swapped:
-            finding = odd("and the city may be the wrong way round")
-            yield street.problem(row, f"{one}, {other}", finding, city)
 
 
 # --- whole columns ---
