@@ -346,8 +346,8 @@ def test_a_mapping_that_lacks_a_heading_of_the_roster_is_not_called_valid() -> N
     ]
 
 
-def test_cells_that_fail_often_are_a_lookup_to_paste() -> None:
-    """`mapping check` prints them with counts; pasted as they are, the mapping takes them."""
+def test_the_commonest_values_of_a_failing_column_are_printed_with_counts() -> None:
+    """By `mapping check`; repeated values are nobody's own, so they are not masked."""
     Path("cards.csv").write_text(
         "ID,First,Last,Mail\n1,A,Lee,ask desk\n2,B,Ray,ask desk\n3,C,Ito,see file\n"
         "4,D,Poe,see file\n"
@@ -360,11 +360,6 @@ def test_cells_that_fail_often_are_a_lookup_to_paste() -> None:
         "D (Mail): 4 of 4 values are not right (email not valid): ask desk (2), see file (2)."
         in shown
     )
-    lines = shown.split("\n  lookups:\n")[1].split("\n\n")[0].replace('"?"', '""')
-    used = mapping.read_text().replace("<Mail>", "{from: <Mail>, lookup: mail}")
-    mapping.write_text(f"{used}lookups:\n{lines}\n")
-    again = json.loads(typed("mapping", "check", "m.yaml", "cards.csv", "--json").out)
-    assert (again["to_do"], again["failing"]) == ([], [])
 
 
 TESTED = (
