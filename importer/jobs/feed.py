@@ -120,11 +120,6 @@ class Feed(BaseModel):
         """The file that was loaded last."""
         return next((one for one in reversed(self.files) if one.state is FileState.LOADED), None)
 
-    @property
-    def used(self) -> float:
-        """When it was changed last, in seconds since 1970; 0 if never."""
-        return max((one.at.timestamp() for one in self.files if one.at is not None), default=0)
-
     def known(self, file: FoundFile) -> FeedFile | None:
         """Return what is remembered of a file of a place, if it is still as it was."""
         return self._by_file.get(file)

@@ -5,10 +5,9 @@ A file that is older than the last load is superseded: it is put away and never 
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -290,33 +289,7 @@ class Intake:
     def _opened(self, part: RosterPart) -> Iterator[Inbox]:
         """Open the place of a roster. Raises PlaceError, AccessError, UsageError."""
         with opened(self._job, part.source) as place:
-            inbox = Inbox(self._job, part, place, self._tools, self._store)
-            feeds = self._store.state.feeds
-            if part.source.address not in feeds:
-                owned = self._owned(feeds, part, inbox.files())
-                if owned != feeds:
-                    self._store.save(feeds=owned)
-            yield inbox
-
-    def _owned(
-        self, feeds: dict[str, Feed], part: RosterPart, files: Collection[FoundFile]
-    ) -> dict[str, Feed]:
-        """Return feeds in which that of another `from` is this roster's.
-
-        It leads to the same place, as through a link, or knows files of it. Of several, it is the
-        one that was used last: the others lack what was loaded since.
-        """
-        used = {one.source.address for one in self._job.file.rosters}
-        address, real = part.source.address, os.path.realpath
-        others = [
-            at
-            for at in feeds
-            if at not in used and (real(at) == real(address) or any(map(feeds[at].known, files)))
-        ]
-        if address in feeds or not others:
-            return feeds
-        other = max(others, key=lambda at: feeds[at].used)
-        return {address if at == other else at: feeds[at] for at in feeds}
+            yield Inbox(self._job, part, place, self._tools, self._store)
 
     def pick_up(self, *, went_on: bool) -> Load | None:
         """Return a new load, or the held one again; None where there is nothing new.
@@ -401,9 +374,9 @@ class Intake:
         """Remember what became of the files of a load, with other changes of the state."""
         feeds = self._store.state.feeds
         for part, file in zip(self._job.file.rosters, load.files, strict=False):
-            feeds, address = self._owned(feeds, part, (file.found,)), part.source.address
-            feed = feeds.get(address, Feed())
-            feeds = {**feeds, address: feed.marked((file,), state, self._tools.now())}
+            address, now = part.source.address, self._tools.now()
+            feed = feeds.get(address, Feed()).marked((file,), state, now)
+            feeds = {**feeds, address: feed}
         self._store.save(feeds=feeds, **changes)
 
     def put_away(self, load: Load) -> tuple[str, ...]:

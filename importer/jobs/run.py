@@ -32,6 +32,7 @@ from importer.jobs.notify import REPEAT_AFTER, Level, Message, Reporter
 from importer.jobs.schema import Job
 from importer.jobs.state import COMPARED, LastLoad, Load, Ran, RunningError, Step, Store, of_run
 from importer.jobs.words import (
+    delivered_as,
     to_correct,
     to_retire,
     what_next,
@@ -352,15 +353,14 @@ class JobRun:
         What is there stays: the job was killed behind it, and somebody may have edited it since.
         Raises PlaceError, AccessError, UsageError.
         """
-        where, books = self._job.file.rejects_to, workbooks(load)
+        where = self._job.file.rejects_to
+        books = {delivered_as(book): book for book in workbooks(load.run).values()}
         if where is None or not books:
             return ()
         with opened(self._job, where) as place:
-            there = {file.name for file in place.files()}
-            for book in books:
-                if book.delivered_as not in there:
-                    place.put(book.path, book.delivered_as)
-        return tuple(book.delivered_as for book in books)
+            for name in books.keys() - {file.name for file in place.files()}:
+                place.put(books[name], name)
+        return tuple(books)
 
     def _result(self, load: Load) -> Message:
         summary, state, file = load.planned, self._store.state, self._job.file
@@ -374,8 +374,7 @@ class JobRun:
         if code is not Exit.DONE or planned or listed:  # a person applies the plan, or the list
             level = Level.TROUBLE
         headline, lines = what_was_done(self._job, load, state)
-        flags = wording.sis_flags(self._sis)
-        lines += (*to_correct(self._job, load, flags), *load.trouble)
+        lines += (*to_correct(self._job, load), *load.trouble)
         return self._reporter.message(level, code, headline, lines, load)
 
     def _report_late(self) -> Exit:

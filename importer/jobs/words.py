@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -28,8 +28,9 @@ from importer.model.plan import Act
 from importer.model.problem import Code, Problem, Severity
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.report import wording
+from importer.report.files import present
 from importer.report.masking import CUT
-from importer.report.rejects import returned
+from importer.report.rejects import open_workbooks
 
 _SAME_NAME = " under the same name"
 """How a file is replaced where a job loads every file, the oldest first."""
@@ -240,52 +241,39 @@ def to_retire(load: Load) -> Iterator[str]:
         yield "Then run Purge User Records on the set."
 
 
-@dataclass(frozen=True, slots=True)
-class Workbook:
-    """The rows of a roster that a person corrects or decides: their file in the run, how many."""
+def workbooks(run: str) -> dict[int, Path]:
+    """Return the workbook of each roster of a run with rows to correct or decide, by its position.
 
-    path: Path
-    rows: int
-    roster: int
-    """Counted from 0."""
-    mapping: str
-
-    @property
-    def delivered_as(self) -> str:
-        """Its name in `rejects_to`, which no other one has."""
-        return f"{self.path.parent.name}-{self.path.name}"
-
-
-def workbooks(load: Load) -> list[Workbook]:
-    """Return the workbooks of a load with rows to correct; none where its run was purged."""
-    books = []
-    with suppress(ImporterError), Ledger.open(Path(load.run)) as ledger:
-        for number, (_, mapping) in enumerate(ledger.facts.rosters):
-            path = ledger.folder / wording.rejects_name(wording.WORKBOOK, ledger.facts, number)
-            rows = sum(1 for _ in returned(ledger, number))
-            if rows and path.is_file():
-                books.append(Workbook(path, rows, number, mapping.typed))
-    return books
-
-
-def to_correct(job: Job, load: Load, flags: Iterable[str]) -> Iterator[str]:
-    """Yield which rows of a load need a person, where they are, and what to do with them.
-
-    `flags` are those of the job's plans.
+    None where the run was purged.
     """
-    for book in workbooks(load):
-        yield f"{counted(book.rows, 'row')} to correct or decide: {book.path}"
-        yield from reasons(load.run, book.roster)
-        if book.delivered_as in load.handed_over:
-            yield f"The office has this workbook in {job.file.rejects_to}, as {book.delivered_as}."
+
+    def of_rosters(ledger: Ledger) -> dict[int, Path]:
+        names = open_workbooks(ledger, (path.name for path in present(ledger.folder)))
+        return {roster: ledger.folder / name for roster, name in names.items()}
+
+    return of_run(run, of_rosters, {})
+
+
+def delivered_as(workbook: Path) -> str:
+    """Return the name of a workbook of a run in `rejects_to`, which no other one has."""
+    return f"{workbook.parent.name}-{workbook.name}"
+
+
+def to_correct(job: Job, load: Load) -> Iterator[str]:
+    """Yield where the rows of a load are that need a person, and what to do with them."""
+    for roster, book in workbooks(load.run).items():
+        yield f"To correct or decide: {book}"
+        yield from reasons(load.run, roster)
+        if (name := delivered_as(book)) in load.handed_over:
+            yield f"The office has this workbook in {job.file.rejects_to}, as {name}."
         if load.planned.review or load.planned.held:
             yield "Where a row needs review, choose a Decision in the workbook."
         if load.planned.refused:
             yield "Where Alma refused a row, the workbook has Alma's reason."
         if load.planned.to_correct:
             yield "Ask the office to correct this in its next file, or correct it."
-        words = (str(book.path), "-m", book.mapping)
-        yield f"Then run:\n  {command_line('plan', *words, *flags)}"
+        with Ledger.open(book.parent) as ledger:
+            yield f"Then run:\n  {wording.again('plan', ledger.facts, {roster: str(book)})}"
         yield "This writes nothing yet, and shows the command that applies the plan."
 
 

@@ -19,7 +19,6 @@ from importer.jobs.commands import Tools
 from importer.jobs.feed import Feed, FileState, position
 from importer.jobs.places import FoundFile
 from importer.jobs.run import JobRun
-from importer.jobs.state import Store
 from importer.jobs.words import jobs_in
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
@@ -426,59 +425,25 @@ def test_a_set_of_two_rosters_is_whole_in_every_load(office: Office, sandbox: Sa
     assert len(state(sandbox)) == 5
 
 
-@pytest.mark.parametrize("after", ["keep", "rename"])
-def test_no_older_file_is_loaded_because_from_is_written_otherwise(
-    after: str, office: Office, sandbox: Sandbox
+@pytest.mark.parametrize("every", ["newest", "file"])
+def test_a_from_that_is_written_otherwise_begins_a_new_sequence(
+    every: str, office: Office, sandbox: Sandbox
 ) -> None:
-    """What its folder keeps is known, and what was loaded comes back only if a person wants it."""
-    office.write_job(GUARDS, max_age="26h", after=after)
-    load_every_file(office)
-    rosters = [[(*people(1)[0][:3], group, "", "", "")] for group in ("COMM", "FRIEND")]
-    for number, rows in enumerate(rosters):
-        assert office.takes(rows, f"patrons-{number}.csv", age=HOUR * (3 - number)) == Exit.DONE
-    office.edit("incoming/patrons", "./incoming/patrons")
-    for _ in range(2):
-        assert office.run() == Exit.DONE
-    assert {user["user_group"]["value"] for user in state(sandbox).values()} == {"FRIEND"}
-    assert office.takes(people(2), "patrons-9.csv", age=HOUR * 9) == Exit.REJECTS
-    assert len(state(sandbox)) == 1
-    newer = [(*people(1)[0][:3], "FRIEND", "", "ana@example.org", "")]
-    assert office.takes(newer, "patrons-2.csv", age=HOUR) == Exit.DONE
-    # what was the last one under the `from` before
-    assert office.takes(rosters[-1], "patrons-3.csv") == Exit.SAFETY_CHECK
-    assert "patrons-3.csv has the same content as patrons-1.csv (" in office.said[-1]
+    """What was loaded under the `from` before comes back only if a person lets it.
 
-
-def test_files_are_known_where_from_changes_while_a_load_is_held(office: Office) -> None:
-    """Once it is allowed, those that were over before it are not reported as new ones."""
-    office.write_job(GUARDS, after="keep")
+    The newest file has the content of the last load; the older one is named once.
+    """
+    office.write_job(GUARDS, max_age="26h", after="keep")
+    if every == "file":
+        load_every_file(office)
     for number, name in enumerate(("Monday", "Tuesday")):
-        assert office.takes(named(name), f"patrons-{number}.csv", age=HOUR * (9 - number)) == 0
-    assert office.takes(named("Monday"), "patrons-2.csv", age=HOUR) == Exit.SAFETY_CHECK
+        assert office.takes(named(name), f"patrons-{number}.csv", age=HOUR * (3 - number)) == 0
     office.edit("incoming/patrons", "./incoming/patrons")
-    assert office.run("earlier") == Exit.DONE
-    assert "not loaded" not in office.said[-1]
-    assert len(Store("nightly").read().feeds) == 1
-
-
-def test_of_two_feeds_that_know_a_file_the_one_that_was_used_last_counts(
-    office: Office, sandbox: Sandbox
-) -> None:
-    """Version 1.3 made a second one where `from` changed while a load was held."""
-    office.write_job(GUARDS, after="keep")
-    load_every_file(office)
-    for number, name in enumerate(("Monday", "Tuesday", "Friday")):
-        assert office.takes(named(name), f"patrons-{number}.csv", age=HOUR * (9 - number)) == 0
-    store = Store("nightly")
-    ((address, feed),) = store.read().feeds.items()
-    at = feed.files[0].at
-    assert at is not None
-    older = Feed(files=(feed.files[0].model_copy(update={"at": at - HOUR}),))
-    store.write(store.read().model_copy(update={"feeds": {"an/older/*.csv": older, address: feed}}))
-    office.edit("incoming/patrons", "./incoming/patrons")
-    assert office.run() == Exit.DONE
-    assert last_name(sandbox) == "Friday"
-    assert "the same content as in the last load" in office.said[-1]
+    assert office.run() == (Exit.REJECTS if every == "newest" else Exit.SAFETY_CHECK)
+    if every == "newest":
+        assert office.takes(named("Monday"), "patrons-2.csv", age=HOUR) == Exit.SAFETY_CHECK
+    assert "has the same content as patrons-0.csv (" in office.said[-1]
+    assert last_name(sandbox) == "Tuesday"
 
 
 def test_the_last_file_with_an_earlier_time_is_the_last_file(office: Office) -> None:
