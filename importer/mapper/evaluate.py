@@ -46,7 +46,7 @@ from importer.mapper.values import (
     changed,
     texts_of,
 )
-from importer.model.candidates import ENDS, NAMES, ROLE_END, Candidates, IdRule
+from importer.model.candidates import NAMES, Candidates, IdRule
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, OnUpdate, Shape
 from importer.model.problem import KNOWN, VALUE, CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import NOT_KEPT, Roster
@@ -160,7 +160,6 @@ def evaluate(
     each_once = dict.fromkeys(work.problems)
     problems = tuple(sorted(each_once, key=lambda problem: problem.origin.row))
     behind = {name: work.behind[name].tolist() for name in NAMES if name in work.behind}
-    own = {name: work.own[name].tolist() for name in (*ENDS, ROLE_END) if name in work.own}
     silent, orders = work.not_applicable, work.orders
     return Candidates(
         roster.source,
@@ -172,7 +171,6 @@ def evaluate(
         problems,
         orders,
         behind,
-        own,
     )
 
 
@@ -190,7 +188,7 @@ class Evaluation:
     mapping uses, by `heading_key`. `columns`: the fields and values so far, by label. `dates`: what
     conditions compare as dates; `unread`: what was found in columns of these. `orders`: of the
     dates in columns, as they show it. `countries` are those of each row's address, "" where it is
-    not known. `own`, `dashed`: by label, see `Values`. `dashes`: by `heading_key`, the cells with a
+    not known. `dashed`: by label, see `Values`. `dashes`: by `heading_key`, the cells with a
     dash that means blank. `behind`: by label, the texts before the rule's steps.
     """
 
@@ -208,7 +206,6 @@ class Evaluation:
         self.orders: Orders = {}
         self.countries: Texts | None = None
         self.not_applicable: dict[str, frozenset[int]] = {}
-        self.own: dict[str, Rows] = {}
         self.dashes: dict[str, Rows] = {}
         self.dashed: dict[str, Rows] = {}
         self.behind: dict[str, Texts] = {}
@@ -263,7 +260,7 @@ class Evaluation:
         while self.unread:  # by the rows of the whole roster: they are read again
             del self.dates[self.unread.popitem()[0]]
         by_row: list[dict[Any, Any]] = [self.cells, self.lines, self.columns, self.dates]
-        for columns in (*by_row, self.own, self.dashes, self.dashed, self.behind):
+        for columns in (*by_row, self.dashes, self.dashed, self.behind):
             columns.update({key: column[rows] for key, column in columns.items()})
         self.numbers, self.every = list(compress(self.numbers, rows)), self.every[rows]
         kept = {self.roster.source.origin().row, *self.numbers}
@@ -462,7 +459,7 @@ class Evaluation:
         if column.field.shape is Shape.DATE:
             # one that may be left out rejects no row by which `only` does not take it
             self.dates[Variable(column.label)] = values.texts if column.drop_bad else values.marked
-        self.own[column.label], self.dashed[column.label] = values.own, values.dashed
+        self.dashed[column.label] = values.dashed
         self.behind[column.label] = self.behind.get(one.rule.rule.lone_variable, values.source)
         silent = ~values.applies
         if one.rule.on_update is OnUpdate.ERASE:

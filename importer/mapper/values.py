@@ -78,16 +78,14 @@ class Values:
     """What a rule gives to some rows: a text for each, and what is known about it.
 
     Other rows are blank. `source`: the texts as they came. `content`: whether the roster
-    contributes anything. `applies`: whether a `when` holds. `own`: whether it is a cell's text, not
-    one that the mapping writes. `dashed`: whether a dash makes it blank, which is no order to
-    erase. `found`: row, finding, and the text to show.
+    contributes anything. `applies`: whether a `when` holds. `dashed`: whether a dash makes it
+    blank, which is no order to erase. `found`: row, finding, and the text to show.
     """
 
     texts: Texts
     source: Texts
     content: Rows
     applies: Rows
-    own: Rows
     dashed: Rows
     found: list[tuple[int, CellFinding, str]] = field(default_factory=list)
 
@@ -97,7 +95,7 @@ class Values:
         if not applies.all():
             texts = np.where(applies, texts, "")
         nothing = np.zeros_like(applies)
-        return cls(texts, texts, content & applies, applies, content & applies, nothing)
+        return cls(texts, texts, content & applies, applies, nothing)
 
     def only(self, rows: Rows) -> Values:
         """Return the values of some of the rows; the rule does not apply to the others."""
@@ -116,11 +114,8 @@ class Values:
         """Return whether a pattern is found in any of the texts, which are searched as one."""
         return sign.search("\0".join(self.texts.tolist())) is not None
 
-    def step(self, change: Transform, other: Texts | None = None, *, writes: bool = False) -> None:
-        """Change the texts that are not blank, each (with what `other` has in its row) once.
-
-        `writes`: a changed text is the mapping's, and no longer the cell's own.
-        """
+    def step(self, change: Transform, other: Texts | None = None) -> None:
+        """Change the texts that are not blank, each (with what `other` has in its row) once."""
         keys: list[str | tuple[str, str]] = self.texts.tolist()
         if other is not None:
             keys = [*zip(self.texts.tolist(), other.tolist(), strict=True)]
@@ -137,9 +132,7 @@ class Values:
             if key in findings:
                 self.found.append((row, findings[key], self.source[row]))
         if changes:
-            before, self.texts = self.texts, texts_of(map(changes.get, keys, self.texts.tolist()))
-            if writes:
-                self.own = self.own & (self.texts == before)
+            self.texts = texts_of(map(changes.get, keys, self.texts.tolist()))
 
     def over(self, other: Values, rows: Rows) -> Values:
         """Return these values in these rows, and the other ones in all others."""
@@ -148,7 +141,6 @@ class Values:
             np.where(rows, self.source, other.source),
             self.content | other.content,
             self.applies | other.applies,
-            np.where(rows, self.own, other.own),
             np.where(rows, self.dashed, other.dashed),
             [*self.found, *other.found],
         )

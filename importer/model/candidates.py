@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as default  # a column's `field` is another thing
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -34,6 +35,27 @@ NAMES = tuple(path for path in FIELDS if path.endswith("_name"))
 ID_FIELDS = ("primary_id", "user_identifier.value")  # the fields of a person's own IDs
 ENDS = ("expiry_date", "purge_date")  # the fields with the dates on which a record ends
 ROLE_END = "patron_role.expiry"  # the field with the date on which the Patron role ends
+
+NEVER = "9999-12-31"
+"""The date on which a record ends that means that it never does."""
+_FIRST_END, _LONGEST = "1990-01-01", 100  # years ahead
+
+
+def years_from(today: date, years: int) -> str:
+    """Return, as ISO, the same day some years later; that day need not exist."""
+    return f"{today.year + years:04}{today.isoformat()[4:]}"
+
+
+def is_long_past(end: str) -> bool:
+    """Return whether a date on which a record ends, as ISO or blank, is before 1990."""
+    return "" < end < _FIRST_END
+
+
+def wrong_end(end: str, today: date) -> str:
+    """Return why a date on which a record ends is out of range, "" if it is not."""
+    if is_long_past(end):
+        return "before 1990"
+    return f"more than {_LONGEST} years ahead" if end > years_from(today, _LONGEST) else ""
 
 
 def _yes(value: object) -> object:
@@ -217,8 +239,7 @@ class Candidates:
     could not be read or had to be repaired while mapping.
     `orders`: those of dates that columns show, None if they show none, by what reads the columns.
     `behind`: by label of a name, each row's text before the mapping's steps, such as the whole
-    name. `own`: by label of `ENDS` and `ROLE_END`, whether each row's date is from a cell, and not
-    written by the mapping (by a constant, a lookup or `plus`).
+    name.
     """
 
     source: Source
@@ -230,7 +251,6 @@ class Candidates:
     problems: tuple[Problem, ...] = ()
     orders: dict[Hashable, str | None] = default(default_factory=dict)
     behind: Mapping[str, list[str]] = default(default_factory=dict)
-    own: Mapping[str, list[bool]] = default(default_factory=dict)
 
     @property
     def rows(self) -> list[int]:

@@ -18,7 +18,18 @@ from itertools import combinations, repeat
 
 from rapidfuzz import fuzz
 
-from importer.model.candidates import ENDS, ID_FIELDS, NAMES, ROLE_END, Candidates, FieldColumn
+from importer.model.candidates import (
+    ENDS,
+    ID_FIELDS,
+    NAMES,
+    NEVER,
+    ROLE_END,
+    Candidates,
+    FieldColumn,
+    is_long_past,
+    wrong_end,
+    years_from,
+)
 from importer.model.fields import COUNTRIES, SECRETS, CodeRow, CodeTables, Field, Shape, country_of
 from importer.model.people import COMMA, TWO_PEOPLE, is_email, is_suffix, is_title, read_phone
 from importer.model.problem import (
@@ -439,21 +450,13 @@ def _without_suffixes(text: str) -> tuple[str, bool]:
 
 _FIRST, _FAR = "1900-01-01", "2200-12-31"
 _OLDEST, _YOUNGEST = 110, 3  # years; a patron is hardly ever older or younger
-_FIRST_END = "1990-01-01"
-_LONGEST = 100  # years
-_NEVER = "9999-12-31"
-
-
-def years_from(today: date, years: int) -> str:
-    """Return, as ISO, the same day some years later; that day need not exist."""
-    return f"{today.year + years:04}{today.isoformat()[4:]}"
 
 
 def out_of_range(table: Table) -> Iterator[Problem]:
     """Find unusual years, and birth dates in the future, just passed or more than 110 years ago.
 
-    A cell with an impossible expiration or purge date rejects its row. What the mapping itself
-    writes, and 9999-12-31, which means "never", only get a warning, as other dates do.
+    An expiration or purge date before 1990 or more than 100 years ahead rejects its row, wherever
+    it comes from; 9999-12-31, which means "never", only gets a warning, as other dates do.
     """
     today = table.today.isoformat()
     oldest, recent = (years_from(table.today, -years) for years in (_OLDEST, _YOUNGEST))
@@ -477,32 +480,23 @@ def out_of_range(table: Table) -> Iterator[Problem]:
 
 
 def _impossible_ends(table: Table, column: Column) -> Iterator[Problem]:
-    """Find expiration or purge dates before 1990 or more than 100 years ahead.
+    """Find expiration or purge dates out of range, of which only 9999-12-31 is a warning.
 
     The role's end is not reported again where it is the expiration date.
     """
-    latest = years_from(table.today, _LONGEST)
-    impossible = {text for text in column.distinct if not _FIRST_END <= text <= latest}
+
+    def judge(end: str) -> CellFinding | None:
+        why = wrong_end(end, table.today)
+        advice = "" if is_long_past(end) else _NO_END[end != NEVER]
+        severity = Severity.WARNING if end == NEVER else None
+        sentence = f"the date {{value}} is {why}"
+        return CellFinding(Code.DATE_OUT_OF_RANGE, sentence, advice, severity) if why else None
+
     role = column.target.label == ROLE_END
     known = table.candidates.texts("expiry_date") if role else repeat("")
-    own = _own(table, column.target.label)
-    texts = zip(table.candidates.rows, column.texts, own, known, strict=False)
-    for row, text, from_cell, other in texts if impossible else ():
-        if text in impossible and text != other:
-            why = "before 1990" if text < _FIRST_END else f"more than {_LONGEST} years ahead"
-            rejects = from_cell and text != _NEVER
-            finding = CellFinding(
-                Code.DATE_OUT_OF_RANGE,
-                f"the date {{value}} is {why}",
-                _NO_END[rejects] if text > latest else "",
-                None if rejects else Severity.WARNING,
-            )
-            yield column.problem(row, text, finding)
-
-
-def _own(table: Table, label: str) -> list[bool]:
-    """Return whether each row's date on which a record ends is from a cell."""
-    return table.candidates.own.get(label, [True] * len(table.candidates.rows))
+    found = {end: finding for end in column.distinct if (finding := judge(end))}
+    ends = zip(column.texts, known, strict=False)
+    yield from column.flag(found, (end != other for end, other in ends))
 
 
 _NO_END = {
@@ -525,12 +519,12 @@ def purge_passed(table: Table) -> Iterator[Problem]:
         "the purge date {value} has passed",
         severity=None if table.creates else Severity.WARNING,
     )
-    ends = zip(table.candidates.texts("expiry_date"), _own(table, "expiry_date"), strict=True)
     target = table.candidates.layout.targets.get("expiry_date")
     rejects = target is not None and not target.drop_bad
     for column in table.of("purge_date"):
         found = {text: finding for text in column.distinct if text < today}
-        other = (not (rejects and own and "" < end < _FIRST_END) for end, own in ends)
+        ends = table.candidates.texts("expiry_date")
+        other = (not (rejects and is_long_past(end)) for end in ends)
         yield from column.flag(found, other)
 
 
@@ -538,7 +532,9 @@ def expired(table: Table) -> Iterator[Problem]:
     """Find expiration dates in the past; a patron who expires today may still borrow today."""
     today = table.today.isoformat()
     finding = CellFinding(Code.EXPIRY_PAST, "the expiration date {value} has passed")
-    return table.judge(lambda t: finding if _FIRST_END <= t < today else None, "expiry_date")
+    return table.judge(
+        lambda t: finding if t < today and not is_long_past(t) else None, "expiry_date"
+    )
 
 
 def purged_before_expiry(table: Table) -> Iterator[Problem]:

@@ -79,38 +79,24 @@ def test_an_impossible_end_in_a_cell_rejects_its_row(day: str, sandbox: Sandbox)
 
 
 @pytest.mark.parametrize(
-    ("rule", "cell"),
+    ("rule", "cell", "severity"),
     [
-        ("<Until>", "12/31/9999"),
-        ("1980-01-01", ""),
-        ("2382-12-21", ""),
-        ("{from: <Until>, plus: 200 years}", "05/15/2027"),
-        ("{from: <Until>, lookup: never}", "permanent"),
-        ("<$until>", ""),
+        ("<Until>", "12/31/9999", "warning"),
+        ("9999-12-31", "", "warning"),
+        ("{from: <Until>, lookup: {permanent: 9999-12-31}}", "permanent", "warning"),
+        ("{from: <Until>, plus: 200 years}", "05/15/2027", "reject"),
+        ("{from: <Until>, lookup: {permanent: 2382-12-21}}", "permanent", "reject"),
+        ("<$until>", "", "reject"),
     ],
 )
-def test_an_unusual_end_that_the_mapping_writes_is_a_warning(rule: str, cell: str) -> None:
-    """So is 9999-12-31 in a cell, which means never."""
-    mapping = MAPPING.replace("<Until>", rule) + (
-        "values:\n  until: 2382-12-21\nlookups:\n  never: {permanent: 2382-12-21}\n"
-    )
-    load = ends((cell, ""), mapping=mapping.replace("plus: 2 years", "plus: 200 years"))
-    typed("check", *load, "-o", "run")
-    found = [one for one in problems("run") if one[1] == "expiry_date"]
-    assert ("2", "expiry_date", "date-out-of-range", "warning") in found
-    assert "reject" not in {severity for *_, severity in found}
-
-
-def test_a_date_by_way_of_a_value_of_the_mapping_is_still_of_the_cell() -> None:
-    """A named value and a default change nothing about where a date is from."""
-    mapping = MAPPING.replace("<Until>", "{from: <$until>, default: 2382-12-21}")
-    mapping += "values:\n  until: <Until>\n"
-    typed("check", *ends(("08/20/2569", ""), ("", ""), mapping=mapping), "-o", "run")
-    found = [one for one in problems("run") if one[1] == "expiry_date"]
-    assert found == [
-        ("2", "expiry_date", *REJECTED),
-        ("3", "expiry_date", "date-out-of-range", "warning"),
-    ]
+def test_an_end_out_of_range_rejects_wherever_it_comes_from(
+    rule: str, cell: str, severity: str
+) -> None:
+    """Of a cell or of the mapping; only 9999-12-31, which means never, is a warning."""
+    mapping = MAPPING.replace("<Until>", rule) + "values:\n  until: 2382-12-21\n"
+    typed("check", *ends((cell, ""), mapping=mapping), "-o", "run")
+    (found,) = (one for one in problems("run") if one[1] == "expiry_date")
+    assert found == ("2", "expiry_date", "date-out-of-range", severity)
 
 
 def test_a_purge_date_in_the_past_rejects_a_row_that_would_create(sandbox: Sandbox) -> None:

@@ -125,7 +125,7 @@ def fs_codes(row: Row) -> Record | str:
     first, _, middle = names.partition(" ")
     record = of(
         primary_id=row["A"], last_name=last, first_name=first or "NONE", middle_name=middle,
-        user_group=group, expiry_date=expires, purge_date="2382-12-21",
+        user_group=group, expiry_date=expires, purge_date="9999-12-31",  # 2382-12-21 in the program
     )  # fmt: skip
     if row["D"]:
         record |= entry("contact_info.address[home]", line1=row["D"], city=row["E"], country="USA")

@@ -422,7 +422,7 @@ class Lookup(Step[LookupKey]):
         """Look the texts up. One whose code is blank is blank on purpose."""
         whole = work.rule.is_lone(work.one.rule.values) and work.rule.get(Clean) is None
         table = work.evaluation.table(self.value, work.one.column.id_rule if whole else None)
-        values.step(table.find, writes=True)
+        values.step(table.find)
         values.content[values.unexplained(values.applies)] = False
         return values
 

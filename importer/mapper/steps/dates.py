@@ -107,7 +107,7 @@ class PlusStep(Step[str]):
         def move(day: str, _beside: str) -> Reading:
             return later(date.fromisoformat(day), self.value, terms).isoformat(), None
 
-        values.step(move, writes=True)
+        values.step(move)
         return values
 
 
@@ -125,5 +125,5 @@ class MinusStep(Step[str]):
         def move(day: str, _beside: str) -> Reading:
             return earlier(date.fromisoformat(day), self.value).isoformat(), None
 
-        values.step(move, writes=True)
+        values.step(move)
         return values

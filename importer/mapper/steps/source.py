@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated
 
 import numpy as np
@@ -30,7 +31,7 @@ from importer.mapper.steps.step import (
 )
 from importer.mapper.transforms import Word, one_or_more
 from importer.mapper.values import Rows, RuleWork, Values, changed
-from importer.model.candidates import ID_FIELDS
+from importer.model.candidates import ENDS, ID_FIELDS, NEVER, ROLE_END, wrong_end
 from importer.model.fields import Shape
 from importer.model.problem import CellFinding
 from importer.model.text import one_line
@@ -92,6 +93,12 @@ class From(_Source[tuple[Template, ...]]):
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
         """A constant fits its field; nothing comes after one; a text is no command."""
         shape, constant = part.of.field.shape, part.rule.constant
+        if part.of.field.path in {*ENDS, ROLE_END} and not any(s.changes for s in part.rule.steps):
+            today = datetime.now(UTC).date()
+            for text in {one.constant or "" for one in self.value} - {NEVER}:
+                if is_iso(text) and (why := wrong_end(text, today)):
+                    wrong = f"`{text}` is {why}; for a record that never ends, write `{NEVER}`"
+                    yield MappingFinding(part.steps, wrong)
         if shape is Shape.DATE and constant is not None and not is_iso(constant):
             wrong = f"`{constant}` is not a date; write it as 2027-05-15"
             yield MappingFinding(part.steps, wrong)
@@ -140,7 +147,6 @@ class From(_Source[tuple[Template, ...]]):
             found.source = changed(found.texts, one_line)
         dashed = np.logical_or.reduce([evaluation.dashed_in(one) for one in self.value])
         found.dashed = dashed & found.applies & ~found.filled
-        found.own = found.own & evaluation.own.get(work.rule.lone_variable, evaluation.every)
         if work.one.column.id_rule is None and work.one.rule.field.path in ID_FIELDS:
             found.found += self._wrong_ids(work, found.applies)
         return found
