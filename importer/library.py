@@ -441,7 +441,7 @@ async def apply(
 ) -> Run:
     """Carry out a plan, or what is left of it; nobody is asked for confirmation.
 
-    Of a plan for the SIS load, the file is written into the run's folder, and Alma is not called.
+    Of a plan for the SIS load, the file is written into the run's folder, and nothing is sent.
 
     `limit`: send at most N rows. `allow`: names of safety checks that may fail. `delete`: how many
     users it deletes, which must be the number of the plan; without it nobody is deleted.
@@ -486,8 +486,9 @@ async def apply(
             deletes=delete,
         )
         apply_stage.prepare(ledger, journal, options)
-        if ledger.facts.sis is not None:
-            apply_stage.write_file(ledger, journal, options)
+        if ledger.facts.sis:
+            async with connected(settings) as alma:
+                await apply_stage.write_file(ledger, alma, journal, options)
             return run
         done: set[int] = set()
 

@@ -9,7 +9,6 @@ from importer.cli import options
 from importer.cli.console import conclude, progress, saved_codes, saved_facts
 from importer.cli.output import now, program
 from importer.errors import UsageError
-from importer.model.run import SisLoad
 from importer.pipeline.check import check as check_roster
 from importer.pipeline.inputs import Progress, RosterRequest, RunRequest
 
@@ -42,7 +41,7 @@ def run_request(
     *,
     refresh: bool,
     overwrite_edits: Collection[str] = (),
-    sis: SisLoad | None = None,
+    sis: bool = False,
 ) -> RunRequest:
     """Return what a run is asked to do, with the saved codes and facts of this folder."""
     return RunRequest(

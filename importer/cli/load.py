@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
@@ -33,7 +33,6 @@ from importer.ledger.ledger import RESULTS, Ledger, State, summarize
 from importer.ledger.run_lock import held_since
 from importer.mapper.load import load as load_mapping
 from importer.model.plan import Fate, Result, SafetyCheck
-from importer.model.run import SisLoad
 from importer.model.text import command_line, counted, spans, word_list
 from importer.pipeline import apply as apply_stage
 from importer.pipeline import sis_load
@@ -73,22 +72,14 @@ def plan(
             help="How `apply` loads the rows: through the API, or in a file for Alma's SIS load."
         ),
     ] = "api",
-    fill: Annotated[
-        bool,
-        typer.Option("--fill", help="With --to sis-xml: keep what the file would clear in Alma."),
-    ] = False,
-    keep_edits: Annotated[
-        bool,
-        typer.Option("--keep-edits", help="With --to sis-xml: keep what staff edited in Alma."),
-    ] = False,
     show_values: options.ShowValues = False,
     as_json: options.Json = False,
 ) -> int:
     """Check, then compare with Alma (read only): what would be created and changed."""
-    if to == "api" and (fill or keep_edits):
-        msg = "--fill and --keep-edits are for --to sis-xml. Through the API both hold anyway."
+    sis = to == "sis-xml"
+    if sis and no_refresh:
+        msg = "Alma must not load old values from a file: leave out --no-refresh."
         raise UsageError(msg)
-    sis = SisLoad(fill=fill, keep_edits=keep_edits) if to == "sis-xml" else None
     settings = Settings.read()
     rosters = paired(roster, mapping, visible_only=visible_only)
     if corrections is not None:  # of the page, of its only roster
@@ -199,9 +190,12 @@ def _apply_run(
     )
     journal = Journal(ledger, options.operator(), now)
     apply_stage.prepare(ledger, journal, how)
-    if ledger.facts.sis is not None:
-        if not (zips := apply_stage.write_file(ledger, journal, how)):
-            say("No file was written, because `--limit 0` allows no rows.")
+    if ledger.facts.sis:
+        zips = connection.with_alma(
+            settings, lambda alma: apply_stage.write_file(ledger, alma, journal, how)
+        )
+        if not zips:
+            say("No file was written, because no row is left for it.")
             return None
         files = ", ".join(map(str, zips))
         say(f"Written: {files}. Put it where your Alma's SIS profile looks for it.")
@@ -301,9 +295,7 @@ def convert(
         with save_check(rosters, request) as ledger:
             ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
             files = sis_load.convert(rosters, ready, to, output)
-            sentences = (
-                _what_loads(rosters, ready, request.codes.institution) if to == "sis-xml" else []
-            )
+            sentences = _what_is_cleared(rosters, ready) if to == "sis-xml" else []
             summary = summarize(ledger).model_copy(update={"run": ""})
             code = conclude(
                 ledger, summary, as_json=as_json, show_values=show_values, reports="none"
@@ -314,35 +306,20 @@ def convert(
     return code
 
 
-def _what_loads(rosters: CheckedRosters, ready: Collection[int], institution: str) -> list[str]:
-    """Return in sentences what a load of the ready rows clears and undoes, and whom it misses."""
-    with connection.only_user_cache() as cache:
-        undone = _by_reason(
-            (row, word_list([wording.field_name(path) for path in paths]))
-            for row, paths in sis_load.sis_undoes(rosters, ready, cache, institution)
-        )
-        missed = _by_reason(sis_load.sis_unmatched(rosters, ready, cache))
+def _what_is_cleared(rosters: CheckedRosters, ready: Collection[int]) -> list[str]:
+    """Return in sentences what a load of the ready rows clears in Alma."""
     names = word_list([wording.field_name(path) for path in sis_load.sis_clears(rosters)])
-    blanks = _by_reason(
-        (row, wording.field_name(path)) for row, path in sis_load.blank_cells(rosters, ready)
-    )
-    said = [
-        f"The load would undo what staff edited in Alma ({fields}): row {rows}."
-        for fields, rows in undone.items()
+    blanks = dict[str, list[int]]()
+    for row, path in sis_load.blank_cells(rosters, ready):
+        blanks.setdefault(wording.field_name(path), []).append(row)
+    cleared = [f"The file clears in Alma what the mapping does not set: {names}."] if names else []
+    cleared += [
+        f"It clears {field}, which is blank here: row {spans(rows, 20)}."
+        for field, rows in blanks.items()
     ]
-    if names:
-        said += ["Loading this file clears these fields in Alma, which the mapping does not set:"]
-        said += [f"  {names}"]
-    said += [
-        f"It clears {field}, which is blank here: row {rows}." for field, rows in blanks.items()
-    ]
-    said += [f"Row {rows}: {why}." for why, rows in missed.items()]
-    if names or blanks or undone:
-        said += [
-            "`importer plan ROSTER -m MAPPING --to sis-xml` shows the values; with --fill and "
-            "--keep-edits they stay."
-        ]
-    return said
+    if cleared:
+        cleared.append("`importer plan ROSTER -m MAPPING --to sis-xml` keeps these values.")
+    return cleared
 
 
 @app.command("sis-report")
@@ -388,11 +365,3 @@ def sis_report(
             "run this command with that file."
         )
     return code
-
-
-def _by_reason(found: Iterable[tuple[int, str]]) -> dict[str, str]:
-    """Return the rows of each reason, as `2–5, 9`."""
-    grouped: dict[str, list[int]] = {}
-    for row, why in found:
-        grouped.setdefault(why, []).append(row)
-    return {why: spans(numbers, 20) for why, numbers in grouped.items()}

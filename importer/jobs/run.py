@@ -42,7 +42,7 @@ from importer.jobs.words import (
 )
 from importer.ledger.ledger import Ledger, State, summarize
 from importer.model.files import unused
-from importer.model.run import SisLoad, Summary
+from importer.model.run import Summary
 from importer.model.text import command_line, counted, word_list
 from importer.pipeline.inputs import check_sources
 from importer.pipeline.runs import list_runs
@@ -216,25 +216,25 @@ class JobRun:
         except (UsageError, StalePlanError) as error:
             self._tools.say(f"{error} The roster is planned again.")
             return load.to_plan_again
-        made = ([Path(mapping.typed) for _, mapping in facts.rosters], facts.sis)
+        made = ([Path(mapping.typed) for _, mapping in facts.rosters], facts.sis is not None)
         if made != (self._mappings, self._sis):
             return load.to_plan_again
         return load.model_copy(update={"summary": summary})
 
     @property
-    def _sis(self) -> SisLoad | None:
-        """What the file of an SIS load keeps; None if the job plans for the API."""
-        return SisLoad(fill=True, keep_edits=True) if self._job.file.do == "sis-load" else None
+    def _sis(self) -> bool:
+        """Whether the job plans for the SIS load."""
+        return self._job.file.do == "sis-load"
 
     def _sis_flags(self) -> list[str]:
         """Return the flags of a plan for the SIS load, after learning what earlier loads did."""
-        if (sis := self._sis) is None:
+        if not self._sis:
             return []
         waiting = [*filter(_is_unseen, self._store.state.delivered)]
         for run in waiting:
             self._tools.command("sis-report", run, "--json")
         self._store.save(delivered=tuple(filter(_is_unseen, waiting)))
-        return [*wording.sis_flags(sis)]
+        return [*wording.TO_SIS]
 
     def _plan(self, load: Load) -> Load:
         """Plan the rosters."""

@@ -250,18 +250,25 @@ class Journal:
                 add_problems(self.ledger, one.problems)
                 self._append(one.row, one.state, one.detail)
 
-    def record_delivery(self, rows: Collection[int], detail: str) -> None:
+    def record_delivery(
+        self, rows: Collection[int], again: Mapping[int, tuple[User, User]], detail: str
+    ) -> None:
         """Record that the planned steps of these rows are in a file for the SIS load.
 
-        From now on the run counts as applied, and the records that the load overwrites are kept.
+        `again`: the records before and after of those that changed in Alma since the plan. The
+        records that the load overwrites are kept.
         """
         image = (
             "INSERT OR REPLACE INTO images SELECT row, before, after, '' FROM steps WHERE row = ?"
         )
         with self._writing():
-            self.ledger.keep("applied", self._now().isoformat())
             for row in rows:
                 self.ledger.connection.execute(image, (row,))
+                if row in again:
+                    self.ledger.connection.execute(
+                        "UPDATE images SET before = ?, sent = ? WHERE row = ?",
+                        (*(user.to_json() for user in again[row]), row),
+                    )
                 self._state(row, State.DELIVERED)
                 self._append(row, State.DELIVERED, "")
             self._append(0, DELIVERED, detail)

@@ -421,9 +421,9 @@ class Where(NamedTuple):
 class Imprint(NamedTuple):
     """One value as a load left it: keyed hashes, and days as ISO text.
 
-    `made` is "" where a SIS load removed the value, to be forgotten.
     `answered`: what Alma had there after the load, "" if nothing. `since`: the last load that found
-    it as it was left. `noticed`: when an edit was reported last, "" if none was.
+    it as it was left. `noticed`: when an edit was reported last, "" if none was. `made` is "" where
+    the value is to be forgotten.
     """
 
     where: Where
@@ -460,17 +460,14 @@ class UserMemory:
 
 @dataclass(frozen=True, slots=True)
 class SisRules:
-    """How a plan for Alma's SIS load makes records, and what this Alma's load does with them.
+    """What the SIS load of this Alma does with the records of a plan.
 
-    `fill`: the file has Alma's values of what the row does not give. `keep_edits`: it has Alma's
-    value where staff edited one. `creates`: the load adds users whom it does not find.
-    `keeps_blank`: it keeps a protected field that the file leaves blank. `undoes_edits`: the value
-    from before an edit undoes it; `keeps_names`: not of a preferred name. `record_types`: those of
-    the users of each user group, by its code without case, as far as they are known.
+    `creates`: it adds users whom it does not find. `keeps_blank`: it keeps a protected field that
+    the file leaves blank. `undoes_edits`: the value from before an edit undoes it; `keeps_names`:
+    not of a preferred name. `record_types`: those of the users of each user group, by its code
+    without case, as far as they are known.
     """
 
-    fill: bool
-    keep_edits: bool
     creates: bool
     keeps_blank: bool
     undoes_edits: bool

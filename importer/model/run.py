@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, Field
 
 from importer.model.people import NOTHING_COMMON, Common
-from importer.model.plan import Act, Change, Fate, Result, SafetyCheck, SafetyLimits
+from importer.model.plan import Act, Change, Fate, Result, SafetyCheck, SafetyLimits, SisRules
 from importer.model.problem import Origin
 from importer.model.text import RowId, is_absent
 from importer.model.user import AccountType
@@ -171,13 +171,6 @@ class SinceLoad(Kept):
     missing: int
 
 
-class SisLoad(Kept):
-    """Whether the file has Alma's value where the row has none, and where staff edited one."""
-
-    fill: bool
-    keep_edits: bool
-
-
 class RunFacts(Kept):
     """Everything about a run that is not about a row.
 
@@ -188,8 +181,7 @@ class RunFacts(Kept):
     although staff edited them. `about_alma`: which saved facts the plan uses and which not, and
     what this Alma will not do of it. `sis`: of a plan whose rows Alma's own SIS load loads, from a
     file; None if they are sent through the API. `check_counts`: by roster, without the rows that
-    people resolve later. `record_types`: of a plan for the SIS load, those of the users of each
-    user group, by its code without case, as far as they are known.
+    people resolve later.
     """
 
     command: Literal["check", "plan", "undo"]
@@ -214,11 +206,10 @@ class RunFacts(Kept):
     about_alma: tuple[str, ...] = ()
     since_last_load: tuple[SinceLoad, ...] = ()
     common: Common = NOTHING_COMMON
-    record_types: dict[str, tuple[str, ...]] = {}
     undoes: str = ""
     undoes_run: str = ""
     users_stay: int = 0
-    sis: SisLoad | None = None
+    sis: SisRules | None = None
 
     @property
     def run_name(self) -> str:

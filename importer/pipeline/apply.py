@@ -37,13 +37,15 @@ from importer.model.plan import Act, Imprints, SafetyCheck
 from importer.model.run import FailedCheck, RowHistory, RunFacts
 from importer.model.text import command_line, counted
 from importer.pipeline.check import validate
-from importer.pipeline.inputs import PASSWORD, check_sources, mapping_of, reopen_inputs
+from importer.pipeline.inputs import PASSWORD, SILENT, check_sources, mapping_of, reopen_inputs
+from importer.pipeline.lookup import Users
 from importer.pipeline.runs import RUNS
 from importer.pipeline.sis_load import deliver
 from importer.planner.leavers import Leavers, left
 from importer.planner.patch import changed_fields, changed_lists
 from importer.planner.staff_edits import Keyed, answered, keyed
-from importer.users.refresh import add_applied
+from importer.users.cache import UserCache, cache_path
+from importer.users.refresh import Refresh, add_applied
 from importer.writer.executor import Executor, Progress
 
 SEEN = "absent until"
@@ -204,6 +206,9 @@ STOP = "stop"
 It names the task of the local page or, of a load that was started elsewhere, since when it runs.
 """
 
+SIS_PLAN_DAYS = 1
+"""How old a plan for the SIS load may be when its file is written."""
+
 BYTES_PER_ROW = 30_000
 """Disk space for a row: its images and entries, three times over."""
 
@@ -251,7 +256,8 @@ def prepare(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
     SafetyCheckError for failed checks that nobody allowed, LedgerError if the disk is too full.
     """
     age, lost = options.now() - ledger.facts.started, end_is_lost(ledger)
-    if not (ledger.was_applied or lost) and age > timedelta(days=options.plan_days):
+    days = SIS_PLAN_DAYS if ledger.facts.sis else options.plan_days
+    if not (ledger.was_applied or lost) and age > timedelta(days=days):
         msg = f"The plan is {age.days} days old; Alma may have changed. Plan again."
         raise StalePlanError(msg)
     check_unchanged(ledger)
@@ -276,16 +282,15 @@ def prepare(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
     if not lost:
         return
     journal.doubt()
-    if ledger.facts.sis is None:
+    if not ledger.facts.sis:
         again = (
             f"Each of the {left_to_do(ledger):,} unfinished rows is looked up in Alma before "
             "anything is sent."
         )
     else:
         again = (
-            "Unfinished rows are written into a file, perhaps for the second time. If Alma has "
-            "loaded an earlier file of this run, run `importer sis-report` first, and load the new "
-            "one only for rows that Alma lacks."
+            "Unfinished rows that Alma does not show are written into a file, perhaps for the "
+            "second time. If Alma has not loaded an earlier file of this run yet, load only one."
         )
     about = "The last entries of this run's ledger are lost; an older copy may have been restored. "
     options.note(about + again)
@@ -419,14 +424,38 @@ async def carry_out(
     return stop
 
 
-def write_file(ledger: Ledger, journal: Journal, options: ApplyOptions) -> tuple[Path, ...]:
+async def write_file(
+    ledger: Ledger, alma: Alma, journal: Journal, options: ApplyOptions
+) -> tuple[Path, ...]:
     """Write the file of what is left of a plan for the SIS load; return its zips, if any.
 
-    Raises UsageError, LedgerError.
+    The user cache is brought up to date first. Raises UsageError, StalePlanError, LedgerError,
+    AlmaError.
     """
-    zips = deliver(ledger, journal, options.limit)
-    remember(ledger, options.users_folder, options.now(), options.note)
-    return zips
+    facts, now = ledger.facts, options.now
+    await check_same_institution(facts, alma)
+    assert facts.alma is not None and facts.sis is not None  # noqa: S101, PT018  such a plan has it
+    path = cache_path(options.users_folder, facts.alma.institution, facts.alma.environment)
+    try:
+        with UserCache.open(path) as cache:
+            incomplete = cache.state.as_of is None
+            await Refresh(cache, alma, now, SILENT.rows, options.note).run(due=incomplete)
+            journal.start(f"limit {options.limit}" if options.limit is not None else "")
+            users = Users(alma, now, cache)
+            delivery = await deliver(ledger, journal, users, facts.sis, options.limit)
+    finally:
+        remember(ledger, options.users_folder, now(), options.note)
+    if delivery.zips:
+        options.note(
+            "The file has PINs, notes and blocks as plain text. Nobody else must be able to read "
+            "it."
+        )
+    if delivery.repeated:
+        options.note(
+            f"Load it today. It repeats {counted(delivery.repeated, 'protected value')} of Alma, "
+            "and what staff change of these until the load is lost."
+        )
+    return delivery.zips
 
 
 def remember(

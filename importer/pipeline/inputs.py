@@ -39,7 +39,7 @@ from importer.model.files import read_bounded
 from importer.model.plan import Fate, Match
 from importer.model.problem import KNOWN, VALUE, Code, Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Layout, Roster
-from importer.model.run import ColumnUse, MappingFacts, RunFacts, SisLoad
+from importer.model.run import ColumnUse, MappingFacts, RunFacts
 from importer.model.text import RowId
 from importer.planner.drafts import DraftUser, drafts
 
@@ -76,7 +76,7 @@ class RunRequest:
     importer's. `users_folder`: that of the user cache, None to ask Alma about each row; `refresh`:
     first read who changed since. `facts`: what was measured of an Alma, by file.
     `overwrite_edits`: fields that are written although staff edited them in Alma. `sis`: plan for
-    Alma's SIS load; None for the API.
+    Alma's SIS load.
     """
 
     rosters: tuple[RosterRequest, ...]
@@ -90,7 +90,7 @@ class RunRequest:
     users_folder: Path | None
     refresh: bool
     overwrite_edits: tuple[str, ...]
-    sis: SisLoad | None
+    sis: bool
 
     @property
     def name(self) -> str:

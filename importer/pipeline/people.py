@@ -100,7 +100,7 @@ async def plan_absent(
             why = "this is a rejects file, so nobody counts as missing from it"
         elif any(one.asked.visible_only for one in part):
             why = "hidden rows were left out, so nobody counts as missing"
-        elif facts.sis is not None:
+        elif facts.sis:
             why = "an SIS load changes nobody who is missing from its file"
         elif cache is None:
             why = "there is no complete user cache to look for missing people in"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from importer.alma.client import Alma
 from importer.alma.doctor import wrong_clock
+from importer.alma.facts import facts_for
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
@@ -34,7 +35,14 @@ from importer.pipeline.lookup import (
 )
 from importer.pipeline.people import AbsentPlan, plan_absent
 from importer.pipeline.resolve import Review
-from importer.pipeline.row_plan import PlanContext, against_facts, cleared, paths_of, plan_context
+from importer.pipeline.row_plan import (
+    PlanContext,
+    about_sis_load,
+    against_facts,
+    paths_of,
+    plan_context,
+    sis_rules,
+)
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.pipeline.sis_load import check_external, check_one_system
 from importer.planner.drafts import DraftUser
@@ -78,7 +86,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         drafts = (*rosters.drafts(checked.rows(Fate.READY), checked.missing, institution.code),)
         queries = [query_of(draft, rosters.match(draft.row)) for draft in drafts]
         needed = "match.absent" if any(one.match.absent for one in rosters) else ""
-        if request.sis is not None:
+        if request.sis:
             check_external(rosters)
             needed = "--to sis-xml"
         async with open_users(
@@ -86,9 +94,10 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         ) as users:
             if users.described:
                 progress.note(users.described)
-            if request.sis is not None and users.cache is None:
+            if request.sis and users.cache is None:
                 msg = "A plan for the SIS load needs the user cache. Run `importer users refresh`."
                 raise UsageError(msg)
+            known = facts_for(request.facts, of_alma.institution)
             facts = run_facts("plan", rosters, request).model_copy(
                 update={
                     "alma": of_alma,
@@ -96,27 +105,27 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                     "rate": rate,
                     "overwrite_edits": paths_of(rosters, request.overwrite_edits),
                     "common": users.common(),
-                    "record_types": find_record_types(users.cache)
+                    "sis": sis_rules(known, find_record_types(users.cache))
                     if request.sis and users.cache
-                    else {},
+                    else None,
                 }
             )
-            with plan_context(rosters, answers, facts, request.facts) as context:
+            with plan_context(rosters, answers, facts, known) as context:
                 planned = await _plan_rows(drafts, queries, users, context, progress)
                 leaving = await plan_absent(rosters, users, context, facts)
             every = [one.step for one in (*planned, *leaving.planned.values())]
             about = (
                 *wrong_clock(alma.clock_offset),
-                *(against_facts if request.sis is None else cleared)(every, context.facts),
+                *(about_sis_load if request.sis else against_facts)(every, known),
             )
             for sentence in about:
                 progress.note(sentence)
             steps = review_collisions(every, rosters.origin)
-            if request.sis is not None:
+            if request.sis:
                 loaded = {one.row for one in steps if isinstance(one, Create | Update)}
                 check_one_system(draft for draft in drafts if draft.row in loaded)
             decided = _decide_compared(rosters, checked, planned, leaving, steps, users)
-            groups, hides_pins = _expected_groups(rosters, drafts), context.facts.hides_pins
+            groups, hides_pins = _expected_groups(rosters, drafts), known.hides_pins
             facts = with_checks(facts, steps, groups, hides_pins=hides_pins).model_copy(
                 update={
                     "kept_in_alma": sum(one.kept for one in planned),

@@ -351,7 +351,9 @@ class Review:
     def _context(self) -> PlanContext:
         answers = Resolutions(DecisionMemory(self._key).load())
         return self._opened.enter_context(
-            plan_context(self._rosters, answers, self.facts, self.measured)
+            plan_context(
+                self._rosters, answers, self.facts, facts_for(self.measured, self._institution)
+            )
         )
 
     @cached_property

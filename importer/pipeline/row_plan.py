@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pandas as pd
 
-from importer.alma.facts import Facts, KnownFacts, facts_for
+from importer.alma.facts import KnownFacts
 from importer.errors import MappingError, UsageError
 from importer.ledger.last_seen import LastSeen
 from importer.ledger.memory import EditMemory
@@ -21,7 +19,6 @@ from importer.model.candidates import ROLE_END
 from importer.model.people import Common
 from importer.model.plan import (
     Answer,
-    ChangeKind,
     Create,
     Held,
     Planned,
@@ -32,8 +29,8 @@ from importer.model.plan import (
 )
 from importer.model.problem import KNOWN, VALUE, Code, Problem
 from importer.model.roster import Roster
-from importer.model.run import RunFacts, SisLoad
-from importer.model.text import RowId, command_line, counted, word_list
+from importer.model.run import RunFacts
+from importer.model.text import RowId, command_line, counted
 from importer.model.user import AccountType, User
 from importer.pipeline.apply import remember_earlier
 from importer.pipeline.decisions import Resolutions, as_warning, dismissed
@@ -46,7 +43,6 @@ from importer.planner.safety_checks import is_of, sends_no_pin
 from importer.planner.sis_load import as_loaded
 from importer.planner.staff_edits import Earlier, has_id_of, keyed
 from importer.planner.who import is_another
-from importer.report.wording import field_name
 from importer.users.matching import MatchResult, identifiers
 from importer.validator import check_rows
 
@@ -139,16 +135,15 @@ class PlanContext:
 
 @contextmanager
 def plan_context(
-    rosters: Rosters, answers: Resolutions, facts: RunFacts, files: Mapping[Path, Facts]
+    rosters: Rosters, answers: Resolutions, facts: RunFacts, known: KnownFacts
 ) -> Iterator[PlanContext]:
     """Read what earlier runs left for the Alma of a plan.
 
-    `facts`: those of the plan, as far as they are known before it is made. `files`: the saved facts
-    of Alma. Raises LedgerError.
+    `facts`: those of the plan, as far as they are known before it is made. `known`: what is
+    known of this Alma. Raises LedgerError.
     """
     alma = facts.alma
     assert alma is not None  # noqa: S101  a plan has it
-    known = facts_for(files, alma.institution)
     retiring = tuple(map(_retiring, rosters))
     remember_earlier(alma.key)
     with EditMemory(alma.key) as memory:
@@ -169,9 +164,8 @@ def plan_context(
             keeps_id = had_it or answers.leaves_id(draft, key)
             return replace(before if moved and known.is_blank else known, keeps_id=keeps_id)
 
-        sis = None if facts.sis is None else _sis_rules(facts.sis, known, facts.record_types)
         today, overwritten = rosters[0].today, frozenset(facts.overwrite_edits)
-        earlier = Earlier(left, hashed, today, overwritten, sis)
+        earlier = Earlier(left, hashed, today, overwritten, facts.sis)
         leavers = Leavers(LastSeen(alma.key).leavers())
         yield PlanContext(rosters, answers, leavers, earlier, facts.common, known, retiring)
 
@@ -247,13 +241,10 @@ def paths_of(rosters: Rosters, fields: Collection[str]) -> tuple[str, ...]:
 # what was measured of this Alma
 
 
-def _sis_rules(
-    sis: SisLoad, facts: KnownFacts, record_types: Mapping[str, tuple[str, ...]]
-) -> SisRules:
+def sis_rules(facts: KnownFacts, record_types: Mapping[str, tuple[str, ...]]) -> SisRules:
+    """Return what is known of the SIS load of this Alma; `record_types` as in `SisRules`."""
     known = facts.values
     return SisRules(
-        sis.fill,
-        sis.keep_edits,
         creates=known.get("sis-unmatched") != "skip",
         keeps_blank=known.get("sis-empty-sticky") == "keep",
         undoes_edits=known.get("original-value") != "off",
@@ -300,25 +291,21 @@ def against_facts(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
         )
 
 
-def cleared(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
-    """Yield which facts a plan for the SIS load uses, and what the load clears, by field."""
+def about_sis_load(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
+    """Yield which facts a plan for the SIS load uses, and what nobody can see before the load."""
     yield from facts.used
     yield from facts.unused
     updates = [step for step in steps if isinstance(step, Update)]
-    removed = (c for step in updates for c in step.changes if c.kind is ChangeKind.REMOVE)
-    counts = Counter(change.path for change in removed)
-    if counts:
-        fields = [f"{field_name(path)} ({count:,})" for path, count in counts.most_common()]
-        yield f"The load removes what these fields have in Alma: {word_list(fields)}."
     unseen = (change for step in updates if step.first_load for change in step.changes)
-    if any(path in STICKY for path in (*counts, *(change.path for change in unseen))):
+    if any(change.path in STICKY for change in unseen):
         yield (
-            "Protected fields that staff edited in Alma may stay, although the plan changes or "
-            "removes them: where no load is remembered, nobody can see that. With --fill nothing "
-            "is removed."
+            "Protected fields that staff edited in Alma may stay, although the plan changes them: "
+            "where no load is remembered, nobody can see that."
         )
-    if updates and facts.hides_pins:
+    shown = "get-pin" in facts.values or any(step.before.pin_number for step in updates)
+    if updates and (facts.hides_pins or not shown):
+        why = "because" if facts.hides_pins else "if"
         yield (
-            "The load may clear the PINs of these users, also with --fill, because this Alma does "
-            "not show PINs. Map `pin_number`, or load one user first and look at the PIN in Alma."
+            f"The load may clear the PINs of these users, {why} this Alma does not show PINs to "
+            "programs. Map `pin_number`, or load one user first and look at the PIN in Alma."
         )

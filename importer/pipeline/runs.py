@@ -183,7 +183,6 @@ def run_facts(command: Literal["check", "plan"], rosters: Rosters, request: RunR
         codes="" if request.codes_file is None else str(request.codes_file),
         codes_institution=request.codes.institution,
         codes_fetched=request.codes.fetched,
-        sis=request.sis,
     )
 
 

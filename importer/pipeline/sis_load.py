@@ -5,49 +5,119 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from importer.errors import RefusedError, UsageError
+from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.journal import DELIVERED, Journal, Outcome, Pending, history
 from importer.ledger.ledger import Ledger, State
-from importer.ledger.memory import EditMemory, institutions
 from importer.loader.read import read
 from importer.model.fields import FIELDS
 from importer.model.files import new_file
-from importer.model.problem import VALUE, Code, Origin, Problem
+from importer.model.plan import SisRules
+from importer.model.problem import Code, Origin, Problem
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.text import word_list
 from importer.model.user import AccountType, User
 from importer.pipeline.inputs import CheckedRosters, Rosters
+from importer.pipeline.lookup import Users
 from importer.planner.drafts import DraftUser
 from importer.planner.merge import new_user
-from importer.planner.sis_load import unmatched
-from importer.planner.staff_edits import keyed, nothing_earlier, undone_edits
+from importer.planner.patch import carried_over, may_still_be
+from importer.planner.sis_load import in_file, repeated
 from importer.users.cache import UserCache, find_read
-from importer.users.matching import identifiers
+from importer.users.matching import PersonQuery, identifiers
+from importer.writer.executor import ANOTHER, CHANGED, VANISHED
 from importer.writer.outcomes import NoWrite, WriteFound, has_id, refusal_problem, verify
 from importer.writer.sis_xml import write_sis_zip
 
 
-def deliver(ledger: Ledger, journal: Journal, limit: int | None) -> tuple[Path, ...]:
-    """Write the file of what is left of the plan into the run's folder; return its zips.
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The zips of a file for the SIS load, and how many protected values it only repeats."""
+
+    zips: tuple[Path, ...] = ()
+    repeated: int = 0
+
+
+async def deliver(
+    ledger: Ledger, journal: Journal, users: Users, rules: SisRules, limit: int | None
+) -> Delivery:
+    """Write the file of what is left of the plan into the run's folder.
+
+    `users`: those of a user cache that is up to date, so that no old value goes into the file. A
+    row whose user changed since the plan is planned again, as through the API, or held.
 
     At most `limit` records; no file without any. The records that the load overwrites are kept in
     the ledger. A file that was not finished, because the command was killed, is written again; so
-    is one that the ledger has lost, of rows in doubt. Raises UsageError, LedgerError.
+    is one that the ledger has lost, of rows in doubt that Alma does not show. Raises UsageError,
+    LedgerError, AlmaError.
     """
-    if not (rows := journal.rows_in(State.PLANNED, State.UNKNOWN)[:limit]):
-        return ()
+    assert users.cache is not None  # noqa: S101  the caller opened it
+    doubtful = tuple(journal.step(row) for row in journal.rows_in(State.UNKNOWN))
+    journal.record_outcomes(compare(doubtful, users.cache, {}, ledger.facts.origin))
+    rows, again = list[int](), dict[int, tuple[User, User]]()
+    for row in journal.rows_in(State.PLANNED, State.UNKNOWN)[:limit]:
+        step = journal.step(row)
+        now = await _planned_again(step, users)
+        if isinstance(now, str):
+            origin = ledger.facts.origin(row)
+            journal.record_outcome(
+                row, State.HELD, now, problems=[Problem.of(Code.CHANGED_IN_ALMA, origin, now)]
+            )
+            continue
+        if now is not None:
+            before, after = again[row] = now
+            if after == before:
+                journal.record_outcome(row, State.ALREADY, "was so already", answered=before)
+                continue
+        rows.append(row)
+    if not rows:
+        return Delivery()
     number = sum(entry.event == DELIVERED for entry in history(ledger, 0)) + 1
     out = ledger.folder / f"sis-load-{number:02}.zip"
     for unfinished in ledger.folder.glob(f"{out.stem}*{out.suffix}"):
         unfinished.unlink()
-    zips = write_sis_zip((journal.step(row).after for row in rows), out)
+    counts = list[int]()
+
+    def records() -> Iterator[User]:
+        for row in rows:
+            step = journal.step(row)
+            before, after = again.get(row, (step.before, step.after))
+            if before is not None:
+                after = in_file(after, before, keeps_blank=rules.keeps_blank)
+                counts.append(repeated(after, before))
+            yield after
+
+    zips = write_sis_zip(records(), out)
     hashes = (f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in zips)
-    journal.record_delivery(rows, ", ".join(hashes))
-    return zips
+    journal.record_delivery(rows, again, ", ".join(hashes))
+    return Delivery(zips, sum(counts))
+
+
+async def _planned_again(step: Pending, users: Users) -> tuple[User, User] | str | None:
+    """Return a step's user as it is now and as it is to be, or why the row is held.
+
+    None where the user is as it was planned, also one that is to be created. Raises AlmaError.
+    """
+    before = step.before
+    ids = identifiers(step.after) if before is None else (step.primary_id,)
+    matched = await users.find(PersonQuery(tuple(("primary_id", value) for value in ids)))
+    if matched.failed:
+        raise UnavailableError(matched.failed)
+    if before is None:
+        return EXISTS if matched.users else None
+    there = (user for user in matched.every_user if has_id(user, step.primary_id))
+    if (live := next(there, None)) is None or live == before:
+        return VANISHED if live is None else None
+    if not may_still_be((before, step.after), live):
+        return ANOTHER
+    after, theirs = carried_over(before, step.after, live)
+    return CHANGED if theirs else (live, after)
+
+
+EXISTS = "Since the plan was made, Alma got a user with an ID of this row."
 
 
 def read_reasons(path: Path, steps: tuple[Pending, ...]) -> dict[int, str]:
@@ -204,50 +274,3 @@ def blank_cells(rosters: CheckedRosters, ready: Collection[int]) -> Iterator[tup
         for target in draft.layout.scalars:
             if target.field.facts.sis and not draft.values.get(target.label):
                 yield draft.row, target.field.path
-
-
-def sis_undoes(
-    rosters: CheckedRosters, ready: Collection[int], cache: UserCache | None, institution: str
-) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield the ready rows whose record would undo edits by staff, with the fields and lists.
-
-    An SIS load replaces what the record has, also a protected field that has the value from before
-    the edit (contract section 5). `institution`: its code, if it is known. Raises LedgerError.
-    """
-    for mapped in rosters:
-        name = mapped.mapping.name
-        if cache is not None:
-            key = cache.state.key
-        elif (key := next(institutions(name, institution), "")) == "":
-            continue
-        with EditMemory(key) as memory:
-            if not memory.exists:
-                return
-            earlier = replace(nothing_earlier(mapped.today), hashed=keyed(memory.key))
-            for draft in rosters.drafts(mapped.rows().keys() & ready, {}, ""):
-                left = memory.of(name, (value for _, value in draft.every_identifier))
-                live = None if left.is_blank or cache is None else _user(cache, draft)
-                if fields := undone_edits(draft, live, left, earlier):
-                    yield draft.row, tuple(sorted(fields))
-
-
-def _user(cache: UserCache, draft: DraftUser) -> User | None:
-    """Return the one user with the IDs of a row whose record is known."""
-    users = find_read(cache, draft.every_identifier)
-    return users[0].user if len(users) == 1 else None
-
-
-def sis_unmatched(
-    rosters: CheckedRosters, ready: Collection[int], cache: UserCache | None
-) -> Iterator[tuple[int, str]]:
-    """Yield the ready rows that an SIS load would not match to their user, each with the reason.
-
-    Users are those of the cache; without one, only rows that lack the ID by which the load finds
-    users are found.
-    """
-    for draft in rosters.drafts(ready, {}, ""):
-        found = find_read(cache, draft.every_identifier) if cache is not None else ()
-        record, key = new_user(draft), rosters.match(draft.row).by[0]
-        for live in [one.user for one in found] or (None,):
-            if why := unmatched(record, live, key):
-                yield draft.row, why.replace(f" {VALUE}", "")

@@ -151,10 +151,10 @@ def check_undoable(first: Ledger) -> None:
     ask = "Look up its open rows first; nothing new is sent:\n  " + command_line(
         "apply", folder, "--limit", "0"
     )
-    if first.facts.sis is not None:
+    if first.facts.sis:
         ask = (
-            "If Alma's SIS load has loaded a file of this run, write the file of its open rows "
-            f"again, and find out what Alma has:\n  {command_line('apply', folder)}\n  {report}"
+            "Find out what Alma has; rows that it does not show are written into a file again:\n  "
+            f"{command_line('apply', folder)}\n  {report}"
         )
     if end_is_lost(first):
         msg = f"The last entries of {first.folder} are lost; an older copy may have been restored. "

@@ -166,7 +166,6 @@ def update(
     primary_id = current(live, "primary_id")
     memory, sis = earlier.of(draft, live), earlier.sis
     protected = edited_fields(STICKY, live, memory, earlier.hashed) if sis else {}
-    earlier = earlier.overwriting(draft)
     reviewed = review(draft, live, memory, earlier, rename=rename)
 
     def merged_with(row: DraftUser) -> Merged:
@@ -179,12 +178,12 @@ def update(
             overrides=earlier.overwrites,
             lines=reviewed.lines,
         )
-        return sis_merge(draft, row, live, merged, protected, earlier)
+        return sis_merge(live, merged, protected, earlier)
 
     merged = merged_with(reviewed.quiet)
     if merged.changes and reviewed.quiet is not reviewed.draft:
         merged = merged_with(reviewed.draft)
-    reviewed = after_load(draft, reviewed, memory, protected, live, merged.after, earlier)
+    reviewed = after_load(draft, reviewed, protected, live, merged.after, earlier)
     after, changes, override = merged.after, merged.changes, merged.override
     imprints = reviewed.imprints
     step: Step = Unchanged(draft.row, primary_id)

@@ -60,19 +60,15 @@ _SENTENCES = {
 }
 
 
-def count_step(
-    step: Step, given: Collection[str], *, hides_pins: bool, clears: bool
-) -> CheckCounts:
+def count_step(step: Step, given: Collection[str], *, hides_pins: bool) -> CheckCounts:
     """Return what the safety checks count of a step; a user who does not change concerns none.
 
     `given`: the user groups that the mapping gives, of `folded_groups`; a user of another one who
     keeps that group is as the mapping wants it. `hides_pins`: Alma is known not to show PINs.
-    `clears`: a cleared field counts as a removal, as in a SIS load, which clears what its file does
-    not have.
     """
     if not isinstance(step, Update):
         return CheckCounts(matched=isinstance(step, Unchanged))
-    concerned = dict.fromkeys(_fires(step, given, clears=clears), 1)
+    concerned = dict.fromkeys(_fires(step, given), 1)
     if hides_pins and sends_no_pin(step):
         concerned[SafetyCheck.PINS] = 1
     return CheckCounts(matched=1, concerned=concerned)
@@ -98,14 +94,14 @@ def summed(
 
 
 def count_steps(
-    steps: Iterable[Step], groups: Sequence[Collection[str]], *, hides_pins: bool, clears: bool
+    steps: Iterable[Step], groups: Sequence[Collection[str]], *, hides_pins: bool
 ) -> tuple[CheckCounts, ...]:
     """Return what the safety checks count of a plan, by roster; otherwise as `count_step`."""
     own: list[list[CheckCounts]] = [[] for _ in groups]
     given = [*map(folded_groups, groups)]
     for step in steps:
         at = RowId.of(step.row).roster
-        own[at].append(count_step(step, given[at], hides_pins=hides_pins, clears=clears))
+        own[at].append(count_step(step, given[at], hides_pins=hides_pins))
     return tuple(starmap(summed, zip(own, groups, strict=True)))
 
 
@@ -113,9 +109,8 @@ def with_checks(
     facts: RunFacts, steps: Iterable[Step], groups: Sequence[Collection[str]], *, hides_pins: bool
 ) -> RunFacts:
     """Return the facts of a plan with its safety checks; otherwise as `count_step`."""
-    clears = facts.sis is not None
-    counts = count_steps(steps, groups, hides_pins=hides_pins, clears=clears)
-    failed = failed_checks(counts, _limits_of(facts), clears=clears)
+    counts = count_steps(steps, groups, hides_pins=hides_pins)
+    failed = failed_checks(counts, _limits_of(facts))
     return facts.model_copy(update={"check_counts": counts, "failed_checks": failed})
 
 
@@ -149,18 +144,17 @@ def with_resolved(
     """
     before = before or ResolvedChecks(failed=())
     counts, gone = {**before.counts}, {**before.replaced}
-    clears = facts.sis is not None
     given = folded_groups(facts.check_counts[RowId.of(row).roster].groups)
     was_resolved = counts.pop(row, None) is not None
     if replaced is not None and not was_resolved:
-        gone[row] = count_step(replaced, given, hides_pins=hides_pins, clears=clears)
+        gone[row] = count_step(replaced, given, hides_pins=hides_pins)
     if step is not None:
-        counts[row] = count_step(step, given, hides_pins=hides_pins, clears=clears)
+        counts[row] = count_step(step, given, hides_pins=hides_pins)
     every = [
         summed((own, *_of_roster(at, counts)), own.groups, _of_roster(at, gone))
         for at, own in enumerate(facts.check_counts)
     ]
-    failed = failed_checks(every, _limits_of(facts), clears=clears)
+    failed = failed_checks(every, _limits_of(facts))
     return ResolvedChecks(counts=counts, replaced=gone, failed=failed)
 
 
@@ -169,7 +163,7 @@ def _of_roster(at: int, counts: Mapping[int, CheckCounts]) -> list[CheckCounts]:
 
 
 def failed_checks(
-    counts: Sequence[CheckCounts], limits: Sequence[SafetyLimits], *, clears: bool
+    counts: Sequence[CheckCounts], limits: Sequence[SafetyLimits]
 ) -> tuple[FailedCheck, ...]:
     """Return the safety checks that a plan fails, each roster by the limits of its mapping."""
     found = []
@@ -179,10 +173,8 @@ def failed_checks(
             limit: SafetyLimit = getattr(limits_of, check.replace("-", "_"))
             concerned = own.concerned.get(check, 0)
             if concerned > limit.count and concerned * 100 > limit.percent * own.matched:
-                lost = "lose a value" if clears else "lose a list entry"
-                words = what.replace("lose a list entry", lost)
                 most = max(limit.count, int(limit.percent * own.matched / 100))
-                sentence = f"{name}{concerned:,} of {own.matched:,} known users {words}; "
+                sentence = f"{name}{concerned:,} of {own.matched:,} known users {what}; "
                 sentence += f"at most {most:,} are expected" if most else "the mapping allows none"
                 found.append(
                     FailedCheck(
@@ -192,18 +184,18 @@ def failed_checks(
     return tuple(found)
 
 
-def _fires(step: Update, given: Collection[str], *, clears: bool) -> Iterator[SafetyCheck]:
+def _fires(step: Update, given: Collection[str]) -> Iterator[SafetyCheck]:
     """Yield the checks that an update counts for.
 
     A renewal, which only moves dates to later ones, is what a load is for. A cleared field is no
-    removed entry unless the plan `clears`, nor is an identifier that becomes the primary ID.
+    removed entry, nor is an identifier that becomes the primary ID.
     """
     if is_absent(step.row):
         yield SafetyCheck.ABSENT
     elif not all(one.path in _DATES and one.new > one.old for one in step.changes):
         yield SafetyCheck.MANY_CHANGES
     gone = (change for change in step.changes if change.kind is ChangeKind.REMOVE)
-    removed = (change for change in gone if clears or change.path.endswith("]"))
+    removed = (change for change in gone if change.path.endswith("]"))
     lost = any(
         not (change.path.startswith(IDS) and same_id(change.old, step.after.primary_id))
         for change in removed

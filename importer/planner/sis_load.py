@@ -1,8 +1,8 @@
 """What Alma's SIS load makes of a user: the record that its file has, and the user afterwards.
 
 The load replaces an External user's whole record, except for Internal entries, roles, proxies, and
-protected fields that staff edited (contract section 5). A plan writes the user as it is to be into
-the file, so a value that Alma keeps is in the file as Alma has it.
+protected fields that staff edited (contract section 5). So the file has the whole user as it is to
+be, and what the row does not give as Alma has it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from importer.model.fields import FIELDS, LISTS
 from importer.model.plan import (
     DECISIONS,
     Answer,
-    ChangeKind,
     Create,
     Held,
     Imprint,
@@ -24,7 +23,6 @@ from importer.model.plan import (
     Planned,
     SisRules,
     Update,
-    UserMemory,
     Where,
     choices,
 )
@@ -44,7 +42,7 @@ from importer.planner.entries import (
     with_entries,
     with_value,
 )
-from importer.planner.merge import IDS, SET_APART, Merged, new_user
+from importer.planner.merge import IDS, SET_APART, Merged
 from importer.planner.patch import changed_fields, changed_lists, differences
 from importer.planner.staff_edits import Earlier, Edit, Keyed, Reviewed, texts, value_of
 
@@ -82,52 +80,43 @@ def _is_external(part: Part) -> bool:
 
 
 def sis_merge(
-    draft: DraftUser,
-    row: DraftUser,
-    live: User,
-    merged: Merged,
-    edited: Mapping[str, Imprint],
-    earlier: Earlier,
+    live: User, merged: Merged, edited: Mapping[str, Imprint], earlier: Earlier
 ) -> Merged:
     """Return the user after a load of a row, and what that changes.
 
-    `row` is the draft without the values that stay as Alma has them, and `merged` what the API
-    would make of it. `edited`: the protected fields that staff edited, as the last load left them.
-    Where the plan is sent through the API, that is `merged`.
+    `merged`: what the API would make of the row. `edited`: the protected fields that staff edited,
+    as the last load left them. Where the plan is sent through the API, that is `merged`.
     """
     rules = earlier.sis
-    if rules is None:
+    if rules is None or not merged.changes:
         return merged
-    record = merged.after if rules.fill else _bare(draft, row, merged.after)
-    after = _loaded(record, live, edited, rules, earlier.hashed)
-    changes = tuple(
-        replace(change, kind=ChangeKind.REMOVE)
-        if change.path in _DEFAULTS and change.old and not current(record, change.path)
-        else change
-        for change in differences(live, after)
-    )
-    found = tuple(sorted(changes, key=lambda change: change.kind is not ChangeKind.REMOVE))
-    return Merged(after, found) if found else Merged(live)
+    after = _loaded(merged.after, live, edited, rules, earlier.hashed)
+    changes = differences(live, after)
+    return Merged(after, changes) if changes else Merged(live)
 
 
-def _bare(draft: DraftUser, row: DraftUser, merged: User) -> User:
-    """Return the record with what the row gives, and what of it stays as Alma has it.
+def in_file(after: User, live: User, *, keeps_blank: bool) -> User:
+    """Return the record that the file has for a user who is to be `after` once it is loaded.
 
-    Everything else is blank, so that a load clears it. Of a list in which a value stays, everything
-    stays that an update would leave.
+    A protected field that does not change is left out where Alma keeps what the file lacks
+    (`keeps_blank`), or sets the same by itself: a value in the file would undo an edit that staff
+    make until the load. The user group, which every record needs, is never left out.
     """
-    given = {
-        label: draft.layout.targets[label].field for label, text in draft.values.items() if text
-    }
-    stays = {field.parent for label, field in given.items() if label not in row.values}
-    filled = {field.path for field in given.values()}
-    made = new_user(row)
-    record = merged
-    for field in _SCALARS:
-        if field.path not in filled and current(record, field.name):
-            record = with_value(record, field, "")
-    lists = {parent: entries(made, parent) for parent in _LOADED if parent not in stays}
-    return with_entries(record, lists)
+    kept = {*STICKY} - {"user_group", *changed_fields(live, after), *changed_lists(live, after)}
+    for name in kept:
+        if not (keeps_blank or current(live, name) == _DEFAULTS.get(name)):
+            continue
+        if name in LISTS:
+            after = with_entries(after, {name: ()})
+        else:
+            after = with_value(after, FIELDS[name], "")
+    return after
+
+
+def repeated(record: User, live: User) -> int:
+    """Return how many protected values of a file's record only repeat what Alma has."""
+    names = {*STICKY} - {*changed_fields(live, record), *changed_lists(live, record)}
+    return sum(bool(entries(record, n) if n in LISTS else current(record, n)) for n in names)
 
 
 def _loaded(
@@ -202,7 +191,6 @@ def _segments(
 def after_load(
     draft: DraftUser,
     reviewed: Reviewed,
-    memory: UserMemory,
     edited: Mapping[str, Imprint],
     live: User,
     after: User,
@@ -210,17 +198,12 @@ def after_load(
 ) -> Reviewed:
     """Return what was reviewed, as a load leaves it; as it is if the plan is sent through the API.
 
-    An edit of a protected field that stays, stays edited. Of protected fields that the row does not
-    give, it is remembered what Alma has then, so that a later edit shows. What the load removes is
-    forgotten: `made` is "" then.
+    An edit of a protected field that stays, stays edited. Of protected fields that the row leaves
+    blank, it is remembered what Alma has then, so that a later edit shows.
     """
     if earlier.sis is None:
         return reviewed
     imprints = {**reviewed.imprints}
-    for key, one in ({} if memory.own is None else memory.own).items():
-        gone = texts(one.where, live) != texts(one.where, after)
-        if gone and key not in imprints:
-            imprints[key] = one._replace(made="")
     imprints |= not_given(draft, imprints, after, earlier)
     kept = {*edited} - {*changed_fields(live, after), *changed_lists(live, after)}
     for key, one in imprints.items():
@@ -240,20 +223,15 @@ def after_load(
 def not_given(
     draft: DraftUser, imprints: Imprints, after: User, earlier: Earlier
 ) -> dict[str, Imprint]:
-    """Return what to remember of protected fields that a row does not give."""
-    labels = {target.field.name: target.label for target in draft.layout.scalars}
-    found = {}
-    for field in _SCALARS:
-        name = field.name
+    """Return what to remember of protected fields that a row leaves blank."""
+    found, today = {}, earlier.today.isoformat()
+    for target in draft.layout.scalars:
+        name = target.field.name
         there = imprints.get(name)
         if name in STICKY and (there is None or not there.made):
-            own = (labels[name],) if name in labels else ()
             text = normal(name, current(after, name) or _DEFAULTS.get(name, ""))
-            value = value_of(draft, earlier.hashed, name, Where(name), own, text)
-            today = earlier.today.isoformat()
-            found[name] = Imprint(
-                value.where, value.cells, value.rule, value.made, value.made, today
-            )
+            one = value_of(draft, earlier.hashed, name, Where(name), (target.label,), text)
+            found[name] = Imprint(one.where, one.cells, one.rule, one.made, one.made, today)
     return found
 
 

@@ -137,13 +137,6 @@ class Earlier:
     overwrites: frozenset[str]
     sis: SisRules | None
 
-    def overwriting(self, draft: DraftUser) -> Earlier:
-        """Return it for one row: a SIS load that does not keep edits overwrites all of them."""
-        if self.sis is None or self.sis.keep_edits:
-            return self
-        fields = (target.field for target in draft.layout.targets.values())
-        return replace(self, overwrites=frozenset(one.parent or one.name for one in fields))
-
 
 def nothing_earlier(today: date) -> Earlier:
     """Return what is left where no load is remembered."""
@@ -268,27 +261,6 @@ def edited_fields(
         if one.where.path in names and not one.where.flag
         and not _is_as_left(one, live, None, memory, hashed)
     }  # fmt: skip
-
-
-def undone_edits(
-    draft: DraftUser, live: User | None, memory: UserMemory, earlier: Earlier
-) -> set[str]:
-    """Return the fields and lists in which a record made of the row alone would undo an edit.
-
-    `live`: the user in Alma; without it only edits that an earlier plan reported are known.
-    """
-    if live is not None:
-        reviewed = review(draft, live, memory, earlier, rename=False)
-        edits = (*(one for one in reviewed.edits if not one.replaced), *reviewed.asks)
-        fields = [draft.layout.targets[one.label].field for one in edits]
-        return {field.parent or field.name for field in fields}
-    row = tuple(values_of(draft, User(), earlier.hashed, rename=False))
-    lasts = lasts_of(draft, row, memory)
-    return {
-        value.where.path
-        for value in row
-        if (last := lasts.get(value.key)) and last[1].noticed and last[1].made == value.made
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -285,7 +285,7 @@ def fact_lines(facts: RunFacts) -> tuple[tuple[str, str], ...]:
     read = f"read on {facts.codes_fetched}" if facts.codes_fetched else ""
     kept = facts.kept_in_alma
     told += [
-        ("Planned", " ".join(wording.sis_flags(facts.sis))),
+        ("Planned", "for Alma's SIS load" if facts.sis else ""),
         ("Code tables", ", ".join(filter(None, (facts.codes_institution, read)))),
         ("User cache", f"as of {moment(facts.users_as_of)}" if facts.users_as_of else ""),
         ("Edited in Alma", f"{wording.rows(kept)}, in which that value stays" if kept else ""),

@@ -13,7 +13,7 @@ from typing import Literal
 from importer.model.fields import LISTS
 from importer.model.plan import Act, ChangeKind, Fate, Result
 from importer.model.problem import VALUE, Code, Problem, Severity
-from importer.model.run import RosterCounts, RowHistory, RunFacts, SinceLoad, SisLoad, Summary
+from importer.model.run import RosterCounts, RowHistory, RunFacts, SinceLoad, Summary
 from importer.model.text import command_line, counted, is_whole_roster, spans, word_list
 from importer.report.masking import said, shown, shown_word
 
@@ -25,6 +25,9 @@ PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY, SET = (
 
 SIS_FILES = "sis-load-*.zip"
 """The pattern of the names of the files for the SIS load."""
+
+TO_SIS = ("--to", "sis-xml")
+"""The option of a plan for the SIS load."""
 
 
 def kind_of(file: str) -> str:
@@ -130,14 +133,6 @@ def row_numbers(numbers: Sequence[int], most: int = 6) -> str:
     return spans(numbers, most)
 
 
-def sis_flags(sis: SisLoad | None) -> tuple[str, ...]:
-    """Return the flags of a plan for the SIS load; none for the API."""
-    if sis is None:
-        return ()
-    flags = {"--fill": sis.fill, "--keep-edits": sis.keep_edits}
-    return ("--to", "sis-xml", *(flag for flag, on in flags.items() if on))
-
-
 def again(verb: str, facts: RunFacts, files: Mapping[int, str] | None = None) -> str:
     """Return the command to check or plan the rosters of a run in the same way.
 
@@ -147,7 +142,7 @@ def again(verb: str, facts: RunFacts, files: Mapping[int, str] | None = None) ->
     visible = ("--visible-only",) if facts.roster.visible_only and not files else ()
     made = None if files else facts.roster.corrections
     corrections = ("--corrections", made.shown) if made else ()
-    to = sis_flags(facts.sis) if verb == "plan" else ()
+    to = TO_SIS if verb == "plan" and facts.sis else ()
     edits = (("--overwrite-edits", path) for path in facts.overwrite_edits if verb == "plan")
     pairs = (
         ((files or {}).get(position, roster.as_typed), "-m", mapping.shown)

@@ -26,7 +26,7 @@ from importer.model.files import write_atomically
 from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, NOT_KEPT, Layout, Roster, letter
 from importer.model.vocabulary import say_secret
-from importer.report.wording import sentence
+from importer.report.wording import TO_SIS, sentence
 from importer.suggest.columns import Beside, confirmed, guesses
 from importer.suggest.first_mapping import suggest
 from importer.web.drafts import Draft, mapping_text
@@ -389,18 +389,11 @@ def _suggest(visit: Visit) -> Path:
     return path
 
 
-_SIS_LOADS = {
-    "sis": ("--to", "sis-xml", "--fill", "--keep-edits"),
-    "sis-bare": ("--to", "sis-xml"),
-}
-"""The flags of a plan for the SIS load, by the choice on the page."""
-
-
 def plan(visit: Visit) -> web.Response:
     """Start `plan` with the roster, its corrections and the mapping."""
     draft, typed = visit.draft, visit.space.typed
     corrections = ("--corrections", typed(draft.corrections)) if draft.corrections else ()
-    load = _SIS_LOADS.get(visit.text("load"), ())
+    load = TO_SIS if visit.text("load") == "sis" else ()
     return visit.start(
         "plan", visit.space.typed_roster(draft), "-m", typed(visit.mapping), *corrections, *load,
         "--json",

@@ -125,18 +125,6 @@ def test_records_as_files(sandbox: Sandbox) -> None:
     assert (told["updated"], told["created"], told["rejected"]) == (ready, 0, [])
 
 
-def test_rows_that_a_load_would_not_match_are_listed(sandbox: Sandbox) -> None:
-    """A load never touches Internal users; the user cache shows whose ID a row has."""
-    Path("community.yaml").write_text(BASE, "utf-8")
-    Path("students.yaml").write_text(OF_SIS, "utf-8")
-    Path("r.csv").write_text("ID,First,Last\n0012345,Ana,Nunez\n0012346,Bo,Doe\n", "utf-8")
-    typed("plan", "r.csv", "-m", "community.yaml", "-o", "run")
-    typed("apply", "run", "--limit", "1")
-    typed("users", "refresh")
-    got = typed("convert", "r.csv", "-m", "students.yaml", "--to", "sis-xml", "-o", "load.zip")
-    assert "Row 2: the user is Internal in Alma" in got.err
-
-
 @pytest.mark.parametrize(
     ("other", "what"),
     [

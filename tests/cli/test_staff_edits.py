@@ -346,22 +346,6 @@ def test_a_plan_overwrites_the_edits_that_it_is_asked_to(sandbox: Sandbox, accou
     assert loads.load() == (0, {})
 
 
-def test_an_sis_load_that_would_undo_an_edit_is_named(external: _Loads, *, cached: bool) -> None:
-    """With the user cache at once, without it once a plan reported the edit."""
-    external.load()
-    convert = ("convert", *PLAN, "--to", "sis-xml", "-o")
-    assert "would undo" not in typed(*convert, "a.zip").err
-    external.edit()
-    if cached:
-        typed("users", "refresh")
-    else:
-        assert "would undo" not in typed(*convert, "b.zip").err
-        external.load()
-    named = typed(*convert, "c.zip").err
-    assert "staff edited in Alma (Preferred first name and User group): row 2." in named
-    assert "1 records" in named
-
-
 _SINCE = """version: 1
 name: since
 account_type: INTERNAL

@@ -41,5 +41,5 @@ def order(
         users_folder=None,
         refresh=True,
         overwrite_edits=(),
-        sis=None,
+        sis=False,
     )

@@ -175,8 +175,8 @@ def shape(one: User) -> tuple[object, ...]:
 
 
 def failing(
-    steps: Sequence[Step], limits: SafetyLimits, groups: Collection[str], *, clears: bool = False
+    steps: Sequence[Step], limits: SafetyLimits, groups: Collection[str]
 ) -> tuple[FailedCheck, ...]:
     """The safety checks that a plan of one roster fails."""
-    counts = count_steps(steps, [groups], hides_pins=False, clears=clears)
-    return failed_checks(counts, [limits], clears=clears)
+    counts = count_steps(steps, [groups], hides_pins=False)
+    return failed_checks(counts, [limits])

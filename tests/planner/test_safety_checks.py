@@ -134,7 +134,7 @@ def test_a_row_that_is_left_out_later_no_longer_counts() -> None:
     It counts again if it is resolved to be loaded after all.
     """
     none = SafetyLimits(many_changes=SafetyLimit(percent=60, count=0))
-    (planned,) = count_steps([NAME, SAME], [{"COMM"}], hides_pins=False, clears=False)
+    (planned,) = count_steps([NAME, SAME], [{"COMM"}], hides_pins=False)
     mapping = FACTS.mapping.model_copy(update={"safety_limits": none})
     counts = {"mapping": mapping, "check_counts": (planned,), "sis": None}
     facts = FACTS.model_copy(update=counts)
@@ -171,14 +171,6 @@ def test_rows_of_one_user_are_all_held() -> None:
     assert "row 3, 5" in problems[0].message
 
 
-def test_a_cleared_field_is_a_removal_where_a_load_clears() -> None:
-    """Alma's SIS load clears what its file does not have; through the API a mapping asks for it."""
-    steps: list[Step] = [update("birth_date", new=""), SAME]
-    (found,) = failing(steps, SafetyLimits(), {"COMM"}, clears=True)
-    assert (found.check, found.concerned) == (SafetyCheck.REMOVALS, 1)
-    assert failing(steps, SafetyLimits(), {"COMM"}) == ()
-
-
 TODAY = date(2026, 8, 20)
 EARLIER = nothing_earlier(TODAY)
 WHO = {"primary_id": "21234", "first_name": "Jane", "last_name": "Doe"}
@@ -212,7 +204,7 @@ def test_who_is_back_counts_for_the_checks_as_anybody_else() -> None:
             found = MatchResult((MatchedUser(live, ("primary_id",)),))
             planned = decide(one, found, Match(), NOTHING_COMMON, EARLIER)
             step = come_back(one, planned, known, Match(), EARLIER).step
-            counts = count_step(step, ("",), hides_pins=False, clears=False)
+            counts = count_step(step, ("",), hides_pins=False)
             assert counts.concerned.get(SafetyCheck.REMOVALS, 0) == removes
 
 

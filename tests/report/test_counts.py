@@ -12,9 +12,8 @@ from itertools import count
 from rich.console import Console
 
 from importer.ledger.ledger import RESULTS, State, summarize
-from importer.model.plan import Act, Create, Delete, Fate, Result, Update
+from importer.model.plan import Act, Create, Delete, Fate, Result, SisRules, Update
 from importer.model.problem import Code, Problem, Severity
-from importer.model.run import SisLoad
 from importer.report.files import write_all
 from importer.report.terminal import show_counts
 from importer.report.wording import DISMISSED, ENDS, headline
@@ -25,7 +24,9 @@ from tests.report.conftest import Keep
 
 def every_kind() -> Run:
     """An applied undo in which every fate and result occurs, and no two equally often."""
-    sis = SisLoad(fill=True, keep_edits=True)
+    sis = SisRules(
+        creates=True, keeps_blank=False, undoes_edits=True, keeps_names=True, record_types={}
+    )
     run = Run(facts=building.planned("undo").facts.model_copy(update={"sis": sis}))
     rows = count(2)
     one_each = {result: key for key, result in RESULTS.items() if key[1] is not State.INTENT}

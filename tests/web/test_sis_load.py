@@ -32,7 +32,7 @@ def test_an_sis_load_is_planned_downloaded_and_reported(library: Library) -> Non
     server = start(library.folder)
     client = server.client()
     draft = drafted(client, "alma", ROSTER, "students.yaml")
-    assert "SIS load, keep Alma" in client.get(f"{draft}/grid").text
+    assert "In a file for the SIS load" in client.get(f"{draft}/grid").text
     form = {"version": version(client, draft), "load": "sis"}
     run = followed(client, client.post(f"{draft}/plan", data=form))
     assert "Write the file for the SIS load: 2 rows" in client.get(run).text
