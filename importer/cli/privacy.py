@@ -29,7 +29,6 @@ from importer.model.roster import Layout
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.pipeline.apply import left_to_do
 from importer.pipeline.runs import SavedRun, find_folder, kept_files, list_runs
-from importer.report.lineage import lineages
 from importer.users.cache import NoCacheError, UserCache, holders
 from importer.users.matching import identifiers
 from importer.web.tasks import PRACTICE, is_in_use, kept_in, unused_since
@@ -127,16 +126,14 @@ def _of_runs(ids: frozenset[str]) -> tuple[list[Trace], set[str], dict[Path, Pat
     without its zeros for example.
     """
     found, known, unfinished = list[Trace](), set[str](), dict[Path, Path]()
-    runs = list_runs()
-    related = lineages(saved.folder for saved in runs)
-    for saved in runs:
+    for saved in list_runs():
         if saved.fault:
             fault = f"it cannot be read: {saved.fault}"
             found.append(Trace("run", saved.folder, stays=fault))
             continue
         with Ledger.open(saved.folder) as ledger:
             rows, rosters = memory.rows_about(ledger, ids), [one for one, _ in ledger.facts.rosters]
-            undone = related[saved.folder.resolve()].undone_by
+            _, undone = ledger.undone
             if ledger.was_applied and left_to_do(ledger) and not undone:
                 unfinished |= {Path(one.path).resolve(): saved.folder for one in rosters}
         known |= {rosters[RowId.of(row).roster].sha256 for row in rows if row}

@@ -30,7 +30,7 @@ from importer.pipeline.runs import SavedRun, cannot_borrow, find_folder, list_ru
 from importer.pipeline.undo import check_undoable
 from importer.pipeline.undo import undo as plan_undo
 from importer.report.files import List, write_list, write_people
-from importer.report.lineage import Lineage, lineages
+from importer.report.lineage import lineage
 from importer.report.masking import shown
 from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
@@ -82,9 +82,7 @@ def _opened(run: str) -> Iterator[Ledger]:
 @app.command()
 def runs(as_json: options.Json = False) -> None:
     """List the runs under runs/, oldest first: operator, roster, time and result."""
-    saved = list_runs()
-    related = lineages(one.folder for one in saved if not one.fault)
-    listed = [_listed(one, related.get(one.folder.resolve(), Lineage())) for one in saved]
+    listed = [*map(_listed, list_runs())]
     lines = (line for one, outcome in listed for line in (_line(one), f"  {outcome}"))
     emit([one for one, _ in listed], lines, as_json=as_json)
     if not listed:
@@ -104,14 +102,14 @@ def _line(run: dict[str, object]) -> str:
     )
 
 
-def _listed(saved: SavedRun, related: Lineage) -> tuple[dict[str, object], str]:
+def _listed(saved: SavedRun) -> tuple[dict[str, object], str]:
     """Return a run as JSON values, and its result in words, or why it cannot be read."""
     wrong = saved.fault
     if not wrong:
         try:
             with Ledger.open(saved.folder) as ledger:
                 check_whole(ledger)
-                facts, summary = ledger.facts, summarize(ledger)
+                facts, summary, related = ledger.facts, summarize(ledger), lineage(ledger)
                 values = {
                     "run": str(ledger.folder),
                     "command": facts.command,

@@ -15,7 +15,6 @@ from importer.ledger.ledger import Ledger
 from importer.model.problem import Code
 from importer.model.run import Summary
 from importer.model.text import RowId, command_line, counted, is_absent, word_list
-from importer.report.lineage import Lineage, lineage
 
 FEW = 5
 """A percentage never allows fewer than this number of people."""
@@ -88,8 +87,7 @@ def mappings_of(run: str) -> list[tuple[str, str]]:
 
 def is_undone(run: str) -> bool:
     """Whether a run was undone, at least in part."""
-    found = of_run(run, lineage, Lineage())
-    return bool(found.undone_by or found.partly_undone_by)
+    return of_run(run, lambda ledger: ledger.undone, ("", False))[0] != ""
 
 
 def _earlier(job: Job, load: Load, state: State) -> Iterator[FailedGuard]:

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
 from importer.ledger.database import Database, FileIdentity, as_json, file_identity
 from importer.model.formats import LEDGER
-from importer.model.plan import Act, Change, Fate, Imprint, Result
+from importer.model.plan import ALREADY, Act, Change, Fate, Imprint, Result
 from importer.model.problem import Code, Place, Problem, Repairs, Severity
 from importer.model.run import (
     Calls,
@@ -97,6 +97,11 @@ ABSENT_COLUMNS = (
     "primary_id", "first_name", "last_name", "user_group", "status", "expiry_date", "since",
 )  # fmt: skip
 """What is shown of each user who is missing from a roster; `since`: the day of the first one."""
+
+WRITTEN = frozenset({Result.CREATED, Result.UPDATED, Result.DELETED})
+"""What became of the rows that a run wrote to Alma."""
+
+_UNDONE = TypeAdapter(tuple[str, bool])
 
 RESOLVED = "resolved checks"
 """The value of a run with its safety checks, once a row was resolved."""
@@ -255,6 +260,25 @@ class Ledger(Database):
         """The safety checks with what they count of rows that people resolved, if any were."""
         query = (_VALUE, (RESOLVED,))
         return next(self.parsed(ResolvedChecks.model_validate_json, *query), None)
+
+    @property
+    def undone(self) -> tuple[str, bool]:
+        """The last undo of this run that took effect, and whether nothing it wrote is left."""
+        return next(self.parsed(_UNDONE.validate_json, _VALUE, ("undone",)), ("", False))
+
+    def note_undo(self, undo: Ledger) -> None:
+        """Save that an undo of this run took effect, if it did."""
+        wrote = {one.row for one in self.planned() if one.result in WRITTEN}
+        undone = {
+            one.row
+            for one in undo.planned()
+            if one.act is Act.UNCHANGED or one.result in {*ALREADY, *WRITTEN}
+        }
+        ended = {Result.NOT_SENT, Result.UNKNOWN}.isdisjoint(undo.results())
+        if undone:
+            with self.transaction():
+                by = (undo.folder.name, ended and wrote <= undone)
+                self.keep("undone", _UNDONE.dump_json(by).decode())
 
     @property
     def was_applied(self) -> bool:

@@ -147,6 +147,7 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
             return
         with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
             memory.put_back(first)
+            first.note_undo(ledger)
         known = Leavers(memory.leavers_of(facts.undoes_run))
         after = (image.answered or image.sent for image in applied)
         memory.undo_leaving(

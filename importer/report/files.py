@@ -140,9 +140,9 @@ def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:
 
     `rejects.*` are written only where there are rows to correct or review; earlier ones are
     deleted unless somebody edited them. A file that is open in another program, or was edited,
-    stays, and the new one gets a free name beside it. Once a run is applied, the pages of the run
-    that it undoes or corrects are written again, and of those that an undo undoes in turn, because
-    they show that. Raises LedgerError where the folder cannot be written.
+    stays, and the new one gets a free name beside it. Once an undo is applied, the pages of the run
+    that it undoes are written again, because they show that. Raises LedgerError where the folder
+    cannot be written.
     """
     folder = ledger.folder
     counts = summary.model_dump_json(exclude_none=True, indent=2) + "\n"
@@ -154,14 +154,9 @@ def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:
     if ledger.facts.lists:
         paths += write_people(ledger, "set")
     related = lineage(ledger)
-    if ledger.was_applied:
-        todo = [related.undoes, related.corrects]
-        for earlier in filter(None, todo):
-            with suppress(ImporterError), Ledger.open(earlier) as first:
-                its = lineage(first)
-                _write_pages(first, summarize(first), its)
-                if its.undoes not in (*todo, folder.resolve()):
-                    todo.append(its.undoes)
+    if ledger.was_applied and related.undoes:
+        with suppress(ImporterError), Ledger.open(related.undoes) as first:
+            _write_pages(first, summarize(first), lineage(first))
     return (*_write_pages(ledger, summary, related), *paths)
 
 

@@ -1,40 +1,35 @@
-"""How runs follow from one another, by an undo or by corrected rejects, and what to do next."""
+"""What the ledger of a run says about other runs and about people, and what to do next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path, PurePath
 from types import MappingProxyType
 
-from importer.errors import ImporterError
 from importer.ledger.journal import ALLOWED, JournalEntry, made_by_people
 from importer.ledger.ledger import DECIDED, FILE, Ledger
-from importer.model.plan import ALREADY, Act, Fate, Result
 from importer.model.problem import Code
 from importer.model.run import RunFacts, Summary
 from importer.model.text import command_line, counted, word_list
 from importer.report.wording import REJECTS, WORKBOOK, again, kind_of
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Lineage:
-    """The runs that a run is related to, by their folders.
+    """What the ledger of a run says about other runs.
 
-    `undoes`, `corrects`: the earlier run whose writes it undoes, or whose corrected rejects it
-    loads. `undone_by`, `corrected_by`: the later ones that took effect; `partly_undone_by`: undos
-    with rows that are not done. An undo that is undone itself does not count. `sittings`: how often
-    its apply was started.
+    `undoes`, `corrects`: the folder of the run whose writes it undoes, or whose rejects it loads.
+    `undone_by`: the name of the last undo of it that took effect, "" if none; `whole`: nothing that
+    this run wrote is left. `sittings`: how often its apply was started.
     """
 
     undoes: Path | None = None
     corrects: Path | None = None
-    undone_by: list[Path] = field(default_factory=list)
-    partly_undone_by: list[Path] = field(default_factory=list)
-    corrected_by: list[Path] = field(default_factory=list)
+    undone_by: str = ""
+    whole: bool = False
     sittings: int = 0
 
     def sentences(self) -> Iterator[str]:
@@ -43,12 +38,8 @@ class Lineage:
             yield f"This run undoes {shortest(self.undoes)}."
         if self.corrects:
             yield f"This run loads the corrected rejects of {shortest(self.corrects)}."
-        for folder in self.undone_by:
-            yield f"This run was undone by {shortest(folder)}."
-        for folder in self.partly_undone_by:
-            yield f"This run was undone in part by {shortest(folder)}."
-        for folder in self.corrected_by:
-            yield f"Its rejects were corrected and loaded by {shortest(folder)}."
+        if self.undone_by:
+            yield f"This run was undone{'' if self.whole else ' in part'} by {self.undone_by}."
         if self.sittings > 1:
             times = "once" if self.sittings == 2 else f"{self.sittings - 1} times"
             yield f"The load was paused and continued {times}."
@@ -58,9 +49,8 @@ class Lineage:
         return {
             "undoes": shortest(self.undoes),
             "corrects": shortest(self.corrects),
-            "undone_by": list(map(shortest, self.undone_by)),
-            "partly_undone_by": list(map(shortest, self.partly_undone_by)),
-            "corrected_by": list(map(shortest, self.corrected_by)),
+            "undone_by": self.undone_by,
+            "undone": self.whole,
             "sittings": self.sittings,
         }
 
@@ -72,118 +62,18 @@ def shortest(folder: Path | None) -> str:
     return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
 
 
-_WRITTEN = {Result.CREATED, Result.UPDATED, Result.DELETED}
-_DONE = {*ALREADY, *_WRITTEN}
-
-
-def _took_effect(ledger: Ledger) -> bool:
-    """Return whether an apply did something, or found that nothing was to be done."""
-    if not ledger.was_applied:
-        return False
-    results = ledger.results().keys()
-    waits = results or ledger.count("rows", "fate").get(Fate.REVIEW)
-    return not waits or not _DONE.isdisjoint(results)
-
-
-def _wrote(folder: Path) -> set[int]:
-    """Return the rows that a run wrote to Alma; none if the run is gone."""
-    with suppress(ImporterError), Ledger.open(folder) as ledger:
-        return {one.row for one in ledger.planned() if one.result in _WRITTEN}
-    return set()
-
-
-def _undone(ledger: Ledger) -> Iterator[int]:
-    """Yield the rows of an undo of whose write nothing is in Alma any more."""
-    every = ledger.planned()
-    return (one.row for one in every if one.act is Act.UNCHANGED or one.result in _DONE)
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """What a run shows: which run it undoes, or whose corrected rejects it loads.
-
-    `applied`: it took effect; `whole`: it undid all that the other run wrote. `sittings`: as in
-    Lineage.
-    """
-
-    folder: Path
-    started: datetime
-    undoes: Path | None
-    corrects: Path | None
-    applied: bool
-    whole: bool
-    sittings: int
-
-    @classmethod
-    def of(cls, ledger: Ledger) -> Relation:
-        """Read it from the run's ledger."""
-        facts, applied = ledger.facts, _took_effect(ledger)
-        loads = [entry for entry in made_by_people(ledger) if entry.event == "apply"]
-        rosters = (Path(roster.path) for roster, _ in facts.rosters)
-        rejects = (path for path in rosters if kind_of(path.name) in {WORKBOOK, REJECTS})
-        # a copy that was saved elsewhere does not show which run it is of
-        corrected = next((path.parent for path in rejects if (path.parent / FILE).is_file()), None)
-        first = Path(facts.undoes) if facts.undoes else None
-        ended = applied and {Result.NOT_SENT, Result.UNKNOWN}.isdisjoint(ledger.results())
-        return cls(
-            ledger.folder.resolve(),
-            facts.started,
-            first,
-            None if first else corrected,
-            applied and (first is None or any(_undone(ledger))),
-            first is not None and ended and _wrote(first).issubset(_undone(ledger)),
-            len(loads),
-        )
-
-
-def lineages(folders: Iterable[Path]) -> dict[Path, Lineage]:
-    """Return the lineage of runs by resolved folder, as far as these runs know it."""
-    return related(_relations(folders))
-
-
 def lineage(ledger: Ledger) -> Lineage:
-    """Return the lineage of a run, from the runs in folders beside its own that came later."""
-    folder = ledger.folder.resolve()
-    started = ledger.facts.started.timestamp()
-    later = (
-        path.parent
-        for path in sorted(folder.parent.glob(f"*/{FILE}"))
-        if path.parent != folder and _changed(path) >= started
-    )
-    return related((*_relations(later), Relation.of(ledger)))[folder]
-
-
-def _changed(path: Path) -> float:
-    """Return when a file was changed last; 0 if another command deleted it meanwhile."""
-    with suppress(OSError):
-        return path.stat().st_mtime
-    return 0
-
-
-def _relations(folders: Iterable[Path]) -> Iterator[Relation]:
-    for folder in folders:
-        with suppress(ImporterError), Ledger.open(folder) as ledger:  # `runs` reports a damaged one
-            yield Relation.of(ledger)
-
-
-def related(relations: Iterable[Relation]) -> dict[Path, Lineage]:
-    """Return the lineage of runs by resolved folder, as far as these relations show it."""
-    runs = list(relations)
-    found = {one.folder: Lineage(one.undoes, one.corrects, sittings=one.sittings) for one in runs}
-    for one in runs:
-        first = one.undoes or one.corrects
-        if one.applied and first:
-            other = found.setdefault(first, Lineage())
-            undone = other.undone_by if one.whole else other.partly_undone_by
-            (undone if one.undoes else other.corrected_by).append(one.folder)
-    # an undo that was undone itself does not count; so the latest runs come first
-    for one in sorted(runs, key=lambda one: one.started, reverse=True):
-        own = found[one.folder]
-        whole = [run for run in own.undone_by if not found[run].partly_undone_by]
-        part = {*own.undone_by, *own.partly_undone_by}.difference(whole)
-        own.undone_by = [run for run in whole if not found[run].undone_by]
-        own.partly_undone_by = sorted(run for run in part if not found[run].undone_by)
-    return found
+    """Return what the ledger of a run says about other runs."""
+    facts = ledger.facts
+    loads = [entry for entry in made_by_people(ledger) if entry.event == "apply"]
+    rosters = (Path(roster.path) for roster, _ in facts.rosters)
+    rejects = (path for path in rosters if kind_of(path.name) in {WORKBOOK, REJECTS})
+    # a copy that was saved elsewhere does not show which run it is of
+    corrected = next((path.parent for path in rejects if (path.parent / FILE).is_file()), None)
+    undone_by, whole = ledger.undone
+    if facts.undoes:
+        return Lineage(Path(facts.undoes), None, undone_by, whole, len(loads))
+    return Lineage(None, corrected, undone_by, whole, len(loads))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +92,7 @@ def next_step(
 ) -> NextStep:
     """Return what to do next, with the exact command.
 
-    `related`: later runs may have undone this one, or loaded its corrected rejects. `rejects`: see
-    `open_workbooks`.
+    `related`: a later run may have undone this one. `rejects`: see `open_workbooks`.
     """
     return next(_next_steps(summary, facts, related, rejects))
 
@@ -237,9 +126,9 @@ def _next_steps(
         users = counted(facts.users_stay, "user")
         why = f"To delete the {users} that the run created, too:"
         yield NextStep(why, command_line("undo", undone, "--delete-created"))
-    if related.undone_by:
+    if related.whole:
         yield NextStep("This run was undone. There is nothing to do.")
-    if not (facts.undoes or related.corrected_by):
+    if not facts.undoes:
         yield from _with_rejects(summary, facts, rejects)
     if applied and summary.written:
         why = "Everything is done. If it was wrong, plan the undo:"

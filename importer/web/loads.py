@@ -25,7 +25,7 @@ from importer.model.text import counted
 from importer.pipeline.apply import left_to_do
 from importer.pipeline.decisions import open_rows
 from importer.pipeline.runs import list_runs
-from importer.report.lineage import Event, Relation, events_in, related
+from importer.report.lineage import Event, events_in, lineage
 from importer.web.drafts import Asked, Counts, Draft, title
 from importer.web.tasks import Sittings, Task, Workspace, is_locked, subject
 
@@ -114,7 +114,8 @@ class NextStep:
 class KnownRun:
     """What is known of a run from its ledger.
 
-    `open_rows`: those that need a decision. `relation`: to other runs. `sittings`: its loads.
+    `open_rows`: those that need a decision. `corrects`: it loads the rejects of another run.
+    `undone`: nothing that it wrote is left. `sittings`: its loads.
     """
 
     facts: RunFacts
@@ -124,7 +125,8 @@ class KnownRun:
     done: int
     of: int
     open_rows: frozenset[int]
-    relation: Relation
+    corrects: bool
+    undone: bool
     sittings: Sittings
 
 
@@ -216,9 +218,9 @@ class Load:
         old = known is None or not (self.fresh or known.applied or self.busy)
         if self.draft and old and not fault:
             return _of_draft(self.draft, self.counts)
-        if known is None:
+        if self.run is None or known is None:
             return NextStep(State.FAULT, "Cannot be read", "", "", "warn")
-        run = f"runs/{known.relation.folder.name}"
+        run = f"runs/{self.run.name}"
         if self.busy:
             words, state = "A command is working on it", State.PLANNING
             if self.loads:
@@ -284,8 +286,7 @@ def _of_draft(draft: Draft, counts: Counts | None) -> NextStep:
 def loads(space: Workspace) -> list[Load]:
     """Return all loads with those in the trash, newest first."""
     seen = list(seen_runs(space))
-    lines = related(one.known.relation for one in seen if one.known)
-    undone = {folder.name for folder, line in lines.items() if line.undone_by}
+    undone = {one.name for one in seen if one.known and one.known.undone}
     running = list(space.tasks.running())
     found, taken = [], set[str]()
     for draft in space.drafts(trashed=True):
@@ -366,16 +367,15 @@ def last_load(space: Workspace, run: str) -> Summary | None:
 
     A load that was undone is none, nor is one of corrected rejects.
     """
-    runs = [one.known for one in seen_runs(space) if one.known]
-    lines = related(one.relation for one in runs)
-    whole = (one for one in runs if one.facts.command == "plan" and not one.relation.corrects)
-    before = dropwhile(lambda one: one.relation.folder.name != run, whole)
-    plan = next(before, None)
+    runs = [(one.name, one.known) for one in seen_runs(space) if one.known]
+    whole = (one for one in runs if one[1].facts.command == "plan" and not one[1].corrects)
+    before = dropwhile(lambda one: one[0] != run, whole)
+    _, plan = next(before, ("", None))
     mapping = Path(plan.facts.mapping.path).name if plan else ""
-    for one in before:
-        done = one.applied and not lines[one.relation.folder].undone_by
-        if done and Path(one.facts.mapping.path).name == mapping:
-            return one.summary
+    for _, known in before:
+        done = known.applied and not known.undone
+        if done and Path(known.facts.mapping.path).name == mapping:
+            return known.summary
     return None
 
 
@@ -417,8 +417,11 @@ def _known(folder: Path, _changed: tuple[tuple[int, int], ...]) -> KnownRun:
         done = of - sum(states.get(one, 0) for one in OPEN)
         asked = frozenset(open_rows(ledger)) if ledger.facts.command != "check" else frozenset()
         counts, applied = summarize(ledger), ledger.was_applied
-        relation, sittings = Relation.of(ledger), Sittings.of(ledger)
-        return KnownRun(ledger.facts, counts, applied, left, done, of, asked, relation, sittings)
+        its = lineage(ledger)
+        return KnownRun(
+            ledger.facts, counts, applied, left, done, of, asked,
+            its.corrects is not None, its.whole, Sittings.of(ledger),
+        )  # fmt: skip
 
 
 class Step(NamedTuple):

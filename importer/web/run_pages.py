@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path, PurePath
@@ -130,8 +130,8 @@ def review(space: Workspace, folder: Path) -> Review:
         check_whole(ledger)
         summary, facts = summarize(ledger), ledger.facts
         draft, thrown = draft_of(space, facts), draft_of(space, facts, trashed=True)
-        events, related = tuple(events_of(ledger, thrown)), lineage(ledger)
-        related.undoes = None  # the page has a link to it
+        events = tuple(events_of(ledger, thrown))
+        related = replace(lineage(ledger), undoes=None)  # the page has a link to it
         left = 0 if facts.command == "check" else left_to_do(ledger)
         answers = facts.command != "check" and not ledger.was_applied and summary.review
         return Review(

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
-import tempfile
-from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from subprocess import run as run_process
@@ -19,7 +16,6 @@ from typer.main import get_group
 
 from importer.cli.app import COMMANDS, HIDDEN, app
 from importer.errors import Exit
-from importer.report import lineage
 from tests.cli.conftest import Sandbox
 from tests.command_line import typed
 from tests.mapper.bench import BASE
@@ -164,21 +160,3 @@ def test_a_row_that_is_not_loaded_stops_no_sis_load(
     got = typed(command, "r.csv", "-m", "one.yaml", "--to", "sis-xml", "-o", out, "--json")
     assert got.exit == (Exit.REJECTS if rejected else Exit.DONE), got.err
     assert got.summary["rejected"] == rejected
-
-
-def test_a_file_of_records_follows_from_no_run_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder for temporary files has those of every process."""
-    Path("m.yaml").write_text(BASE, "utf-8")
-    Path("r.csv").write_text("ID,First,Last\n0012345,Ana,Nunez\n", "utf-8")
-    typed("check", "r.csv", "-m", "m.yaml", "-o", "shared/other")
-    os.utime("shared/other/ledger.sqlite", (4_000_000_000, 4_000_000_000))
-    read = list[Path]()
-
-    def relations(folders: Iterable[Path]) -> tuple[()]:
-        read.extend(folders)
-        return ()
-
-    monkeypatch.setattr(tempfile, "tempdir", "shared")
-    monkeypatch.setattr(lineage, "_relations", relations)
-    assert typed("convert", "r.csv", "-m", "m.yaml", "--to", "jsonl", "-o", "r.jsonl").exit == 0
-    assert read == []

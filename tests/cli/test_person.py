@@ -18,7 +18,6 @@ from importer.jobs.state import Load, State, Step, Store
 from importer.ledger.journal import write_run
 from importer.ledger.last_seen import LastSeen
 from importer.ledger.memory import PATH, EditMemory, Remembered
-from importer.model.plan import SafetyCheck
 from importer.model.user import User
 from importer.users.cache import UserCache, cache_path
 from importer.web.tasks import DRAFTS
@@ -165,30 +164,6 @@ def test_the_roster_of_an_unfinished_load_stays(
         done = typed(*words)
         assert done.exit == Exit.DONE, done.err
     typed("person", "2002", "--erase", "--yes")
-    assert not roster.exists()
-
-
-def test_the_roster_of_a_load_whose_undo_was_undone_stays(sandbox: Sandbox) -> None:
-    """The load counts again, and it is not finished."""
-    load(write(ANA, BO), "runs/before")
-    Path(DRAFTS, "a-draft").mkdir(parents=True)
-    changed = [(one[0], one[1], "Novak", *one[3:]) for one in (ANA, BO)]
-    roster = write(*changed).rename(Path(DRAFTS, "a-draft", "roster.csv"))
-    allow = [part for check in SafetyCheck for part in ("--allow", check.value)]
-    for words in (
-        ("plan", roster, "-m", "small.yaml", "-o", "runs/first"),
-        ("apply", "runs/first", "--limit", "1", "--yes", *allow),
-        ("undo", "runs/first", "-o", "runs/back"),
-        ("apply", "runs/back", "--yes", *allow),
-        ("undo", "runs/back", "-o", "runs/again"),
-        ("apply", "runs/again", "--yes", *allow),
-    ):
-        done = typed(*words)
-        assert done.exit == Exit.DONE, done.err
-    typed("person", "2001", "--erase", "--yes")
-    assert roster.exists()
-    assert typed("apply", "runs/first", "--yes", *allow).exit == Exit.DONE
-    typed("person", "2001", "--erase", "--yes")
     assert not roster.exists()
 
 

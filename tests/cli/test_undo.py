@@ -59,7 +59,7 @@ def test_an_undo_is_carried_out_where_the_folder_was_moved_to(
     again = typed("plan", roster.name, "-m", "small.yaml", "--json").summary
     assert (again["update"], "edited-in-alma" in again["problems"]) == (1, False)
     second = next(one for one in json.loads(typed("runs", "--json").out) if "second" in one["run"])
-    assert second["undone_by"] == ["runs/back"]
+    assert second["undone_by"] == "back"
 
 
 @pytest.mark.parametrize(("first", "undo"), [("old/run", "undo"), ("old/run", "new/run")])

@@ -12,7 +12,6 @@ import pytest
 from openpyxl import Workbook
 
 from importer.model.run import Summary
-from importer.report.lineage import Relation
 from importer.web.drafts import Asked, Counts, Draft, DraftFacts
 from importer.web.loads import KnownRun, Load, SeenRun, Show, State, name_of, save_answers, steps
 from importer.web.tasks import Sittings
@@ -40,8 +39,9 @@ def _run(
         of - left,
         of,
         frozenset(range(2, 2 + review)),
-        Relation(Path("r1"), FACTS.started, None, None, False, False, 0),  # noqa: FBT003
-        Sittings(),
+        corrects=False,
+        undone=False,
+        sittings=Sittings(),
     )
     return SeenRun("r1", FACTS.started, known)
 
