@@ -108,8 +108,13 @@ def facts_for(files: Mapping[Path, Facts], institution: str) -> KnownFacts:
 
 def save_facts(path: Path, facts: Facts) -> None:
     """Write a file of facts. Raises UsageError if it cannot be written."""
+    save(path, f"{facts.model_dump_json(indent=2)}\n")
+
+
+def save(path: Path, text: str) -> None:
+    """Write what was learned of an Alma. Raises UsageError if it cannot be written."""
     try:
-        write_atomically(path, f"{facts.model_dump_json(indent=2)}\n".encode())
+        write_atomically(path, text.encode())
     except OSError as error:
         msg = f"{path} cannot be written ({error.strerror}). Work in a folder of your own."
         raise UsageError(msg) from error

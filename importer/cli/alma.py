@@ -19,7 +19,7 @@ from importer.alma.client import Alma
 from importer.alma.doctor import Finding, State, consequences
 from importer.alma.doctor import examine as examine_alma
 from importer.alma.doctor import first_contact as read_first_contact
-from importer.alma.facts import Facts, save_facts
+from importer.alma.facts import Facts, save, save_facts
 from importer.alma.probe import probe as measure
 from importer.cli.connection import fetch_codes, user_caches, with_alma
 from importer.cli.console import progress, saved_codes, saved_facts
@@ -27,8 +27,7 @@ from importer.cli.options import CODES, FACTS, FIRST_CONTACT, REPLIES, USERS, Co
 from importer.cli.output import emit, now, say, write_findings
 from importer.errors import Exit, ImporterError, StoppedError, UsageError
 from importer.model.fields import NO_CODES
-from importer.model.files import write_atomically
-from importer.model.text import word_list
+from importer.model.text import counted, word_list
 from importer.pipeline.runs import RUNS
 from importer.settings import Settings
 from importer.users.cache import NoCacheError, UserCache
@@ -150,10 +149,12 @@ def doctor(
 def _first_contact(pin_user: str, *, as_json: bool) -> int:
     today = now().date()
     found = with_alma(Settings.read(), lambda alma: read_first_contact(alma, pin_user, today))
-    save_facts(FIRST_CONTACT, found.facts)
     known = found.facts.model_dump(mode="json")
     code = write_findings(found.findings, as_json=as_json, known=known)
-    say(f"Nothing was written to Alma. {len(found.facts.facts)} facts are in {FIRST_CONTACT}.")
+    say("Nothing was written to Alma.")
+    if found.facts.facts:
+        save_facts(FIRST_CONTACT, found.facts)
+        say(f"{FIRST_CONTACT} says whether Alma shows PINs.")
     return code
 
 
@@ -172,7 +173,7 @@ def _probe(external_id: str, also_for: str, *, as_json: bool) -> int:
         raise StoppedError(msg) from None
     finally:
         if calls:
-            write_atomically(REPLIES, "".join(calls).encode())
+            save(REPLIES, "".join(calls))
     save_facts(FACTS, measured)
     lines = (
         *(f"{name} is {value}." for name, value in measured.facts.items()),
@@ -181,9 +182,9 @@ def _probe(external_id: str, also_for: str, *, as_json: bool) -> int:
     )
     emit({**measured.model_dump(mode="json"), "exit": 0}, lines, as_json=as_json)
     say(
-        f"{len(measured.facts)} facts of {measured.institution} are in {FACTS}, and "
-        f"{len(calls)} replies of Alma, without patron data, in {REPLIES}. The users of "
-        "the probe were deleted."
+        f"{counted(len(measured.facts), 'fact')} of {measured.institution}: {FACTS}. "
+        f"Alma's {len(calls)} replies, without patron data: {REPLIES}. The users of the probe were "
+        "deleted."
     )
     return Exit.DONE
 
