@@ -247,7 +247,7 @@ def skip(job: Job, names: Sequence[str], run: str, who: str, why: str, now: date
         feeds, skipped = dict[str, Feed](), dict[str, str]()
         held = _meant(job, run, store.state) if run else None
         state = FileState.REFUSED if held is None else FileState.HELD
-        of_load = {file.found: file.sha256 for file in held.files} if held is not None else {}
+        of_load = [file.found for file in held.files] if held is not None else []
         for address, feed in store.state.feeds.items():
             files = [
                 file
