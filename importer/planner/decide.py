@@ -194,7 +194,7 @@ def update(
     else:
         imprints = answered(imprints, live, earlier.hashed)
     warnings = (
-        *(_edited(draft, one, sis is not None) for one in reviewed.edits if not one.again),
+        *(_edited(draft, one) for one in reviewed.edits if not one.again),
         *(_card_differs(draft, one, primary_id) for one in reviewed.asks),
         *_purged_early(draft, changes, after),
     )
@@ -212,12 +212,12 @@ def _purged_early(draft: DraftUser, changes: Collection[Change], after: User) ->
         yield draft.problem(Code.PURGE_BEFORE_EXPIRY, message, "purge_date", purges)
 
 
-def _edited(draft: DraftUser, edit: Edit, sis: bool) -> Problem:  # noqa: FBT001
+def _edited(draft: DraftUser, edit: Edit) -> Problem:
     has = "Alma has {value}" if edit.shown else "Alma has no such value any more"
     when = f"edited there {_between(edit)}"
     if edit.replaced:
-        by = "the SIS load" if sis else "--overwrite-edits"
-        why = f"{by} replaces it by the roster's value" if edit.asked else "the new value is sent"
+        asked = "--overwrite-edits replaces it by the roster's value"
+        why = asked if edit.asked else "the new value is sent"
         return draft.problem(Code.REPLACES_EDIT, f"{has}, {when}; {why}", edit.label, edit.shown)
     message = f"{has}, {when}; the roster's value is not sent"
     return draft.problem(Code.EDITED_IN_ALMA, message, edit.label, edit.shown)

@@ -272,7 +272,7 @@ def _obstacles(
     live = step.before if isinstance(step, Update) else None
     user = step.after if isinstance(step, Update) else step.user
     kind = current(live or user, "record_type")
-    if message := unmatched(user, live, match.by[0]):
+    if message := _unmatched(user, live, match.by[0]):
         yield by, message, current(live, "primary_id") if live is not None else ""
     group = current(user, "user_group")
     fitting = rules.record_types.get(group.casefold(), ())
@@ -282,7 +282,7 @@ def _obstacles(
         yield "user_group", message, group
 
 
-def unmatched(record: User, live: User | None, key: str) -> str:
+def _unmatched(record: User, live: User | None, key: str) -> str:
     """Return why a load would not find the user of a record by this kind of ID; "" if it would.
 
     `live`: that user, None if the record is to be a new one. `{value}` stands for its primary ID.
