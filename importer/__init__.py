@@ -7,9 +7,8 @@ As a library, it offers the names below; see docs/reference/python.md.
 from typing import TYPE_CHECKING
 
 __all__ = [
-    "Progress", "Run", "__version__", "absent", "apply", "borrow_check", "check", "convert",
-    "load_mapping", "open_run", "plan", "read_codes", "read_roster", "read_users", "resolve",
-    "undo",
+    "Progress", "Run", "__version__", "apply", "check", "convert", "load_mapping", "open_run",
+    "plan", "read_codes", "read_roster", "read_users", "resolve", "undo",
 ]  # fmt: skip
 
 if TYPE_CHECKING:

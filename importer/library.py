@@ -30,7 +30,7 @@ from importer.cli.output import now
 from importer.errors import StoppedError, UsageError
 from importer.ledger.integrity import check_whole
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import ABSENT_COLUMNS, Ledger, summarize
+from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.run_lock import open_alone
 from importer.loader.csv_file import Rows
 from importer.loader.read import read
@@ -49,7 +49,6 @@ from importer.pipeline.inputs import Progress as RowProgress
 from importer.pipeline.inputs import RosterRequest, RunRequest, open_inputs
 from importer.pipeline.plan import plan as plan_request
 from importer.pipeline.resolve import Review
-from importer.pipeline.runs import cannot_borrow
 from importer.pipeline.sis_load import convert as convert_rosters
 from importer.pipeline.undo import check_undoable
 from importer.pipeline.undo import undo as plan_undo
@@ -232,6 +231,14 @@ class Run:
             ]
         return frame("row primary_id field kind before after", rows)
 
+    def missing(self) -> pd.DataFrame:
+        """Return who was in the last load with the mapping, not here: `primary_id, name`.
+
+        The ID is without case and the name blank where the run had no user cache.
+        """
+        with Ledger.open(self.folder) as ledger:
+            return frame("primary_id name", ledger.missing())
+
     def write_reports(self) -> tuple[Path, ...]:
         """Write the reports into the run's folder; return the files."""
         with Ledger.open(self.folder) as ledger:
@@ -248,36 +255,6 @@ def open_run(folder: FileName) -> Run:
     with Ledger.open(Path(folder)) as ledger:
         check_whole(ledger)
         return Run(ledger.folder)
-
-
-def absent(run: Run) -> pd.DataFrame:
-    """Return who is in Alma but missing from the rosters of a plan, by `match.absent`.
-
-    Raises UsageError if the run is damaged.
-
-    >>> import importer
-    >>> _ = importer.read_users()
-    >>> importer.absent(importer.plan("patrons.xlsx", "community.yaml")).columns[0]
-    'primary_id'
-    """
-    with Ledger.open(run.folder) as ledger:
-        return frame(" ".join(ABSENT_COLUMNS), ledger.missing())
-
-
-def borrow_check(run: Run) -> pd.DataFrame:
-    """Return who of a plan will not be able to borrow: `row, primary_id, reasons`.
-
-    Raises UsageError if the run is damaged.
-
-    >>> import importer
-    >>> run = importer.plan("patrons.xlsx", "community.yaml")
-    >>> importer.borrow_check(run).columns.tolist()
-    ['row', 'primary_id', 'reasons']
-    """
-    with Ledger.open(run.folder) as ledger:
-        found = cannot_borrow(ledger)
-        rows = [(row_label(one.row), one.primary_id, "; ".join(one.reasons)) for one in found]
-    return frame("row primary_id reasons", rows)
 
 
 def several(texts: Iterable[str]) -> tuple[str, ...]:

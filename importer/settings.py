@@ -214,7 +214,7 @@ def named_address(name: str) -> SecretStr | None:
 def check_earlier_approvers() -> None:
     """Raise UsageError where a setting of versions 1.x says who approves on the page.
 
-    Passed over, it would let the wrong people approve.
+    If it were ignored, the wrong people would approve.
     """
     given = {name.upper(): value for name, value in os.environ.items() if value.strip()}
     for name in ("ALMA_WEB_ROLES", "ALMA_WEB_FOUR_EYES"):

@@ -50,8 +50,6 @@ COMMANDS = {
     "report": ("runs", "Write the reports of a run again."),
     "runs": ("runs", "List the runs under runs/."),
     "show": ("runs", "Show the history of one row."),
-    "borrow-check": ("runs", "List people in a plan who won't be able to borrow, and why."),
-    "absent": ("runs", "List people in Alma who are missing from a roster."),
     "purge": ("privacy", "Delete old runs."),
     "person": ("privacy", "Show or erase what is stored about a person."),
     "mapping": ("mapping", "Start, check and explain a mapping."),

@@ -1,9 +1,8 @@
-"""The commands on saved runs: `report`, `runs`, `show`, `absent`, `undo`, `resolve`."""
+"""The commands on saved runs: `report`, `runs`, `show`, `undo`, `resolve`."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,18 +19,17 @@ from importer.cli.load import undo_request
 from importer.cli.output import emit, now, say
 from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.integrity import check_whole, fault, first_broken
-from importer.ledger.ledger import ABSENT_COLUMNS, Ledger, summarize
+from importer.ledger.ledger import Ledger, summarize
 from importer.model.plan import Answer
-from importer.model.text import RowId, counted, read_row_label, row_label
+from importer.model.text import counted, read_row_label, row_label
 from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
 from importer.pipeline.inputs import Progress
 from importer.pipeline.resolve import Review
-from importer.pipeline.runs import SavedRun, cannot_borrow, find_folder, list_runs
+from importer.pipeline.runs import SavedRun, find_folder, list_runs
 from importer.pipeline.undo import check_undoable
 from importer.pipeline.undo import undo as plan_undo
-from importer.report.files import List, write_list, write_people
+from importer.report.files import List, write_people
 from importer.report.lineage import lineage
-from importer.report.masking import shown
 from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
 from importer.settings import Settings
@@ -146,71 +144,6 @@ def show(
             msg = f"The roster of this run has no row {row_label(row)}.{there}"
             raise UsageError(msg)
     emit({"run": run} | history, as_lines(history), as_json=as_json)
-
-
-@app.command("borrow-check")
-def borrow_check(
-    run: options.Run, show_values: options.ShowValues = False, as_json: options.Json = False
-) -> None:
-    """List people in a plan who won't be able to borrow, and why, from what the run has read."""
-    with _opened(run) as ledger:
-        if ledger.facts.command == "check":
-            msg = f"{ledger.folder} is a check, without data from Alma. Make a plan first."
-            raise UsageError(msg)
-        blocked, facts = list(cannot_borrow(ledger)), ledger.facts
-        returning = sum(1 for _ in ledger.returning())
-    rows = [
-        {"row": RowId.of(one.row).number, "reasons": one.reasons}
-        | ({"roster": facts.origin(one.row).roster} if facts.others else {})
-        | ({"primary_id": one.primary_id} if show_values else {})
-        for one in blocked
-    ]
-    lines = (
-        f"Row {row_label(one.row)}{f' ({one.primary_id})' if show_values else ''}: "
-        f"{'; '.join(one.reasons)}."
-        for one in blocked
-    )
-    found = {"run": str(ledger.folder), "rows": rows, "not_loaded": returning}
-    emit(found, lines, as_json=as_json)
-    people = {0: "Everybody can borrow and gets", 1: "1 user cannot borrow or gets no"}
-    usual = f"{len(blocked):,} users cannot borrow or get no"
-    say(f"{people.get(len(blocked), usual)} notices.")
-    if returning:
-        say(f"{counted(returning, 'row')} to correct or resolve are not listed.")
-
-
-@app.command()
-def absent(
-    run: options.Run,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write the list to this CSV file.")
-    ] = None,
-    show_values: options.ShowValues = False,
-    as_json: options.Json = False,
-) -> None:
-    """List people in Alma who are missing from the roster of a plan, by `match.absent`."""
-    with _opened(run) as ledger:
-        missing = ledger.missing()
-    people = [dict(zip(ABSENT_COLUMNS, texts, strict=True)) for texts in missing]
-    if output is not None:
-        write_list(output, ABSENT_COLUMNS, missing)
-    masked = [
-        {
-            path: text if path == "since" else shown(path, text, show_values=show_values)
-            for path, text in line.items()
-        }
-        for line in people
-    ]
-    found = {"run": run, "missing": len(masked), "people": masked}
-    lines = ("  ".join(text for text in line.values() if text) for line in masked)
-    emit(found, lines, as_json=as_json)
-    groups = Counter(line["user_group"] for line in people)
-    by_group = ", ".join(f"{code} {count:,}" for code, count in sorted(groups.items()))
-    say(
-        f"{counted(len(people), 'user')} missing from the roster{f': {by_group}' if groups else ''}"
-    )
-    if output is not None:
-        say(f"{output}  (personal data)")
 
 
 @app.command()

@@ -443,22 +443,6 @@ def images(ledger: Ledger, row: int | None = None) -> Iterator[Image]:
     )
 
 
-def users_after(ledger: Ledger) -> Iterator[tuple[int, Act, User | None, bool]]:
-    """Yield each row for which something was planned, but deletes: its act and its user.
-
-    The user is as Alma answered, or as it was sent, where the last is true; else as it is planned,
-    None if nothing changes.
-    """
-    sent = f"state = '{State.APPLIED}' AND {SENT}"
-    return ledger.parsed(
-        lambda row, act, user, written: (row, Act(act), _user(user), bool(written)),
-        f"SELECT steps.row, act, CASE WHEN {sent} THEN coalesce(nullif(answered, ''), sent)"  # noqa: S608
-        f" ELSE after END, {sent} FROM steps LEFT JOIN images USING (row) WHERE act <> ?"
-        " ORDER BY steps.row",
-        (Act.DELETE,),
-    )
-
-
 def to_create(ledger: Ledger, row: int | None = None, most: int = -1) -> Iterator[tuple[int, User]]:
     """Return rows and the records planned for them, in row order, without passwords.
 

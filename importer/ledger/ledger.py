@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -15,13 +16,14 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
-from importer.ledger.database import Database, FileIdentity, as_json, file_identity
+from importer.ledger.database import Database, FileIdentity, file_identity
 from importer.model.formats import LEDGER
 from importer.model.plan import ALREADY, Act, Change, Fate, Imprint, Result
-from importer.model.problem import Code, Place, Problem, Repairs, Severity
+from importer.model.problem import CANNOT_BORROW, Code, Place, Problem, Repairs, Severity
 from importer.model.run import (
     Calls,
     ColumnUse,
+    NotInRoster,
     OfThese,
     ResolvedChecks,
     RosterCounts,
@@ -92,11 +94,6 @@ CHANGES = TypeAdapter(tuple[Change, ...])
 PLACES = TypeAdapter(tuple[Place, ...])
 COLUMNS = TypeAdapter(tuple[ColumnUse, ...])
 IMPRINTS: TypeAdapter[dict[str, Imprint]] = TypeAdapter(dict[str, Imprint])
-
-ABSENT_COLUMNS = (
-    "primary_id", "first_name", "last_name", "user_group", "status", "expiry_date", "since",
-)  # fmt: skip
-"""What is shown of each user who is missing from a roster; `since`: the day of the first one."""
 
 WRITTEN = frozenset({Result.CREATED, Result.UPDATED, Result.DELETED})
 """What became of the rows that a run wrote to Alma."""
@@ -221,6 +218,10 @@ class Ledger(Database):
         found = next(self.read(_VALUE, (name,)), None)
         return None if found is None else str(found[0])
 
+    def missing(self) -> list[NotInRoster]:
+        """Return the people of the last load who are not in the rosters."""
+        return [NotInRoster(*one) for one in json.loads(self.value("missing") or "[]")]
+
     def keep(self, name: str, value: str) -> None:
         """Save a value of the run, inside a transaction of the caller."""
         self.connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (name, value))
@@ -331,12 +332,12 @@ class Ledger(Database):
         query = "SELECT DISTINCT row FROM problems WHERE code = ? ORDER BY row"
         return tuple(row for (row,) in self.read(query, (code,)))
 
-    def keep_seen(self, seen: Mapping[tuple[str, str], tuple[str, ...]]) -> None:
-        """Save, by mapping and primary ID, the ABSENT_COLUMNS of who is missing, () of others."""
+    def keep_seen(self, seen: Mapping[tuple[str, str], bool]) -> None:
+        """Save, by mapping and primary ID, whether somebody is missing from the rosters."""
         with self.transaction() as connection:
             connection.executemany(
                 "INSERT INTO seen VALUES (?, ?, ?, NULL)",
-                ((*key, as_json(texts) if texts else "") for key, texts in seen.items()),
+                ((*key, missing) for key, missing in seen.items()),
             )
 
     def seen(self) -> dict[str, dict[str, bool]]:
@@ -346,13 +347,8 @@ class Ledger(Database):
         """
         found: dict[str, dict[str, bool]] = {}
         for mapping, key, missing in self.read("SELECT mapping, primary_id, missing FROM seen"):
-            found.setdefault(mapping, {})[key] = missing != ""
+            found.setdefault(mapping, {})[key] = bool(missing)
         return found
-
-    def missing(self) -> list[tuple[str, ...]]:
-        """Return the values of ABSENT_COLUMNS of whoever is missing from a roster, by ID."""
-        query = "SELECT min(missing) FROM seen WHERE missing <> '' GROUP BY primary_id"
-        return [*self.parsed(TEXTS.validate_json, query)]
 
     def keep_dates(self, mapping: str, dates: Mapping[str, str]) -> None:
         """Save when people were last seen before this run, "" if never."""
@@ -547,6 +543,8 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         if results.get(Result.UNKNOWN) and Exit.INTERRUPTED not in stopped:
             codes.add(Exit.STOPPED)
     failed = tuple(failed.check for failed in facts.failed_checks)
+    marks = ", ".join("?" * len(CANNOT_BORROW))
+    blocked = f"SELECT count(DISTINCT row) FROM problems WHERE code IN ({marks})"  # noqa: S608
     absent = f"SELECT count(*) FROM rows WHERE row % {ROSTER_ROWS} > {ABSENT_ROWS}"  # noqa: S608
     return Summary(
         rows=sum(fates.values()),
@@ -560,6 +558,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
             dismissed=dismissed,
             absent=next(ledger.read(absent))[0],
             kept_in_alma=facts.kept_in_alma,
+            cannot_borrow=next(ledger.read(blocked, CANNOT_BORROW))[0],
         ),
         failed_checks=None if facts.command == "check" else failed,
         run=str(ledger.folder),

@@ -252,7 +252,9 @@ def rows_about(ledger: Ledger, ids: Collection[str]) -> frozenset[int]:
         query = f"SELECT row FROM {table} WHERE {naming(names)}"  # noqa: S608
         for one in ids:
             rows.update(row for (row,) in ledger.read(query, (one, as_json(one))))
-    if any(one in people for people in ledger.seen().values() for one in ids):
+    people = {key for seen in ledger.seen().values() for key in seen}
+    people |= {one.primary_id.casefold() for one in ledger.missing()}
+    if not people.isdisjoint(ids):
         rows.add(0)
     return frozenset(rows)
 
@@ -594,9 +596,9 @@ class EditMemory(Memory):
 def institutions(mapping: str, code: str) -> Iterator[str]:
     """Yield the keys of institutions that have loads with a mapping, the last load first.
 
-    `code`: of the institution, if it is known. Raises LedgerError.
+    `code`: of the institution, or its key, if it is known. Raises LedgerError.
     """
     query = "SELECT institution FROM loaded WHERE mapping = ? GROUP BY 1 ORDER BY max(time) DESC"
     for (key,) in Memory("").read(query, (mapping,)):
-        if not code or key.startswith(f"{code} "):
+        if not code or f"{key} ".startswith(f"{code} "):
             yield key

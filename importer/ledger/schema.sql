@@ -1,6 +1,6 @@
 -- The ledger of one run. Lists and records are JSON.
 
--- Values of the run by name: facts, columns, finished, seal, head, applied, last problem.
+-- Values of the run by name: facts, columns, finished, missing, seal, head, applied, last problem.
 CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
 CREATE TABLE rows (row INTEGER PRIMARY KEY, fate TEXT NOT NULL) STRICT;
@@ -37,9 +37,9 @@ CREATE TABLE images (
 ) STRICT;
 
 -- Who is in the rosters of a mapping with `match.absent`, by primary ID without case, and who is
--- missing, with what is shown of them; `before`: when they were last seen before this run.
+-- missing (1); `before`: when they were last seen before this run.
 CREATE TABLE seen (
-  mapping TEXT NOT NULL, primary_id TEXT NOT NULL, missing TEXT NOT NULL, before TEXT,
+  mapping TEXT NOT NULL, primary_id TEXT NOT NULL, missing INTEGER NOT NULL, before TEXT,
   PRIMARY KEY (mapping, primary_id)
 ) STRICT, WITHOUT ROWID;
 

@@ -162,6 +162,9 @@ CATALOGUE: dict[Code, Kind] = TypeAdapter(dict[Code, Kind]).validate_python(
 )
 """The kind of every code, in the order of the reference page."""
 
+CANNOT_BORROW = (Code.PATRON_ROLE_MISSING, Code.PATRON_ROLE_EXPIRED, Code.CANNOT_BORROW)
+"""The codes of what keeps a user from borrowing."""
+
 VALUE = "{value}"  # the place of the cell's own text in a message, where it can be masked
 
 KNOWN = "{known}"

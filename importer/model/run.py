@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from pydantic import BaseModel, Field
 
@@ -171,6 +171,16 @@ class SinceLoad(Kept):
     missing: int
 
 
+class NotInRoster(NamedTuple):
+    """A person of the last load with a mapping who is not in the roster.
+
+    The ID is without case and the name "" where there was no user cache.
+    """
+
+    primary_id: str
+    name: str
+
+
 class RunFacts(Kept):
     """Everything about a run that is not about a row.
 
@@ -294,12 +304,13 @@ class OfThese(Kept):
 
     `dismissed`: of the rejected ones, those that a person decided not to send. `absent`: people in
     Alma who are missing from the roster and would be changed. `kept_in_alma`: rows in which a value
-    that someone edited in Alma stays.
+    that someone edited in Alma stays. `cannot_borrow`: rows whose users cannot borrow afterwards.
     """
 
     dismissed: int = 0
     absent: int = 0
     kept_in_alma: int = 0
+    cannot_borrow: int = 0
 
 
 class Summary(Kept):
@@ -312,9 +323,9 @@ class Summary(Kept):
     in its file that Alma does not show yet. `was_there` were created by somebody else, `was_so` had
     the planned values already, and `was_gone` were deleted already: this run wrote none of them.
     `of_these` counts rows once more. `warnings` and `repaired` count problems of these severities.
-    `rosters`: only if several. `since_last_load`: of a check, by mapping, where a load is
-    remembered. `stopped`: why an apply ended before all was done, in a sentence; `passes`: whether
-    that passes by itself.
+    `rosters`: only if several. `since_last_load`: by mapping, where a load is remembered.
+    `stopped`: why an apply ended before all was done, in a sentence; `passes`: whether that passes
+    by itself.
     """
 
     schema_version: Literal[2] = 2

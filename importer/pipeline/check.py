@@ -24,7 +24,7 @@ from importer.model.fields import FIELDS, SECRETS, CodeTables, Field
 from importer.model.plan import Answer, Fate, read_decision
 from importer.model.problem import CATALOGUE, KNOWN, VALUE, Code, Place, Problem, Repairs, Severity
 from importer.model.roster import ADDED, ROW, WHAT_TO_DO
-from importer.model.run import SinceLoad
+from importer.model.run import NotInRoster, SinceLoad
 from importer.model.text import counted, spans, word_list
 from importer.pipeline.decisions import NOT_A_CHOICE, decide_fates, dismissed
 from importer.pipeline.inputs import (
@@ -177,19 +177,25 @@ def save_check(rosters: CheckedRosters, request: RunRequest, progress: Progress 
         announced = no_end_dates(rosters, decided.rows(Fate.READY))
         decided = replace(decided, problems=(*decided.problems, *announced))
         progress.rows(len(decided.fates), 0)
-        since: tuple[SinceLoad, ...] = ()
+        since: tuple[Compared, ...] = ()
         with suppress(LedgerError):  # a check needs no memory; a plan names what is wrong with it
-            since = tuple(_since_last_load(rosters, request.codes.institution))
+            since = tuple(since_last_load(rosters, request.codes.institution))
         facts = run_facts("check", rosters, request)
-        facts = facts.model_copy(update={"since_last_load": since})
-        return save_run(folder, facts, rosters, decided)
+        facts = facts.model_copy(update={"since_last_load": tuple(one for one, _ in since)})
+        missing = [NotInRoster(key, "") for _, keys in since for key in keys]
+        return save_run(folder, facts, rosters, decided, missing=missing)
 
 
-def _since_last_load(rosters: CheckedRosters, institution: str) -> Iterator[SinceLoad]:
+Compared = tuple[SinceLoad, list[str]]
+"""How a roster differs from the last load, and who of it is missing: primary IDs without case."""
+
+
+def since_last_load(rosters: CheckedRosters, institution: str) -> Iterator[Compared]:
     """Yield how the rosters of each mapping differ from its last load, if one is remembered.
 
-    `institution`: its code, if it is known; otherwise the one that was loaded last. A rejects file
-    is not compared, because it has only some of the rows.
+    A check and a plan of one roster find the same. `institution`: its code or key, if it is
+    known; otherwise the one that was loaded last. A rejects file is not compared, because it has
+    only some of the rows. Raises LedgerError.
     """
     for part in rosters.by_mapping():
         name = part[0].mapping.name
@@ -204,7 +210,7 @@ def _since_last_load(rosters: CheckedRosters, institution: str) -> Iterator[Sinc
 
 def _differences(
     drafts: Iterable[DraftUser], last: LastLoad, memory: EditMemory, mapping: str
-) -> SinceLoad:
+) -> Compared:
     """Compare rows with the last load; several rows of one person count once."""
     former, hashed = memory.former(), keyed(memory.key)
     new: set[str] = set()
@@ -222,14 +228,16 @@ def _differences(
         elif ids:
             new.add(ids[0])
     fields = Counter(path for paths in changed.values() for path in paths)
-    return SinceLoad(
+    missing = sorted(last.there - seen)
+    since = SinceLoad(
         mapping=mapping,
         day=last.day,
         new=len(new),
         changed=sum(map(bool, changed.values())),
         fields=dict(fields.most_common()),
-        missing=len(last.there - seen),
+        missing=len(missing),
     )
+    return since, missing
 
 
 def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:

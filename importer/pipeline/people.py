@@ -13,7 +13,6 @@ from datetime import date, datetime
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
 from importer.ledger.last_seen import LastSeen
-from importer.ledger.ledger import ABSENT_COLUMNS
 from importer.ledger.memory import EditMemory
 from importer.mapper.dates import later
 from importer.model.people import ADDRESS, Common
@@ -50,12 +49,6 @@ class Missing:
     since: date
 
     @property
-    def texts(self) -> tuple[str, ...]:
-        """The values of ABSENT_COLUMNS."""
-        shown = (current(self.user, name) for name in ABSENT_COLUMNS[:-1])
-        return (*shown, self.since.isoformat())
-
-    @property
     def key(self) -> str:
         """The primary ID without case."""
         return current(self.user, "primary_id").casefold()
@@ -66,13 +59,13 @@ class AbsentPlan:
     """What is planned for missing people by primary ID without case, and said about them.
 
     `cells`: their names under the headings of the roster, by row, as reports show them. `seen`: by
-    mapping and primary ID, the ABSENT_COLUMNS of who is missing, () of who is in the rosters.
+    mapping and primary ID, whether somebody is missing, else they are in the rosters.
     """
 
     planned: dict[str, Planned] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     cells: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
-    seen: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    seen: dict[tuple[str, str], bool] = field(default_factory=dict)
 
 
 async def plan_absent(
@@ -107,8 +100,8 @@ async def plan_absent(
         else:
             name = part[0].mapping.name
             missing = find_missing(there, part, cache, memory, facts.started)
-            plan.seen |= {(name, key): () for key in there}
-            plan.seen |= {(name, one.key): one.texts for one in missing}
+            plan.seen |= {(name, key): False for key in there}
+            plan.seen |= {(name, one.key): True for one in missing}
             await _plan(plan, part, missing, stay, users, context)
             continue
         plan.problems.append(part[0].problem(Code.ABSENT_NOT_COMPARED, why))

@@ -12,9 +12,10 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
 from importer.model.plan import Answer, Create, Delete, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem
+from importer.model.run import NotInRoster
 from importer.model.text import RowId, counted
 from importer.pipeline.apply import left_to_do, remember_applied
-from importer.pipeline.check import no_end_dates, validate
+from importer.pipeline.check import no_end_dates, since_last_load, validate
 from importer.pipeline.decisions import Decided, Resolutions, decide_fates, decisions_in, open_rows
 from importer.pipeline.inputs import (
     SILENT,
@@ -46,10 +47,11 @@ from importer.pipeline.row_plan import (
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.pipeline.sis_load import check_external, check_one_system
 from importer.planner.drafts import DraftUser
+from importer.planner.entries import current
 from importer.planner.safety_checks import many_other_people, with_checks
 from importer.planner.who import review_collisions
 from importer.report.wording import row_numbers
-from importer.users.cache import find_record_types
+from importer.users.cache import find_read, find_record_types
 from importer.users.matching import PersonQuery
 
 
@@ -98,8 +100,10 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 msg = "A plan for the SIS load needs the user cache. Run `importer users refresh`."
                 raise UsageError(msg)
             known = facts_for(request.facts, of_alma.institution)
+            since = tuple(since_last_load(rosters, of_alma.key))
             facts = run_facts("plan", rosters, request).model_copy(
                 update={
+                    "since_last_load": tuple(one for one, _ in since),
                     "alma": of_alma,
                     "users_as_of": users.as_of,
                     "rate": rate,
@@ -138,12 +142,23 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 for one in planned
                 if rosters.match(one.step.row).retire is None
             ]
-            ledger = save_run(folder, facts, rosters, decided, steps, leaving.cells, imprints)
+            ledger = save_run(
+                folder, facts, rosters, decided, steps, leaving.cells, imprints,
+                missing=[_missing(key, users) for _, keys in since for key in keys],
+            )  # fmt: skip
             ledger.keep_seen(leaving.seen)
     await _carry_out_decisions(ledger, rosters, request, alma, progress)
     if not left_to_do(ledger):  # nobody will apply it
         remember_applied(ledger, request.now)
     return ledger
+
+
+def _missing(key: str, users: Users) -> NotInRoster:
+    """Return a person of the last load by primary ID without case, as the user cache has them."""
+    for found in find_read(users.cache, (("primary_id", key),)) if users.cache else ():
+        names = (current(found.user, name) for name in ("first_name", "last_name"))
+        return NotInRoster(current(found.user, "primary_id"), " ".join(filter(None, names)))
+    return NotInRoster(key, "")
 
 
 async def _plan_rows(

@@ -12,19 +12,26 @@ from pathlib import Path
 from typing import Literal
 
 from importer.errors import ImporterError, LedgerError, UsageError
-from importer.ledger.journal import users_after, write_run
+from importer.ledger.database import as_json
+from importer.ledger.journal import write_run
 from importer.ledger.ledger import FILE, Ledger
 from importer.loader.corrections import digest
 from importer.mapper.load import NO_FILE
 from importer.mapper.placeholders import heading_key
 from importer.model.files import exists, new_file, shown
-from importer.model.plan import RETURNING, Act, Create, Imprints, Step, Update
+from importer.model.plan import RETURNING, Create, Imprints, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.roster import ADDED
-from importer.model.run import Corrections, MappingFacts, OtherRoster, RosterFacts, RunFacts
+from importer.model.run import (
+    Corrections,
+    MappingFacts,
+    NotInRoster,
+    OtherRoster,
+    RosterFacts,
+    RunFacts,
+)
 from importer.pipeline.decisions import Decided
 from importer.pipeline.inputs import ROWS, MappedRoster, Rosters, RunRequest, numbered
-from importer.planner.borrowing import OBSTACLES, obstacles, role_obstacles
 
 RUNS = Path("runs")
 LOOKED_AT = 50
@@ -140,12 +147,14 @@ def save_run(
     steps: Sequence[Step] = (),
     absent: Iterable[tuple[int, tuple[str, ...]]] = (),
     imprints: Iterable[tuple[int, Imprints]] = (),
+    *,
+    missing: Sequence[NotInRoster],
 ) -> Ledger:
     """Write the ledger of a new check or plan, with the cells of rows that return, are sent or end.
 
     Rosters and mappings without a file are written beside it, for their owner only.
     `absent`: cells for people who are missing from the rosters. `imprints`: what to remember of
-    rows when they were applied.
+    rows when they were applied. `missing`: people of the last load who are not in the rosters.
 
     Raises LedgerError if it cannot be written, UsageError if a roster cannot.
     """
@@ -156,7 +165,7 @@ def save_run(
     kept |= {step.row for step in steps if isinstance(step, Create | Update)}
     kept |= {one.origin.row for one in decided.problems if one.code is Code.RETIRES}
     cells = chain.from_iterable(mapped.cells(kept, lines=True) for mapped in rosters)
-    return write_run(
+    ledger = write_run(
         folder,
         facts,
         decided.fates,
@@ -166,6 +175,9 @@ def save_run(
         columns=chain.from_iterable(mapped.columns() for mapped in rosters),
         cells=chain(cells, absent),
     )
+    with ledger.transaction():
+        ledger.keep("missing", as_json(missing))
+    return ledger
 
 
 def run_facts(command: Literal["check", "plan"], rosters: Rosters, request: RunRequest) -> RunFacts:
@@ -280,34 +292,6 @@ def _saved_run(folder: Path) -> SavedRun | None:
         return SavedRun(folder, modified, str(error))
     except LedgerError as error:
         return SavedRun(folder, None, str(error))
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """A row whose user will not be able to borrow, or gets no notices: the reasons."""
-
-    row: int
-    primary_id: str
-    reasons: tuple[str, ...]
-
-
-def cannot_borrow(ledger: Ledger) -> Iterator[Blocked]:
-    """Yield the rows of a plan whose users will not be able to borrow, in row order.
-
-    By Alma's answer if the row was sent, else by the record that is to be sent or, of a user who
-    does not change, by what the plan found. Nobody is looked up in Alma.
-    """
-    today = ledger.facts.today
-    for row, act, user, is_written in users_after(ledger):
-        if user is None:
-            found = [p.message for p in ledger.problems(row) if p.code in OBSTACLES]
-        else:
-            roles = role_obstacles(user, today) if is_written or act is Act.UPDATE else ()
-            found = [sentence for _, sentence in (*obstacles(user, today), *roles)]
-        if found:
-            history = ledger.row(row) if user is None else None
-            primary_id = history.primary_id if history is not None else user and user.primary_id
-            yield Blocked(row, primary_id or "", tuple(found))
 
 
 def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:

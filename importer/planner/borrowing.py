@@ -150,16 +150,6 @@ def _shape(role: UserRole | None) -> tuple[str, str] | None:
 
 # --- who cannot borrow ---
 
-OBSTACLES = frozenset(
-    {
-        Code.PATRON_ROLE_MISSING,
-        Code.PATRON_ROLE_EXPIRED,
-        Code.CANNOT_BORROW,
-        Code.NO_PREFERRED_EMAIL,
-    }
-)
-"""The codes of what keeps a user from borrowing, or from knowing what is due."""
-
 
 def role_obstacles(user: User, today: date) -> Iterator[tuple[Code, str]]:
     """Yield why the Patron role of a user in Alma does not let it borrow: a code and a sentence.

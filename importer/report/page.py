@@ -24,7 +24,7 @@ from importer.report import view, wording
 from importer.report.lineage import Lineage, events_in, next_step
 from importer.report.masking import CUT, mask_all, printable, shown
 from importer.report.rejects import open_workbooks
-from importer.report.view import Difference, Names, ProblemGroup
+from importer.report.view import Difference, Names, Person, ProblemGroup
 
 MOST_GROUPS = 60
 """Problem groups shown of one severity; the page counts the others."""
@@ -82,6 +82,7 @@ def _render(
             next=step,
             events=[(moment(one.time), f"{one.who}: {one.text}") for one in events_in(ledger)],
             problems=tuple(_sections(groups)),
+            people=tuple(_people(ledger, show_values=show_values)),
             table=table,
             new_users=view.new_users(
                 to_create(ledger, most=view.MOST_USERS), show_values=show_values
@@ -107,8 +108,8 @@ def _hash_of(script: str) -> str:
 
 
 _WORDS = (
-    "effort", "field_name", "in_columns", "placed", "roster_counts", "row_numbers", "rows",
-    "since_last_load",
+    "about_people", "effort", "field_name", "in_columns", "placed", "roster_counts", "row_numbers",
+    "rows",
 )  # fmt: skip
 _TABLES = ("ENDS", "KINDS", "MARKS", "SEVERITIES", "TONES")
 """What templates take of the words for a run."""
@@ -132,6 +133,22 @@ def environment(package: str = "importer.report") -> Environment:
     environment.globals |= words | {"most_words": MOST_WORDS, "told": view.told}
     environment.globals |= {name.lower(): getattr(wording, name) for name in _TABLES}
     return environment
+
+
+def _people(ledger: Ledger, *, show_values: bool) -> Iterator[tuple[str, str, list[Person]]]:
+    """Yield the lists of people, each with its key and title: who is missing, who cannot borrow."""
+    if missing := ledger.missing():
+        people = [
+            Person(
+                0,
+                shown("last_name", one.name, show_values=show_values),
+                shown("primary_id", one.primary_id, show_values=show_values),
+            )
+            for one in missing
+        ]
+        yield "missing", "In the last load, not in this roster", people
+    if blocked := [*view.cannot_borrow(ledger, show_values=show_values)]:
+        yield "blocked", "Cannot borrow after this load", blocked
 
 
 def _sections(

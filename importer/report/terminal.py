@@ -50,8 +50,8 @@ def show_counts(summary: Summary, console: Console) -> None:
     console.print(Padding(table, (1, 0, 0, 2)))
     for one in summary.rosters or ():
         console.print(_text(f"  {wording.roster_counts(one)}", "dim"))
-    for since in summary.since_last_load or ():
-        console.print(_text(f"  {wording.since_last_load(since)}"))
+    for about in wording.about_people(summary):
+        console.print(_text(f"  {about}"))
     console.print()
 
 

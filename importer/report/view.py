@@ -12,7 +12,7 @@ from importer.ledger.journal import RESOLVED_ADVICE, to_create
 from importer.ledger.ledger import Ledger
 from importer.model.fields import FIELDS, fields_of
 from importer.model.plan import Act, Change, ChangeKind, Fate, Result, SafetyCheck
-from importer.model.problem import VALUE, Code, Problem, Repairs, Severity
+from importer.model.problem import CANNOT_BORROW, VALUE, Code, Problem, Repairs, Severity
 from importer.model.run import RowHistory
 from importer.model.text import RowId, counted, is_absent, row_label
 from importer.model.user import User
@@ -292,7 +292,8 @@ class Names:
         if row is None:
             return ""
         names = " ".join(filter(None, self.cells(row, "first_name", "last_name")))
-        return names or row.primary_id or f"row {row_label(row.row)}"
+        user = shown("primary_id", row.primary_id, show_values=self._show_values)
+        return names or user or f"row {row_label(row.row)}"
 
 
 def details_of(
@@ -345,7 +346,7 @@ Changed = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A row in a list: who it is, a sentence or an ID, and what changes."""
+    """A row in a list: who it is, a sentence or an ID, and what changes. Row 0 is in no roster."""
 
     row: int
     name: str
@@ -378,6 +379,15 @@ class Look:
             self.people.append(person)
 
 
+def cannot_borrow(ledger: Ledger, *, show_values: bool) -> Iterator[Person]:
+    """Yield the rows of a plan whose users cannot borrow after the load, each with the reasons."""
+    names = Names(ledger, show_values=show_values)
+    found = (one for one in ledger.problems() if one.code in CANNOT_BORROW)
+    for row, problems in groupby(found, key=lambda one: one.origin.row):
+        why = " ".join(what(one, show_values=show_values, begin=True) for one in problems)
+        yield Person(row, names.of(ledger.row(row)), why)
+
+
 class Survey:
     """What the rows of a plan change, counted in one pass; it is kept until the ledger changes.
 
@@ -403,6 +413,7 @@ class Survey:
         causes = group_problems(ledger.problems())
         self.looks = tuple(self._looks(causes))
         above = set[str]() if ledger.was_applied else {one.key for one in self.looks}
+        above |= {*CANNOT_BORROW} if Code.CANNOT_BORROW in above else set()
         self.problems = tuple(
             one
             for one in causes
@@ -421,7 +432,8 @@ class Survey:
                 held = "not written until you decide"
                 yield self._look(one, held if one.severity is Severity.REVIEW else one.first.advice)
         yield from self._checks()
-        yield from (one for one in (self._deleted, self._absent, self._moved) if one.count)
+        everybody = (self._deleted, self._absent, self._moved, *self._people())
+        yield from (one for one in everybody if one.count)
         for one in causes:
             if one.code is Code.NOT_DELETED:
                 yield self._look(one, "they stay in Alma", dangerous=False)
@@ -429,6 +441,19 @@ class Survey:
                 of = f"{one.first.origin.roster}: " if self._ledger.facts.others else ""
                 note, advice = of + " ".join(one.sentences(show_values=True)), one.first.advice
                 yield Look(one.code.value, one.title, note, 0, dangerous=False, advice=advice)
+
+    def _people(self) -> Iterator[Look]:
+        """Yield who of the last load is missing, and who cannot borrow."""
+        title = "People of the last load who are not in this roster"
+        missing = Look("not-here", title, "", 0, dangerous=False)
+        for one in self._ledger.missing():
+            missing.add(Person(0, one.name or one.primary_id, one.primary_id))
+        yield missing
+        title = "People who cannot borrow after this load"
+        blocked = Look(Code.CANNOT_BORROW.value, title, "", 0, dangerous=False)
+        for person in cannot_borrow(self._ledger, show_values=True):
+            blocked.add(person)
+        yield blocked
 
     def _add(self, row: RowHistory) -> None:
         found = _in_order(differences(row.changes, show_values=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import PurePath
@@ -296,6 +296,13 @@ def since_last_load(one: SinceLoad) -> str:
         f"{counted(one.new, 'new patron')}, {one.changed:,} changed"
         f"{f' ({fields})' if fields else ''}, {one.missing:,} not in this roster."
     )
+
+
+def about_people(summary: Summary) -> Iterator[str]:
+    """Yield who is missing since the last load, and how many cannot borrow after this one."""
+    yield from map(since_last_load, summary.since_last_load or ())
+    if count := summary.of_these.cannot_borrow:
+        yield f"{counted(count, 'user')} cannot borrow after this load."
 
 
 def _ready(summary: Summary) -> str:

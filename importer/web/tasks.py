@@ -129,7 +129,7 @@ class Workspace:
                     yield draft
 
     def not_opened(self) -> Iterator[str]:
-        """Yield for each draft of another version of the importer the sentence that says so."""
+        """Yield a sentence for each draft of another version of the importer."""
         folder = self.folder / DRAFTS
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+import importer
 from importer.cli.output import now
 from importer.errors import Exit
 from importer.ledger.last_seen import LastSeen
@@ -83,6 +85,12 @@ def inactive(sandbox: Sandbox) -> set[str]:
     return {
         key for key, user in users if user["status"] == {"value": "INACTIVE", "desc": "Inactive"}
     }
+
+
+def leaving(run: str) -> list[str]:
+    """The users whom a plan changes because they are missing, by primary ID."""
+    with Ledger.open(Path(run)) as ledger:
+        return [row.primary_id for row in ledger.every_row() if ledger.facts.leaves(row.row)]
 
 
 def test_who_is_missing_leaves_and_comes_back(
@@ -389,9 +397,11 @@ def test_who_is_missing_for_so_long_leaves_at_the_next_load_of_the_same_roster(
     later(monkeypatch, 140)
     load(write(ANA), "ana", "leavers.yaml")
     assert inactive(sandbox) == {"2002"}
-    missing = typed("absent", "ana", "--json", "--show-values").summary["people"]
-    day = (now() + timedelta(days=140)).date()
-    assert [(one["primary_id"], one["since"]) for one in missing] == [("2003", day.isoformat())]
+    later(monkeypatch, 169)
+    assert typed("plan", write(ANA), *PLAN, "early", "--json").summary["of_these"]["absent"] == 0
+    later(monkeypatch, 170)
+    typed("plan", write(ANA), *PLAN, "due")
+    assert leaving("due") == ["2003"]
 
 
 def test_who_was_in_no_load_is_missing_since_the_first_one_that_lacks_them(
@@ -504,27 +514,27 @@ def test_many_missing_people_stop_an_apply(sandbox: Sandbox) -> None:
     assert typed("apply", "gone", "--allow", "absent", "--json").summary["updated"] == 6
 
 
-def test_missing_people_are_listed(known: None) -> None:
-    """Those of the groups of `match.absent`; the list is for its owner only."""
-    typed("plan", write(ANA), *PLAN, "gone")
-    told = typed("absent", "gone", "--json", "--show-values").summary["people"]
-    assert [one["primary_id"] for one in told] == ["2002", "2003"]
-    assert typed("absent", "gone", "-o", "list.csv").exit == 0
-    assert "2003" in Path("list.csv").read_text("utf-8-sig")
-    assert Path("list.csv").stat().st_mode & 0o777 == 0o600
+def test_a_check_and_a_plan_name_the_same_missing_people(
+    known: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was in the last load and is not in this roster is counted, and listed in the reports.
 
-
-def test_a_list_of_missing_people_replaces_nothing(known: None) -> None:
-    """What exists under the name of the list is refused: nothing is written to it or through it."""
-    typed("plan", write(ANA), *PLAN, "plain")
-    Path("mine.csv").write_text("mine", "utf-8")
-    Path("link.csv").symlink_to("mine.csv")
-    Path("to-nothing.csv").symlink_to("nothing.csv")
-    for name in ("mine.csv", "link.csv", "to-nothing.csv"):
-        got = typed("absent", "plain", "-o", name)
-        assert (got.exit, f"{name} already exists" in got.err) == (Exit.USAGE, True)
-    assert Path("link.csv").is_symlink()
-    assert (Path("mine.csv").read_text("utf-8"), Path("nothing.csv").exists()) == ("mine", False)
+    The mapping needs no `match.absent`, and a rejects file is not compared.
+    """
+    monkeypatch.setattr("importer.report.terminal.MOST_GROUPS", 0)
+    roster = write(ANA, ("", *BO[1:]), STAFF, name="later.csv")
+    for command in ("check", "plan"):
+        shown = typed(command, roster, "-m", "small.yaml", "-o", command)
+        assert "2 not in this roster" in shown.out + shown.err
+        (since,) = json.loads(Path(command, "summary.json").read_text("utf-8"))["since_last_load"]
+        assert since["missing"] == 2
+        assert {*importer.open_run(command).missing()["primary_id"]} == {"2002", "2003"}
+    for name, text in (("report.html", "Cy Roe"), ("report-masked.html", "C… R…")):
+        page = Path("plan", name).read_text("utf-8").partition('<section id="people"')[2]
+        listed = page.partition("</section>")[0]
+        assert (text in listed, "2003" in listed) == (True, name == "report.html")
+    again = typed("plan", "plan/rejects.xlsx", "-m", "small.yaml", "-o", "again", "--json")
+    assert again.summary.get("since_last_load") is None
 
 
 def test_whoever_is_managed_elsewhere_is_never_missing(known: None, sandbox: Sandbox) -> None:
@@ -535,9 +545,7 @@ def test_whoever_is_managed_elsewhere_is_never_missing(known: None, sandbox: San
     ask(sandbox, "PATCH", "users/2002", {"status": {"value": "DELETED"}})
     before = state(sandbox)
     planned = typed("plan", write(ANA, STAFF), *PLAN, "gone", "--json").summary
-    assert planned["of_these"]["absent"] == 1
-    listed = typed("absent", "gone", "--json", "--show-values").summary["people"]
-    assert [one["primary_id"] for one in listed] == ["2003"]
+    assert (planned["of_these"]["absent"], leaving("gone")) == (1, ["2003"])
     typed("apply", "gone")
     after = state(sandbox)
     assert {key for key in before if before[key] != after[key]} == {"2003"}
@@ -565,8 +573,7 @@ def test_whoever_another_system_manages_is_never_missing(known: None, sandbox: S
     )
     Path("leavers.yaml").write_text(mapping, "utf-8")
     typed("plan", write(STAFF), *PLAN, "gone")
-    listed = typed("absent", "gone", "--json", "--show-values").summary["people"]
-    assert [one["primary_id"] for one in listed] == ["2001", "2003"]
+    assert leaving("gone") == ["2001", "2003"]
 
 
 def test_a_row_counts_by_names_birth_date_and_former_ids(known: None, sandbox: Sandbox) -> None:
@@ -588,8 +595,7 @@ def test_a_row_counts_by_names_birth_date_and_former_ids(known: None, sandbox: S
 
     def missing(run: str, *rows: tuple[str, ...]) -> set[str]:
         typed("plan", write(*rows), *PLAN, run)
-        listed = typed("absent", run, "--json", "--show-values").summary["people"]
-        return {one["primary_id"] for one in listed}
+        return {*leaving(run)}
 
     former = ("2002", "Zora", "Other", "COMM", *nothing_else)
     inactive_id = ("3003", "Zora", "Other", "COMM", *nothing_else)

@@ -1,13 +1,13 @@
-"""Can they borrow: what plan, apply and borrow-check report, and what `patron_role` repairs."""
+"""Can they borrow: what plan and apply report, and what `patron_role` repairs."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from importer.errors import Exit
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, HEAD, ask, change, codes, load, state, write
 from tests.command_line import typed
@@ -47,34 +47,35 @@ def people(sandbox: Sandbox) -> Path:
 
 
 def test_a_plan_lists_who_cannot_borrow(people: Path) -> None:
-    """By the record that was read anyway; `borrow-check` lists the same rows, also unchanged ones.
+    """By the record that was read anyway, also of rows that do not change; counted on the screen.
 
     Without `patron_role` in the mapping no role is written.
     """
-    typed("plan", people, "-m", "small.yaml", "-o", "run")
+    shown = typed("plan", people, "-m", "small.yaml", "-o", "run")
     assert codes("run") == [
         ("2", "patron-role-expired"),
         ("3", "patron-role-missing"),
         ("5", "cannot-borrow"),
         ("5", "no-preferred-email"),
     ]
-    found = typed("borrow-check", "run", "--json")
-    assert found.exit == Exit.DONE
-    listed = {row["row"]: len(row["reasons"]) for row in json.loads(found.out)["rows"]}
-    assert listed == {2: 1, 3: 1, 5: 2}
+    assert "3 users cannot borrow" in shown.err + shown.out
+    summary = json.loads(Path("run", "summary.json").read_text("utf-8"))
+    assert summary["of_these"]["cannot_borrow"] == 3
+    for name in ("report.html", "report-masked.html"):
+        listed = Path("run", name).read_text("utf-8").partition('<section id="people"')[2]
+        listed = listed.partition("</section>")[0]
+        assert re.findall(r'<th scope="row">(.*?)</th>', listed) == ["2", "3", "5"]
+        assert ("2004" in listed) == (name == "report.html")
 
 
 def test_rows_of_a_later_roster_are_named_as_everywhere(people: Path) -> None:
-    """So that `show` takes what `borrow-check` lists."""
+    """So that `show` takes what the report lists."""
     more = Path("more.csv")
     write_csv(more, (HEAD, ("2009", "Ida", "Roe", "COMM", "", "", "")))
     typed("plan", more, "-m", "small.yaml", people, "-m", "small.yaml", "-o", "run")
-    lines = typed("borrow-check", "run").out.splitlines()
-    assert [line.split(": ")[0] for line in lines][-3:] == ["Row 2:2", "Row 2:3", "Row 2:5"]
-    rows = typed("borrow-check", "run", "--json").summary["rows"]
-    assert [(row["roster"], row["row"]) for row in rows][-3:] == [
-        (Path(people).name, row) for row in (2, 3, 5)
-    ]
+    listed = Path("run", "report.html").read_text("utf-8").partition('<section id="people"')[2]
+    rows = re.findall(r'<th scope="row">(.*?)</th>', listed.partition("</section>")[0])
+    assert rows == ["2:2", "2:3", "2:5"]
 
 
 def test_patron_role_is_extended_or_added_and_nothing_else(people: Path, sandbox: Sandbox) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from importer.errors import Exit
 from importer.jobs.state import Load, State, Step, Store
+from importer.ledger.database import as_json
 from importer.ledger.journal import write_run
 from importer.ledger.last_seen import LastSeen
 from importer.ledger.memory import PATH, EditMemory, Remembered
@@ -43,7 +44,10 @@ def traces(*words: str) -> list[tuple[str, str]]:
 def test_what_is_stored_about_a_person(
     folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By any of the IDs: runs, cache, memory, drafts and jobs; erased in all of them but runs."""
+    """By any of the IDs: runs, cache, memory, drafts and jobs; erased in all of them but runs.
+
+    A run in which the person is missing names them, too.
+    """
     roster = write(ANA, BO)
     mapping = Path("small.yaml")
     mapping.write_text(WITH_CARD, "utf-8")
@@ -61,6 +65,7 @@ def test_what_is_stored_about_a_person(
     (cache,) = Path("users").glob("*.sqlite")
     everywhere = [
         ("run", "runs/first"),
+        ("run", "runs/second"),
         ("user cache", str(cache)),
         ("memory", "runs/memory.sqlite"),
         ("draft", "drafts/a-draft"),
@@ -77,8 +82,8 @@ def test_what_is_stored_about_a_person(
     store.write(State(open=Load(stamp="1", files=())))
     erased = typed("person", "2001", "--erase", "--yes")
     assert erased.exit == Exit.REJECTS
-    assert "purge runs/first --yes" in erased.err
-    assert traces("2001") == [everywhere[0], everywhere[-1]]
+    assert "purge runs/first runs/second --yes" in erased.err
+    assert traces("2001") == [*everywhere[:2], everywhere[-1]]
     assert "run the job first" in erased.err
     store.write(State(open=Load(stamp="1", files=(), step=Step.HELD)))
     assert "allow or skip it first" in typed("person", "2001", "--erase", "--yes").err
@@ -90,7 +95,7 @@ def test_what_is_stored_about_a_person(
         assert "cannot be deleted" in typed("person", "2001", "--erase", "--yes").err
     typed("person", "772001", "--erase", "--yes")
     typed("person", "2001", "--erase", "--yes")
-    assert traces("2001") == [everywhere[0]]
+    assert traces("2001") == everywhere[:2]
     assert not dropped.exists()
     for path in (cache, Path("runs/memory.sqlite")):
         assert b"2001" not in Path(path).read_bytes()
@@ -230,10 +235,14 @@ def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
     edits.remember("one", 1, [Remembered("F5", "F5", "small", {})], found, ["small"])
     Path("runs/one").mkdir()
     with write_run(Path("runs/one"), FACTS, {}) as run:
-        run.keep_seen({("small", "f5"): ("F5",)})
+        run.keep_seen({("small", "f5"): True})
         LastSeen(inst).see(run, found)
-    assert traces("F5")[0] == ("run", "runs/one")
+    Path("runs/two").mkdir()
+    with write_run(Path("runs/two"), FACTS, {}) as run, run.transaction():
+        run.keep("missing", as_json([("F5", "Ida Quux")]))
+    assert traces("F5")[:2] == [("run", "runs/one"), ("run", "runs/two")]
     rmtree("runs/one")
+    rmtree("runs/two")
     edits.remember("two", 1, [Remembered("P5", "F5", "small", {})], found, ["small"])
     places = [("user cache", str(path)), ("memory", str(PATH)), ("draft", "alma.sqlite")]
     assert traces("p5") == traces("F5") == traces("7000007") == places

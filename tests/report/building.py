@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
 
+from importer.ledger.database import as_json
 from importer.ledger.journal import add_problems, write_run
 from importer.ledger.ledger import Ledger, State
 from importer.model.plan import (
@@ -26,6 +27,7 @@ from importer.model.run import (
     ColumnUse,
     FailedCheck,
     MappingFacts,
+    NotInRoster,
     RosterFacts,
     RunFacts,
 )
@@ -110,6 +112,7 @@ class Run:
     steps: list[Step] = field(default_factory=list)
     later: list[Problem] = field(default_factory=list)
     states: dict[int, State] = field(default_factory=dict)
+    missing: list[NotInRoster] = field(default_factory=list)
 
     def row(self, number: int, fate: Fate, *problems: Problem) -> None:
         """Add a row and what is wrong with it."""
@@ -142,7 +145,10 @@ class Run:
             cells=self.cells.items(),
         )
         with ledger.transaction():
+            ledger.keep("missing", as_json(self.missing))
+        with ledger.transaction():
             add_problems(ledger, self.later)
+            ledger.keep("missing", as_json(self.missing))
             if self.states:
                 sql = "INSERT OR REPLACE INTO run VALUES ('applied', '2026-08-20T10:00:00+00:00')"
                 ledger.connection.execute(sql)

@@ -12,7 +12,7 @@ from importer.ledger.journal import ALLOWED, Journal
 from importer.ledger.ledger import summarize
 from importer.model.plan import Change, ChangeKind, Create, Delete, Fate, Unchanged, Update
 from importer.model.problem import Code, Problem
-from importer.model.run import ColumnUse, FailedCheck, OtherRoster, SinceLoad
+from importer.model.run import ColumnUse, FailedCheck, NotInRoster, OtherRoster, SinceLoad
 from importer.model.text import RowId
 from importer.report import page
 from importer.report.lineage import Lineage
@@ -78,9 +78,11 @@ def _two_rosters() -> Run:
 
 
 def _since_a_load() -> Run:
-    """A check of a roster whose mapping was loaded before."""
+    """A check of a roster whose mapping was loaded before, with somebody who cannot borrow."""
     run = building.checked()
-    counts = {"new": 1, "changed": 2, "missing": 0}
+    run.missing = [NotInRoster("20001", "Ana Nunez")]
+    run.problems.append(Problem.of(Code.CANNOT_BORROW, at(2), "the user is INACTIVE"))
+    counts = {"new": 1, "changed": 2, "missing": 1}
     since = SinceLoad(mapping="community", day=run.facts.today, fields={"user_group": 2}, **counts)
     run.facts = run.facts.model_copy(update={"since_last_load": (since,)})
     return run

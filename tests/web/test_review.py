@@ -8,6 +8,7 @@ import httpx
 from playwright.sync_api import Browser, expect
 
 from tests.web.conftest import (
+    KEY,
     Library,
     approval,
     approve,
@@ -176,6 +177,29 @@ def test_the_last_load_with_the_mapping_is_beside_this_one(
     rows = re.search(r"Rows</th><td[^>]*>(\d+)</td><td[^>]*>(\d+)</td>", table)
     assert rows is not None
     assert rows.groups() == ("1", "3")
+
+
+def test_who_is_missing_and_who_cannot_borrow_is_listed(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """People of the last load who are not in this roster, and rows whose users cannot borrow."""
+    library, client = office
+    lines = [f"71{n},Nia,Ms{n},19{60 + n}-05-05,\n" for n in range(3)]
+    run = ""
+    for people in (lines, lines[:2]):
+        roster = "".join(["Id,First,Last,Born,Email\n", *people])
+        run = planned(client, drafted(client, "alma", roster, "born.yaml"))
+        if people is lines:
+            followed(client, approve(client, run, *failed_checks(client, run)))
+            address = f"{library.alma}/_sandbox/users/711"
+            access = {"Authorization": f"apikey {KEY}"}
+            httpx.patch(address, json={"status": {"value": "INACTIVE"}}, headers=access)
+    page = client.get(run).text
+    looks = page.partition('id="look"')[2].partition("</section>")[0]
+    assert "Person who cannot borrow after this load" in _looks(page)
+    assert re.findall(r'rows/(\d+)">', looks) == ["3"]
+    missing = [one for one in _looks(page) if "not in this roster" in one]
+    assert (len(missing), "712" in looks, "710" in looks) == (1, True, False)
 
 
 def test_a_plan_of_the_command_line_says_where_its_end_dates_are_set(
