@@ -407,13 +407,9 @@ class Evaluation:
         work = RuleWork(self, one, rule, rows, located)
         values = Values.of(self.same(""), np.zeros_like(rows), rows)
         for step in rule.steps_for(one.rule.field):
-            if self.lines and not step.keeps_lines:
-                values.fold()
             if type(step) is type(until):
                 break
             values = step.run(values, work)
-        if self.lines and one.rule.field.parent != VALUE_NAME:  # a value is used by other rules
-            values.fold()
         return values
 
     def column(self, part: str | Cell | Variable, *, lines: bool) -> Texts:
@@ -452,7 +448,7 @@ class Evaluation:
             values.source = values.texts
             values.step(lambda text, _: read(text))
         self.report(values.found, column.label, column.places)
-        if self.lines and column.field.parent == VALUE_NAME:
+        if self.lines and one.rule.passes_lines:
             self.lines[column.label] = values.texts
             values.fold()
         self.columns[column.label] = values.texts

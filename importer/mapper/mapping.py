@@ -100,6 +100,11 @@ class FieldRule:
         """The lookup that its text goes through."""
         return step.value if (step := self.rule.get(Lookup)) else None
 
+    @property
+    def passes_lines(self) -> bool:
+        """Whether it is a named value that passes on the line breaks of its cells."""
+        return self.field.parent == VALUE and self.rule.keeps_lines
+
     # --- what it takes ---
 
     @property

@@ -282,7 +282,6 @@ class Clean(Step[tuple[CleanStep, ...]]):
     form = tuple[CleanStep, ...]
     position = 40
     leaves_blank = True
-    keeps_lines = True
 
     @classmethod
     def implied(cls, field: RecordField) -> Clean | None:
@@ -302,7 +301,7 @@ class Clean(Step[tuple[CleanStep, ...]]):
             yield part.finding("clean", "finds no line breaks; write this step inside each case")
         for name in (v.name for t in part.rule.templates for v in t.variables if not v.of_run):
             named = part.of.values.get(name)
-            if named is None or any(not step.keeps_lines for step in named.steps):
+            if named is None or not named.keeps_lines:
                 wrong = f"finds no line breaks, because `<{name}>` is in one line"
                 yield part.finding("clean", f"{wrong}; take the column itself")
 
@@ -326,8 +325,6 @@ class Clean(Step[tuple[CleanStep, ...]]):
         tidied = TIDIED.get(field.field.path) if work.rule.is_lone(field.values) else None
         divided = any(step.kind.divides for step in self.value)
         last = max((at for at, step in enumerate(self.value) if step.sees_lines), default=-1)
-        if last < 0 and work.evaluation.lines:
-            values.fold()
         if tidied is not None and not divided and values.has(UNSEEN):
             values.step(tidied)
         for at, step in enumerate(self.value):

@@ -69,7 +69,7 @@ class AgreesWith(Step[Template]):
             "Ask the person, and correct one of the two cells.",
             Severity.REJECT,
         )
-        differs = (values.applies & (values.texts != other)).nonzero()[0]
+        differs = (values.applies & (values.source != other)).nonzero()[0]
         values.found += [(int(row), finding, "") for row in differs]
         return values
 

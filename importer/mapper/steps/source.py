@@ -47,7 +47,6 @@ class When(Step[Condition]):
     form = Condition
     position = 10
     changes = False
-    keeps_lines = True
     leaves_blank = True
     bypasses = True
 
@@ -72,7 +71,6 @@ class _Source(Step[V]):
 
     source = True
     changes = False
-    keeps_lines = True
 
 
 class From(_Source[tuple[Template, ...]]):
@@ -137,13 +135,14 @@ class From(_Source[tuple[Template, ...]]):
                 yield template.constant, steps
 
     def run(self, values: Values, work: RuleWork) -> Values:
-        texts, content = work.fill(self.value[0], lines=True)
+        evaluation, clean = work.evaluation, work.rule.get(Clean)
+        lines = work.one.rule.passes_lines or (clean is not None and clean.sees_lines)
+        texts, content = work.fill(self.value[0], lines=lines)
         for template in self.value[1:]:
-            more, contributes = work.fill(template, lines=True)
+            more, contributes = work.fill(template, lines=lines)
             texts, content = np.where(texts != "", texts, more), content | contributes
-        evaluation = work.evaluation
         found = Values.of(texts, content, values.applies)
-        if evaluation.lines:
+        if lines:
             found.source = changed(found.texts, one_line)
         dashed = np.logical_or.reduce([evaluation.dashed_in(one) for one in self.value])
         found.dashed = dashed & found.applies & ~found.filled
@@ -228,7 +227,6 @@ class Default(Step[Rule]):
     form = Value
     position = 100
     changes = False
-    keeps_lines = True
     bypasses = True
 
     @property

@@ -171,8 +171,6 @@ class Step(Key[V]):
     """Whether it is where the text comes from: a rule has one such step."""
     changes: ClassVar[bool] = True
     """Whether it makes another text of a text."""
-    keeps_lines: ClassVar[bool] = False
-    """Whether it sees a cell's line breaks; for the others the text is in one line."""
     leaves_blank: ClassVar[bool] = False
     """Whether it may make nothing of a text, on purpose."""
 
@@ -348,6 +346,11 @@ class Rule(MappingPart):
     def templates(self) -> tuple[Template, ...]:
         """The templates whose text may become the value, without those of inner rules."""
         return tuple(template for step in self.steps for template in step.needs.templates)
+
+    @property
+    def keeps_lines(self) -> bool:
+        """Whether nothing changes its text, so that line breaks in it stay."""
+        return not any(step.changes for _, part in self.parts() for step in part.steps)
 
     @property
     def everywhere(self) -> bool:
