@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import textwrap
 from collections import Counter, defaultdict
@@ -12,6 +13,7 @@ from datetime import date
 
 from importer.errors import ColumnsError, MappingError
 from importer.mapper.dates import YEARS, is_any_date
+from importer.mapper.lookups import LookupKey
 from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
 from importer.mapper.placeholders import (
     ANGLED,
@@ -458,6 +460,10 @@ def _findings(
 # --- rules ---
 
 
+_DIGEST = 1
+"""The version of the digests of rules, which memories keep."""
+
+
 @dataclass(slots=True)
 class _Compiler:
     """Compiles the rules one by one and collects the headings that are missing."""
@@ -539,19 +545,32 @@ class _Compiler:
         headings = {name: one.steps for one in every for name in one.headings}
         headings |= {one.heading: rule.steps for one in subjects if isinstance(one, Cell)}
         uses = [self.column(name, steps) for name, steps in headings.items()]
-        written = [one.as_text(mapping.tables) for one in every]
-        ids = [mapping.file.id_rule(name) for name in headings]
-        roster = mapping.file.roster
-        terms = any(one.uses_terms for one in every) and mapping.file.terms
-        conditions = [*entry.part.conditions] if entry else []
-        deciding = [*(one for _, one in conditions), *(c for one in every for c in one.conditions)]
-        files = [mapping.tables.get(file) for one in deciding for file in one.files]
-        by_day = any(one.run_variables for one in every)  # such a date is written if it moves far
-        text = repr((written, roster.dates, ids, conditions))  # as memories of 1.0.1 have it
-        if more := [one for one in (roster.blank, terms, files * (not by_day)) if one]:
-            text += repr(more)
-        digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        digest = self._digest(every, entry, headings)
         return tuple(sorted({use.position for use in uses if use is not None})), digest
+
+    def _digest(
+        self, rules: list[FieldRule], entry: EntryRules | None, headings: Iterable[str]
+    ) -> str:
+        """Return the digest of all that decides a value beside its cells.
+
+        It is made of the mapping's own words and of the codes of lookups. The files of conditions
+        are no part of a date that moves with the day: it is written if it moves far.
+        """
+        mapping, roster = self.mapping, self.mapping.file.roster
+        written = [mapping.source.value(one.steps) for one in rules]
+        when = mapping.source.value((*entry.steps, "when")) if entry else ""
+        names: list[LookupKey] = [name for one in rules for name in one.lookups]
+        if not any(one.run_variables for one in rules):
+            conditions = [one for _, one in entry.part.conditions] if entry else []
+            conditions += (condition for one in rules for condition in one.conditions)
+            names += (file for one in conditions for file in one.files)
+        codes = [mapping.tables[name].as_list for name in names if name in mapping.tables]
+        ids = [one and one.model_dump() for one in map(mapping.file.id_rule, headings)]
+        terms = mapping.source.value(("terms",)) if any(one.uses_terms for one in rules) else ""
+        text = json.dumps(
+            (_DIGEST, written, when, codes, ids, terms, roster.dates.model_dump(), roster.blank)
+        )
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def column(self, heading: str, steps: Steps) -> Use | None:
         """Return the column of a heading; None, with a fault, if there is not one of its own."""

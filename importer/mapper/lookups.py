@@ -128,6 +128,11 @@ class Lookup:
         return self.otherwise == SAME
 
     @property
+    def as_list(self) -> list[object]:
+        """Its words with their codes, and the code for others: equal where it is the same."""
+        return [[*self.codes.items()], self.otherwise]
+
+    @property
     def every_code(self) -> frozenset[str]:
         """Every code that it can give."""
         rest = () if self.otherwise is None or self.passes else (self.otherwise,)

@@ -124,16 +124,14 @@ class FieldRule:
     @property
     def _every_part(self) -> Iterator[Rule]:
         """Every part of the rule, and of the values that it takes, also through others."""
-        named: dict[str, None] = {}
-        rules = [self.rule]
-        while rules:  # in this order memories compare the `ids:` of the columns since 1.2.0
-            templates = (t for _, part in rules.pop().parts() for t in part.templates)
-            used = dict.fromkeys(variable.name for t in templates for variable in t.variables)
-            new = [name for name in used if name in self.values and name not in named]
-            named |= dict.fromkeys(new)
+        rules, named = [self.rule], set[str]()
+        for rule in rules:  # each value once, however often others take it
+            parts = [part for _, part in rule.parts()]
+            yield from parts
+            variables = (v.name for part in parts for t in part.templates for v in t.variables)
+            new = [name for name in dict.fromkeys(variables) if name in self.values.keys() - named]
+            named.update(new)
             rules += map(self.values.__getitem__, new)
-        for rule in (self.rule, *map(self.values.__getitem__, named)):
-            yield from (part for _, part in rule.parts())
 
     @property
     def templates(self) -> Iterator[Template]:
@@ -171,6 +169,12 @@ class FieldRule:
         return frozenset(part.name for part in (*taken, *deciding) if not part.of_run)
 
     @property
+    def lookups(self) -> Iterator[LookupKey]:
+        """The lookups of it and of those inside it."""
+        needs = (step.needs for _, part in self.parts for step in part.steps)
+        return (name for one in needs for _, name in one.lookups)
+
+    @property
     def conditions(self) -> Iterator[Condition]:
         """The conditions of it and of those inside it."""
         needs = (step.needs for _, part in self.parts for step in part.steps)
@@ -187,12 +191,6 @@ class FieldRule:
         return {v.name for t in self.templates for v in t.variables if v.of_run}
 
     # --- what it gives ---
-
-    def as_text(self, tables: Tables) -> str:
-        """Return the rule with its lookups; equal only where nothing was changed."""
-        parts = [part for _, part in self.parts]
-        names = [name for part in parts for step in part.steps for _, name in step.needs.lookups]
-        return f"{parts!r} {[tables.get(name) for name in names]!r}"
 
     def codes(self, tables: Tables) -> Codes:
         """Return the codes that it can give any row, with their places; None is a cell's text."""
@@ -274,9 +272,7 @@ class MappingDocument:
     @property
     def meaning(self) -> str:
         """The SHA-256 of all values and lookups: equal where only comments or layout changed."""
-        tables = [
-            [str(key), [*one.codes.items()], one.otherwise] for key, one in self.tables.items()
-        ]
+        tables = [[str(key), *one.as_list] for key, one in self.tables.items()]
         return hashlib.sha256(json.dumps([self.source.values, tables]).encode()).hexdigest()
 
     @cached_property

@@ -223,10 +223,13 @@ class Source:
     lines: dict[Steps, int]
 
     def value(self, steps: Steps) -> Plain:
-        """Return the value of a key that no list contains, "" if there is none."""
+        """Return the value at these steps, "" if there is none."""
         found: Plain = self.values
         for step in steps:
-            found = found.get(str(step), "") if isinstance(found, dict) else ""
+            if isinstance(found, list):
+                found = found[int(step)] if int(step) < len(found) else ""
+            else:
+                found = found.get(str(step), "") if isinstance(found, dict) else ""
         return found
 
     def locate(self, steps: Steps) -> tuple[int, Steps]:
