@@ -199,14 +199,13 @@ def test_what_is_open_has_its_columns() -> None:
 
 
 def test_what_another_mapping_confirms_is_taken(tmp_path: Path) -> None:
-    """Marked with its name. Lines without a mark count; guesses, also of a base, do not.
+    """Marked with its name. Lines without a mark count; guesses do not.
 
     Nor do contradictions, letters of columns, which are others in each roster, nor cells that
     are no IDs.
     """
     record = "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <K>\n  first_name: <V>\n"
     (tmp_path / "a.yaml").write_text(f"{record}  last_name: <N>   # guess\n  user_group: <Z>\n")
-    (tmp_path / "above.yaml").write_text("version: 1\nextends: a.yaml\n")
     letters = record.replace("record", "roster: {header: none}\nrecord").replace("K", "A")
     (tmp_path / "letters.yaml").write_text(letters)
     (tmp_path / "broken.yaml").write_text("no: [mapping")

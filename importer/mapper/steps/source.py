@@ -25,7 +25,6 @@ from importer.mapper.steps.step import (
     Rule,
     RulePart,
     Step,
-    V,
     Value,
     value_steps,
 )
@@ -66,14 +65,7 @@ class When(Step[Condition]):
         return values.only(work.meeting(self.value, values.applies))
 
 
-class _Source(Step[V]):
-    """Where a text comes from."""
-
-    source = True
-    changes = False
-
-
-class From(_Source[tuple[Template, ...]]):
+class From(Step[tuple[Template, ...]]):
     """A template, or several: the first one that is not blank."""
 
     key = "from"
@@ -83,6 +75,8 @@ class From(_Source[tuple[Template, ...]]):
         BeforeValidator(one_or_more, json_schema_input_type=Word | list[Word]),
     ]
     position = 20
+    source = True
+    changes = False
 
     @property
     def needs(self) -> Needs:
@@ -169,12 +163,14 @@ class From(_Source[tuple[Template, ...]]):
             rows = rows & (texts == "")
 
 
-class Cases(_Source[tuple[Rule, ...]]):
+class Cases(Step[tuple[Rule, ...]]):
     """Several rules in place of `from`: the first whose `when` is met is used."""
 
     key = "cases"
     form = Annotated[tuple[Value, ...], Field(min_length=1)]
     position = 30
+    source = True
+    changes = False
     leaves_blank = True
     bypasses = True
 
