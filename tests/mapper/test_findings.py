@@ -177,7 +177,7 @@ record: {{primary_id: <Id>, last_name: <Last>, birth_date: <Born>{record}}}
         ("3: match.another_person", "nothing else", {"more": ", another_person: update"}),
         ("3: match.retire", "needs `set:`", {"how": ", do: expire"}),
         ("3: match.retire", "needs `set:`", {"how": ", if_open: expire"}),
-        ("3: match.retire.do", "`delete`", {"how": ", do: remove"}),
+        ("3: match.retire.do", "`expire`", {"how": ", do: remove"}),
         ("4: record.user_group", "only IDs", {"record": ", user_group: B"}),
     ],
 )
