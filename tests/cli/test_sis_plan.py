@@ -210,6 +210,7 @@ class Campus:
     people: list[Person] = field(default_factory=list)
     edited: dict[str, list[Edit]] = field(default_factory=dict)
     strangers: list[str] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)  # by another program, after our load
 
     def write(self, people: list[Person]) -> None:
         """Write the roster of these people."""
@@ -271,6 +272,7 @@ class Campus:
             elif number % 5 == 2:  # what the roster does not have, written through the API
                 user |= {"middle_name": "B", "pin_number": "1234", "user_title": _codes("PROF")}
                 self.call("PUT", f"/almaws/v1/users/{person['Id']}", user)
+                self.written.append(person["Id"])
         term = [_next_term(person, number) for number, person in enumerate(self.people)]
         new = [_student(self.size + number) for number in range(5)]
         self.write([*term[self.size // 50 :], *new, *strangers])
@@ -393,6 +395,10 @@ def _check(campus: Campus, switches: Mapping[str, str]) -> None:
         assert news or all(has(after[key]) for _, has in edits), (key, edits, after[key])
         held = key not in plan  # staff and the office both gave the person a new card
         assert held or _arrived(campus.row(key), after[key], edits), key
+    for key in campus.written:
+        user = after[key]
+        assert (user["middle_name"], user["pin_number"]) == ("B", "1234")
+        assert user["user_title"]["value"] == "PROF"
     for key in campus.strangers:
         assert plan[key].act is Act.UPDATE
         assert _of_others(after[key]) == _of_others(before[key])
