@@ -447,7 +447,8 @@ class Survey:
         title = "People of the last load who are not in this roster"
         missing = Look("not-here", title, "", 0, dangerous=False)
         for one in self._ledger.missing():
-            missing.add(Person(0, one.name or one.primary_id, one.primary_id))
+            known = (one.name, one.primary_id) if one.name else (one.primary_id, "")
+            missing.add(Person(0, *known))
         yield missing
         title = "People who cannot borrow after this load"
         blocked = Look(Code.CANNOT_BORROW.value, title, "", 0, dangerous=False)
