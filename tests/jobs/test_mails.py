@@ -224,7 +224,9 @@ USED_UP = "(?:API calls for today|daily API calls) are used up"  # told by Alma,
 SKIP_HELD, MAP = rf"{SKIP} --run runs/\S+", rf"If the mapping is wrong.*\n{AGAIN}\n"
 IDLE = "Nothing needs to be done"
 PLANNED = r"  importer plan \S+/rejects\.xlsx -m small\.yaml\nThis writes nothing yet"
-UNTIL_THEN = r"\d of 10 rows were written to Alma: \d created\. \d not sent\."
+UNTIL_THEN = (
+    r"\d of 10 rows were written to Alma: \d created\. \d with a result that is not known yet\."
+)
 
 SHORT: dict[str, tuple[str, ...]] = {
     "<HELD>": HELD,
