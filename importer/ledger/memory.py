@@ -7,7 +7,7 @@
   still has the same value and Alma has another one, someone edited it there, and the edit stays.
 - `LastSeen`, in a module of its own: when each person was last in the rosters of a mapping.
 
-The newest of a mapping counts. Older ones stay for the undo of a run, which takes its own away.
+The newest of a mapping counts. Older ones stay for the undo of a run: then they count again.
 """
 
 from __future__ import annotations
@@ -296,18 +296,19 @@ _KEY = 32
 _IN_USE = "DELETE FROM former WHERE institution = ? AND former = ?"
 """SQL for an ID that a load gave to a user: it is not what another user had before any more."""
 
-_HIDE_LOAD = (
-    "UPDATE OR REPLACE loads SET mapping = mapping || char(10) || ?3"
-    " WHERE institution = ?1 AND run = ?2 AND instr(mapping, char(10)) = 0"
+_WRITTEN_LATER = (
+    "SELECT folder FROM loaded WHERE institution = ?1 AND primary_id = ?2 AND folder <> ''"
+    " AND run <> ?3 AND time > coalesce((SELECT max(time) FROM loaded WHERE institution = ?1"
+    " AND primary_id = ?2 AND run = ?3), ?4) ORDER BY time DESC LIMIT 1"
 )
-_LOAD_AGAIN = (
-    "UPDATE OR REPLACE loads SET mapping = substr(mapping, 1, instr(mapping, char(10)) - 1),"
-    " run = ?3 WHERE institution = ?1 AND instr(mapping, char(10) || ?2)"
-)
-"""SQL for the undo of run ?2 by ?3: its loads count no more, and those that it took away again.
+"""SQL for the last run that wrote user ?2 after run ?3 did; if that left nothing, after ?4."""
 
-The name of a mapping that does not count is followed by the run that took it away.
-"""
+_AS_BEFORE = (
+    "DELETE FROM loaded WHERE institution = ?1 AND primary_id = ?2 AND time >= (SELECT min(time)"  # noqa: S608
+    " FROM loaded WHERE institution = ?1 AND primary_id = ?2 AND run = ?3)"
+    f" AND NOT EXISTS ({_WRITTEN_LATER.replace('?4', 'NULL')})"
+)
+"""SQL by which a user is remembered as before run ?3, unless a later run wrote the user."""
 
 
 def _mark_of(key: bytes) -> str:
@@ -319,7 +320,7 @@ class Remembered:
     """What a run leaves of one user.
 
     `primary_id`: as it is now; `before`: as it was. `mapping`: the name of the roster's mapping.
-    `values`: what was written. `new`: the run created the user, so nothing older counts.
+    `values`: what was written, or seen. `new`: the run created the user, so nothing older counts.
     `forgets`: paths whose values of every roster are forgotten. `seen`: of a user who was not
     written, when; a later load counts more.
     """
@@ -442,21 +443,26 @@ class EditMemory(Memory):
         )
 
     def loaded_since(self, facts: RunFacts, row: int, user: str) -> date | None:
-        """Return when another run with the mapping of a row loaded this user after that plan.
-
-        Neither a load that was undone counts, nor the undo.
-        """
+        """Return when another run with the mapping of a row loaded this user after that plan."""
         query = (
             "SELECT max(time) FROM loaded WHERE institution = ?1 AND primary_id = ?2"
             " AND mapping = ?3 AND key = ?4 AND run <> ?5 AND julianday(time) > julianday(?6)"
             " AND julianday(time) <= julianday('now')"  # a clock was ahead once
-            " AND NOT EXISTS (SELECT 1 FROM loads WHERE institution = ?1 AND"
-            " (mapping = ?3 || char(10) || loaded.run"
-            " OR loads.run = loaded.run AND instr(mapping, ?3 || char(10)) = 1))"
         )
         of_plan = (facts.of(row)[1].name, self._mark, facts.run_name, utc(facts.started))
         (last,) = next(self.read(query, (self.institution, user.casefold(), *of_plan)), (None,))
         return None if last is None else datetime.fromisoformat(last).date()
+
+    def written_later(self, user: str, run: str, since: datetime) -> str:
+        """Return the folder of the last run that wrote a user after `run` did; "" if none did.
+
+        `user`: the primary ID that `run` left. Where `run` is not remembered: after `since`.
+        """
+        key, mine = user.casefold(), self.institution
+        now = "SELECT primary_id FROM former WHERE institution = ? AND former = ?"
+        (key,) = next(self.read(now, (mine, key)), (key,))
+        values = (mine, key, run, utc(since))
+        return next((str(folder) for (folder,) in self.read(_WRITTEN_LATER, values)), "")
 
     def former(self) -> Mapping[str, str]:
         """Return the primary IDs of users by those that loads took from them, without case."""
@@ -475,22 +481,23 @@ class EditMemory(Memory):
         found: Collection[Remembered],
         time: datetime,
         mappings: Collection[str],
+        folder: str,
     ) -> None:
         """Save what a run left of users, up to an entry of its history.
 
-        `mappings`: those of its whole rosters.
+        `mappings`: those of its whole rosters. `folder`: of the run, for messages.
         """
         pairs = {one.before.casefold(): one.primary_id.casefold() for one in found if not one.new}
         with self.transaction():
             self._rename({old: new for old, new in pairs.items() if old != new})
             self.write((_IN_USE, ((one.primary_id.casefold(),) for one in found if one.new)))
             for one in found:
-                self._remember(run, one, utc(time))
+                self._remember(run, one, utc(time), folder if one.seen is None else "")
             add = "INSERT OR IGNORE INTO loads VALUES (?, ?, ?, ?)"
             self.write((add, ((mapping, run, utc(time)) for mapping in mappings)))
             self._done(run, entry)
 
-    def _remember(self, run: str, one: Remembered, time: str) -> None:
+    def _remember(self, run: str, one: Remembered, time: str, folder: str) -> None:
         execute, key = self.connection.execute, one.primary_id.casefold()
         user = "institution = ? AND primary_id = ?"
         if one.new:  # a run that is remembered late leaves what followed it
@@ -509,10 +516,13 @@ class EditMemory(Memory):
         if one.values:
             values = {**known.get(one.mapping, {}), **one.values}
             known[one.mapping] = {key: it for key, it in values.items() if it.made}
+        known.setdefault(one.mapping, {})
         for mapping, left in known.items():
             kept = {name: it for name, it in left.items() if it.where.path not in one.forgets}
             if mapping == one.mapping or len(kept) < len(left):
-                self._save(key, mapping, run, kept, time)
+                text = IMPRINTS.dump_json(kept).decode()
+                row = (self.institution, key, mapping, run, text, time, self._mark, folder)
+                execute("INSERT OR REPLACE INTO loaded VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def _rename(self, renamed: Mapping[str, str]) -> None:
         """Move what is known of users to their new primary IDs, without case.
@@ -534,58 +544,24 @@ class EditMemory(Memory):
     ) -> None:
         """Remember of users what was remembered before a run, which was undone by `run`.
 
-        What later loads left otherwise stays. All are primary IDs as the undone run left them,
-        without case. `now`: those that are others now, "" if the user was deleted. `done`: users
-        who are as they were before that run.
+        Whatever later runs saw of them; users whom a later run wrote stay as they are. All are
+        primary IDs as the undone run left them, without case. `now`: those that are others now, ""
+        if the user was deleted. `done`: users who are as they were before that run.
         """
-        newest = self.former()
-        now = {newest.get(user, user): key for user, key in now.items()}
         deleted = "DELETE FROM loaded WHERE institution = ? AND primary_id = ?"
+        load = "DELETE FROM loads WHERE institution = ? AND run = ?"
+        renamed = {user: key for user, key in now.items() if key not in {"", user}}
+        former = self.former()
         with self.transaction():
-            for user in {newest.get(user, user) for user in done}:
-                self._put_back(user, undone, run)
             self.write(
+                (_AS_BEFORE, ((user, undone) for user in done)),
                 (deleted, ((user,) for user, key in now.items() if not key)),
-                (_HIDE_LOAD, [(undone, run)]),
-                (_LOAD_AGAIN, [(undone, run)]),
+                (load, [(undone,)]),
             )
-            renamed = {user: key for user, key in now.items() if key not in {"", user}}
             self._rename(renamed)
-            taken = (user for user, key in renamed.items() if newest.get(key) == user)
+            taken = (user for user, key in renamed.items() if former.get(key) == user)
             self.write((_IN_USE, ((user,) for user in taken)))
             self._done(run, entry)
-
-    def _put_back(self, user: str, undone: str, run: str) -> None:
-        """Save what is remembered of a user, with what was there before the undone run.
-
-        Of each mapping, where it is as that run left it.
-        """
-        query = (
-            "SELECT mapping, imprints, coalesce((SELECT imprints FROM loaded WHERE institution = ?1"
-            " AND primary_id = ?2 AND key = ?3 AND mapping = its.mapping AND time < its.time"
-            " ORDER BY time DESC LIMIT 1), '{}'), (SELECT max(time) FROM loaded WHERE"
-            " institution = ?1 AND primary_id = ?2) FROM loaded AS its WHERE institution = ?1"
-            " AND primary_id = ?2 AND key = ?3 AND run = ?4"
-        )
-        values = (self.institution, user, self._mark, undone)
-        known = self._values(user)
-        for mapping, *texts, last in self.read(query, values):
-            left, before = map(IMPRINTS.validate_json, texts)
-            now = known.get(mapping, {})
-            as_left = {
-                key
-                for key in {**left, **before, **now}
-                if (now[key].made if key in now else "") == (left[key].made if key in left else "")
-            }
-            kept = {key: one for key, one in now.items() if key not in as_left}
-            again = {key: one for key, one in before.items() if key in as_left}
-            time = datetime.fromisoformat(last) + timedelta(microseconds=2)
-            self._save(user, mapping, run, {**again, **kept}, utc(time))
-
-    def _save(self, user: str, mapping: str, run: str, values: Imprints, time: str) -> None:
-        row = (self.institution, user, mapping, run, IMPRINTS.dump_json({**values}).decode(), time)
-        query = "INSERT OR REPLACE INTO loaded VALUES (?, ?, ?, ?, ?, ?, ?)"
-        self.connection.execute(query, (*row, self._mark))
 
     def _done(self, run: str, entry: int) -> None:
         self.connection.execute(

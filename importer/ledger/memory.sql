@@ -26,10 +26,11 @@ CREATE TABLE IF NOT EXISTS leavers (
 ) STRICT, WITHOUT ROWID;
 
 -- What each run left of a user's values, as hashes made with a key; `key` shows with which one.
--- Of each mapping the newest counts. The older ones are for the undo of a run, which deletes its.
+-- `folder`: of the run, if it wrote the user; "" if it only saw that Alma has the values. Of each
+-- mapping the newest counts. The undo of a run deletes what it and later runs left of a user.
 CREATE TABLE IF NOT EXISTS loaded (
   institution TEXT NOT NULL, primary_id TEXT NOT NULL, mapping TEXT NOT NULL, run TEXT NOT NULL,
-  imprints TEXT NOT NULL, time TEXT NOT NULL, key TEXT NOT NULL,
+  imprints TEXT NOT NULL, time TEXT NOT NULL, key TEXT NOT NULL, folder TEXT NOT NULL,
   PRIMARY KEY (institution, primary_id, mapping, run)
 ) STRICT, WITHOUT ROWID;
 
@@ -46,7 +47,6 @@ CREATE TABLE IF NOT EXISTS runs (
 ) STRICT, WITHOUT ROWID;
 
 -- When the load of a whole roster began to be remembered; a rejects file has only some of its rows.
--- If it is undone, the name of the mapping is followed by a line with the run that undid it.
 CREATE TABLE IF NOT EXISTS loads (
   institution TEXT NOT NULL, mapping TEXT NOT NULL, run TEXT NOT NULL, time TEXT NOT NULL,
   PRIMARY KEY (institution, mapping, run)

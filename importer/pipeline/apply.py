@@ -33,7 +33,7 @@ from importer.mapper.load import load
 from importer.model.candidates import ROLE_END
 from importer.model.fields import NO_CODES
 from importer.model.files import mounted_share
-from importer.model.plan import Act, Imprints, SafetyCheck
+from importer.model.plan import Act, Imprints, Result, SafetyCheck
 from importer.model.run import FailedCheck, RowHistory, RunFacts
 from importer.model.text import command_line, counted
 from importer.pipeline.check import validate
@@ -83,7 +83,8 @@ def remember_loaded(ledger: Ledger, now: datetime, *, late: bool = False) -> Non
             name, user = facts.of(one.row)[1].name, one.primary_id
             found.append(Remembered(user, user, name, values[one.row], seen=facts.started))
     whole = {mapping.name for roster, mapping in facts.rosters if not roster.rejects}
-    memory.remember(run, last, found, now if late else memory.next_time("loaded", now), whole)
+    time = now if late else memory.next_time("loaded", now)
+    memory.remember(run, last, found, time, whole, str(ledger.folder))
 
 
 def _put_back(
@@ -93,11 +94,7 @@ def _put_back(
     same: Sequence[RowHistory],
     last: int,
 ) -> None:
-    """Remember what was remembered before the run that this one undoes.
-
-    So of users whom that run found as the roster has them. Nothing is put back of rows that were
-    not undone now: a later load may have left something of those that were undone before.
-    """
+    """Remember of undone users, and of those whom that run only saw, what was there before it."""
     now = {
         image.primary_id.casefold(): "" if image.act is Act.DELETE else image.new_id.casefold()
         for image in written
@@ -265,6 +262,7 @@ def prepare(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
     if options.seal not in {"", ledger.value("seal")}:
         msg = "A row was resolved since the plan was approved. Nothing was sent. Look at it again."
         raise StalePlanError(msg)
+    _check_later_loads(ledger)
     needed = BYTES_PER_ROW * left_to_do(ledger)
     if shutil.disk_usage(ledger.folder).free < needed:
         msg = (
@@ -295,6 +293,29 @@ def prepare(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
         )
     about = "The last entries of this run's ledger are lost; an older copy may have been restored. "
     options.note(about + again)
+
+
+def _check_later_loads(ledger: Ledger) -> None:
+    """Raise StalePlanError for an undo if a load wrote users since, whom it would still undo."""
+    facts = ledger.facts
+    if facts.command != "undo" or facts.alma is None:
+        return
+    remember_earlier(facts.alma.key)
+    left = {None, Result.NOT_SENT, Result.UNKNOWN}
+    with EditMemory(facts.alma.key) as memory:
+        loads = {
+            load
+            for one in ledger.planned()
+            if one.act in {Act.UPDATE, Act.DELETE} and one.result in left
+            if (load := memory.written_later(one.primary_id, facts.undoes_run, facts.started))
+        }
+    if loads:
+        msg = (
+            f"Users of this undo were changed by a later load: {', '.join(sorted(loads))}. Nothing "
+            "was sent. Plan the undo again for what is left:\n  "
+            + command_line("undo", facts.undoes)
+        )
+        raise StalePlanError(msg)
 
 
 def stopping_checks(

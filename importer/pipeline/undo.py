@@ -17,14 +17,12 @@ from importer.ledger.ledger import Ledger, State
 from importer.ledger.memory import EditMemory
 from importer.model.plan import (
     Act,
-    Create,
     Delete,
     Fate,
     Held,
     LeftAlone,
     Planned,
     Result,
-    Step,
     Unchanged,
     Update,
     Written,
@@ -32,22 +30,22 @@ from importer.model.plan import (
 from importer.model.problem import Code, Origin, Problem
 from importer.model.run import RunFacts
 from importer.model.text import command_line, counted, row_label
-from importer.model.user import DELETED, User
-from importer.pipeline.apply import check_same_institution
+from importer.model.user import User
+from importer.pipeline.apply import check_same_institution, remember_earlier
 from importer.pipeline.decisions import decide_fates
 from importer.pipeline.inputs import SILENT, Progress
 from importer.pipeline.lookup import named_user, plan_each
 from importer.pipeline.row_plan import against_facts
 from importer.pipeline.runs import new_run
-from importer.planner.entries import current, same_id
+from importer.planner.entries import same_id
 from importer.planner.patch import (
     as_created,
-    created_again,
     made_external,
     may_still_be,
     undo_update,
 )
 from importer.planner.safety_checks import with_checks
+from importer.report.wording import again
 from importer.writer.executor import DOUBTFUL
 
 
@@ -87,7 +85,7 @@ async def undo(
     check_undoable(first)
     of_first = first.facts
     await check_same_institution(of_first, alma)
-    name = f"{'' if of_first.command == 'undo' else 'undo-'}{Path(of_first.roster.path).stem}"
+    name = f"undo-{Path(of_first.roster.path).stem}"
     with new_run(name, request.now, request.folder) as folder:
         planned = await _compare(first, alma, request, progress)
         steps = {one.step.row: one.step for one in planned}
@@ -98,7 +96,7 @@ async def undo(
             *(p for step in steps.values() if isinstance(step, Held) for p in step.problems),
             *(
                 Problem.of(Code.NOT_UNDONE, of_first.origin(), sentence, advice=advice)
-                for sentence, advice in _what_stays(first, steps, stay)
+                for sentence, advice in _what_stays(first, stay)
             ),
         ]
         known = facts_for(request.facts, of_first.alma.institution if of_first.alma else "")
@@ -126,7 +124,7 @@ async def undo(
         )
         groups = [()] * len(facts.rosters)
         facts = with_checks(facts, steps.values(), groups, hides_pins=known.hides_pins)
-        named = Create | Update | Delete | Held | LeftAlone  # who stays is listed, too
+        named = Update | Delete | Held | LeftAlone  # who stays is listed, too
         cells = (
             (one.row, one.cells)
             for one in first.planned()
@@ -145,7 +143,13 @@ async def undo(
 
 
 def check_undoable(first: Ledger) -> None:
-    """Raise UsageError if a run wrote nothing, or if what it wrote is not known yet."""
+    """Raise UsageError for an undo, which cannot be undone, and for a run that wrote nothing.
+
+    Also for one of which it is not known yet what it wrote.
+    """
+    if first.facts.command == "undo":
+        msg = f"{first.folder} is an undo, which cannot be undone. Plan the roster again:\n  "
+        raise UsageError(msg + again("plan", first.facts))
     folder, progress = str(first.folder), first.progress()
     report = command_line("sis-report", folder)
     ask = "Look up its open rows first; nothing new is sent:\n  " + command_line(
@@ -177,28 +181,33 @@ async def _compare(
     first: Ledger, alma: Alma, request: UndoRequest, progress: Progress
 ) -> list[Planned]:
     """Return the step of each row that the run wrote. Raises UnavailableError, AlmaError."""
-    renamed = EditMemory(first.facts.alma.key if first.facts.alma else "").former()
+    facts = first.facts
+    assert facts.alma is not None  # noqa: S101  `check_same_institution` has compared it
+    remember_earlier(facts.alma.key)
+    memory = EditMemory(facts.alma.key)
 
     async def one(image: Image) -> tuple[Planned, str]:
         if image.act is Act.CREATE and not request.delete_created:
             return Planned(LeftAlone(image.row)), ""
-        origin = first.facts.origin(image.row)
+        origin = facts.origin(image.row)
+        if load := memory.written_later(image.new_id, facts.run_name, facts.started):
+            sentence = f"This user was changed by a later load, {load}."
+            advice = "Undo that one first if you want this back, too."
+            return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice), ""
         try:
             expand = OBLIGATIONS if image.act is Act.CREATE else "none"
             live = await alma.get_user(image.new_id, expand=expand)
-            is_gone = live is None and image.act is not Act.DELETE
-            if is_gone and (now := renamed.get(image.new_id.casefold())):
-                live = await alma.get_user(now)
         except (UnavailableError, RefusedError) as error:
             sentence = f"could not be looked up in Alma: {error}"
             return _held_back(origin, Code.NOT_LOOKED_UP, sentence, "Undo again."), str(error)
         return undone(image, live, origin), ""
 
     wrote = sum(1 for _ in images(first))
-    return await plan_each(alma, images(first), wrote, one, progress)
+    with memory:
+        return await plan_each(alma, images(first), wrote, one, progress)
 
 
-def _what_stays(first: Ledger, steps: dict[int, Step], created: int) -> Iterator[tuple[str, str]]:
+def _what_stays(first: Ledger, created: int) -> Iterator[tuple[str, str]]:
     """Yield what the undo plan does not undo, each with its advice; `created` users stay."""
     if created:
         yield (
@@ -220,12 +229,6 @@ def _what_stays(first: Ledger, steps: dict[int, Step], created: int) -> Iterator
         )
     if any(entry.event == PASSWORDS for entry in history(first, 0)):
         yield "The run sent passwords. The passwords before the run are not known.", ""
-    if any(isinstance(step, Create) for step in steps.values()):
-        yield (
-            "Users that were deleted are created again with the roles of a new user and without "
-            "a password.",
-            "",
-        )
 
 
 def _users_were(count: int) -> str:
@@ -237,8 +240,8 @@ def undone(image: Image, live: User | None, origin: Origin) -> Planned:
 
     A user that the run created was read with its loans, requests and fees.
     """
-    back = {Act.CREATE: _create_undone, Act.DELETE: _delete_undone}
-    return back.get(image.act, _update_undone)(image, live, origin)
+    undo_one = _create_undone if image.act is Act.CREATE else _update_undone
+    return undo_one(image, live, origin)
 
 
 def _held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planned:
@@ -295,11 +298,16 @@ async def answer_undo(facts: RunFacts, row: int, user_id: str, alma: Alma) -> Pl
     """
     with Ledger.open(Path(facts.undoes)) as first:
         image = next(images(first, row), None)
+        of_first = first.facts
     if image is None or image.act is not Act.UPDATE:
         msg = (
             f"Row {row_label(row)} is not an update; it can only be rejected, which leaves the "
             "user unchanged."
         )
+        raise UsageError(msg)
+    memory = EditMemory(of_first.alma.key if of_first.alma else "")
+    if load := memory.written_later(image.new_id, of_first.run_name, of_first.started):
+        msg = f"Row {row_label(row)}: {load} changed this user later. Undo that run first."
         raise UsageError(msg)
     live = await named_user(user_id or image.new_id, alma, "none")
     planned = _update_undone(image, live, facts.origin(row), answered=True)
@@ -321,20 +329,6 @@ def _create_undone(image: Image, live: User | None, origin: Origin) -> Planned:
     if has := obligations(live):
         return _held_back(origin, Code.NOT_DELETED, f"This user has {has}.", "")
     return Planned(Delete(image.row, image.primary_id, live))
-
-
-def _delete_undone(image: Image, live: User | None, origin: Origin) -> Planned:
-    if live is None:
-        return Planned(Create(image.row, created_again(image.sent)))
-    if current(live, "status").upper() == DELETED and _is_of(image, live):
-        sentence = "Alma keeps the record of this deleted user, so its ID is still taken."
-        advice = "Restore the user in Alma. The record from before is in the run that deleted it."
-        return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
-    if _is_of(image, live):
-        return Planned(Unchanged(image.row, image.primary_id))
-    sentence = "Another user has the ID of the deleted one."
-    advice = "Check that user in Alma. The deleted user can only be created with another ID."
-    return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
 
 
 def _is_of(image: Image, live: User) -> bool:

@@ -407,16 +407,6 @@ def as_created(sent: User, answered: User | None, live: User) -> bool:
     )
 
 
-def created_again(before: User) -> User:
-    """Return the body that creates a deleted user again, without roles and password.
-
-    Alma gives roles to a new user by its own rules (contract 3.1); passwords are not stored.
-    """
-    wanted = {*compared_fields(User), *LISTS, "contact_info"}
-    there = [name for name in before.model_fields_set & wanted if getattr(before, name) is not None]
-    return with_fields(User(), before, there)
-
-
 def _as_kept(written: Written) -> User:
     """Return the record before the update with what the update changed, as Alma shows it."""
     before, sent = written.before, written.sent

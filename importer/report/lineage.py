@@ -130,7 +130,7 @@ def _next_steps(
         yield NextStep("This run was undone. There is nothing to do.")
     if not facts.undoes:
         yield from _with_rejects(summary, facts, rejects)
-    if applied and summary.written:
+    if applied and summary.written and not facts.undoes:
         why = "Everything is done. If it was wrong, plan the undo:"
         yield NextStep(why, command_line("undo", run))
     if summary.rows and not summary.patrons:

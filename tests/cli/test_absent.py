@@ -177,19 +177,16 @@ def test_leaving_is_undone(known: None, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("status", ["", "      status: INACTIVE\n"])
-@pytest.mark.parametrize(("loads", "undone"), [(3, "21"), (4, "1")])
-def test_who_is_away_by_an_undo_comes_back(
-    known: None, sandbox: Sandbox, loads: int, undone: str, status: str
-) -> None:
-    """Whichever return is undone, however often and on whichever day the person left since."""
+def test_who_is_away_by_an_undo_comes_back(known: None, sandbox: Sandbox, status: str) -> None:
+    """A leaving and the return before it are undone; the person is away as by the first leaving."""
     before = state(sandbox)["2003"]
     mapping = LEAVERS.replace("      status: INACTIVE\n", status)
-    for number in range(loads):
+    for number in range(3):
         here = (ANA, CY, STAFF) if number % 2 else (ANA, STAFF)
         day = f"expiry_date: 2026-08-0{number + 1}"
         Path("leavers.yaml").write_text(mapping.replace("expiry_date: <@today>", day), "utf-8")
         load(write(*here), str(number), "leavers.yaml")
-    for run in undone:
+    for run in "21":
         undo(run)
     user = state(sandbox)["2003"]
     assert (user["expiry_date"], "2003" in inactive(sandbox)) == ("2026-08-01Z", bool(status))

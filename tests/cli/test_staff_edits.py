@@ -423,19 +423,6 @@ def test_a_field_to_overwrite_is_one_of_the_mapping(external: _Loads) -> None:
     assert typed("plan", *PLAN, *flags, "-o", "over").exit == Exit.DONE
 
 
-def test_an_edit_after_the_undo_of_an_undo_stays(external: _Loads) -> None:
-    """The load counts again, so its roster brings nothing new."""
-    external.load()
-    external.write(nickname="Anita")
-    external.load()
-    for undone, back in ((f"run{external.number}", "back"), ("back", "forth")):
-        assert typed("undo", undone, "-o", back).exit == 0
-        assert typed("apply", back, "--yes").exit == 0
-    assert external.user()["pref_first_name"] == "Anita"
-    external.edit()
-    assert external.load() == (0, {"edited-in-alma": 2})
-
-
 @pytest.mark.parametrize("limit", [(), ("--limit", "1")])
 def test_an_undo_that_is_typed_again_forgets_no_later_load(
     limit: tuple[str, ...], sandbox: Sandbox

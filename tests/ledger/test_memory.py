@@ -39,7 +39,8 @@ def left(group: str, where: Where = GROUP) -> dict[str, Imprint]:
 
 def load(memory: EditMemory, day: int, *found: Remembered, run: str = "", part: str = "") -> None:
     """Remember a run of a day; `part`: the mapping of a rejects file."""
-    memory.remember(run or f"run {day}", 1, found, DAY + timedelta(days=day), {"m"} - {*part})
+    name, time = run or f"run {day}", DAY + timedelta(days=day)
+    memory.remember(name, 1, found, time, {"m"} - {*part}, f"runs/{name}")
 
 
 def one(user: str, values: dict[str, Imprint], before: str = "", mapping: str = "m") -> Remembered:
@@ -80,34 +81,20 @@ def test_the_newest_load_of_a_mapping_counts(memory: EditMemory) -> None:
     assert EditMemory("01OTHER sandbox").of("m", ["1"]).is_blank
 
 
-def test_undo_takes_away_what_its_run_left(memory: EditMemory) -> None:
-    """The load before counts again, of users who were undone, unless a later one left another."""
-    for day, group in enumerate("ABC"):
-        load(memory, day, one("1", left(group)), one("2", left(group)))
-    load(memory, 3, one("3", left("D")), run="run 1")
-    memory.put_back("undo", 1, "run 1", {"3": ""}, {"1", "3"})
-    assert known(memory, "1", "2", "3") == ["C", "C", ""]
+def test_for_an_undone_user_the_memory_is_what_it_was_before_the_load(memory: EditMemory) -> None:
+    """Whatever later loads only saw; a user whom a later load wrote stays, and its run is named."""
+    for day, group in enumerate("AB"):
+        load(memory, day, *(one(user, left(group)) for user in "123"))
+    seen = Remembered("2", "2", "x", left("B"), seen=DAY + timedelta(days=2))
+    load(memory, 2, one("1", left("C")), seen)
+    later = [memory.written_later(user, "run 1", DAY) for user in "123"]
+    assert later == ["runs/run 2", "", ""]
+    memory.put_back("undo", 1, "run 1", {"3": ""}, {"1", "2", "3"})
+    assert known(memory, "1", "2", "3") == ["C", "A", ""]
+    assert not memory.of("m", ["2"]).others
     assert memory.entry("undo") == 1
-
-
-def test_undo_of_an_older_run_leaves_what_later_loads_left(memory: EditMemory) -> None:
-    """They had its group too, which goes, and a name of their own, which stays; and back.
-
-    The name goes with its own load, whatever was undone before.
-    """
-    load(memory, 1, one("1", left("A") | left("Ana", NAME)))
-    load(memory, 2, one("1", left("B") | left("Ana", NAME)))
-    load(memory, 3, one("1", left("B") | left("Anita", NAME)), one("1", left("X"), mapping="x"))
-    newest = memory.of("m", ["1"])
-    memory.put_back("undo", 1, "run 2", {}, {"1"})
-    found = memory.of("m", ["1"])
-    assert (found.own, found.others) == (left("A") | left("Anita", NAME), (left("X"),))
-    memory.put_back("undo of the undo", 1, "undo", {}, {"1"})
-    assert memory.of("m", ["1"]) == newest
-    memory.put_back("again", 1, "run 2", {}, {"1"})
-    load(memory, 4, one("1", left("A") | left("Anita", NAME)))
-    memory.put_back("of the name", 1, "run 3", {}, {"1"})
-    assert memory.of("m", ["1"]).own == left("A") | left("Ana", NAME)
+    load(memory, 3, one("2", left("B")))
+    assert memory.written_later("2", "run 1", DAY + timedelta(days=1)) == "runs/run 3"
 
 
 def test_the_last_load_is_that_of_a_whole_roster(memory: EditMemory) -> None:
@@ -127,41 +114,6 @@ def test_the_last_load_is_that_of_a_whole_roster(memory: EditMemory) -> None:
     assert [*institutions("m", "01INST")] == [*institutions("m", "")] == [ALMA]
     assert memory.last_load("x") is None
     assert not [*institutions("m", "01OTHER")]
-
-
-def test_the_undo_of_an_undo_counts_as_the_load_did(memory: EditMemory) -> None:
-    """Of the users who were undone; and each can be undone again, and that again."""
-    for day, group in enumerate("AB"):
-        load(memory, day, one("1", left(group)), one("2", left(group)))
-    memory.put_back("undo", 1, "run 1", {"1": "11"}, {"1"})
-    assert known(memory, "11", "2") == ["A", "B"]
-    memory.put_back("undo of the undo", 1, "undo", {"11": "1"}, {"11"})
-    assert known(memory, "1", "2") == ["B", "B"]
-    memory.put_back("third", 1, "undo of the undo", {}, {"1"})
-    assert known(memory, "1", "2") == ["A", "B"]
-    memory.put_back("fourth", 1, "third", {}, {"1"})
-    assert known(memory, "1", "2") == ["B", "B"]
-
-
-def test_the_undo_of_an_undo_brings_back_the_load_and_the_former_id(memory: EditMemory) -> None:
-    """And each later undo takes them away or brings them back; of two sittings, both."""
-
-    def state() -> tuple[str, frozenset[str], dict[str, str]]:
-        last = memory.last_load("m")
-        assert last is not None
-        return str(last.day), last.there, {**memory.former()}
-
-    load(memory, 1, one("1", left("A")), one("2", left("A")))
-    first = state()
-    load(memory, 2, one("11", left("B"), before="1"))
-    second = state()
-    assert (first[2], second) == ({}, ("2026-08-22", frozenset({"11"}), {"1": "11"}))
-    undone, old, new = "run 2", "11", "1"
-    for undo, expected in (("undo", first), ("again", second), ("third", first), ("last", second)):
-        memory.put_back(undo, 1, undone, {old: new}, {old})
-        memory.put_back(undo, 2, undone, {}, set())
-        assert state() == expected
-        undone, old, new = undo, new, old
 
 
 def test_who_was_renamed_since_and_not_undone_is_remembered(memory: EditMemory) -> None:
@@ -262,12 +214,10 @@ def plan_of(mapping: str, roster: str, started: datetime) -> RunFacts:
 
 
 def test_a_load_that_was_undone_is_no_newer_load(memory: EditMemory) -> None:
-    """An older plan can be resolved again, until the undo is undone."""
-    facts, found = plan_of("m", "r", DAY), []
+    """An older plan can be resolved again."""
+    facts = plan_of("m", "r", DAY)
     load(memory, 0, one("1", left("A")))
     load(memory, 1, one("1", left("B")))
-    for run, undone in (("undo", "run 1"), ("again", "undo")):
-        found.append(memory.loaded_since(facts, 1, "1"))
-        memory.put_back(run, 1, undone, {}, {"1"})
-    found.append(memory.loaded_since(facts, 1, "1"))
-    assert found == [date(2026, 8, 21), None, date(2026, 8, 21)]
+    assert memory.loaded_since(facts, 1, "1") == date(2026, 8, 21)
+    memory.put_back("undo", 1, "run 1", {}, {"1"})
+    assert memory.loaded_since(facts, 1, "1") is None
