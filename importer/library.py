@@ -515,7 +515,7 @@ async def undo(
 async def resolve(
     run: Run,
     rows: int | str | Iterable[int | str],
-    how: Literal["update", "rename", "create", "load", "reject"],
+    how: Literal["update", "rename", "create", "only", "separate", "load", "reject"],
     *,
     user: str = "",
     codes: FileName | None = None,
@@ -540,11 +540,11 @@ async def resolve(
         raise UsageError(msg) from None
     with open_alone(run.folder, operator(), now()) as ledger:
         review = Review(ledger, codes_of(ledger.facts, codes), saved_facts(), operator(), now)
-        if review.asks_alma(decisions):
+        if answer is Answer.REJECT:
+            left = await review.resolve_all(decisions, None)
+        else:
             async with connected(Settings.read()) as alma:
                 left = await review.resolve_all(decisions, alma)
-        else:
-            left = await review.resolve_all(decisions, None)
     if left:
         raise UsageError("\n".join(left))
     return run

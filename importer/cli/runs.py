@@ -188,7 +188,7 @@ def resolve(
         ),
     ] = "",
     how: Annotated[
-        Literal["update", "rename", "create", "load", "reject"] | None,
+        Literal["update", "rename", "create", "only", "separate", "load", "reject"] | None,
         typer.Option("--as", help="How to resolve the row, or all these rows."),
     ] = None,
     code: Annotated[
@@ -204,21 +204,22 @@ def resolve(
     """Resolve rows that need review. `apply` carries it out; later plans remember it.
 
     update: the same person. rename: the same person, who gets the row's primary ID (a new card).
-    create: another person. load: as it is, where only the name is in question. reject: do not
-    load the row.
+    create: another person. only, of rows of one person: load this one, leave the others out.
+    separate: they are different people. load: as it is, where only the name is in question.
+    reject: do not load the row, or rows of one person.
     """
     with open_alone(run) as ledger:
         review = Review(
             ledger, codes_of(ledger.facts, codes), saved_facts(), options.operator(), now
         )
-        left, waiting = list[str](), frozenset[int]()
+        left = list[str]()
         match row, how, code, file:
             case int(), str(), "", None:
                 decisions = [Decision(row, Answer(how), user)]
             case None, str(), str(), None if code:
                 decisions = [Decision(one, Answer(how)) for one in rows_with(ledger, code)]
             case None, None, "", Path():
-                decisions, left, waiting = decisions_in_file(ledger, file)
+                decisions, left = decisions_in_file(ledger, file)
             case _:
                 msg = (
                     "Resolve one row (importer resolve RUN ROW --as HOW), all rows with one "
@@ -228,7 +229,7 @@ def resolve(
                 raise UsageError(msg)
         before = {one.row: one for one in ledger.returning()}
         before |= {one.row: history for one in decisions if (history := ledger.row(one.row))}
-        left += _resolve(review, decisions, waiting)
+        left += _resolve(review, decisions)
         if left and row is not None:
             raise UsageError(left[0])
         for sentence in left:
@@ -238,15 +239,15 @@ def resolve(
         return conclude_resolved(ledger, before)
 
 
-def _resolve(review: Review, decisions: list[Decision], waiting: frozenset[int]) -> list[str]:
+def _resolve(review: Review, decisions: list[Decision]) -> list[str]:
     """Resolve the rows, with Alma if it must be asked; return why some could not be."""
 
     async def use(alma: Alma | None) -> list[str]:
         with progress("Resolving", lambda: alma.limiter.notice if alma else "") as advance:
             return await review.resolve_all(
-                decisions, alma, lambda done: advance(done, len(decisions)), waiting
+                decisions, alma, lambda done: advance(done, len(decisions))
             )
 
-    if not review.asks_alma(decisions):
+    if all(decision.answer is Answer.REJECT for decision in decisions):
         return asyncio.run(use(None))
     return with_alma(Settings.read(), use)

@@ -22,6 +22,8 @@ class Answer(StrEnum):
     UPDATE = "update"  # the user keeps the primary ID
     RENAME = "rename"  # the user gets the row's primary ID
     CREATE = "create"
+    ONLY = "only"  # of rows of one person, this one
+    SEPARATE = "separate"  # rows of one name are of different people
     LOAD = "load"  # whoever the user is: only the row's name was in question
     REJECT = "reject"
 
@@ -35,16 +37,21 @@ DECISIONS: dict[Answer, str] = {
     Answer.UPDATE: "same person, update",
     Answer.RENAME: "same person, new card",
     Answer.CREATE: "another person, create",
+    Answer.ONLY: "load this one, leave the other out",
+    Answer.SEPARATE: "two people",
     Answer.LOAD: "load as it is",
     Answer.REJECT: "do not load",
 }
 """The answers in the words of the Decision column."""
 
+OF_ROWS = (Answer.ONLY, Answer.SEPARATE)
+"""What a person answers about rows of one person, beside not to load them."""
+
 _ANSWERS: dict[Code, tuple[Answer, ...]] = {
     Code.POSSIBLE_MATCH_IN_ALMA: (Answer.RENAME, Answer.UPDATE),
     Code.KNOWN_BY_ANOTHER_ID: (Answer.RENAME, Answer.UPDATE),
     Code.PRIMARY_ID_DIFFERS: (Answer.RENAME, Answer.UPDATE),
-    Code.DUPLICATE_PERSON: (Answer.RENAME,),
+    Code.DUPLICATE_PERSON: (),
     Code.MATCHES_TWO_USERS: (Answer.UPDATE,),
     Code.IDENTIFIER_TAKEN: (Answer.UPDATE,),
     Code.TWO_USERS_ONE_PERSON: (Answer.UPDATE,),
@@ -62,15 +69,13 @@ DOUBTS = frozenset({
 """Problems that ask whether that user may be changed.
 
 The value of these problems, and of those in WHO, is the ID of the user in question. For rows of one
-person it is the other row's ID, if there is one other.
+person it is the ID of another of them.
 """
 
 NAME = frozenset({Code.TWO_PEOPLE, Code.COMMA_IN_NAME, Code.UNCLEAR_NAME, Code.TITLE_IN_NAME})
 """Problems that ask whether the row's name is right, whoever its user is."""
 
-_NEW = frozenset(
-    {Code.POSSIBLE_MATCH_IN_ALMA, Code.DUPLICATE_PERSON, Code.IDENTIFIER_OF_ANOTHER_PERSON, *NAME}
-)
+_NEW = frozenset({Code.POSSIBLE_MATCH_IN_ALMA, Code.IDENTIFIER_OF_ANOTHER_PERSON, *NAME})
 """Problems of a row that may be a person whom Alma does not have."""
 
 ANOTHER = frozenset({Code.ANOTHER_PERSON, Code.IDENTIFIER_OF_ANOTHER_PERSON})
@@ -112,6 +117,8 @@ def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
     codes, users = {problem.code for problem in held}, in_question(held)
     if not held:
         return ()
+    if Code.DUPLICATE_PERSON in codes:
+        return tuple(DECISIONS[answer] for answer in (*OF_ROWS, Answer.REJECT))
     if codes <= NAME:
         return DECISIONS[Answer.LOAD], DECISIONS[Answer.REJECT]
     texts = [

@@ -26,14 +26,12 @@ from importer.model.plan import (
     ANOTHER,
     DOUBTS,
     NAME,
+    OF_ROWS,
     WHO,
     WHOSE_ID,
     Answer,
     Fate,
-    Held,
-    Planned,
     Result,
-    Update,
     choices,
     concerned,
     in_question,
@@ -47,10 +45,11 @@ from importer.model.text import RowId, is_whole_roster, one_line, row_label
 from importer.model.user import User
 from importer.pipeline.inputs import CheckedRosters
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import current, same_id
+from importer.planner.entries import current
 from importer.report.masking import shown_word
 from importer.report.wording import again, roster_of, row_numbers
 from importer.users.matching import user_keys
+from importer.validator.duplicates import connected
 
 
 class KeptAnswer(NamedTuple):
@@ -247,10 +246,15 @@ def why_not(ledger: Ledger, decision: Decision) -> str:
         return f"The roster of this run has no row {label}."
     problems = [*ledger.problems(row.row)]
     asked = [one for one in problems if one.severity is Severity.REVIEW]
+    duplicate = any(one.code is Code.DUPLICATE_PERSON for one in asked)
     if wrong := _closed(row, decided=any(one.code is Code.RESOLVED for one in problems)):
         pass
     elif ledger.facts.command == "undo" and answer not in {Answer.UPDATE, Answer.REJECT}:
         wrong = "belongs to an undo plan; use --as update or --as reject"
+    elif duplicate and answer not in {*OF_ROWS, Answer.REJECT}:
+        wrong = "has another row of the same person; use one of: " + ", ".join(choices(asked))
+    elif answer in OF_ROWS and not any(one.code is Code.DUPLICATE_PERSON for one in problems):
+        wrong = "has no other row of the same person"
     elif answer is Answer.CREATE and row.result is Result.HELD:
         wrong = (
             "needs review since it was sent; use --as update or rename with the user's ID, or "
@@ -280,14 +284,12 @@ def _closed(row: RowHistory, *, decided: bool) -> str:
             return "is done already; it cannot be resolved any more"
 
 
-def decisions_in_file(
-    ledger: Ledger, path: Path
-) -> tuple[list[Decision], list[str], frozenset[int]]:
+def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[str]]:
     """Return what a person decided in a rejects file of this run, as `decisions_in` does.
 
-    Rows whose cells were corrected are left: their roster is that file. The third are the rows to
-    review that were deleted from it: they still wait. The file may have any name: its rows name
-    their roster. Raises RosterError, UsageError.
+    Rows whose cells were corrected are left: their roster is that file; rows that were deleted from
+    it still wait. The file may have any name: its rows name their roster. Raises RosterError,
+    UsageError.
     """
     roster = read(path, Layout())
     if len(roster.parts) > 1:
@@ -324,14 +326,13 @@ def decisions_in_file(
             left.append(f"Row {row_label(row)}: {wrong}. {advice}")
     decisions, others = decisions_in(ledger, roster)
     kept = [decision for decision in decisions if decision.row not in corrected]
-    asked = (row for row in open_rows(ledger) if RowId.of(row).roster == position)
-    deleted = frozenset(asked).difference(roster.frame.index)
-    if deleted:
+    asked = {row for row in open_rows(ledger) if RowId.of(row).roster == position}
+    if deleted := asked.difference(roster.frame.index):
         left.append(
-            f"Not in {path.name}, so they still need review: {row_numbers(sorted(deleted))}. They "
-            "are not loaded."
+            f"Not in {path.name}, so nothing was decided about them there: "
+            f"{row_numbers(sorted(deleted))}. They are not loaded."
         )
-    return kept, [*left, *others], deleted
+    return kept, [*left, *others]
 
 
 def _filled(headings: Iterable[str], cells: Iterable[str]) -> dict[str, list[str]]:
@@ -359,7 +360,7 @@ def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[s
         if found is None:
             continue
         seen = all(_has_word(cell.why, user) for user in users)
-        if found[0] is not Answer.REJECT and not found[1] and not seen:
+        if found[0] not in {*OF_ROWS, Answer.REJECT} and not found[1] and not seen:
             left.append(f"Row {name}: other users are in question now. Decide again.")
         else:
             decisions.append(Decision(row, *found))
@@ -372,7 +373,7 @@ def _has_word(text: str, word: str) -> bool:
     return re.search(pattern, text.casefold()) is not None
 
 
-OTHER_LEFT_OUT = "the other row of this person is not loaded"
+OTHER_LOADED = "another row of this person is loaded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,33 +382,23 @@ class Resolutions:
 
     by_id: Mapping[str, Resolution]
 
-    def same_person(
+    def of_rows(
         self, rosters: CheckedRosters, problems: Iterable[Problem]
     ) -> dict[int, KeptAnswer]:
-        """Return by row the decisions that answer whether it is the same person as another row.
+        """Return by row the answers about rows of one person, as long as the rosters have them all.
 
-        If rows are different people, both rows of each pair must have been decided; a row that is
-        not to be sent stays so whatever was decided about the other, and one whose others are all
-        not to be sent needs no decision.
+        One answer counts for all rows of the person.
         """
         answered: dict[int, KeptAnswer] = {}
-        for draft, others in alike_rows(rosters, problems) if self.by_id else ():
-            own, decision = draft.key, self._about(draft)
-            theirs = [
-                their
-                for other in others
-                if (their := self.by_id.get(other)) and own in their.against
-            ]
-            everybody = len(theirs) == len(others)
-            if decision and not decision.against and decision.cells == _cells_hash(draft):
-                answered[draft.row] = KeptAnswer(Answer.REJECT, decision.sentence)
-            elif decision is not None and others <= decision.against:
-                known = KeptAnswer(decision.answer, decision.sentence)
-                if everybody or not known.loads:
-                    answered[draft.row] = known
-            elif theirs and everybody and all(one.answer is Answer.REJECT for one in theirs):
-                sentence = f"{OTHER_LEFT_OUT}, {theirs[0].sentence}"
-                answered[draft.row] = KeptAnswer(Answer.LOAD, sentence)
+        for group in same_people(rosters, problems) if self.by_id else ():
+            if (known := self.by_id.get(group_hash(group))) is None:
+                continue
+            for draft in group:
+                loads = known.answer is Answer.SEPARATE or draft.key == known.user
+                out = not loads and known.answer is Answer.ONLY
+                sentence = f"{OTHER_LOADED}, {known.sentence}" if out else known.sentence
+                answer = known.answer if loads else Answer.REJECT
+                answered[draft.row] = KeptAnswer(answer, sentence)
         return answered
 
     def fitting(
@@ -455,33 +446,12 @@ class Resolutions:
             and not decision.doubts.isdisjoint(WHOSE_ID)
         )
 
-    def leave_out_old_cards(
-        self, drafts: Sequence[DraftUser], planned: Sequence[Planned]
-    ) -> list[Planned]:
-        """Return the steps, without those of old cards that gave way to a row with the new one.
-
-        The row of an old card counts again in a roster without the new one.
-        """
-        renamed = {
-            one.step.primary_id.casefold(): draft.key
-            for draft, one in zip(drafts, planned, strict=True)
-            if isinstance(one.step, Update)
-            and not same_id(one.step.after.primary_id, one.step.primary_id)
-        }
-        kept = [*planned]
-        for at, draft in enumerate(drafts):
-            known, new = self._about(draft), renamed.get(draft.key)
-            if known is not None and known.answer is Answer.REJECT and new in known.against:
-                kept[at] = Planned(Held(draft.row, (dismissed(draft.origin, known.sentence),)))
-        return kept
-
 
 def keep_answer(
     ledger: Ledger,
     draft: DraftUser,
     answer: Answer,
     live: User | None,
-    others: frozenset[str],
     operator: str,
     now: datetime,
     *,
@@ -490,17 +460,16 @@ def keep_answer(
     """Save the answer to a row's problems.
 
     Without anybody in question only a rejection is kept; another answer deletes it. For the same
-    cells a rejection counts where nothing is asked any more, unless it was about rows of one
-    person. `live`: the user whom it names. `others`: the IDs of rows that may be the same person.
+    cells a rejection counts where nothing is asked any more. `live`: the user whom it names.
     """
     alma, problems = ledger.facts.alma, tuple(ledger.problems(draft.row))
     assert alma is not None  # noqa: S101  a plan has it
     own, memory = draft.key, DecisionMemory(alma.key)
-    against = others | _questioned(draft, problems)
+    against = _questioned(draft, problems)
     user = current(live, "primary_id").casefold() if live is not None else ""
     doubts = doubts_of(problems, user)
     hashes = person_hash(draft), _user_hash(live) if live is not None else ""
-    cells = _cells_hash(draft) if answer is Answer.REJECT and not others else ""
+    cells = _cells_hash(draft) if answer is Answer.REJECT else ""
     known = memory.load().get(own)
     if known and known.against and not against and known.answer is answer is Answer.REJECT:
         return  # it says more: also for other cells
@@ -556,21 +525,24 @@ def _cells_hash(draft: DraftUser) -> str:
     return hashlib.sha256("\n".join(draft.cells[at] for at in used).encode()).hexdigest()
 
 
-def alike_rows(
-    rosters: CheckedRosters, problems: Iterable[Problem]
-) -> Iterator[tuple[DraftUser, frozenset[str]]]:
-    """Yield the rows that may be one person, each with the IDs of the others.
+def same_people(rosters: CheckedRosters, problems: Iterable[Problem]) -> Iterator[list[DraftUser]]:
+    """Yield the rows of each person who has several, in the order of the rows.
 
-    All such rows of one name, or about one user, count as one group; a person may be asked once
-    too often.
+    The problem of a row names another of them, or the user of Alma whom they all find.
     """
-    about = {p.origin.row: p.value.casefold() for p in problems if p.code is Code.DUPLICATE_PERSON}
-    groups: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
-    found: list[tuple[DraftUser, set[tuple[str, ...]]]] = []
-    for draft in rosters.drafts(about, {}, "") if about else ():
-        keys = {draft.person.name, (draft.key,), (about[draft.row],)} - {("",)}
-        found.append((draft, keys))
-        for key in keys:
-            groups[key].add(draft.key)
-    for draft, keys in found:
-        yield draft, frozenset().union(*(groups[key] for key in keys)) - {draft.key}
+    named = {p.origin.row: p.value.casefold() for p in problems if p.code is Code.DUPLICATE_PERSON}
+    drafts = [*rosters.drafts(named, {}, "")] if named else []
+    numbers: dict[str, int] = {}
+    pairs = (
+        [numbers.setdefault(key, len(numbers)) for key in (draft.key, named[draft.row])]
+        for draft in drafts
+    )
+    for people in connected(pairs):
+        group = [draft for draft in drafts if numbers[draft.key] in people]
+        if len(group) > 1:
+            yield group
+
+
+def group_hash(group: Iterable[DraftUser]) -> str:
+    """Return a hash of the IDs and the persons of some rows, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(map(person_hash, group))).encode()).hexdigest()

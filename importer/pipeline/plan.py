@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 
 from importer.alma.client import Alma
 from importer.alma.doctor import wrong_clock
@@ -16,7 +17,15 @@ from importer.model.run import NotInRoster
 from importer.model.text import RowId, counted
 from importer.pipeline.apply import left_to_do, remember_applied
 from importer.pipeline.check import no_end_dates, since_last_load, validate
-from importer.pipeline.decisions import Decided, Resolutions, decide_fates, decisions_in, open_rows
+from importer.pipeline.decisions import (
+    Decided,
+    KeptAnswer,
+    Resolutions,
+    decide_fates,
+    decisions_in,
+    dismissed,
+    open_rows,
+)
 from importer.pipeline.inputs import (
     SILENT,
     CheckedRosters,
@@ -81,7 +90,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         checked = decide_fates(
             rosters.rows(),
             problems,
-            answers=answers.same_person(rosters, problems),
+            answers=answers.of_rows(rosters, problems),
             only_new=[one.mapping.needed_by_new_users for one in rosters],
         )
         progress.rows(len(checked.fates), 0)
@@ -124,7 +133,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             )
             for sentence in about:
                 progress.note(sentence)
-            steps = review_collisions(every, rosters.origin)
+            steps = _one_row_a_user(every, answers, rosters)
             if request.sis:
                 loaded = {one.row for one in steps if isinstance(one, Create | Update)}
                 check_one_system(draft for draft in drafts if draft.row in loaded)
@@ -179,8 +188,26 @@ async def _plan_rows(
     most = sum(query.most_calls for query in to_ask)
     again = sum(match(draft.row).retire is not None for draft in drafts)
     with check_call_budget(len(to_ask), most, again, users.alma.limiter, progress.note):
-        planned = await plan_each(users.alma, drafts, len(drafts), one, progress)
-    return context.answers.leave_out_old_cards(drafts, planned)
+        return await plan_each(users.alma, drafts, len(drafts), one, progress)
+
+
+def _one_row_a_user(
+    every: Sequence[Step], answers: Resolutions, rosters: CheckedRosters
+) -> list[Step]:
+    """Return the steps; of several rows of one user only the one that a person chose is loaded."""
+    steps = review_collisions(every, rosters.origin)
+    held = (step.problems for step in steps if isinstance(step, Held))
+    answered = answers.of_rows(rosters, chain.from_iterable(held))
+    made: list[Step] = []
+    for own, step in zip(every, steps, strict=True):
+        match answered.get(step.row):
+            case KeptAnswer(answer=Answer.ONLY) if own is not step:
+                made.append(own)
+            case KeptAnswer(answer=Answer.REJECT) as kept if own is not step:
+                made.append(Held(step.row, (dismissed(rosters.origin(step.row), kept.sentence),)))
+            case _:
+                made.append(step)
+    return made
 
 
 def _decide_compared(

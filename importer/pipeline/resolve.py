@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -16,14 +16,14 @@ from importer.alma.models import OBLIGATIONS
 from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import DecisionMemory, EditMemory
+from importer.ledger.memory import DecisionMemory, EditMemory, Resolution
 from importer.model.fields import CodeTables
 from importer.model.plan import (
     DECISIONS,
+    OF_ROWS,
     Act,
     Answer,
     Delete,
-    Fate,
     Held,
     Planned,
     Result,
@@ -38,12 +38,13 @@ from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.check import validate
 from importer.pipeline.decisions import (
-    OTHER_LEFT_OUT,
+    OTHER_LOADED,
     Decision,
     Resolutions,
-    alike_rows,
+    group_hash,
     keep_answer,
     open_rows,
+    same_people,
     why_not,
     worst,
 )
@@ -93,13 +94,12 @@ class Review:
         decisions: Iterable[Decision],
         alma: Alma | None,
         done: Callable[[int], None] = lambda _done: None,
-        waiting: frozenset[int] = frozenset(),
     ) -> list[str]:
         """Resolve rows one by one; return for each that cannot be resolved a sentence with why.
 
-        `alma` is needed unless all are rejected; `done` gets the number of rows so far; `waiting`:
-        rows that stay for review whatever becomes of others. Raises StalePlanError if the roster,
-        the mapping or the institution changed, LedgerError, AlmaError.
+        `alma` is needed unless all are rejected; `done` gets the number of rows so far. Raises
+        StalePlanError if the roster, the mapping or the institution changed, LedgerError,
+        AlmaError.
         """
         left, decisions = [], [*decisions]
         with self._opened:
@@ -108,7 +108,9 @@ class Review:
             for number, decision in enumerate(decisions, start=1):
                 try:
                     decided = self._check(decision)
-                    if decided.answer is Answer.REJECT or alma is None:
+                    if decided.answer in OF_ROWS or self._has_other_rows(decided.row):
+                        await self._resolve_rows(decided, alma)
+                    elif decided.answer is Answer.REJECT or alma is None:
                         self._reject(decided.row)
                     else:
                         await self._resolve(decided, alma)
@@ -116,17 +118,19 @@ class Review:
                     start = f"Row {row_label(decision.row)}"
                     left.append(str(error) if str(error).startswith(start) else f"{start}: {error}")
                 done(number)
-            if alma is not None:
-                await self._plan_free_rows(alma, waiting)
         return left
 
-    def asks_alma(self, decisions: Iterable[Decision]) -> bool:
-        """Return whether Alma is asked: always, unless rows are rejected that leave none free."""
+    def _has_other_rows(self, row: int) -> bool:
+        """Return whether it is open which of a row and others of its person to load."""
         asked = open_rows(self.ledger)
-        return any(
-            one.answer is not Answer.REJECT or Code.DUPLICATE_PERSON in asked.get(one.row, ())
-            for one in decisions
-        )
+        return any(Code.DUPLICATE_PERSON in asked.get(one.row, ()) for one in self._group(row))
+
+    def _group(self, row: int) -> list[DraftUser]:
+        """Return the rows of a row's person, none if it is the only one."""
+        if all(one.code is not Code.DUPLICATE_PERSON for one in self.ledger.problems(row)):
+            return []
+        groups = same_people(self._rosters, self.ledger.problems())
+        return next((group for group in groups if row in {one.row for one in group}), [])
 
     def _check(self, decision: Decision) -> Decision:
         """Return the decision with its user. Raises UsageError if the row cannot be resolved so."""
@@ -189,13 +193,7 @@ class Review:
         user = current(live, "primary_id").casefold() if live is not None else ""
         if live is not None:
             self._check_named(draft, live)
-            if day := self._loaded_since(draft.row, user):
-                msg = (
-                    f"A newer plan loaded this user on {day}, and row {row_label(draft.row)} would "
-                    "put the older values back. Nothing was changed. Reject the row, or plan its "
-                    "roster again."
-                )
-                raise UsageError(msg)
+            self._check_newest(draft.row, user)
         planned = self._context.answer(answer, draft, live, found)
         if not isinstance(planned, Planned):
             raise UsageError(planned)
@@ -205,11 +203,7 @@ class Review:
         step = planned.step
         renames = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)
         if live is not None:
-            rename = renames or answer is Answer.RENAME
-            for old in list(self._rows_of(user, decision.row, rename=rename)):
-                said = f"do not load, because row {row_label(draft.row)} is the same person's "
-                self._record(Decision(old.row, Answer.REJECT), None, f"{said}new card", old)
-                self._keep(Answer.REJECT, None, old, frozenset({draft.key}))
+            self._check_only_row(user, decision.row)
         done = replace(decision, answer=Answer.RENAME) if renames else decision
         deletes = isinstance(step, Delete)
         said = DECISIONS[Answer.LOAD if as_it_is else done.answer]
@@ -248,100 +242,108 @@ class Review:
             )
             raise UsageError(msg)
 
-    def _loaded_since(self, row: int, user: str) -> date | None:
-        """Return when a newer roster of the mapping loaded a user, if one did."""
-        return EditMemory(self._key).loaded_since(self.facts, row, user)
+    def _check_newest(self, row: int, user: str) -> None:
+        """Raise UsageError if a newer roster of the mapping loaded a user."""
+        if day := EditMemory(self._key).loaded_since(self.facts, row, user):
+            msg = (
+                f"A newer plan loaded this user on {day}, and row {row_label(row)} would put the "
+                "older values back. Nothing was changed. Reject the row, or plan its roster again."
+            )
+            raise UsageError(msg)
 
     async def _live(self, decision: Decision, alma: Alma) -> User:
         """Return the user that an answer names, which may be by the ID of another row."""
-        try:
-            expand = OBLIGATIONS if self._rosters.match(decision.row).retire else "none"
-            return await named_user(decision.user, alma, expand)
-        except UsageError as error:
-            named = decision.user.casefold()
-            other = next((one.row for one, _ in self._alike if one.key == named), None)
-            if other is None:
-                raise
-            msg = (
-                f"{error} It is the ID of row {row_label(other)}. If that is the new card, resolve "
-                "that row. If Alma has neither of the two, reject one of the rows."
+        expand = OBLIGATIONS if self._rosters.match(decision.row).retire else "none"
+        return await named_user(decision.user, alma, expand)
+
+    def _check_only_row(self, user: str, row: int) -> None:
+        """Raise UsageError if another row of the run is for a user, by the ID without case."""
+        for one in self.ledger.planned():
+            is_for = user == one.primary_id.casefold() or any(
+                change.path == "primary_id" and change.new.casefold() == user
+                for change in one.changes
             )
-            raise UsageError(msg) from None
-
-    def _rows_of(self, user: str, row: int, *, rename: bool) -> Iterator[DraftUser]:
-        """Yield the other row with the old ID of a user whom a row renames.
-
-        Raises UsageError if another row of the run is for that user, or this one was sent: what it
-        changed could not be undone any more.
-        """
-        taken = {
-            one.row
-            for one in self.ledger.planned()
-            if user == one.primary_id.casefold()
-            or any(c.path == "primary_id" and c.new.casefold() == user for c in one.changes)
-        }
-        if rename:
-            taken |= {draft.row for draft, _ in self._alike if draft.key == user}
-        for other in sorted(taken - {row}):
-            draft = self._draft(other)
-            if not rename or draft.key != user:
+            if is_for and one.row != row:
                 msg = (
-                    f"Row {row_label(other)} of this run is for that user already. Reject row "
+                    f"Row {row_label(one.row)} of this run is for that user already. Reject row "
                     f"{row_label(row)}, or delete the other one from the roster and plan again."
                 )
                 raise UsageError(msg)
-            history = self.ledger.row(other)
+
+    async def _resolve_rows(self, decision: Decision, alma: Alma | None) -> None:
+        """Resolve all rows of one person by one answer, which replaces an earlier one.
+
+        Rows to load are compared with Alma at once, as the plan would have done. Raises UsageError
+        if one of the rows was sent, or a newer plan loaded its user.
+        """
+        group = self._group(decision.row)
+        own = next(draft for draft in group if draft.row == decision.row)
+        for draft in group:
+            history = self.ledger.row(draft.row)
             if history is not None and history.result not in _NOT_WRITTEN:
                 msg = (
-                    f"Row {row_label(other)} of this run has changed that user already. Plan "
-                    f"again, and resolve row {row_label(row)} in the new plan."
+                    f"Row {row_label(draft.row)} of this run was sent already. Correct the roster, "
+                    "and plan it again."
                 )
                 raise UsageError(msg)
-            yield draft
+        there = [one for one in group if not why_not(self.ledger, Decision(one.row, Answer.REJECT))]
+        loaded = {Answer.ONLY: [own], Answer.SEPARATE: there}.get(decision.answer, [])
+        planned = [await self._compared(self._draft(one.row), alma) for one in loaded if alma]
+        users: defaultdict[str, set[int]] = defaultdict(set)
+        rows = {draft.row for draft in there}
+        about = [(one.row, one.primary_id) for one in self.ledger.planned() if one.row not in rows]
+        about += [
+            (one.step.row, one.step.primary_id)
+            for one in planned
+            if isinstance(one.step, Update | Unchanged)
+        ]
+        for row, primary_id in about:
+            users[primary_id.casefold()].add(row)
+        said = DECISIONS[decision.answer]
+        out = f"{OTHER_LOADED}, row {row_label(own.row)}" if loaded else said
+        for draft in there:
+            if draft not in loaded:
+                self._record(Decision(draft.row, Answer.REJECT), None, out, draft)
+        for draft, one in zip(loaded, planned, strict=True):
+            step = review_collision(one.step, users, self.facts.origin)
+            self._record_compared(decision.answer, draft, replace(one, step=step))
+        keys = frozenset(draft.key for draft in group)
+        resolution = Resolution(
+            group_hash(group),
+            decision.answer,
+            own.key,
+            keys,
+            frozenset(),
+            self.operator,
+            self.now(),
+        )
+        DecisionMemory(self._key).save(resolution)
 
-    async def _plan_free_rows(self, alma: Alma, waiting: frozenset[int]) -> None:
-        """Compare rows with Alma that only needed review beside rows that are left out by now."""
-        asked = open_rows(self.ledger)
-        alone = {row for row, codes in asked.items() if codes == {Code.DUPLICATE_PERSON}} - waiting
-        try:
-            alike = self._alike if alone else ()
-        except StalePlanError:  # later plans do it
-            return
-        decided, fates = self.ledger.rows_with(Code.RESOLVED), dict(self.ledger.fates())
-        left_out = {
-            draft.key
-            for draft, _ in alike
-            if draft.row in decided and fates[draft.row] is Fate.REJECTED
-        }
-        for draft, others in alike:
-            if draft.row in alone and others and others <= left_out:
-                await self._plan_free_row(self._draft(draft.row), alma)
-
-    async def _plan_free_row(self, draft: DraftUser, alma: Alma) -> None:
+    async def _compared(self, draft: DraftUser, alma: Alma) -> Planned:
+        """Return the step of a row. Raises UsageError if a newer plan loaded its user."""
         match = self._rosters.match(draft.row)
         found = await find_people(Users(alma, self.now), draft, match, self._context.common)
         planned = self._context.plan(draft, found)
-        if isinstance(planned.step, Update | Unchanged) and self._loaded_since(
-            draft.row, planned.step.primary_id
-        ):
-            return  # a newer plan has compared the person with Alma
-        users: defaultdict[str, set[int]] = defaultdict(set)
-        for one in self.ledger.planned():
-            users[one.primary_id.casefold()].add(one.row)
-        step = review_collision(planned.step, users, self.facts.origin)
-        held = step if isinstance(step, Held) else None
-        problems = [
-            Problem.of(
-                Code.RESOLVED,
-                draft.origin,
-                f"{OTHER_LEFT_OUT}, as {self.operator} decided on {self.now():%Y-%m-%d}",
-                advice="No action needed. The row was compared with Alma.",
-            ),
-            *planned.warnings,
-            *(held.problems if held else ()),
+        if isinstance(planned.step, Update | Unchanged):
+            self._check_newest(draft.row, planned.step.primary_id)
+        return planned
+
+    def _record_compared(self, answer: Answer, draft: DraftUser, planned: Planned) -> None:
+        """Record the step of a row that a person loads, or what it is still asked about."""
+        asked = [
+            problem
+            for problem in self.ledger.problems(draft.row)
+            if problem.severity is Severity.REVIEW and problem.code is not Code.DUPLICATE_PERSON
         ]
-        done = None if held else replace(planned, step=step)
-        self._record_resolution(draft.row, done, problems, "free", draft)
+        held = (*asked, *(planned.step.problems if isinstance(planned.step, Held) else ()))
+        note = Problem.of(
+            Code.RESOLVED,
+            draft.origin,
+            f"decided by {self.operator} on {self.now():%Y-%m-%d}: {DECISIONS[answer]}",
+            advice="The row was compared with Alma; until it is sent you can resolve it again.",
+        )
+        problems = (note, *planned.warnings, *held)
+        self._record_resolution(draft.row, None if held else planned, problems, answer, draft)
 
     @cached_property
     def _rosters(self) -> CheckedRosters:
@@ -355,11 +357,6 @@ class Review:
                 self._rosters, answers, self.facts, facts_for(self.measured, self._institution)
             )
         )
-
-    @cached_property
-    def _alike(self) -> tuple[tuple[DraftUser, frozenset[str]], ...]:
-        """The rows that may be one person, each with the IDs of the others."""
-        return tuple(alike_rows(self._rosters, self.ledger.problems()))
 
     def _draft(self, row: int) -> DraftUser:
         draft = next(self._rosters.drafts({row}, {}, self._institution), None)
@@ -430,15 +427,6 @@ class Review:
         self._journal.record_resolution(row, worst(problems), planned, problems, detail, checks)
 
     def _keep(
-        self,
-        answer: Answer,
-        live: User | None,
-        draft: DraftUser,
-        against: frozenset[str] = frozenset(),
-        *,
-        as_it_is: bool = False,
+        self, answer: Answer, live: User | None, draft: DraftUser, *, as_it_is: bool = False
     ) -> None:
-        others = against.union(*(ids for one, ids in self._alike if one.row == draft.row))
-        keep_answer(
-            self.ledger, draft, answer, live, others, self.operator, self.now(), as_it_is=as_it_is
-        )
+        keep_answer(self.ledger, draft, answer, live, self.operator, self.now(), as_it_is=as_it_is)

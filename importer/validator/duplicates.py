@@ -190,7 +190,7 @@ def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Proble
                     f"the same {in_words(shared[position], 'name')} as in {named}",
                     advice="" if severity is Severity.REVIEW else _ONE_PERSON,
                     severity=severity,
-                    value=keys.id(other) if pair else "",
+                    value=keys.id(other),
                 )
                 labels = keys.labels(shared[position])
                 problems.append(keys.problem(position, finding, PRIMARY, *_NAME, *labels))

@@ -134,14 +134,12 @@ def test_the_old_card_is_kept_and_undo_restores_it(held: Path, sandbox: Sandbox)
 
 
 def test_two_rows_that_are_two_people(sandbox: Sandbox) -> None:
-    """Twins of one roster are asked about until both were decided, then never again."""
+    """One answer settles both, and later plans do not ask again, unless there is a third."""
     roster = write(ANA, ANAS_TWIN)
     assert typed("plan", roster, *PLAN, "run", "--json").summary["review"] == 2
-    typed("resolve", "run", "2", "--as", "create")
-    assert typed("plan", roster, *PLAN, "half", "--json").summary["review"] == 2
-    assert typed("resolve", "run", "3", "--as", "create", "--json").exit == 0
+    assert typed("resolve", "run", "2", "--as", "separate", "--json").exit == 0
     again = typed("plan", roster, *PLAN, "next", "--json")
-    assert (again.exit, again.summary["create"], again.summary["warnings"]) == (0, 2, 4)
+    assert (again.exit, again.summary["create"]) == (0, 2)
     third = ("2010", *ANA[1:])
     roster = write(ANA, ANAS_TWIN, third)
     assert typed("plan", roster, *PLAN, "more", "--json").summary["review"] == 3
@@ -387,13 +385,13 @@ def test_what_cannot_be_decided(held: Path, sandbox: Sandbox) -> None:
 def test_a_user_of_another_row_or_kind_is_not_taken(sandbox: Sandbox) -> None:
     """No user is updated from two rows, and no External record from an Internal mapping."""
     load(write(ANA), "first")
-    typed("plan", write(ANA, ANAS_TWIN), *PLAN, "run")
-    decided = typed("resolve", "run", "2", "2001", "--as", "update", "--json")
-    assert decided.summary["unchanged"] == 1
+    twin = ("2009", "Anna", *ANA[2:])
+    typed("plan", write(ANA, twin), *PLAN, "run")
     assert typed("resolve", "run", "3", "2001", "--as", "update").exit == Exit.USAGE
+    typed("plan", write(twin), *PLAN, "alone")
     external = {"account_type": {"value": "EXTERNAL"}, "external_id": "SIS"}
     ask(sandbox, "PATCH", "users/2001", external)
-    assert typed("resolve", "run", "2", "2001", "--as", "update").exit == Exit.USAGE
+    assert typed("resolve", "alone", "2", "2001", "--as", "update").exit == Exit.USAGE
 
 
 def test_an_answer_makes_nothing_that_the_mapping_does_not_make(sandbox: Sandbox) -> None:
@@ -512,12 +510,10 @@ def test_resolve_shows_what_changed(sandbox: Sandbox) -> None:
     The row that creates a user is on another line of the report than the row that is not sent.
     """
     typed("plan", write(ANA, ANAS_TWIN), *PLAN, "run")
-    first = typed("resolve", "run", "2", "--as", "create")
-    assert first.exit == Exit.REJECTS  # row 3 still needs review
-    assert "Row 2: to create.\n" in first.err
-    assert "Worth a look" not in first.err
-    last = typed("resolve", "run", "3", "--as", "reject")
+    last = typed("resolve", "run", "2", "--as", "only")
+    assert "Row 2: to create.\n" in last.err
     assert "Row 3: rejected by a person.\n" in last.err
+    assert "Worth a look" not in last.err
     assert "importer apply run" in last.err
     assert len(last.err.splitlines()) < 20
     assert last.exit == Exit.DONE  # nothing is left to do

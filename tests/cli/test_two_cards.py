@@ -1,4 +1,4 @@
-"""Rows of one person in one roster: an old and a new card, and what one answer does to both."""
+"""Rows of one person in one roster: what one answer does to all of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.ledger import Ledger
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, MAPPING, codes, load, state, write
 from tests.command_line import typed
@@ -41,78 +40,73 @@ def cards_in_alma(sandbox: Sandbox) -> dict[str, list[tuple[object, object]]]:
     }
 
 
-def test_the_row_of_the_old_card_stays_once_it_was_sent(cards: Path, sandbox: Sandbox) -> None:
-    """What it changed is counted and undone; the next plan leaves it out."""
-    before = state(sandbox)
-    roster = write((*ANA[:3], "FRIEND", *ANA[4:]), NICKNAME)
-    typed("plan", roster, *PLAN, "run")
-    typed("apply", "run", "--allow", "many-changes")
-    assert typed("resolve", "run", "3", "2001", "--as", "rename").exit == Exit.USAGE
-    assert typed("report", "run", "--json").summary["updated"] == 1
-    typed("undo", "run", "-o", "back")
-    typed("apply", "back")
-    assert state(sandbox) == before
-    typed("plan", roster, *PLAN, "next")
-    assert counts("resolve", "next", "3", "2001", "--as", "rename") == (0, 1, 0, 0, 1)
-
-
-@pytest.mark.parametrize(
-    ("new", "held", "problem"),
-    [
-        (NEW_CARD, (0, 0, 0, 2, 0), "duplicate-person"),
-        (NICKNAME, (0, 0, 1, 1, 0), "possible-match-in-alma"),
-    ],
-    ids=["same name", "nickname"],
-)
-def test_the_row_of_the_old_card_is_left_out(
-    new: tuple[str, ...], held: tuple[int, ...], problem: str, cards: Path, sandbox: Sandbox
+def test_one_answer_settles_all_rows_and_a_later_one_replaces_it(
+    cards: Path, sandbox: Sandbox
 ) -> None:
-    """One answer for the row with the new card is enough: one user, with the old card inactive.
+    """Load this one and leave the other out, two people, or do not load."""
+    roster = write(("2007", *BO[1:]), ("2006", *BO[1:]))
+    assert counts("plan", roster, *PLAN, "run") == (0, 0, 0, 2, 0)
+    for row, answer, planned in (
+        (3, "only", (1, 0, 0, 0, 1)),
+        (2, "separate", (2, 0, 0, 0, 0)),
+        (2, "only", (1, 0, 0, 0, 1)),
+    ):
+        assert counts("resolve", "run", row, "--as", answer) == planned
+        assert counts("plan", roster, *PLAN, f"later{row}{answer}") == planned
+    assert counts("plan", roster, *PLAN, "next") == (1, 0, 0, 0, 1)
+    typed("apply", "next", "--yes")
+    assert "2007" in state(sandbox)
+    assert "2006" not in state(sandbox)
 
-    Later plans of the roster do not ask again, before and after the load.
-    """
-    roster = write(ANA, new)
-    assert counts("plan", roster, *PLAN, "run") == held
-    assert ("3", problem) in codes("run")
-    if problem == "duplicate-person":  # nobody in Alma has the other ID
-        wrong = typed("resolve", "run", "2", "--as", "rename")
-        assert (wrong.exit, "row 3" in wrong.err) == (Exit.USAGE, True)
+
+def test_rows_of_one_person_that_are_not_to_be_loaded_are_left_out_together(cards: Path) -> None:
+    """Without asking Alma; an answer about the user is none to the question."""
+    rows = [(number, *BO[1:]) for number in ("2008", "2007", "2006")]
+    roster = write(*rows)
+    typed("plan", roster, *PLAN, "run")
+    for answer in ("create", "update", "rename", "load"):
+        assert typed("resolve", "run", "3", "--as", answer).exit == Exit.USAGE
+    assert counts("resolve", "run", "3", "--as", "reject") == (0, 0, 0, 0, 3)
+    assert counts("plan", roster, *PLAN, "later") == (0, 0, 0, 0, 3)
+
+
+def test_rows_of_one_person_are_settled_no_more_once_one_was_sent(
+    cards: Path, sandbox: Sandbox
+) -> None:
+    """Whoever was loaded would be in Alma twice."""
+    typed("plan", write(("2007", *BO[1:]), ("2006", *BO[1:])), *PLAN, "run")
+    typed("resolve", "run", "2", "--as", "only")
+    typed("apply", "run", "--yes")
+    refused = typed("resolve", "run", "3", "--as", "only")
+    assert (refused.exit, "Row 2" in refused.err) == (Exit.USAGE, True)
+
+
+@pytest.mark.parametrize("rows", [2, 1, 4])
+def test_the_answer_counts_only_while_the_roster_has_the_same_rows(rows: int, cards: Path) -> None:
+    """With one row more it is asked again; a row alone is loaded as any other."""
+    people = [(number, *BO[1:]) for number in ("2008", "2007", "2006", "2005")]
+    typed("plan", write(*people[:2]), *PLAN, "run")
+    typed("resolve", "run", "3", "--as", "only")
+    planned = {2: (1, 0, 0, 0, 1), 1: (1, 0, 0, 0, 0), 4: (0, 0, 0, 4, 0)}[rows]
+    assert counts("plan", write(*people[:rows]), *PLAN, "later") == planned
+
+
+def test_a_new_card_beside_the_old_one_is_two_answers(cards: Path, sandbox: Sandbox) -> None:
+    """Which row to load, then whose card is right; later plans ask neither again."""
+    roster = write(ANA, NEW_CARD)
+    assert counts("plan", roster, *PLAN, "run") == (0, 0, 0, 2, 0)
+    assert counts("resolve", "run", "3", "--as", "only") == (0, 0, 0, 1, 1)
+    assert ("3", "possible-match-in-alma") in codes("run")
     assert counts("resolve", "run", "3", "--as", "rename") == (0, 1, 0, 0, 1)
-    assert ("2", "resolved") in codes("run")
-    with Ledger.open(Path("run")) as ledger:  # the safety checks no longer count a planned row
-        checks = ledger.resolved_checks
-        assert checks is not None
-        assert {row: one.matched for row, one in checks.replaced.items()} == dict.fromkeys(
-            [2] * held[2], 1
-        )
     assert counts("plan", roster, *PLAN, "again") == (0, 1, 0, 0, 1)
-    assert counts("plan", write(ANA), *PLAN, "old card only")[2:] == (1, 0, 0)
-    roster = write(ANA, new)
-    applied = typed("apply", "run", "--allow", "many-changes", "--json")
-    assert applied.summary["updated"] == 1
+    assert typed("apply", "run", "--allow", "many-changes", "--yes").exit == Exit.DONE
     assert cards_in_alma(sandbox) == {"2009": [("2001", "INACTIVE")]}
     assert counts("plan", roster, *PLAN, "later") == (0, 0, 1, 0, 1)
 
 
-@pytest.mark.parametrize(
-    ("rows", "left_out", "planned"),
-    [
-        ((ANA, NEW_CARD), 3, (0, 0, 1, 0, 1)),  # the old card is known
-        ((ANA, NEW_CARD), 2, (0, 0, 0, 1, 1)),  # the new one is asked about: who is it in Alma?
-        ((("2007", *BO[1:]), ("2006", *BO[1:])), 3, (1, 0, 0, 0, 1)),
-        ((("2008", *BO[1:]), ("2007", *BO[1:]), ("2006", *BO[1:])), 3, (0, 0, 0, 2, 1)),
-    ],
-    ids=["old card stays", "new card stays", "new people", "three rows"],
-)
-def test_a_row_is_free_when_its_only_counterpart_is_left_out(
-    rows: tuple[tuple[str, ...], ...],
-    left_out: int,
-    planned: tuple[int, ...],
-    cards: Path,
-    sandbox: Sandbox,
-) -> None:
-    """It is compared with Alma at once, and in later plans; of three rows two still need review."""
-    roster = write(*rows)
+def test_a_card_is_given_to_no_user_whom_another_row_is_for(cards: Path) -> None:
+    """Whoever is in the roster twice is corrected there."""
+    roster = write((*ANA[:3], "FRIEND", *ANA[4:]), NICKNAME)
     typed("plan", roster, *PLAN, "run")
-    assert counts("resolve", "run", left_out, "--as", "reject") == planned
-    assert counts("plan", roster, *PLAN, "later") == planned
+    refused = typed("resolve", "run", "3", "2001", "--as", "rename")
+    assert (refused.exit, "Row 2" in refused.err) == (Exit.USAGE, True)

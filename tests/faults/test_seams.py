@@ -76,7 +76,7 @@ FINDERS: Mapping[str, Finder] = {
         known_by="another ID",
     ),
     "rows_left_out_although_they_were_sent": (
-        test_two_cards.test_the_row_of_the_old_card_stays_once_it_was_sent
+        test_two_cards.test_rows_of_one_person_are_settled_no_more_once_one_was_sent
     ),
     "users_of_two_rows": test_resolve.test_one_user_is_written_by_one_row_of_a_run,
     "answers_with_other_people_s_ids": (
