@@ -9,6 +9,7 @@ import pytest
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, MAPPING, codes, load, state, write
+from tests.cli.test_resolve import BARCODED, BY_BARCODE
 from tests.command_line import typed
 
 NEW_CARD = ("2009", *ANA[1:])
@@ -110,3 +111,20 @@ def test_a_card_is_given_to_no_user_whom_another_row_is_for(cards: Path) -> None
     typed("plan", roster, *PLAN, "run")
     refused = typed("resolve", "run", "3", "2001", "--as", "rename")
     assert (refused.exit, "Row 2" in refused.err) == (Exit.USAGE, True)
+
+
+def test_rows_that_find_one_user_of_alma_have_the_same_answers(
+    folder: Path, sandbox: Sandbox
+) -> None:
+    """Only one of them is loaded, in later plans, too; two people find one user again."""
+    mapping = ("-m", "two.yaml", "-o")
+    Path("two.yaml").write_text(BY_BARCODE, "utf-8")
+    Path("first.csv").write_text(f"{BARCODED}3001,Ida,Zorn,B1\n", "utf-8")
+    typed("plan", "first.csv", *mapping, "first")
+    typed("apply", "first", "--yes")
+    Path("people.csv").write_text(f"{BARCODED}3001,Ida,Zorne,\n,Ida,Zornes,B1\n", "utf-8")
+    assert counts("plan", "people.csv", *mapping, "run") == (0, 0, 0, 2, 0)
+    assert {("2", "duplicate-person"), ("3", "duplicate-person")} <= {*codes("run")}
+    for answer, planned in (("separate", (0, 0, 0, 2, 0)), ("only", (0, 1, 0, 0, 1))):
+        assert counts("resolve", "run", "3", "--as", answer) == planned
+        assert counts("plan", "people.csv", *mapping, f"later {answer}") == planned
