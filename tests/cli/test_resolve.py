@@ -128,9 +128,6 @@ def test_the_old_card_is_kept_and_undo_restores_it(held: Path, sandbox: Sandbox)
     typed("undo", "new card", "--delete-created", "-o", "back")
     assert typed("apply", "back", "--delete", "1", "--json").summary["updated"] == 1
     assert state(sandbox) == before
-    typed("undo", "back", "-o", "forth")
-    assert typed("apply", "forth", "--json").summary["updated"] == 1
-    assert state(sandbox)["2009"] == after["2009"]
 
 
 def test_two_rows_that_are_two_people(sandbox: Sandbox) -> None:
