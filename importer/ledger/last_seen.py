@@ -72,7 +72,7 @@ class LastSeen(Memory):
                 (_SEE, ((mapping, key, date) for key, date in seen.items())),
             )
 
-    def put_back(self, ledger: Ledger) -> None:
+    def restore(self, ledger: Ledger) -> None:
         """Save the dates from before a run that is undone, of whom no later load had."""
         run = ledger.facts.run_name
         for mapping, before in ledger.dates_before().items():

@@ -539,7 +539,7 @@ class EditMemory(Memory):
             add = "INSERT OR REPLACE INTO former VALUES (?, ?, ?)"
             self.write((add, renamed.items()), (_IN_USE, ((new,) for new in renamed.values())))
 
-    def put_back(
+    def restore(
         self, run: str, entry: int, undone: str, now: Mapping[str, str], done: Collection[str]
     ) -> None:
         """Remember of users what was remembered before a run, which was undone by `run`.

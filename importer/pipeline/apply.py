@@ -74,7 +74,7 @@ def remember_loaded(ledger: Ledger, now: datetime, *, late: bool = False) -> Non
     ]
     if facts.command == "undo":
         if rows or not left_to_do(ledger):  # else nothing is undone yet
-            _put_back(memory, facts, written, same, last)
+            _restore(memory, facts, written, same, last)
         return
     values, hashed = ledger.imprints(), keyed(memory.key)
     found = [_of_write(image, values, facts, hashed) for image in written]
@@ -87,7 +87,7 @@ def remember_loaded(ledger: Ledger, now: datetime, *, late: bool = False) -> Non
     memory.remember(run, last, found, time, whole, str(ledger.folder))
 
 
-def _put_back(
+def _restore(
     memory: EditMemory,
     facts: RunFacts,
     written: Sequence[Image],
@@ -103,7 +103,7 @@ def _put_back(
         if memory.entry(facts.run_name) is None:
             same = [*same, *(one for one in first.planned() if one.act is Act.UNCHANGED)]
     done = {*now, *(one.primary_id.casefold() for one in same)}
-    memory.put_back(facts.run_name, last, facts.undoes_run, now, done)
+    memory.restore(facts.run_name, last, facts.undoes_run, now, done)
 
 
 def _of_write(
@@ -143,7 +143,7 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
         if not applied and left_to_do(ledger):  # nothing is undone yet
             return
         with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
-            memory.put_back(first)
+            memory.restore(first)
             first.note_undo(ledger)
         known = Leavers(memory.leavers_of(facts.undoes_run))
         after = (image.answered or image.sent for image in applied)

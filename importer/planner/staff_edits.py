@@ -146,7 +146,7 @@ def nothing_earlier(today: date) -> Earlier:
 NO_MEMORY = UserMemory(None, ())
 
 
-def lasts_of(
+def last_values(
     draft: DraftUser, row: Collection[Value], memory: UserMemory
 ) -> dict[str, tuple[str, Imprint]]:
     """Return the values of a row as this roster's last load made them, with their keys then.
@@ -325,7 +325,7 @@ def changed_since(draft: DraftUser, left: Imprints, hashed: Keyed) -> set[str]:
     """
     found, whole = set(), all(one.cells for one in left.values())
     row = tuple(values_of(draft, User(), hashed, rename=False))
-    lasts = lasts_of(draft, row, UserMemory(left, ()))
+    lasts = last_values(draft, row, UserMemory(left, ()))
     for value in row:
         _, last = lasts.get(value.key, ("", None))
         if last is None:
@@ -393,7 +393,7 @@ def review(
     imprints: dict[str, Imprint] = {}
     today = earlier.today
     row = tuple(values_of(draft, live, earlier.hashed, rename=rename))
-    lasts = lasts_of(draft, row, memory)
+    lasts = last_values(draft, row, memory)
     lines = _lines(row, lasts, memory, live, earlier.hashed)
     keys, claimed = {value.key for value in row}, {key for key, _ in lasts.values()}
     for value in row:

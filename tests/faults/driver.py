@@ -77,7 +77,7 @@ class Order(BaseModel):
         return self.folder / "trail.txt"
 
 
-def _put_back(run: Path, name: str) -> None:
+def _restore(run: Path, name: str) -> None:
     """Put the file of a backup over the one in the run, as `cp` does."""
     shutil.copyfile(run.with_name("backup") / name, run / name)
 
@@ -92,7 +92,7 @@ def _replace(path: Path, *, backup: bool) -> None:
     """Put another file in the place of one of a run: that of the backup, or an empty one."""
     path.unlink()
     if backup:
-        _put_back(path.parent, path.name)
+        _restore(path.parent, path.name)
     else:
         path.touch()
 
@@ -111,7 +111,7 @@ def _replace_folder(run: Path) -> None:
 def _overwrite(run: Path) -> None:
     """Put the backup over the run, file by file, as `cp` does."""
     for path in run.with_name("backup").iterdir():
-        _put_back(run, path.name)
+        _restore(run, path.name)
 
 
 DEEDS: dict[str, Callable[[Path], None]] = {
@@ -125,7 +125,7 @@ DEEDS: dict[str, Callable[[Path], None]] = {
     "index deleted": lambda run: (run / f"{FILE}-shm").unlink(),
     "lock deleted": lambda run: (run / LOCK).unlink(),
     "lock replaced": lambda run: _replace(run / LOCK, backup=False),
-    "mark put back": lambda run: _put_back(run, MARK),
+    "mark put back": lambda run: _restore(run, MARK),
     "another writer": _another_writes,
 }
 """What happens to a run's folder while it is applied; a backup of it is in `backup`."""

@@ -189,7 +189,7 @@ def undo_of_the_whole_record(patch: Patch) -> None:
 
 def undo_that_leaves_the_memory(patch: Patch) -> None:
     """What an undone run left is still compared with Alma."""
-    patch.setattr(EditMemory, "put_back", _nothing)
+    patch.setattr(EditMemory, "restore", _nothing)
 
 
 # who is missing

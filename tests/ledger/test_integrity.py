@@ -110,7 +110,7 @@ def written(ledger: Ledger, *rows: int) -> None:
         writing.record_outcome(row, State.APPLIED, answered=CHANGED)
 
 
-def put_back(ledger: Ledger, copy: Path) -> Ledger:
+def restore(ledger: Ledger, copy: Path) -> Ledger:
     """Put an older copy in the place of the ledger, and open that."""
     ledger.close()
     for beside in ("-wal", "-shm"):
@@ -134,7 +134,7 @@ def test_an_older_copy_is_noticed(ledger: Ledger, tmp_path: Path) -> None:
     copy = copied(ledger, tmp_path / "copy")
     written(ledger, 2, 3)
     assert not end_is_lost(ledger)
-    with put_back(ledger, copy) as older:
+    with restore(ledger, copy) as older:
         assert end_is_lost(older)
         assert "entries of this run's ledger are lost" in fault(older)
         for _ in range(9):

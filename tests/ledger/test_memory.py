@@ -89,7 +89,7 @@ def test_for_an_undone_user_the_memory_is_what_it_was_before_the_load(memory: Ed
     load(memory, 2, one("1", left("C")), seen)
     later = [memory.written_later(user, "run 1", DAY) for user in "123"]
     assert later == ["runs/run 2", "", ""]
-    memory.put_back("undo", 1, "run 1", {"3": ""}, {"1", "2", "3"})
+    memory.restore("undo", 1, "run 1", {"3": ""}, {"1", "2", "3"})
     assert known(memory, "1", "2", "3") == ["C", "A", ""]
     assert not memory.of("m", ["2"]).others
     assert memory.entry("undo") == 1
@@ -106,8 +106,8 @@ def test_the_last_load_is_that_of_a_whole_roster(memory: EditMemory) -> None:
     assert last is not None
     assert (str(last.day), last.there) == ("2026-08-22", frozenset("234"))
     assert last.imprints("1") == left("A")
-    memory.put_back("undo", 1, "run 3", {"4": ""}, set())
-    memory.put_back("undo", 1, "run 2", {"3": ""}, set())
+    memory.restore("undo", 1, "run 3", {"4": ""}, set())
+    memory.restore("undo", 1, "run 2", {"3": ""}, set())
     last = memory.last_load("m")
     assert last is not None
     assert (str(last.day), last.there) == ("2026-08-21", frozenset("12"))
@@ -120,7 +120,7 @@ def test_who_was_renamed_since_and_not_undone_is_remembered(memory: EditMemory) 
     """The undone run knew the user by an ID that a later load replaced."""
     load(memory, 1, one("1", left("A")), one("2", left("A")))
     load(memory, 2, one("9", left("B"), before="1"))
-    memory.put_back("undo", 1, "run 1", {}, {"2"})
+    memory.restore("undo", 1, "run 1", {}, {"2"})
     assert known(memory, "9", "2") == ["B", ""]
 
 
@@ -167,7 +167,7 @@ def test_ids_are_handed_on_in_one_run(memory: EditMemory) -> None:
     load(memory, 2, one("2", left("A"), before="1"), one("3", {}, before="2"))
     assert known(memory, "1", "2", "3") == ["", "A", "B"]
     assert memory.former() == {"1": "2"}  # 2 is somebody's again
-    memory.put_back("undo", 1, "run 2", {"2": "1", "3": "2"}, {"2", "3"})
+    memory.restore("undo", 1, "run 2", {"2": "1", "3": "2"}, {"2", "3"})
     assert known(memory, "1", "2", "3") == ["A", "B", ""]
 
 
@@ -176,9 +176,9 @@ def test_purge_keeps_what_counts_and_what_undoes_a_later_run(memory: EditMemory)
     for day, group in enumerate("ABC"):
         load(memory, day, one("1", left(group)))
     forget(DAY + timedelta(days=1, hours=1))
-    memory.put_back("undo", 1, "run 2", {}, {"1"})
+    memory.restore("undo", 1, "run 2", {}, {"1"})
     assert known(memory, "1") == ["B"]
-    memory.put_back("undo again", 1, "run 1", {}, {"1"})
+    memory.restore("undo again", 1, "run 1", {}, {"1"})
     assert known(memory, "1") == [""]
 
 
@@ -219,5 +219,5 @@ def test_a_load_that_was_undone_is_no_newer_load(memory: EditMemory) -> None:
     load(memory, 0, one("1", left("A")))
     load(memory, 1, one("1", left("B")))
     assert memory.loaded_since(facts, 1, "1") == date(2026, 8, 21)
-    memory.put_back("undo", 1, "run 1", {}, {"1"})
+    memory.restore("undo", 1, "run 1", {}, {"1"})
     assert memory.loaded_since(facts, 1, "1") is None
