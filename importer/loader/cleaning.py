@@ -37,9 +37,9 @@ _PLAIN_TEXTS = re.compile(f"(?:{_PLAIN.pattern}\0)*+")
 _LINE = re.compile("\r\n|[\n\r\u2028\u2029]")
 _BREAK = "\ue000"
 _BREAKS = re.compile("[\t\n\r\u2028\u2029]+")
-# Controls, lone surrogates, the two overrides of writing direction, noncharacters
+# Controls, lone surrogates, noncharacters
 _FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202d\u202e\ufdd0-\ufdef\ufffe\uffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 _JOINERS = "\u200c\u200d"
 # Scripts whose words are spelled with ZWJ or ZWNJ

@@ -39,6 +39,8 @@ ROWS = 1_000_000
 CELLS = 25 * ROWS
 """Cells that a CSV file may have."""
 
+_TOO_WIDE = f"has more than {table.COLUMNS:,} columns, which no roster has. Export fewer columns."
+
 Record = tuple[str, ...]
 """The cells of a row. Python's garbage collector skips tuples of text, but not lists of it."""
 
@@ -156,6 +158,8 @@ def _records(content: bytes, encoding: str, form: _Form) -> Iterator[Record]:
         for record in reader:
             number += 1
             cells += len(record)
+            if len(record) > table.COLUMNS:
+                raise NotReadableError(_TOO_WIDE)
             if number > ROWS + table.SEARCHED or cells > CELLS:
                 raise NotReadableError(_TOO_LONG)
             line, size = reader.line_num, 0
@@ -182,7 +186,10 @@ def _records(content: bytes, encoding: str, form: _Form) -> Iterator[Record]:
 
 
 def _delimiter(lines: Sequence[str], layout: Layout) -> str:
-    """Return the delimiter that gives most of the expected headings and the most even rows."""
+    """Return the delimiter that gives most of the expected headings and the most even rows.
+
+    Raises NotReadableError if it gives more columns than a sheet can have.
+    """
 
     def merit(delimiter: str) -> tuple[int, float, int]:
         try:
@@ -193,6 +200,8 @@ def _delimiter(lines: Sequence[str], layout: Layout) -> str:
         usual = max(set(widths), key=widths.count, default=1)
         if usual == 1:
             return 0, 0, 1
+        if usual > table.COLUMNS:
+            raise NotReadableError(_TOO_WIDE)
         found = max(table.matches(record, layout.expected) for record in records[:20])
         return found, widths.count(usual) / len(widths), usual
 
@@ -337,6 +346,9 @@ class Rows:
         headings = [*map(str, rows.columns)]
         if not headings:
             msg = "There are no columns. Name the columns of the DataFrame, or give dicts."
+            raise RosterError(msg)
+        if len(headings) > table.COLUMNS:
+            msg = f"The roster {_TOO_WIDE}"
             raise RosterError(msg)
         every = enumerate(rows.itertuples(index=False, name=None), start=2)
         texts = (

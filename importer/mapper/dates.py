@@ -1,8 +1,9 @@
 """Dates typed as text, and dates some time later.
 
-ISO dates (2027-05-15) and dates with the month's name are read in every column. Digits alone are
-read in the order or by the pattern that the mapping declares (`mdy`, `dmy`, `ymd`). If it declares
-none, the column may show its order (`shown_order`); a date that still reads two ways is a problem.
+ISO dates (2027-05-15, 20270515) and dates with the month's name are read in every column. Other
+digits are read in the order or by the pattern that the mapping declares (`mdy`, `dmy`, `ymd`). If
+it declares none, the column may show its order (`shown_order`); a date that still reads two ways is
+a problem.
 A clock time behind a date is left out: the day is the one written, in whatever time zone. Only a
 time in UTC may be of another day here, and is a problem.
 """
@@ -240,6 +241,9 @@ class Dates(MappingPart):
         return Unread.MOMENT if isinstance(day, date) and _is_moment(clock) else day
 
     def _read(self, text: str) -> date | Unread:
+        if _EIGHT.fullmatch(text) and not _RUN_TOGETHER.search(self.order):
+            iso = f"{text[:4]}-{text[4:6]}-{text[6:]}"
+            text = iso if is_iso(iso) else text  # its year in another order is before 1232
         if "%" in self.order:
             return self._by_pattern(_western(text))
         three = _THREE.fullmatch(text)  # as most are

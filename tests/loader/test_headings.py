@@ -32,6 +32,7 @@ def found(
     ("name", "count"),
     [
         *((name, 1) for name in ("ID", "id", " Id ", "I\u200bD", "\ufeffID", "\u00a0id\u00a0")),
+        *((name, 1) for name in ("\u202dID\u202c", "\u202eID", "\u2066ID\u2069")),
         *((name, 1) for name in ("last  name", "Last\nName")),
         *((name, 0) for name in ("I D", "IDs", "ID:", "1D")),
     ],

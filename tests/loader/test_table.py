@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from importer.errors import RosterError
 from importer.loader import csv_file
 from importer.loader.cleaning import clean
-from importer.loader.read import read
+from importer.loader.csv_file import Rows
+from importer.loader.read import preview, read
 from importer.loader.table import Headings, Sheet, build, find_columns
 from importer.model.roster import ADDED, Layout, Source
 from importer.model.text import ABSENT_ROWS
@@ -92,6 +94,22 @@ def test_a_csv_file_has_a_limit_of_rows(tmp_path: Path, monkeypatch: pytest.Monk
     path.write_text("ID,Name,Email\n" + PERSON * 4, "utf-8")
     with pytest.raises(RosterError, match="Split the file"):
         read(path, LAYOUT)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_more_columns_than_a_sheet_can_have_are_refused_at_once(
+    tmp_path: Path, delimiter: str
+) -> None:
+    """More than 16,384 columns are no roster's; they are refused before headings are looked for."""
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([delimiter.join(["x"] * 1_000_000)] * 2), "utf-8")
+    for look in (lambda: read(path, LAYOUT), lambda: preview(path, LAYOUT, 50)):
+        started = time.process_time()
+        with pytest.raises(RosterError, match="16,384 columns"):
+            look()
+        assert time.process_time() - started < 2
+    with pytest.raises(RosterError, match="16,384 columns"):
+        Rows.of([dict.fromkeys(range(16_385), "x")])
 
 
 def test_a_second_table_is_noticed(tmp_path: Path) -> None:
