@@ -8,7 +8,7 @@ table: `identify`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from importer.model.people import Common, in_words
 from importer.model.plan import Delete, Held, Match, Step, Unchanged, Update
@@ -223,8 +223,11 @@ def _without_p(
         return Who()
     if taken:
         return Who(questions=(*taken, *alike))
-    asked = tuple(one for one in alike if one.severity.holds)
-    return Who(questions=asked, warnings=tuple(one for one in alike if not one.severity.holds))
+    if match.possible_match == "review":  # it counts only here, where the row would be created
+        return Who(questions=alike)
+    shown = alike if match.possible_match == "warn" else ()
+    looks = (replace(one, severity=Severity.WARNING, advice=_LOOK_AT_USER) for one in shown)
+    return Who(warnings=tuple(looks))
 
 
 # what is said
@@ -295,10 +298,7 @@ def _differences(draft: DraftUser, one: Judged) -> Iterator[Problem]:
 
 def _possible_matches(draft: DraftUser, found: MatchResult, match: Match) -> Iterator[Problem]:
     """Report possible matches by primary ID, which the person who resolves it needs."""
-    severity, advice = Severity.REVIEW, ""
-    if match.possible_match == "warn":
-        severity, advice = Severity.WARNING, _LOOK_AT_USER
-    for user in () if match.possible_match == "ignore" else found.possible_matches:
+    for user in found.possible_matches:
         if managed_elsewhere(user, match):
             continue
         ours, theirs = draft.person, user_keys(user)
@@ -307,9 +307,7 @@ def _possible_matches(draft: DraftUser, found: MatchResult, match: Match) -> Ite
         like = in_words(shared, "this name") if ours.name == theirs.name else like
         message = f"Alma has a user with {like}: {{value}}"
         primary_id = current(user, "primary_id")
-        yield draft.problem(
-            Code.POSSIBLE_MATCH_IN_ALMA, message, "primary_id", primary_id, severity, advice
-        )
+        yield draft.problem(Code.POSSIBLE_MATCH_IN_ALMA, message, "primary_id", primary_id)
 
 
 _LOOK_AT_USER = (

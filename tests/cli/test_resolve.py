@@ -17,6 +17,7 @@ from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, change, codes, edit, load, state, write
 from tests.command_line import typed
+from tests.sheets import read_rows, write_rows
 
 ANAS_TWIN = ("2009", *ANA[1:])
 PLAN = ("-m", "small.yaml", "-o")
@@ -248,13 +249,36 @@ def test_an_answer_counts_although_the_user_got_the_row_s_id_by_it(sandbox: Sand
 
 
 def test_an_answer_needs_no_id_where_one_user_is_in_question(sandbox: Sandbox) -> None:
-    """As the Decision column offers it: somebody whom only a warning names is not in question."""
+    """As the Decision column offers it."""
     load(write(ANA, BO), "first")
-    roster = write((BO[0], *ANA[1:]))
-    change("small.yaml", ("possible_match: review", "possible_match: warn"))
+    typed("plan", write((BO[0], "Zoltan", "Kiss", *ANA[3:5], "", "")), *PLAN, "run")
+    assert codes("run") == [("2", "another-person")]
+    assert typed("resolve", "run", "2", "--as", "update", "--json").summary["update"] == 1
+
+
+@pytest.mark.parametrize("mode", ["review", "warn", "ignore"])
+def test_where_several_users_are_in_question_an_answer_names_one(
+    mode: str, sandbox: Sandbox
+) -> None:
+    """Also whom `possible_match` would not ask about; by command, workbook and plan of it."""
+    load(write(ANA, BO), "first")
+    before = state(sandbox)
+    roster = write((BO[0], *ANA[1:5], ANA[5], "came back"))
+    change("small.yaml", ("possible_match: review", f"possible_match: {mode}"))
     typed("plan", roster, *PLAN, "run")
     assert codes("run") == [("2", "another-person"), ("2", "possible-match-in-alma")]
-    assert typed("resolve", "run", "2", "--as", "update", "--json").summary["update"] == 1
+    for answer in ("update", "rename"):
+        refused = typed("resolve", "run", "2", "--as", answer)
+        assert (refused.exit, "users are in question" in refused.err) == (Exit.USAGE, True)
+    (row,) = read_rows(Path("run/rejects.csv"))
+    write_rows(Path("mine.csv"), [row | {"Decision": "same person, update"}])
+    typed("resolve", "run", "--from", "mine.csv")
+    got = typed("plan", "mine.csv", *PLAN, "again", "--json")
+    assert (got.summary["review"], got.summary["update"]) == (1, 0)
+    typed("resolve", "again", "2", ANA[0], "--as", "update")
+    typed("apply", "again", "--yes", "--allow", "many-changes")
+    after = state(sandbox)
+    assert (after[BO[0]], after[ANA[0]] == before[ANA[0]]) == (before[BO[0]], False)
 
 
 def test_one_user_is_written_by_one_row_of_a_run(sandbox: Sandbox) -> None:

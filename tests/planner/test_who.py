@@ -109,6 +109,23 @@ def test_each_line_of_the_table_asks_and_offers_what_alma_takes(
     assert asked(one) == (codes.split(), (*answers, REJECT))
 
 
+@pytest.mark.parametrize("mode", ["review", "warn", "ignore"])
+def test_possible_match_counts_only_where_the_row_would_be_created(mode: str) -> None:
+    """Where somebody else has an ID of the row, whoever it may be is offered in any case."""
+    match = Match.model_validate({"possible_match": mode})
+    assert asked(planned(by_primary(zoltan()), alike=(jane("9"),), match=match)) == (
+        [Code.ANOTHER_PERSON, Code.POSSIBLE_MATCH_IN_ALMA],
+        (f"{UPDATE}: 21234", f"{UPDATE}: 9", REJECT),
+    )
+    assert asked(planned(by_other(zoltan("8")), alike=(jane("9"),), match=match)) == (
+        [Code.IDENTIFIER_OF_ANOTHER_PERSON, Code.POSSIBLE_MATCH_IN_ALMA],
+        (RENAME, UPDATE, CREATE, REJECT),
+    )
+    new = planned(alike=(jane("9"),), match=match)
+    assert isinstance(new.step, Held if mode == "review" else Create)
+    assert len(new.warnings) == (mode == "warn")
+
+
 def test_a_new_last_name_is_an_update_with_a_warning() -> None:
     """The ordinary change of a name is not asked about."""
     one = planned(by_primary(jane(last_name="Lee")))
