@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
@@ -47,7 +47,7 @@ class Born(StrEnum):
     """How two birth dates compare."""
 
     AGREES = "agrees"
-    TYPO = "typo"  # one digit, one day, or day and month exchanged: no evidence
+    TYPO = "typo"  # one digit, one day, or day and month exchanged, in one decade: no evidence
     CONTRADICTS = "contradicts"
     UNKNOWN = "unknown"
 
@@ -66,7 +66,7 @@ class Person:
 
     `names`: pairs of a first and a last name that the person goes by. `born`: ISO. `contacts`:
     emails and phone numbers as traits (see `model.people`). `ids`: without case. `suffixes`: such
-    as Jr., folded, of a user of Alma.
+    as Jr., folded.
     """
 
     names: tuple[tuple[str, str], ...]
@@ -80,6 +80,8 @@ class Person:
 class Evidence:
     """How a row and a user compare. `contact`: an email or phone agrees; `other_id`: a second ID.
 
+    `apart`: ten years or two suffixes are between them, as between father and son, who share email
+    and phone. `other_suffix`: the suffixes differ, perhaps because one of them has none.
     `new_year`: the birth date that agrees is a January 1, which is often made up.
     """
 
@@ -87,7 +89,9 @@ class Evidence:
     born: Born
     contact: bool
     other_id: bool
-    new_year: bool = False
+    apart: bool
+    other_suffix: bool
+    new_year: bool
 
 
 def person_of_row(draft: DraftUser) -> Person:
@@ -99,7 +103,7 @@ def person_of_row(draft: DraftUser) -> Person:
         *(phone_trait(item.values["phone_number"]) for item in draft.entries("contact_info.phone")),
     ]
     ids = [value for _, value in draft.every_identifier]
-    return _person(values, get("birth_date", ""), contacts, ids)
+    return _person(values, get("pref_name_suffix", ""), get("birth_date", ""), contacts, ids)
 
 
 def person_of_user(user: User) -> Person:
@@ -112,32 +116,40 @@ def person_of_user(user: User) -> Person:
     born = user.birth_date.isoformat() if user.birth_date else ""
     ids = [user.primary_id or "", *(one.value or "" for one in user.user_identifier or ())]
     names = [getattr(user, name) or "" for name in NAMES]
-    words = [*" ".join(names).split()[1:], user.pref_name_suffix or ""]
-    suffixes = frozenset(folded(word) for word in words if is_suffix(word, after_comma=False))
-    return replace(_person(names, born, contacts, ids), suffixes=suffixes)
+    return _person(names, user.pref_name_suffix or "", born, contacts, ids)
 
 
 def _person(
-    values: Iterable[str], born: str, contacts: Iterable[str], ids: Iterable[str]
+    values: Sequence[str], suffix: str, born: str, contacts: Iterable[str], ids: Iterable[str]
 ) -> Person:
     first, middle, last, preferred, preferred_middle, preferred_last = values
+    words = [*" ".join(values).split()[1:], suffix]
+    suffixes = frozenset(
+        _GENERATIONS[small]
+        for word in words
+        if is_suffix(word, after_comma=False) and (small := folded(word)) in _GENERATIONS
+    )
     names = [(f"{first} {middle}".strip(), last)]
     if preferred or preferred_last:
         names.append((f"{preferred} {preferred_middle}".strip() or first, preferred_last or last))
     known = frozenset(value.casefold() for value in ids if value)
     own = {email_trait(value) for value in known}  # an email that is the ID says nothing more
-    return Person(tuple(names), born, frozenset(contacts) - own - {""}, known)
+    return Person(tuple(names), born, frozenset(contacts) - own - {""}, known, suffixes)
 
 
 def compare(row: Person, user: Person, common: Common) -> Evidence:
     """Return the evidence whether a user is the person of a row."""
     born = _compare_births(row.born, user.born, common.born)
     shared = row.contacts & user.contacts
+    suffixes = row.suffixes, user.suffixes
+    decades = born is Born.CONTRADICTS and _are_far_apart(row.born, user.born)
     return Evidence(
         max((compare_names(one, other) for one in row.names for other in user.names), key=_rank),
         born,
         bool(shared - common.contacts),
         _independent(row.ids & user.ids),
+        decades or (all(suffixes) and row.suffixes.isdisjoint(user.suffixes)),
+        row.suffixes != user.suffixes,
         born is Born.AGREES and row.born.endswith("-01-01"),
     )
 
@@ -222,8 +234,9 @@ def verdict(evidence: Evidence, *, rival: bool) -> Verdict:
     """
     contradicts = evidence.born is Born.CONTRADICTS
     if evidence.names in {Names.BOTH, Names.UNKNOWN}:
-        alone = contradicts and not (evidence.contact or evidence.other_id)
-        return Verdict.ANOTHER if alone else Verdict.SAME
+        outweighed = evidence.other_id or (evidence.contact and not evidence.apart)
+        differs = (contradicts or evidence.apart) and not outweighed
+        return Verdict.ANOTHER if differs else Verdict.SAME
     if rival or contradicts:
         return Verdict.ANOTHER
     proves = evidence.born is Born.AGREES and (
@@ -234,11 +247,15 @@ def verdict(evidence: Evidence, *, rival: bool) -> Verdict:
 
 
 def is_doubtful(evidence: Evidence) -> bool:
-    """Return whether the birth date differs, or a name that neither it nor another ID explains."""
+    """Return whether the birth date differs, or a name that neither it nor another ID explains.
+
+    A suffix is part of the name.
+    """
     if evidence.born in {Born.TYPO, Born.CONTRADICTS}:
         return True
     explained = evidence.other_id or evidence.born is Born.AGREES
-    return evidence.names not in {Names.BOTH, Names.UNKNOWN} and not explained
+    same_name = evidence.names in {Names.BOTH, Names.UNKNOWN} and not evidence.other_suffix
+    return not (same_name or explained)
 
 
 def judge(
@@ -266,8 +283,21 @@ def _compare_births(one: str, other: str, common: Collection[str]) -> Born:
     return Born.TYPO if _is_typo(one, other) else Born.CONTRADICTS
 
 
+def _are_far_apart(one: str, other: str) -> bool:
+    """Return whether ten years or more are between the years of two ISO days."""
+    return abs(int(one[:4]) - int(other[:4])) >= _A_DECADE
+
+
+_A_DECADE = 10
+
+
 def _is_typo(one: str, other: str) -> bool:
-    """Return whether two days differ by a digit or a day, or by day and month exchanged."""
+    """Return whether two days differ by a digit or a day, or by day and month exchanged.
+
+    Not if ten years are between them: so a father and a son may differ.
+    """
+    if _are_far_apart(one, other):
+        return False
     if sum(a != b for a, b in zip(one, other, strict=True)) == 1:
         return True
     ours, theirs = date.fromisoformat(one), date.fromisoformat(other)
@@ -305,6 +335,10 @@ _PARTICLES = frozenset(
         *("vande", "vander", "vom", "von", "y", "zu", "zum", "zur"),
     }
 )
+_GENERATIONS = {"jr": "jr", "sr": "sr", "ii": "ii", "iii": "iii", "iv": "iv"} | {
+    "2nd": "ii", "3rd": "iii", "4th": "iv"
+}  # fmt: skip
+"""Suffixes, folded, by which members of a family with one name are told apart."""
 _APART = re.compile(r"[\s\-‐‑–.,/]+")
 _LONG_ENOUGH = 5
 """From N letters on, one typing error makes no other name."""
@@ -357,11 +391,14 @@ def agree(one: str, other: str) -> bool | None:
 
 
 def _words(name: str) -> tuple[str, ...]:
-    """Return the words of a name, folded, without particles unless only initials are left."""
+    """Return the words of a name, folded, without particles and suffixes.
+
+    With them if only initials are left.
+    """
     if folded(name) in _UNNAMED:
         return ()
     words = [word for part in _APART.split(name) if (word := folded(part)) not in _UNNAMED]
-    others = [word for word in words if word not in _PARTICLES]
+    others = [word for word in words if word not in _PARTICLES | _GENERATIONS.keys()]
     return tuple(others if any(len(word) > 1 for word in others) else words)
 
 

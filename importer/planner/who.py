@@ -273,7 +273,8 @@ def _compared(one: Judged) -> str:
 
 def agreement(evidence: Evidence) -> str:
     """Describe how two people compare."""
-    contact = ", an email or phone agrees" if evidence.contact else ""
+    suffix = ", the suffix differs" if evidence.other_suffix else ""
+    contact = f"{suffix}, an email or phone agrees" if evidence.contact else suffix
     return f"{_NAMES[evidence.names]}, {_BORN[evidence.born]}{contact}"
 
 
@@ -286,8 +287,9 @@ def _elsewhere(draft: DraftUser, one: Judged, match: Match) -> Problem:
 
 def _differences(draft: DraftUser, one: Judged) -> Iterator[Problem]:
     """Yield what a person should look at in a user who is updated."""
-    if one.verdict is Verdict.RENAMED:
-        names = (current(one.user, "first_name"), current(one.user, "last_name"))
+    if one.verdict is Verdict.RENAMED or one.evidence.other_suffix:
+        parts = ("first_name", "last_name", "pref_name_suffix")
+        names = (current(one.user, part) for part in parts)
         message = "the user with this ID is {value} in Alma"
         yield draft.problem(Code.ANOTHER_NAME, message, "last_name", " ".join(filter(None, names)))
     if one.evidence.born in {Born.TYPO, Born.CONTRADICTS}:

@@ -79,7 +79,8 @@ def test_names_are_compared_in_either_order(
         ("1990-03-01", "1990-03-01", Born.AGREES),
         ("1990-03-01", "1990-03-02", Born.TYPO),
         ("1990-03-04", "1990-04-03", Born.TYPO),
-        ("1990-03-01", "1980-03-01", Born.TYPO),
+        ("1990-03-01", "1991-03-01", Born.TYPO),
+        ("1990-03-01", "1980-03-01", Born.CONTRADICTS),
         ("1990-03-01", "1985-11-23", Born.CONTRADICTS),
         ("1900-01-01", "1985-11-23", Born.UNKNOWN),
         ("", "1985-11-23", Born.UNKNOWN),
@@ -95,6 +96,13 @@ def test_birth_dates_contradict_beyond_a_typing_error(one: str, other: str, born
 _VERDICTS = [
     (Names.BOTH, Born.CONTRADICTS, "", Verdict.ANOTHER),
     (Names.BOTH, Born.CONTRADICTS, "contact", Verdict.SAME),
+    (Names.BOTH, Born.CONTRADICTS, "contact apart", Verdict.ANOTHER),
+    (Names.BOTH, Born.CONTRADICTS, "contact apart other", Verdict.SAME),
+    (Names.BOTH, Born.UNKNOWN, "contact apart", Verdict.ANOTHER),
+    (Names.BOTH, Born.AGREES, "contact apart", Verdict.ANOTHER),
+    (Names.BOTH, Born.AGREES, "apart other", Verdict.SAME),
+    (Names.UNKNOWN, Born.UNKNOWN, "contact apart", Verdict.ANOTHER),
+    (Names.FIRST, Born.UNKNOWN, "apart", Verdict.RENAMED),
     (Names.BOTH, Born.UNKNOWN, "rival", Verdict.SAME),
     (Names.UNKNOWN, Born.UNKNOWN, "", Verdict.SAME),
     (Names.UNKNOWN, Born.CONTRADICTS, "", Verdict.ANOTHER),
@@ -117,9 +125,43 @@ def test_the_first_line_that_fits_is_the_verdict(
 ) -> None:
     """The table of who the user of an ID is to the row."""
     evidence = Evidence(
-        names, born, "contact" in besides, "other" in besides, new_year="new year" in besides
+        names,
+        born,
+        contact="contact" in besides,
+        other_id="other" in besides,
+        apart="apart" in besides,
+        other_suffix="apart" in besides,
+        new_year="new year" in besides,
     )
     assert verdict(evidence, rival="rival" in besides) is expected
+
+
+@pytest.mark.parametrize(
+    ("row", "live", "apart", "other_suffix"),
+    [
+        (("Ray", "Jarvis Jr.", "1980-01-02"), ("Ray", "Jarvis Sr", "1950-01-02"), True, True),
+        (("Ray", "Jarvis Jr.", ""), ("Ray", "Jarvis III", ""), True, True),
+        (("Ray", "Jarvis 2nd", ""), ("Ray", "Jarvis II", ""), False, False),
+        (("Ray", "Jarvis Jr.", ""), ("Ray", "Jarvis", ""), False, True),
+        (("Ray", "Jarvis", "1980-01-02"), ("Ray", "Jarvis", "1990-01-02"), True, False),
+        (("Ray", "Jarvis", "1980-01-02"), ("Ray", "Jarvis", "1989-09-30"), False, False),
+        (("Ray", "Jarvis PhD", ""), ("Ray", "Jarvis Jr", ""), False, True),
+        (("Ray", "Jarvis", "1900-01-01"), ("Ray", "Jarvis", "1980-01-02"), False, False),
+    ],
+)
+def test_father_and_son_are_ten_years_or_a_suffix_apart(
+    row: tuple[str, str, str], live: tuple[str, str, str], *, apart: bool, other_suffix: bool
+) -> None:
+    """Their names agree, whatever the suffixes are; a suffix on one side only is a warning."""
+    names = ("first_name", "last_name", "birth_date")
+    values = {
+        "primary_id": "1",
+        **{name: text for name, text in zip(names, row, strict=True) if text},
+    }
+    fields = {name: text or None for name, text in zip(names, live, strict=True)}
+    evidence = compare(person_of_row(draft(values)), person_of_user(user(**fields)), NOTHING)
+    assert evidence.names is Names.BOTH
+    assert (evidence.apart, evidence.other_suffix) == (apart, other_suffix)
 
 
 def test_a_row_and_a_user_show_the_same_person() -> None:
@@ -131,6 +173,7 @@ def test_a_row_and_a_user_show_the_same_person() -> None:
             "middle_name": "Marie",
             "last_name": "Lee",
             "pref_first_name": "Mimi",
+            "pref_name_suffix": "Jr.",
             "birth_date": "1990-03-01",
             "contact_info.email[0].email_address": "Ann@example.org",
             "contact_info.email[0].email_type": "personal",
@@ -144,6 +187,7 @@ def test_a_row_and_a_user_show_the_same_person() -> None:
         middle_name="Marie",
         last_name="Lee",
         pref_first_name="Mimi",
+        pref_name_suffix="Jr",
         birth_date="1990-03-01Z",
         contact_info={"email": [email("ann@example.org")]},
         user_identifier=[identifier("OTHER", "x77")],

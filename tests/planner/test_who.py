@@ -136,12 +136,21 @@ def test_a_new_last_name_is_an_update_with_a_warning() -> None:
 def test_another_birth_date_of_the_same_name_needs_something_else_that_agrees() -> None:
     """With the email it is a warning, and without it another person, which is reported once."""
     with_email = {"contact_info": {"email": [email("jane@example.org")]}}
-    one = planned(by_primary(jane(birth_date="1960-05-09Z", **with_email)))
+    one = planned(by_primary(jane(birth_date="1985-05-09Z", **with_email)))
     assert isinstance(one.step, Update)
     assert [problem.code for problem in one.warnings] == [Code.ANOTHER_BIRTH_DATE]
+    father = planned(by_primary(jane(birth_date="1960-05-09Z", **with_email)))
+    assert asked(father)[0] == [Code.ANOTHER_PERSON]
     another = planned(by_primary(jane(birth_date="1960-05-09Z")))
     assert asked(another)[0] == [Code.ANOTHER_PERSON]
     assert another.warnings == ()
+
+
+def test_a_suffix_on_one_side_is_a_warning() -> None:
+    """Two suffixes that differ are two people, unless another ID agrees."""
+    one = planned(by_primary(jane(last_name="Doe Jr.")))
+    assert isinstance(one.step, Update)
+    assert [problem.code for problem in one.warnings] == [Code.ANOTHER_NAME]
 
 
 @pytest.mark.parametrize("do", ["list", "expire"])
