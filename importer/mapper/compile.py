@@ -360,7 +360,8 @@ def _dashed(mapping: MappingDocument) -> dict[str, frozenset[str]]:
         dashed = field.shape is Shape.DATE or field.path in _DASHED
         for _, part in rule.giving_parts:
             lookups = (step for step in (part.get(Lookup), rule.rule.get(Lookup)) if step)
-            known = [word for step in lookups for word in mapping.tables[step.value].codes]
+            tables = (mapping.tables.get(step.value) for step in lookups)  # None: reported already
+            known = [word for table in tables if table for word in table.codes]
             for key in (key_of(t.cells[0]) for t in part.templates if t.lone_cell):
                 words[key].update(known)
                 columns |= {key} if dashed or Variable(field.path) in dated else set()

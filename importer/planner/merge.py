@@ -220,8 +220,11 @@ class ListMerge:
         """Return the place of the entry that a row's entry replaces, if there is one.
 
         It is the one that belongs to its line, where loads of the user are remembered. Else it is
-        one of its types without others, if possible; of these one with most of the row's types.
+        one of its types without others, if possible; of these one with most of the row's types. An
+        entry without a type, such as a proxy, replaces none.
         """
+        if not item.types:
+            return None
         parent, parts, free = self.parent, self.parts, self._free(item)
         own = [part for label, part in self.lines.items() if label in item.entry.labels]
         if own and parent != IDS:

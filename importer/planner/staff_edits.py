@@ -184,7 +184,7 @@ def _claims(draft: DraftUser, row: Collection[Value], imprints: Imprints) -> dic
     if any(value.is_entry and value.key not in claims for value in row):
         lines = {key for parent in draft.layout.parents for key, _ in _every_entry(draft, parent)}
         claims |= {key: key for key in (lines & {*imprints}) - {*claims} - {*claims.values()}}
-        claim(lambda value, last: last.where.types == value.where.types)
+        claim(lambda value, last: not {*last.where.types}.isdisjoint(value.where.types))
     return claims
 
 

@@ -238,7 +238,7 @@ MISTAKES = {
     ),
     "forgotten brackets": edited("<Last>", "Last", "every patron", "`<Last>`"),
     "the order of dates": edited(
-        "dates: mdy", "dates: dmy", "8 can as month/day/year", "`dates: mdy`",
+        "dates: mdy", "dates: dmy", "8 of 8 values are not right", "`dates: mdy`",
         exit_code=Exit.REJECTS,
     ),
     "no lookup": Mistake(
@@ -255,13 +255,13 @@ MISTAKES = {
         both(pasted("lookups:\n"), replaced(": <Type>", ": {from: <Type>, lookup: type}")), CHECK,
     ),
     "a lookup without the words of this roster": Mistake(
-        CHECK, Exit.REJECTS, ("are not in the lookup: GR (4), UG (4)", "under `groups:`"),
+        CHECK, Exit.REJECTS, ("8 of 8 values are not right", "GR (4), UG (4)", "under `groups:`"),
         replaced("    UG: UGRD\n    GR: GRAD\n", "    Undergrad: UGRD\n"),
         pasted("  groups:\n"), CHECK,
     ),
     "IDs with a digit less": edited(
         "record:", "ids:\n  Card: {digits: 15}\nrecord:",
-        "8 of 8 IDs have 14 digits", "asks for 15", "`digits: 14`", exit_code=Exit.REJECTS,
+        "has 14 digits", "asks for 15", "8 rows (2–9)", exit_code=Exit.REJECTS,
     ),
     "the mapping of another roster": Mistake(
         ("check", "patrons.csv", "-m", "community.yaml"), Exit.USAGE,
