@@ -220,7 +220,7 @@ def _correct(rejects: Path, cells: Cells) -> None:
     for line in range(2, sheet.max_row + 1):
         row = int(str(sheet.cell(line, 1).value))
         if sheet.cell(line, at["Result"]).value == "review":
-            sheet.cell(line, at[DECISION]).value = "another person, create"
+            sheet.cell(line, at[DECISION]).value = "two people"
             continue
         for heading, text in cells.get(row, {}).items():
             sheet.cell(line, at[heading]).value = text
