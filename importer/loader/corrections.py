@@ -1,6 +1,6 @@
 """Corrections of a roster that are kept beside it; the roster itself is never written.
 
-A CSV file with a line for each change: `row,column,heading,was,now,who,when`. `row` and `column`
+A CSV file with a line for each change: `row,column,heading,was,now,who,when,id`. `row` and `column`
 are as the spreadsheet shows them; row 14 of the run's second roster is `roster 2:14`. A line
 without a column leaves the whole row out.
 """
@@ -31,7 +31,10 @@ LEAVE_OUT = "leave out"
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """One change: the cell's text before and after, who made it, and when (ISO 8601)."""
+    """One change: the cell's text before and after, who made it, and when (ISO 8601).
+
+    `id`: the primary ID that the row has then, "" for none.
+    """
 
     row: int
     column: str
@@ -40,6 +43,7 @@ class Correction:
     now: str
     who: str
     when: str
+    id: str
 
     @property
     def leaves_out(self) -> bool:
@@ -77,6 +81,29 @@ def write_corrections(path: Path, corrections: Iterable[Correction]) -> None:
     writer.writerow(HEADINGS)
     writer.writerows((row_cell(one.row), *map(escape, astuple(one)[1:])) for one in corrections)
     write_atomically(path, text.getvalue().encode())
+
+
+def remembered(corrections: Iterable[Correction]) -> dict[tuple[str, str, str], str]:
+    """Return what a wrong text was corrected to, by heading without capitals, text and primary ID.
+
+    With the ID "" for everybody. Of each cell its first text and its last count, and the last ID
+    of its row; of a text that became several ones, none is remembered.
+    """
+    ids: dict[int, str] = {}
+    first: dict[tuple[int, str], Correction] = {}
+    last: dict[tuple[int, str], Correction] = {}
+    for one in corrections:
+        if not one.leaves_out:
+            cell, ids[one.row] = (one.row, one.column), one.id
+            first.setdefault(cell, one)
+            last[cell] = one
+    texts: dict[tuple[str, str, str], set[str]] = {}
+    for cell, one in first.items():
+        if one.was and one.was != last[cell].now:
+            for person in {"", ids[one.row]}:
+                key = one.heading.casefold(), one.was, person
+                texts.setdefault(key, set()).add(last[cell].now)
+    return {key: now for key, (now, *others) in texts.items() if not others}
 
 
 def correct(

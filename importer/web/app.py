@@ -67,7 +67,6 @@ _FORMS: dict[str, Page] = {
     "drafts/{draft}/mapping": mapping_pages.save,
     "drafts/{draft}/plan": draft_pages.plan,
     "drafts/{draft}/grid/cells": grid_pages.save_cells,
-    "drafts/{draft}/grid/again": grid_pages.save_again,
     "drafts/{draft}/grid/undo": grid_pages.undo,
     "drafts/{draft}/grid/check": grid_pages.check_again,
     "runs/{run}/decisions": decision_pages.answer,

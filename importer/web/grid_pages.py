@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cached_property
 
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from importer.errors import MappingError, RosterError
 from importer.loader.cleaning import clean
-from importer.loader.corrections import LEAVE_OUT, Correction
+from importer.loader.corrections import LEAVE_OUT, Correction, remembered
 from importer.mapper.load import examine
 from importer.mapper.mapping import label
 from importer.mapper.placeholders import heading_key
@@ -49,7 +50,10 @@ _SEARCHED = ("primary_id", "first_name", "last_name")
 
 
 class Edit(BaseModel):
-    """A cell as it was shown, and as it shall be; `alike`: so do all equal cells of the column."""
+    """A cell as it was shown, and as it shall be.
+
+    `alike`: so shall all equal cells, in a column of codes; in others, they are other people's.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -85,8 +89,7 @@ def grid(visit: Visit) -> web.Response:
 def grid_rows(visit: Visit) -> web.Response:
     """Return a page of rows, with the causes and counts."""
     try:
-        before = visit.space.draft(visit.draft.facts.after, trashed=True)
-        shown = Grid(visit.draft, _checked(visit), before)
+        shown = Grid(visit.draft, _checked(visit), _last_term(visit))
     except (MappingError, RosterError):
         step = "sheet" if visit.draft.facts.ask else "mapping"
         wrong: dict[str, object] = {"see": f"{visit.base}/drafts/{visit.draft.name}/{step}"}
@@ -118,21 +121,11 @@ def save_cells(visit: Visit) -> web.Response:
         asked = Edits.model_validate_json(visit.body)
     except ValidationError as error:
         raise web.HTTPBadRequest from error
-    return _save(visit, _checked(visit), asked)
-
-
-def save_again(visit: Visit) -> web.Response:
-    """Make the corrections of the last term that fit wrong cells of this one."""
-    checked, before = _checked(visit), visit.space.draft(visit.draft.facts.after, trashed=True)
-    return _save(visit, checked, Edits(edits=Grid(visit.draft, checked, before).again))
-
-
-def _save(visit: Visit, checked: Checked, asked: Edits) -> web.Response:
-    draft = visit.draft
+    draft, checked, before = visit.draft, _checked(visit), _last_term(visit)
     try:
-        made = list(dict.fromkeys(_corrections(visit, checked, asked)))
+        made = _corrections(visit, Grid(draft, checked, before), asked)
     except StaleError as error:
-        shown, known = Grid(draft, checked), checked.inputs.roster.frame.index
+        shown, known = Grid(draft, checked, before), checked.inputs.roster.frame.index
         rows = dict.fromkeys(one.row for one in asked.edits)
         rows |= dict.fromkeys(one.row for one in draft.made()[-PAGE:])
         lines = shown.lines([row for row in rows if row in known])
@@ -142,7 +135,7 @@ def _save(visit: Visit, checked: Checked, asked: Edits) -> web.Response:
         draft.correct(checked, made)
     rows = dict.fromkeys((*(one.row for one in asked.edits), *asked.leave_out))
     rows |= dict.fromkeys(one.row for one in made)
-    shown = Grid(draft, checked)
+    shown = Grid(draft, checked, before)
     return web.json_response(
         {
             **shown.state(),
@@ -176,15 +169,18 @@ def _checked(visit: Visit) -> Checked:
     return visit.draft.checked(visit.mapping, visit.space.codes(), visit.now.date())
 
 
-def _corrections(visit: Visit, checked: Checked, asked: Edits) -> Iterator[Correction]:
-    """Yield the corrections that are asked for and not made yet. Raises StaleError."""
-    roster = checked.inputs.roster
+def _last_term(visit: Visit) -> Draft | None:
+    return visit.space.draft(visit.draft.facts.after, trashed=True)
+
+
+def _corrections(visit: Visit, grid: Grid, asked: Edits) -> list[Correction]:
+    """Return the corrections that are asked for and not made yet. Raises StaleError."""
+    roster = grid.roster
     by = visit.operator, visit.now.isoformat(timespec="milliseconds")
     positions = {place.letter: at for at, place in enumerate(roster.places)}
-    for row in asked.leave_out:
-        if row in roster.frame.index:
-            yield Correction(row, "", "", "", LEAVE_OUT, *by)
-    shown = dict(checked.inputs.cells({one.row for one in asked.edits}))
+    rows = [row for row in asked.leave_out if row in roster.frame.index]
+    made = [Correction(row, "", "", "", LEAVE_OUT, *by, "") for row in rows]
+    shown = dict(grid.checked.inputs.cells({one.row for one in asked.edits}))
     texts: dict[tuple[int, int], str] = {}  # as this request has changed them so far
     for one in asked.edits:
         at, wanted = positions.get(one.column), clean(one.now)[0]
@@ -197,19 +193,22 @@ def _corrections(visit: Visit, checked: Checked, asked: Edits) -> Iterator[Corre
             place = f"Row {one.row}, {heading}"
             msg = f"{place}: somebody else entered “{now}”, and you “{one.now}”. Choose one."
             raise StaleError(msg)
-        others = roster.frame.index[roster.frame[at] == one.was] if one.alike else ()
+        alike = one.alike and grid.has_codes(at)
+        others = roster.frame.index[roster.frame[at] == one.was] if alike else ()
         for row in dict.fromkeys((one.row, *map(int, others))):
             was = texts.get((row, at), str(roster.frame.at[row, at]))
             if was != wanted and (row == one.row or was == one.was):
                 texts[row, at], heading = wanted, roster.places[at].heading
-                yield Correction(row, one.column, heading, was, one.now, *by)
+                made.append(Correction(row, one.column, heading, was, one.now, *by, ""))
+    made = [replace(one, id=grid.person(one.row, texts)) for one in made]
+    return list(dict.fromkeys(made))
 
 
 class Grid:
     """The rows of a check as the grid shows them."""
 
-    def __init__(self, draft: Draft, checked: Checked, before: Draft | None = None) -> None:
-        """Use the check as it is now; `before`: the draft of the last term."""
+    def __init__(self, draft: Draft, checked: Checked, before: Draft | None) -> None:
+        """Use the check as it is now; `before`: the draft of the last term, if any."""
         self.draft, self.checked, self.before = draft, checked, before
         self.roster, self.fates = checked.inputs.roster, checked.decided.fates
 
@@ -233,27 +232,48 @@ class Grid:
         return frozenset((one.row, one.column) for one in self.draft.made())
 
     @cached_property
-    def again(self) -> tuple[Edit, ...]:
-        """The wrong cells with a text that was corrected in the last term, corrected so."""
-        earlier = {
-            (one.heading.casefold(), one.was): one.now
-            for one in (self.before.made() if self.before else ()) if one.was and not one.leaves_out
-        }  # fmt: skip
+    def again(self) -> list[dict[str, object]]:
+        """The wrong cells that were corrected in the last term, the first PAGE, and their texts.
+
+        A word of a code list is corrected for everybody, any other text for the same primary ID.
+        """
+        earlier = remembered(self.before.made()) if self.before else {}
         if not earlier:
-            return ()
+            return []
         columns = {place.letter: at for at, place in enumerate(self.roster.places)}
         cells = {
-            (one.origin.row, place.letter): place.heading.casefold()
+            (one.origin.row, place.letter): place
             for one in self.checked.decided.problems if one.severity.holds
             for place in one.places if one.origin.row in self.roster.frame.index
         }  # fmt: skip
         shown = dict(self.checked.inputs.cells({row for row, _ in cells}))
-        found = []
-        for (row, letter), heading in cells.items():
-            was = shown[row][columns[letter]]
-            if now := earlier.get((heading, was)):
-                found.append(Edit(row=row, column=letter, was=was, now=now))
-        return tuple(found)
+        found: list[dict[str, object]] = []
+        for (row, letter), place in cells.items():
+            at = columns[letter]
+            was, heading = shown[row][at], place.heading
+            person = "" if self.has_codes(at) else self.person(row, {}) or None
+            now = earlier.get((heading.casefold(), was, person)) if person is not None else None
+            if now is not None:
+                edit = Edit(row=row, column=letter, was=was, now=now)
+                name = self._name(shown[row])
+                found.append({"heading": heading, "name": name, "edit": edit.model_dump()})
+        return found[:PAGE]
+
+    def has_codes(self, position: int) -> bool:
+        """Return whether a column takes words of a list, such as codes; others are of a person."""
+        return bool(self.uses[position].choices)
+
+    def person(self, row: int, texts: Mapping[tuple[int, int], str]) -> str:
+        """Return the primary ID that the roster has in a row, without capitals, "" for none.
+
+        `texts`: cells that are others now, by row and position.
+        """
+        if row not in self.roster.frame.index:
+            return ""
+        cells = ((row, at) for at in self._positions("primary_id"))
+        return (
+            " ".join(texts.get(c, str(self.roster.frame.at[c])) for c in cells).strip().casefold()
+        )
 
     def state(self) -> dict[str, object]:
         """Return what the page says about the whole roster."""
@@ -266,7 +286,7 @@ class Grid:
             "sub": f"{counted(rows, 'row')}: {fate_counts(counts)}.",
             "wrong": wrong,
             "partial": len(self.checked.partial),
-            "again": len(self.again),
+            "again": self.again,
             "causes": [
                 {
                     "key": key,
@@ -364,9 +384,11 @@ class Grid:
         return list(dict.fromkeys(known[label] for label in labels if label in known))
 
     def alike(self, edit: Edit) -> int:
-        """Return how many other cells of the column are still as this one was."""
+        """Return how many other cells of a column of codes are still as this one was."""
         position = next(at for at, use in enumerate(self.uses) if use.letter == edit.column)
-        return int((self.roster.frame[position] == edit.was).sum()) if edit.was else 0
+        if not (edit.was and self.has_codes(position)):
+            return 0
+        return int((self.roster.frame[position] == edit.was).sum())
 
     def lines(self, rows: Collection[int]) -> list[dict[str, object]]:
         """Return rows as the grid shows them."""
@@ -381,7 +403,6 @@ class Grid:
     def _line(
         self, row: int, cells: tuple[str, ...] | None, problems: Iterable[Problem]
     ) -> dict[str, object]:
-        names = self._positions("first_name", "last_name")
         wrong: dict[str, list[dict[str, object]]] = {}
         told = []
         for one in sorted(problems, key=lambda one: not one.severity.holds):
@@ -398,7 +419,7 @@ class Grid:
             told.append({"column": column, "text": short, "holds": holds})
         return {
             "row": row,
-            "name": " ".join(filter(None, (cells[at] for at in names))) if cells else "",
+            "name": self._name(cells) if cells else "",
             "fate": ENDS[self.fates[row]] if row in self.fates else "",
             "ready": self.fates.get(row) is Fate.READY,
             "out": cells is None,
@@ -408,6 +429,10 @@ class Grid:
             "edited": [letter for at, letter in self.edited if at == row and letter],
             "likely": self._likely(cells, wrong) if cells else {},
         }
+
+    def _name(self, cells: tuple[str, ...]) -> str:
+        names = self._positions("first_name", "last_name")
+        return " ".join(filter(None, (cells[at] for at in names)))
 
     def _likely(self, cells: tuple[str, ...], wrong: Collection[str]) -> dict[str, str]:
         """Return, by column, the closest of the words that a wrong cell may have."""

@@ -177,8 +177,8 @@ def test_a_marked_cell_is_corrected_beside_the_rejects() -> None:
     Path("m.yaml").write_text(BASE, "utf-8")
     typed("check", "a.xlsx", "-m", "m.yaml", "-o", "first")
     Path("made.csv").write_text(
-        "row,column,heading,was,now,who,when\n"
-        "2,F,ID,9912140633506420,9912140633506421,pat,2026-08-20T10:00:00-05:00\n",
+        "row,column,heading,was,now,who,when,id\n"
+        "2,F,ID,9912140633506420,9912140633506421,pat,2026-08-20T10:00:00-05:00,\n",
         "utf-8",
     )
     again = order(

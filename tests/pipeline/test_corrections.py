@@ -73,7 +73,7 @@ def test_corrected_is_as_edited(
     for row, column, text in changes:
         was, edited[row][column] = edited[row][column], text
         letter = "ABCD"[column]
-        made.append(Correction(row + 2, letter, HEADINGS[column], was, text, "ana@desk", ""))
+        made.append(Correction(row + 2, letter, HEADINGS[column], was, text, "ana@desk", "", ""))
     write_corrections(folder / "made.csv", made)
     (folder / "a").mkdir()
     (folder / "b").mkdir()
@@ -88,7 +88,7 @@ def test_a_row_is_left_out(tmp_path: Path) -> None:
     """A line without a column leaves the row out: it is skipped, and its ID is free for others."""
     (mapping := tmp_path / "m.yaml").write_text(MAPPING, "utf-8")
     made = tmp_path / "made.csv"
-    write_corrections(made, [Correction(3, "", "", "", LEAVE_OUT, "ana@desk", "")])
+    write_corrections(made, [Correction(3, "", "", "", LEAVE_OUT, "ana@desk", "", "")])
     fates, problems = _facts(_roster(tmp_path / "r.csv", ROWS), mapping, tmp_path / "run", made)
     assert fates[3] is Fate.SKIPPED
     assert fates[2] is Fate.READY
@@ -103,7 +103,7 @@ def test_an_uneven_row_is_corrected_up_to_its_last_cell(tmp_path: Path, row: str
     cells = [*row.split(","), ""][:4]
     right = ("1003", "Cy", "Cole", "2030-01-01")
     every = zip("ABCD", HEADINGS, cells, right, strict=True)
-    lines = [Correction(3, *cell, "ana@desk", "") for cell in every if cell[2] != cell[3]]
+    lines = [Correction(3, *cell, "ana@desk", "", "") for cell in every if cell[2] != cell[3]]
     secret = MAPPING.replace("expiry_date", "pin_number")
     for at, (text, left, uneven) in enumerate(((MAPPING, 1, 1), (MAPPING, 0, 0), (secret, 0, 1))):
         made = tmp_path / f"{at}.csv"
@@ -116,9 +116,9 @@ def test_an_uneven_row_is_corrected_up_to_its_last_cell(tmp_path: Path, row: str
 @pytest.mark.parametrize(
     "line",
     [
-        Correction(2, "A", "ID", "another", "1", "", ""),
-        Correction(99, "A", "ID", "1001", "1", "", ""),
-        Correction(2, "Z", "ID", "1001", "1", "", ""),
+        Correction(2, "A", "ID", "another", "1", "", "", ""),
+        Correction(99, "A", "ID", "1001", "1", "", "", ""),
+        Correction(2, "Z", "ID", "1001", "1", "", "", ""),
     ],
 )
 def test_corrections_of_another_roster_are_refused(tmp_path: Path, line: Correction) -> None:
@@ -133,7 +133,10 @@ def test_corrections_of_another_roster_are_refused(tmp_path: Path, line: Correct
 def test_a_plan_is_bound_to_its_corrections(tmp_path: Path) -> None:
     """After another correction the plan is stale; the file is read back as it was written."""
     (mapping := tmp_path / "m.yaml").write_text(MAPPING, "utf-8")
-    made, line = tmp_path / "made.csv", Correction(2, "A", "ID", "1001", '1,"2', "ana@desk", "now")
+    made, line = (
+        tmp_path / "made.csv",
+        Correction(2, "A", "ID", "1001", '1,"2', "ana@desk", "now", ""),
+    )
     write_corrections(made, [line])
     assert read_corrections(made) == (line,)
     for text in ("'=1+1", "pasted\ron a Mac", "two\nlines"):

@@ -148,8 +148,8 @@ def test_a_plan_is_good_again_once_the_corrections_after_it_are_taken_back(
 def test_only_a_change_of_the_same_row_stops_an_undo(tmp_path: Path) -> None:
     """Somebody else left another row out since: nothing of that is lost."""
     draft = Draft.create(tmp_path / "drafts", "people.csv", datetime.now(UTC))
-    mine = Correction(2, "B", "First", "Ana", "Ann", "ana", "2026-08-20T10:00:00")
-    other = Correction(5, "", "", "", LEAVE_OUT, "bo", "2026-08-20T10:01:00")
+    mine = Correction(2, "B", "First", "Ana", "Ann", "ana", "2026-08-20T10:00:00", "")
+    other = Correction(5, "", "", "", LEAVE_OUT, "bo", "2026-08-20T10:01:00", "")
     draft.add([mine, other])
     assert draft.take_back("ana") == (mine,)
     assert draft.made() == (other,)

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, FilePayload, Page, Route, expect
 
 from tests.web.conftest import (
     Server,
@@ -394,17 +394,105 @@ def test_rows_are_sorted_by_a_column(opened: tuple[Server, httpx.Client], draft:
     assert [line["row"] for line in shown["lines"]] == [2, 3, 4, 5, 6]
 
 
-def test_corrections_of_the_last_term_are_offered_again(
+def _next_term(client: httpx.Client, draft: str, roster: str) -> str:
+    after = draft.rpartition("/")[2]
+    return dropped(client, "next.csv", roster, f"practice/rosters?after={after}")
+
+
+def _remembered(client: httpx.Client, draft: str) -> list[dict[str, Any]]:
+    """The corrections of the last term that the grid shows, before anything is changed."""
+    return [one["edit"] for one in grid_rows(client, draft)["again"]]
+
+
+def test_a_word_of_a_code_list_is_remembered_for_everybody(
     opened: tuple[Server, httpx.Client], draft: str
 ) -> None:
-    """Where the same text is wrong in the same column; a blank cell is never filled so."""
+    """And only its last text; each cell is shown first, and is right once it is sent."""
     _, client = opened
-    assert _send(client, draft, (5, "D", "Nieghbor", "Neighbor")).json()["saved"] == 1
-    new = dropped(client, "next.csv", ROSTER, f"practice/rosters?after={draft.rpartition('/')[2]}")
-    assert grid_rows(client, new)["again"] == 2
-    answer = client.post(f"{new}/grid/again", json={})
-    assert [(line["row"], line["edited"]) for line in answer.json()["lines"]] == [
-        (3, ["D"]), (5, ["D"]),
+    correct(client, draft, {(5, "D"): "Friend"})
+    correct(client, draft, {(5, "D"): "Neighbor"})
+    new = _next_term(client, draft, ROSTER.replace("102", "202").replace("103,Di", "203,Di"))
+    shown = _remembered(client, new)
+    assert [(one["row"], one["was"], one["now"]) for one in shown] == [
+        (3, "Nieghbor", "Neighbor"), (5, "Nieghbor", "Neighbor"),
     ]  # fmt: skip
-    assert grid_rows(client, new)["again"] == 0
-    assert client.post(f"{new}/grid/again", json={}).json()["saved"] == 0
+    answer = client.post(f"{new}/grid/cells", json={"edits": shown}).json()
+    assert (answer["saved"], answer["again"]) == (2, [])
+
+
+def test_a_word_that_was_corrected_to_several_is_not_remembered(
+    opened: tuple[Server, httpx.Client], draft: str
+) -> None:
+    """Nobody knows which of them it means now."""
+    _, client = opened
+    correct(client, draft, {(3, "D"): "Friend", (5, "D"): "Neighbor"})
+    assert _remembered(client, _next_term(client, draft, ROSTER)) == []
+
+
+BORN = """Id,First,Last,Kind,Born
+101,Ann,Bee,Neighbor,02/31/1988
+102,Ola,Nord,Friend,13/05/1990
+"""
+
+
+def test_a_value_of_a_person_is_remembered_for_that_person_only(
+    opened: tuple[Server, httpx.Client], draft: str
+) -> None:
+    """Others with the same text get no value of theirs, and nobody one that was withdrawn.
+
+    The person is who has the primary ID in the end; a corrected ID is for nobody.
+    """
+    server, client = opened
+    born = MAPPING.replace("lookups:", "  birth_date: <Born>\nroster: {dates: mdy}\nlookups:")
+    (server.folder / "practice" / "mappings" / "born.yaml").write_text(born, "utf-8")
+    fall = drafted(client, "practice", BORN, "born.yaml")
+    for row, born_on in ((2, "02/28/1988"), (3, "01/05/1990"), (3, "05/13/1990")):
+        correct(client, fall, {(row, "E"): born_on})
+    spring = BORN.replace("101", "201").replace("102", "202")
+    assert _remembered(client, _next_term(client, fall, spring)) == []
+    same = _remembered(client, _next_term(client, fall, BORN))
+    assert [(one["row"], one["now"]) for one in same] == [(2, "02/28/1988"), (3, "05/13/1990")]
+    correct(client, fall, {(3, "A"): "103"})
+    same = _remembered(client, _next_term(client, fall, BORN))
+    assert [(one["row"], one["now"]) for one in same] == [(2, "02/28/1988")]
+    moved = _remembered(client, _next_term(client, fall, BORN.replace("102", "103")))
+    assert [one["now"] for one in moved] == ["02/28/1988", "05/13/1990"]
+
+
+def test_equal_cells_are_changed_together_in_columns_of_codes_only(
+    opened: tuple[Server, httpx.Client], draft: str
+) -> None:
+    """Two people with one ID do not get another one together, and nobody is asked whether."""
+    client = opened[1]
+    edit = {"row": 5, "column": "A", "was": "103", "now": "104"}
+    for alike in (False, True):
+        found = client.post(f"{draft}/grid/cells", json={"edits": [{**edit, "alike": alike}]})
+        assert (found.json()["saved"], found.json()["alike"]) == (not alike, 0)
+    assert _line(grid_rows(client, draft, show="all"), 4)["cells"][0] == "103"
+    assert _send(client, draft, (3, "D", "Nieghbor", "Neighbor")).json()["alike"] == 1
+    assert _send(client, draft, (5, "D", "Nieghbor", "Neighbor")).json()["alike"] == 0
+
+
+def test_an_offer_ends_with_the_next_change(shown: tuple[Path, Page]) -> None:
+    """Of equal cells, which that may have used up; and what was corrected last term is shown."""
+    _, tab = shown
+    _cell(tab, 3, "Kind").click()
+    tab.keyboard.type("Friend")
+    tab.keyboard.press("Enter")
+    offer = tab.get_by_role("button", name="Change the other one too")
+    expect(offer).to_be_visible()
+    _cell(tab, 5, "Kind").click()
+    tab.keyboard.type("Friend")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#said")).to_have_text("Row 5 saved")
+    expect(offer).to_have_count(0)
+    draft = tab.url.partition("/drafts/")[2].partition("/")[0]
+    tab.goto(f"{tab.url.partition('/drafts/')[0]}/?after={draft}")
+    roster = FilePayload(name="next.csv", mimeType="text/csv", buffer=ROSTER.encode())
+    tab.locator("input[type=file]").first.set_input_files(roster)
+    tab.wait_for_url("**/sheet")
+    tab.goto(tab.url.replace("/sheet", "/grid"))
+    expect(tab.get_by_label("Corrections of the last term")).to_contain_text("Nieghbor → Friend")
+    tab.get_by_role("button", name="Correct the 2 cells").click()
+    expect(_cell(tab, 5, "Kind")).to_have_text("Friend")
+    expect(tab.get_by_label("Corrections of the last term")).to_have_count(0)

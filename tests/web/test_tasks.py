@@ -164,7 +164,7 @@ def test_a_roster_that_was_just_read_is_checked_without_reading_it_again(
     shown = draft.read(draft.layout(document))
     checked = draft.checked(mapping, NO_CODES, date(2026, 8, 20))
     assert (reads, checked.inputs.roster is shown) == (1, True)
-    checked.correct([Correction(2, "C", "Last", "Roe", "Berg", "Ana", "")])
+    checked.correct([Correction(2, "C", "Last", "Roe", "Berg", "Ana", "", "")])
     assert draft.read(draft.layout(document)).frame.at[2, 2] == "Roe"
 
 
@@ -206,7 +206,7 @@ def test_a_corrected_row_is_read_as_its_columns_show(tmp_path: Path) -> None:
     today = date(2026, 8, 20)
     checked = draft.checked(tmp_path / "people.yaml", NO_CODES, today)
     assert checked.decided.fates == {2: Fate.READY, 3: Fate.REJECTED}
-    made = Correction(3, "C", "Last", "", "Berg", "ana", "2030-05-13T09:00:00")
+    made = Correction(3, "C", "Last", "", "Berg", "ana", "2030-05-13T09:00:00", "")
     checked.correct([made])
     draft.add([made])
     whole = draft.checked(tmp_path / "people.yaml", NO_CODES, today)

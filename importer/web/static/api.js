@@ -7,9 +7,10 @@
  * @typedef {{row: number, name: string, fate: string, ready: boolean, out: boolean, cells: (string | null)[],
  *   wrong: Record<string, Problem[]>, told: Told[], edited: string[], likely: Record<string, string>}} Line
  * @typedef {{key: string, title: string, holds: boolean, count: number, columns: string[], told: string[], advice: string}} Cause
- * @typedef {{version: number, heading: string, sub: string, wrong: number, partial: number, again: number, causes: Cause[],
+ * @typedef {{version: number, heading: string, sub: string, wrong: number, partial: number, again: Again[], causes: Cause[],
  *   counts: Record<string, number>, columns: Column[], found: number, pages: number, lines: Line[], undoable: boolean}} State
  * @typedef {{row: number, column: string, was: string, now: string, alike?: boolean}} Edit
+ * @typedef {{heading: string, name: string, edit: Edit}} Again
  * @typedef {State & {saved: number, alike: number}} Saved the state without columns and pages, and the rows that changed
  */
 

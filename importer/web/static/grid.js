@@ -18,6 +18,8 @@ let editing = null;
 let redo = [];
 /** @type {Map<string, Edit>} changes that are not saved, by cell */
 const unsaved = new Map();
+/** What can be changed with one click. @type {HTMLElement[]} */
+let offers = [];
 /** Questions about cells that somebody else changed meanwhile. @type {Set<HTMLElement>} */
 const clashes = new Set();
 let queue = Promise.resolve();
@@ -155,7 +157,8 @@ function draw() {
   stop();
   summarize();
   const cause = state.causes.find((one) => one.key === show);
-  tell(...(cause ? [banner([[...cause.told, ""].join(" "), ...prose(cause.advice)])] : []), ...(state.again ? [again()] : []));
+  tell(...(cause ? [banner([[...cause.told, ""].join(" "), ...prose(cause.advice)])] : []));
+  suggest();
   at("tools").hidden = at("status").hidden = false;
   at("earlier").hidden = page <= 1;
   at("later").hidden = page >= state.pages;
@@ -190,10 +193,21 @@ function sorter(/** @type {Column} */ { letter, heading }) {
   return button;
 }
 
-/** Offer what was corrected in the last term, where the same text is wrong again. */
+/** Show what can be changed with one click; the offer before ends, as its cells may be others now. */
+function suggest(/** @type {HTMLElement[]} */ ...notes) {
+  for (const one of offers) one.remove();
+  offers = [...notes, ...(state.again.length ? [again()] : [])];
+  at("notes").append(...offers);
+}
+
+/** Offer what was corrected in the last term, cell by cell. */
 function again() {
-  const take = () => ask(`${address}/grid/again`, {}).then((found) => load().then(() => say(`${found.saved} cells saved`)), fail);
-  return banner(`${state.again} wrong ${state.again === 1 ? "cell has" : "cells have"} a text that was corrected in the last term.`, { "Correct them again": take });
+  const cells = state.again, few = cells.length === 1;
+  const note = banner(`In the last term ${few ? "this wrong cell was" : "these wrong cells were"} corrected so:`, {
+    [few ? "Correct the cell" : `Correct the ${cells.length} cells`]: () => { save(cells.map((one) => one.edit)); queue.then(load); } });
+  note.append(make("ul", { tabindex: "0", "aria-label": "Corrections of the last term" }, ...cells.map(({ edit, name, heading }) =>
+    make("li", {}, make("span", { class: "soft" }, `Row ${edit.row}, `, make("bdi", {}, name), `, ${heading}: `), make("del", {}, edit.was), " → ", make("b", {}, edit.now || "blank")))));
+  return note;
 }
 
 /** Return a row of the grid. */
@@ -301,7 +315,7 @@ async function send(/** @type {Edit[]} */ edits, /** @type {number[]} */ leaveOu
     const single = edits.length === 1 && !edits[0].alike && found.alike > 0 ? edits[0] : null;
     const rows = found.lines.map((/** @type {Line} */ one) => one.row).sort((/** @type {number} */ a, /** @type {number} */ b) => a - b), last = rows.pop();
     say(rows.length > 3 ? `${found.saved} cells saved` : rows.length ? `Rows ${rows.join(", ")} and ${last} saved` : `Row ${last} saved`);
-    if (single) offer(single, found.alike);
+    suggest(...(single ? [offer(single, found.alike)] : []));
   } catch (error) {
     say("Not saved");
     if (error instanceof Refusal && clash(edits, leaveOut, error)) return;
@@ -319,8 +333,8 @@ function sendAgain() {
 
 /** Offer the same change for the equal cells of the column. */
 function offer(/** @type {Edit} */ edit, /** @type {number} */ count) {
-  const more = () => { tell(); save([{ ...edit, alike: true }]); cell()?.focus(); };
-  tell(banner(`${count} other ${count === 1 ? "cell has" : "cells have"} “${edit.was}” as well.`, { [`Change ${count === 1 ? "the other one" : `the ${count} others`} too`]: more }));
+  const more = () => { suggest(); save([{ ...edit, alike: true }]); cell()?.focus(); };
+  return banner(`${count} other ${count === 1 ? "cell has" : "cells have"} “${edit.was}” as well.`, { [`Change ${count === 1 ? "the other one" : `the ${count} others`} too`]: more });
 }
 
 /** Take what the server said about some rows and about the roster. */
