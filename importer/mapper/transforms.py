@@ -17,7 +17,7 @@ from importer.model.fields import region_of
 from importer.model.people import PARTICLES, read_phone
 from importer.model.problem import CellFinding, Code
 from importer.model.roster import NULLS
-from importer.model.text import MOST_CHARACTERS, one_line, replaced
+from importer.model.text import MOST_CHARACTERS, is_several_words, one_line, replaced
 
 Reading = tuple[str, CellFinding | None]
 """What a step makes of a text, and what there is to report about it."""
@@ -150,12 +150,17 @@ def _removed(text: str, whole: str, what: str) -> Reading:
     return whole, CellFinding(Code.WHITESPACE_REMOVED, f"{{value}} contained {what}")
 
 
-def without_blanks(text: str, _country: str = "") -> Reading:
+def without_blanks(text: str) -> Reading:
     """Return the text without blanks and invisible characters."""
     if UNSEEN.search(text) is None:
         return text, None
     what = "blanks or invisible characters; they were removed"
     return _removed(text, UNSEEN.sub("", text), what)
+
+
+def without_blanks_in_id(text: str, _country: str = "") -> Reading:
+    """Return an ID without blanks and invisible characters. Several words are none, and stay."""
+    return (text, None) if is_several_words(text) else without_blanks(text)
 
 
 def without_invisible(text: str) -> Reading:
@@ -178,9 +183,9 @@ def without_blanks_in_email(text: str, _country: str = "") -> Reading:
 
 
 TIDIED: dict[str, Transform] = {
-    "primary_id": without_blanks,
-    "user_identifier.value": without_blanks,
-    "proxy_for_user.primary_id": without_blanks,
+    "primary_id": without_blanks_in_id,
+    "user_identifier.value": without_blanks_in_id,
+    "proxy_for_user.primary_id": without_blanks_in_id,
     "contact_info.email.email_address": without_blanks_in_email,
 }
 """Fields that contain no blanks, by path. What is not one email address stays as it is."""
@@ -188,7 +193,7 @@ TIDIED: dict[str, Transform] = {
 
 def id_transforms(rule: IdRule) -> Iterator[tuple[Transform, re.Pattern[str] | None]]:
     """Yield what an `ids:` rule does to the cells of its column, and what it looks for in them."""
-    yield without_blanks, UNSEEN
+    yield without_blanks_in_id, UNSEEN
     if rule.strip:
         what = "characters that the mapping removes from IDs"
         unwanted = str.maketrans("", "", rule.strip)

@@ -112,9 +112,10 @@ def shell_word(word: str) -> str:
     return f"'{doubled}'"
 
 
-# --- paths of Alma's API ---
+# --- IDs, which are paths of Alma's API ---
 
 STEERING = re.compile(r"[/\\%?#;]")
+_DIGIT = re.compile(r"\d")
 DOTS = frozenset({".", ".."})
 
 
@@ -129,6 +130,17 @@ def steering(text: str) -> str:
         return folded
     found = STEERING.search(folded)
     return found[0] if found else ""
+
+
+def is_several_words(text: str) -> bool:
+    """Return whether two or more words of a text have letters and no digit; that is no ID.
+
+    A barcode may be typed in groups, and one letter may stand at its ends: `A 2000 1234 B`.
+    """
+    letters = (
+        len([*filter(str.isalpha, word)]) for word in text.split() if not _DIGIT.search(word)
+    )
+    return sum(count > 1 for count in letters) > 1
 
 
 # --- known words ---

@@ -9,7 +9,7 @@ import re
 import tomllib
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, partial
@@ -42,7 +42,15 @@ from importer.model.problem import (
     Repairs,
     Severity,
 )
-from importer.model.text import DOTS, STEERING, folded, means_one_of, steering, word_list
+from importer.model.text import (
+    DOTS,
+    STEERING,
+    folded,
+    is_several_words,
+    means_one_of,
+    steering,
+    word_list,
+)
 from importer.model.user import AccountType
 
 _FILE = tomllib.loads(files("importer.validator").joinpath("words.toml").read_text("utf-8"))
@@ -183,6 +191,10 @@ _EMPL_ID = re.compile(r"[0-9]{7,9}")
 _STRANGE = re.compile(r"[^\n!-&(-DF-df-~]")
 """Blanks, characters that no ID has, apostrophes, and the E of a rounded number."""
 
+_NO_DIGIT = re.compile(r"^[^\d\n]+$", re.MULTILINE)
+_FEW = 0.05
+"""The share of IDs without a digit up to which they are unlike the other IDs of their column."""
+
 _PROXY = "proxy_for_user.primary_id"
 
 
@@ -212,14 +224,22 @@ def identifiers(table: Table) -> Iterator[Problem]:
             judge = _internal_id
         strange = column.having(_STRANGE, STEERING) | column.among(_PLACEHOLDERS | DOTS)
         strange.update(*(filter(one, column.distinct) for one in (_FILLING.fullmatch, judge)))
-        yield from column.judge(partial(_worst, judge), strange)
+        words = column.having(_NO_DIGIT)
+        words = words if len(words) <= _FEW * len(column.distinct) else set()
+        yield from column.judge(partial(_worst, judge, words), strange | words)
 
 
-def _worst(rule: Judge, text: str) -> CellFinding | None:
-    """Return the gravest finding about an ID; `rule` judges for its column."""
+def _worst(rule: Judge, words: Collection[str], text: str) -> CellFinding | None:
+    """Return the gravest finding about an ID; `rule` judges for its column.
+
+    `words`: the few IDs without a digit in a column of IDs with digits.
+    """
     wrong = rule(text)
     wrong = wrong and (_of_a_number(text) or wrong)
-    return no_id(text) or _characters(text) or wrong or _not_found_again(text)
+    sure = no_id(text) or _characters(text) or wrong or _not_found_again(text)
+    return sure or (
+        odd("has no digit, as nearly all IDs of its column have") if text in words else None
+    )
 
 
 def no_id(text: str) -> CellFinding | None:
@@ -227,13 +247,13 @@ def no_id(text: str) -> CellFinding | None:
     if _ROUNDED.fullmatch(text):
         sentence = "Excel shortened this number to {value}; the last digits are lost"
         return CellFinding(Code.ID_LOST_DIGITS, sentence)
+    why = ""
     if _FILLING.fullmatch(text) or text.casefold() in _PLACEHOLDERS:
-        return CellFinding(
-            Code.MALFORMED_ID,
-            "{value} stands for a missing ID",
-            "Enter the person's own ID, or clear the cell.",
-        )
-    return None
+        why = "stands for a missing ID"
+    elif is_several_words(text):
+        why = "is several words, and no ID"
+    advice = "Enter the person's own ID, or clear the cell."
+    return CellFinding(Code.MALFORMED_ID, f"{{value}} {why}", advice) if why else None
 
 
 def _characters(text: str) -> CellFinding | None:

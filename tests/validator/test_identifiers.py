@@ -81,6 +81,14 @@ def test_impossible_characters(text: str) -> None:
     assert problems[0].severity is Severity.REJECT
 
 
+@pytest.mark.parametrize(("others", "code"), [(19, ["odd-value"]), (18, [])])
+def test_an_id_without_a_digit_where_nearly_all_have_some(others: int, code: list[str]) -> None:
+    """Where 95 % of a column's IDs have digits, one without a digit gets a warning."""
+    rows = [with_values(id=f"u{number}") for number in range(others)]
+    problems = within(candidates(*rows, with_values(id="askatdesk")))
+    assert found(problems) == [(one, others + 2, "primary_id") for one in code]
+
+
 def test_an_empl_id_where_it_belongs() -> None:
     """In an External mapping, or by the column's own rule, such an identifier is right."""
     external = AccountType.EXTERNAL
