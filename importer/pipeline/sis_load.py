@@ -15,6 +15,7 @@ from importer.ledger.ledger import Ledger, State
 from importer.loader.read import read
 from importer.model.fields import FIELDS
 from importer.model.files import new_file
+from importer.model.people import Common
 from importer.model.plan import SisRules
 from importer.model.problem import Code, Origin, Problem
 from importer.model.roster import NO_HEADINGS, Layout
@@ -24,7 +25,8 @@ from importer.pipeline.inputs import CheckedRosters, Rosters
 from importer.pipeline.lookup import Users
 from importer.planner.drafts import DraftUser
 from importer.planner.merge import new_user
-from importer.planner.patch import carried_over, may_still_be
+from importer.planner.patch import carried_over
+from importer.planner.person import is_still
 from importer.planner.sis_load import in_file, repeated
 from importer.users.cache import UserCache, find_read
 from importer.users.matching import PersonQuery, identifiers
@@ -60,7 +62,7 @@ async def deliver(
     rows, again = list[int](), dict[int, tuple[User, User]]()
     for row in journal.rows_in(State.PLANNED, State.UNKNOWN)[:limit]:
         step = journal.step(row)
-        now = await _planned_again(step, users)
+        now = await _planned_again(step, users, ledger.facts.common)
         if isinstance(now, str):
             origin = ledger.facts.origin(row)
             journal.record_outcome(
@@ -96,7 +98,9 @@ async def deliver(
     return Delivery(zips, sum(counts))
 
 
-async def _planned_again(step: Pending, users: Users) -> tuple[User, User] | str | None:
+async def _planned_again(
+    step: Pending, users: Users, common: Common
+) -> tuple[User, User] | str | None:
     """Return a step's user as it is now and as it is to be, or why the row is held.
 
     None where the user is as it was planned, also one that is to be created. Raises AlmaError.
@@ -111,7 +115,7 @@ async def _planned_again(step: Pending, users: Users) -> tuple[User, User] | str
     there = (user for user in matched.every_user if has_id(user, step.primary_id))
     if (live := next(there, None)) is None or live == before:
         return VANISHED if live is None else None
-    if not may_still_be((before, step.after), live):
+    if not is_still((before,), live, common):
         return ANOTHER
     after, theirs = carried_over(before, step.after, live)
     return CHANGED if theirs else (live, after)

@@ -15,6 +15,7 @@ from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import PASSWORDS, Image, history, images, write_run
 from importer.ledger.ledger import Ledger, State
 from importer.ledger.memory import EditMemory
+from importer.model.people import Common
 from importer.model.plan import (
     Act,
     Delete,
@@ -41,9 +42,9 @@ from importer.planner.entries import same_id
 from importer.planner.patch import (
     as_created,
     made_external,
-    may_still_be,
     undo_update,
 )
+from importer.planner.person import is_still
 from importer.planner.safety_checks import with_checks
 from importer.report.wording import again
 from importer.writer.executor import DOUBTFUL
@@ -68,7 +69,7 @@ class UndoRequest:
 
 _OF_FIRST = {
     *("roster", "mapping", "others", "alma", "users_as_of"),
-    *("codes", "codes_institution", "codes_fetched"),
+    *("codes", "codes_institution", "codes_fetched", "common"),
 }
 """The facts of a run that its undo has, too."""
 
@@ -200,7 +201,7 @@ async def _compare(
         except (UnavailableError, RefusedError) as error:
             sentence = f"could not be looked up in Alma: {error}"
             return _held_back(origin, Code.NOT_LOOKED_UP, sentence, "Undo again."), str(error)
-        return undone(image, live, origin), ""
+        return undone(image, live, origin, facts.common), ""
 
     wrote = sum(1 for _ in images(first))
     with memory:
@@ -235,13 +236,14 @@ def _users_were(count: int) -> str:
     return f"{counted(count, 'user')} {'was' if count == 1 else 'were'}"
 
 
-def undone(image: Image, live: User | None, origin: Origin) -> Planned:
+def undone(image: Image, live: User | None, origin: Origin, common: Common) -> Planned:
     """Return the step that undoes a write; `live` is the user now, None if it is not in Alma.
 
     A user that the run created was read with its loans, requests and fees.
     """
-    undo_one = _create_undone if image.act is Act.CREATE else _update_undone
-    return undo_one(image, live, origin)
+    if image.act is Act.CREATE:
+        return _create_undone(image, live, origin)
+    return _update_undone(image, live, origin, common, answered=False)
 
 
 def _held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planned:
@@ -255,7 +257,7 @@ def _elsewhere(origin: Origin) -> Planned:
 
 
 def _update_undone(
-    image: Image, live: User | None, origin: Origin, *, answered: bool = False
+    image: Image, live: User | None, origin: Origin, common: Common, *, answered: bool
 ) -> Planned:
     """Return the step that undoes one update, given the record as it is now.
 
@@ -266,7 +268,7 @@ def _update_undone(
     before = image.before
     if live is None or before is None or not _is_of(image, live):
         return _elsewhere(origin)
-    if not answered and not may_still_be((before, image.sent), live):
+    if not answered and not is_still((before, image.sent), live, common):
         sentence = "Another person seems to have this ID in Alma since the run."
         advice = (
             "Compare the user with the run. If it is the same person, resolve the row with "
@@ -310,7 +312,7 @@ async def answer_undo(facts: RunFacts, row: int, user_id: str, alma: Alma) -> Pl
         msg = f"Row {row_label(row)}: {load} changed this user later. Undo that run first."
         raise UsageError(msg)
     live = await named_user(user_id or image.new_id, alma, "none")
-    planned = _update_undone(image, live, facts.origin(row), answered=True)
+    planned = _update_undone(image, live, facts.origin(row), facts.common, answered=True)
     if isinstance(planned.step, Held):
         msg = f"Row {row_label(row)}: {planned.step.problems[0].message}"
         raise UsageError(msg)

@@ -12,8 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from importer.model.fields import LISTS, text
 from importer.model.plan import Change, ChangeKind, Unchanged, Update, Written
-from importer.model.text import folded
-from importer.model.user import AccountType, ContactInfo, Part, User
+from importer.model.user import AccountType, Part, User
 from importer.planner.borrowing import ROLE, merge_roles, role_changes, roles_kept
 from importer.planner.entries import (
     CORE,
@@ -279,25 +278,6 @@ def _entry_changes(parent: str, edit: Edit) -> Iterator[Change]:
 _NOT_ANSWERED = frozenset({"pin_number", "force_password_change"})
 """Alma may answer these otherwise than they were sent (contract 1.2)."""
 _COMPARED_FLAGS = ("preferred", "preferred_sms", "user_viewable", "popup_note", "value")
-
-
-def may_still_be(known: Iterable[User], live: User) -> bool:
-    """Return whether a record may be of the person of one of these, which had the same ID.
-
-    A word of the name, the birth date, an email or another ID agrees, or there is nothing to
-    compare: an ID may have been given to somebody else.
-    """
-    ours = frozenset().union(*map(_traits, known))
-    return not ours or not ours.isdisjoint(_traits(live))
-
-
-def _traits(user: User) -> frozenset[str]:
-    """Return what a person is known by beside the primary ID: words of the name, and the rest."""
-    words = " ".join((current(user, "first_name"), current(user, "last_name"))).split()
-    born, contact = current(user, "birth_date"), user.contact_info or ContactInfo()
-    mails = (current(email, "email_address") for email in contact.email or ())
-    ids = (current(entry, "value") for entry in user.user_identifier or ())
-    return frozenset(filter(None, (*map(folded, words), born, *map(str.casefold, (*mails, *ids)))))
 
 
 def same_as_sent(sent: User, answered: User, before: User | None) -> tuple[str, ...]:

@@ -269,6 +269,16 @@ def judge(
     return evidence, verdict(evidence, rival=any(is_rival(row, one, common) for one in others))
 
 
+def is_still(known: Iterable[User], live: User, common: Common) -> bool:
+    """Return whether a user is the person of one of these records, which had the same ID before.
+
+    An ID may have been given to somebody else since. Whom a plan would ask about is not.
+    """
+    person = person_of_user(live)
+    every = (judge(person_of_user(one), person, (), common) for one in known)
+    return any(result is not Verdict.ANOTHER for _, result in every)
+
+
 # birth dates
 
 _FILLERS = frozenset({"1900-01-01", "1901-01-01", "1899-12-30", "1899-12-31", "1800-01-01"})

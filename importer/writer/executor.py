@@ -35,7 +35,8 @@ from importer.model.text import counted
 from importer.model.user import User
 from importer.planner.borrowing import role_obstacles
 from importer.planner.leavers import is_as_planned, without_counts
-from importer.planner.patch import carried_over, may_still_be, same_as_sent
+from importer.planner.patch import carried_over, same_as_sent
+from importer.planner.person import is_still
 from importer.writer.outage import MOST_FAILURES, Failures
 from importer.writer.outcomes import (
     NoWrite,
@@ -271,14 +272,15 @@ class Executor:
         """
         ended: State | None = None
         sends = step.attempts
-        before, body = step.before or step.after, step.after
+        before, body = step.before or step.after, step.body
         counts = self._facts.holds_open(step.row)
 
         def change(current: User | None) -> User | None:
             nonlocal ended, sends, before, body
             if current is None or not has_id(current, step.primary_id):
                 return None
-            if not may_still_be((step.before or step.after, step.after), current):
+            known = (step.before or step.after, *((body,) if sends else ()))
+            if not is_still(known, current, self._facts.common):
                 ended = self._hold(step, ANOTHER)
                 return None
             if counts:

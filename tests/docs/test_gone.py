@@ -33,6 +33,8 @@ PYTHON = {
     "put_back", "_put_back", "_HIDE_LOAD", "_LOAD_AGAIN", "away_again",
     # entries by their place, and answers that join two rows
     "lasts_of", "_key_by_value", "_is_retyped", "alike_rows",
+    # a person known by one word of the name
+    "may_still_be",
     # earlier versions
     "_EARLIER", "_EDITS", "as_written", "_without_place",
     # the page about users of Alma

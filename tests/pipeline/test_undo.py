@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from importer.cli.app import run
 from importer.ledger.journal import Image, next_deletes
 from importer.ledger.ledger import Ledger
+from importer.model.people import NOTHING_COMMON
 from importer.model.plan import (
     Act,
     ChangeKind,
@@ -137,10 +138,11 @@ def test_nothing_is_put_back_of_another_person_with_the_id() -> None:
     who = {"first_name": "Ana", "last_name": "Smith", "birth_date": "1950-01-01Z"}
     before, sent = (people.user(**who, expiry_date=f"{year}-12-31Z") for year in (2026, 2027))
     other = {"first_name": "Bob", "last_name": "Jones", "birth_date": "2001-05-05Z"}
+    family = {"first_name": "Zora", "last_name": "Smith", "birth_date": "2001-05-05Z"}
     image, origin = Image(2, Act.UPDATE, "21234", before, sent, sent, ()), Origin("a.csv", "", 2)
-    for now, step in (({**who, "last_name": "Lee"}, Update), (other, Held)):
+    for now, step in (({**who, "last_name": "Lee"}, Update), (other, Held), (family, Held)):
         live = people.user(**now, expiry_date="2027-12-31Z")
-        assert isinstance(undone(image, live, origin).step, step)
+        assert isinstance(undone(image, live, origin, NOTHING_COMMON).step, step)
 
 
 def test_only_what_the_run_added_goes_without_a_safety_check() -> None:

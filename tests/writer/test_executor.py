@@ -405,14 +405,36 @@ def test_a_record_that_cannot_be_understood_holds_its_own_row(
     assert desk.ended() == {2: State.HELD, 3: State.APPLIED}
 
 
-def test_another_person_with_the_id_of_the_plan_is_not_changed(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("now", "state"),
+    [
+        ({"first_name": "Bob", "last_name": "Jones", "birth_date": "2001-05-05Z"}, State.HELD),
+        ({"first_name": "Bob", "birth_date": "2001-05-05Z"}, State.HELD),  # a family has one name
+        ({"birth_date": "1950-02-03Z"}, State.HELD),
+        ({"first_name": "Bob"}, State.APPLIED),  # the birth date agrees
+        ({"last_name": "Jones"}, State.APPLIED),
+    ],
+)
+def test_a_user_whom_the_plan_would_ask_about_is_not_changed(
+    desk: Desk, now: dict[str, str], state: State
+) -> None:
     """The card was given to somebody else after the plan: that user is left, and reported."""
     (before,) = desk.put_in(person(1, birth_date=BORN, expiry_date=ENDS))
     desk.plan(_updated(2, before, expiry_date=ENDS.replace(year=2027)))
-    other = {"first_name": "Bob", "last_name": "Jones", "birth_date": "2001-05-05Z"}
-    desk.back("PATCH", f"/users/{before.primary_id}", json.dumps(other))
-    assert desk.ended() == {2: State.HELD}
-    assert desk.there(before).expiry_date == before.expiry_date
+    desk.back("PATCH", f"/users/{before.primary_id}", json.dumps(now))
+    assert desk.ended() == {2: state}
+    kept = desk.there(before).expiry_date == before.expiry_date
+    assert kept == (state is State.HELD)
+
+
+def test_a_write_that_is_looked_up_again_is_compared_as_it_was_sent(desk: Desk) -> None:
+    """Another name and birth date, by an answer, were sent and not answered: it is our write."""
+    (before,) = desk.put_in(person(1, birth_date=BORN, expiry_date=ENDS))
+    new = {"first_name": "Bob", "last_name": "Jones", "birth_date": ENDS.replace(year=1950)}
+    desk.plan(_updated(2, before, **new, expiry_date=ENDS.replace(year=2027)))
+    desk.faults('on: PUT, nth: 1, do: "drop_after"')
+    assert desk.ended() == {2: State.APPLIED}
+    assert desk.there(before).last_name == "Jones"
 
 
 @pytest.mark.parametrize("fault", ["429", "429_after"])
