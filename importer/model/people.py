@@ -21,10 +21,8 @@ from email_validator.rfc_constants import EMAIL_MAX_LENGTH
 from email_validator.syntax import validate_email_local_part
 from rapidfuzz.distance import JaroWinkler
 
+from importer.model.problem import CellFinding, Code
 from importer.model.text import folded, word_list
-
-TWO_PEOPLE = re.compile(r"[&+＆]|(?<=\S)\s(?:and|und(?!\szu\s)|et|u\.)\s(?=\S)", re.IGNORECASE)
-"""What is between two people. Not `y` or `e`, which Spanish and Portuguese names contain."""
 
 NO_NAME = re.compile('["“”„«»/]')
 """What no name contains: the marks around a nickname, and a slash between two names."""
@@ -41,7 +39,28 @@ _NUMERALS = frozenset({"II", "III", "IV"})
 _WORDS = {name: frozenset(words) for name, words in _table("name_words.toml").items()}
 ABBREVIATED_NAMES, LONG_SURNAMES = _WORDS["abbreviated_names"], _WORDS["long_surnames"]
 PARTICLES = _WORDS["particles"]
-"""Words that belong to the name behind them. `e` and `y` join it to the one before."""
+"""Words that belong to the name behind them. Those in JOINS join it to the one before."""
+
+_ANDS, _OR_NAMES = _WORDS["ands"], _WORDS["ands_or_names"]
+JOINS = _OR_NAMES & PARTICLES
+
+
+def _between(words: Collection[str], flag: str = "") -> str:
+    """Return the pattern of these words between two others; `von und zu` is a particle."""
+    ways = "|".join(map(re.escape, sorted(words)))
+    return rf"(?<=\S\s)(?{flag}:{ways})(?=\s(?!zu\s)\S)"
+
+
+TWO_PEOPLE = re.compile(rf"[&+＆]|{_between(_ANDS, 'i')}|{_between(_OR_NAMES - JOINS)}")
+"""What is between two people anywhere in a name."""
+
+_LARGE = "".join(JOINS).upper()
+TWO_FIRST_NAMES = re.compile(
+    rf"{TWO_PEOPLE.pattern}|{_between(JOINS)}|(?<=\w\w\s)[{_LARGE}](?=\s\w\w)"
+)
+"""What is between two people in their first names; a capital alone at the end is an initial."""
+
+MAY_BE_TWO = CellFinding(Code.TWO_PEOPLE, "{value} may name two people")
 
 
 def is_particle(word: str) -> bool:
@@ -53,7 +72,7 @@ def is_particle(word: str) -> bool:
 def may_be_particle(word: str) -> bool:
     """Return whether a word inside a name may belong to the name behind it; `Le` may be a name."""
     bare = word.rstrip(".")
-    initial = bare in {"E", "Y"}
+    initial = bare.casefold() in JOINS and bare.isupper()
     return not initial and bare.casefold() in PARTICLES | _WORDS["beginnings"]
 
 

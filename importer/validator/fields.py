@@ -31,7 +31,16 @@ from importer.model.candidates import (
     years_from,
 )
 from importer.model.fields import COUNTRIES, SECRETS, CodeRow, CodeTables, Field, Shape, country_of
-from importer.model.people import COMMA, TWO_PEOPLE, is_email, is_suffix, is_title, read_phone
+from importer.model.people import (
+    COMMA,
+    MAY_BE_TWO,
+    TWO_FIRST_NAMES,
+    TWO_PEOPLE,
+    is_email,
+    is_suffix,
+    is_title,
+    read_phone,
+)
 from importer.model.problem import (
     KNOWN,
     VALUE,
@@ -395,11 +404,11 @@ def two_people(table: Table) -> Iterator[Problem]:
 
     A cell is reported once, for the first of the fields that it feeds.
     """
-    finding = CellFinding(Code.TWO_PEOPLE, "{value} may name two people")
     reported: set[tuple[int, str]] = set()
     for column in table.of(*NAMES):
         whole = table.candidates.behind.get(column.target.label, column.texts)
-        two = column.having(TWO_PEOPLE)
+        last = column.target.field.path.endswith("last_name")
+        two = column.having(TWO_PEOPLE if last else TWO_FIRST_NAMES)
         if whole != column.texts:
             two |= {*filter(TWO_PEOPLE.search, {*whole})}
         if not two:
@@ -408,7 +417,7 @@ def two_people(table: Table) -> Iterator[Problem]:
             found = cell if cell in two else text
             if text and found in two and (row, found) not in reported:
                 reported.add((row, found))
-                yield column.problem(row, found, finding)
+                yield column.problem(row, found, MAY_BE_TWO)
 
 
 def commas_and_titles(table: Table) -> Iterator[Problem]:

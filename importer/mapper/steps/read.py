@@ -16,8 +16,11 @@ from importer.mapper.values import ONE_PART, RuleWork, Values
 from importer.model.people import (
     ABBREVIATED_NAMES,
     COMMA,
+    JOINS,
     LONG_SURNAMES,
+    MAY_BE_TWO,
     NO_NAME,
+    TWO_FIRST_NAMES,
     TWO_PEOPLE,
     is_particle,
     is_suffix,
@@ -36,7 +39,8 @@ Order = Literal["auto", "last-first", "first-last"]
 class PersonName:
     """The parts of a name, "" for those it does not have.
 
-    `certain`: the name has one reading only. Two people in one name are found by another check.
+    `two`: the first names are those of two people. `certain`: the name has one reading only, of one
+    person or two.
     """
 
     first: str
@@ -44,6 +48,7 @@ class PersonName:
     last: str
     title: str
     suffix: str
+    two: bool
     certain: bool
 
 
@@ -90,7 +95,9 @@ def read_name(text: str, order: Order) -> PersonName:
         titles = [*_titles(last), *_titles(given)]
     elif parts and len(parts[0]) in _UNDIVIDED and _IDEOGRAPHS.fullmatch(parts[0]):
         at = 2 if parts[0][:2] in LONG_SURNAMES else 1
-        return PersonName(parts[0][at:], "", parts[0][:at], "", "", certain=len(parts[0]) < at + 3)
+        return PersonName(
+            parts[0][at:], "", parts[0][:at], "", "", two=False, certain=len(parts[0]) < at + 3
+        )
     else:
         words = parts[0].split() if parts else []
         titles = _titles(words)
@@ -112,20 +119,22 @@ def read_name(text: str, order: Order) -> PersonName:
     if not text.isupper():
         degrees = (word.isupper() and is_suffix(word, after_comma=True) for word in later)
         certain = certain and not any(degrees)
+    two = TWO_FIRST_NAMES.search(" ".join(given)) is not None or not JOINS.isdisjoint(given[1:])
     return PersonName(
         "".join(given[:1]),
         " ".join(given[1:]),
         " ".join(last),
         " ".join(titles),
         " ".join(suffixes),
-        certain or TWO_PEOPLE.search(text) is not None,
+        two,
+        certain or two or TWO_PEOPLE.search(text) is not None,
     )
 
 
 def _has_middle_word(text: str, name: PersonName) -> bool:
     """Return whether a name without a comma has a middle name that is no initial."""
     words = name.middle.replace(".", " ").split()
-    lone = not (COMMA.search(text) or TWO_PEOPLE.search(text))
+    lone = not (COMMA.search(text) or name.two or TWO_PEOPLE.search(text))
     return name.certain and lone and any(len(word) > 1 for word in words)
 
 
@@ -150,11 +159,13 @@ def _suffixes(words: list[str]) -> list[str]:
 
 
 def _start_of_last(words: list[str]) -> int:
-    """Return where the last name begins that ends a name: at its first particle."""
+    """Return where the last name begins that ends a name: at its first particle.
+
+    What joins two last names would join two people behind the first word.
+    """
     at = max(len(words) - 1, 0)
-    while at > 1 and is_particle(words[at - 1]):
-        joins = words[at - 1] in {"e", "y"} and at > 2
-        at -= 2 if joins else 1
+    while at > 1 and is_particle(words[at - 1]) and (at > 2 or words[1] not in JOINS):
+        at -= 2 if words[at - 1] in JOINS else 1
     return at
 
 
@@ -202,14 +213,15 @@ class Read(Step[ReadPart]):
     def run(self, values: Values, work: RuleWork) -> Values:
         """Take the part of each name. One that has several readings needs review."""
         message = "{value} cannot be divided into first and last name for certain"
-        finding = CellFinding(Code.UNCLEAR_NAME, message)
+        unclear = CellFinding(Code.UNCLEAR_NAME, message)
 
         if self.part == "last":
             self._report_parts(values, work)
 
         def read(text: str, _beside: str) -> Reading:
             name = read_name(text, self.value.name)
-            return getattr(name, self.part, text), None if name.certain else finding
+            two = MAY_BE_TWO if name.two and not TWO_PEOPLE.search(text) else None
+            return getattr(name, self.part, text), two if name.certain else unclear
 
         values.step(read)
         values.content = values.content & values.filled
