@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from enum import StrEnum, auto
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from importer.model.candidates import IdRule
 from importer.model.fields import region_of
-from importer.model.people import PARTICLES, read_phone
+from importer.model.people import COMMA, JOINS, PARTICLES, read_phone
 from importer.model.problem import CellFinding, Code
 from importer.model.roster import NULLS
 from importer.model.text import MOST_CHARACTERS, is_several_words, one_line, replaced
@@ -215,11 +216,41 @@ _SMALL = str.maketrans({"İ": "i", "I": "ı"})
 _LARGE = str.maketrans({"i": "İ", "ı": "I"})
 
 
-def capitalize(name: str) -> str:
+class NameOf(StrEnum):
+    """Which name a text is: another than a last name, a last name, or a whole one in an order."""
+
+    OTHER = auto()
+    LAST = auto()
+    WHOLE = auto()
+    LAST_FIRST = auto()
+
+    def last(self, words: Sequence[str]) -> range:
+        """Return the positions of the words that may be of the last name."""
+        comma = next((at for at, word in enumerate(words) if COMMA.search(word)), None)
+        if self is NameOf.OTHER:
+            return range(0)
+        if self is NameOf.LAST:
+            return range(len(words))
+        if comma is not None:
+            return range(comma + 1)
+        if self is NameOf.WHOLE:
+            return range(1, len(words))
+        ends = (at for at, word in enumerate(words) if word.lower() not in PARTICLES)
+        return range(next(ends, 0) + 1)
+
+
+def has_small_particle(name: str) -> bool:
+    """Return whether a particle in the name is in small letters."""
+    return not PARTICLES.isdisjoint(name.split())
+
+
+def capitalize(name: str, which: NameOf) -> str:
     """Return the name with capitals if it is all in capitals or all without; else as it is.
 
-    The result is composed (NFC). A name with a letter that only Turkish and Azeri have follows
-    their rule for the dotted and the dotless i.
+    Particles become small, and numerals stay large, only in a last name. In a whole name without a
+    comma, a letter that is a particle stays a capital: it may be an initial. The result is composed
+    (NFC). A name with a letter that only Turkish and Azeri have follows their rule for the dotted
+    and the dotless i.
     """
     composed = unicodedata.normalize("NFC", name)
     dotted = not _DOTTED.isdisjoint(composed)
@@ -239,14 +270,16 @@ def capitalize(name: str) -> str:
         return upper(text[:1]) + text[1:]
 
     def word(text: str, at: int) -> str:
-        if at < last and text.lower() in PARTICLES:
+        if at in last[:-1] and text.lower() in (
+            PARTICLES if last.start == 0 else PARTICLES - JOINS
+        ):
             return lower(text)
-        if at and _NUMERALS.fullmatch(text.lower().rstrip(".,")):
+        if at and at in last and _NUMERALS.fullmatch(text.lower().rstrip(".,")):
             return text.upper()
         return _WORD.sub(part, lower(text))
 
     if composed not in {upper(composed), lower(composed)}:
         return name
     words = composed.split(" ")
-    last = len(words) - 1
+    last = which.last(words)
     return " ".join(word(text, at) for at, text in enumerate(words))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import MappingError
-from importer.mapper.transforms import capitalize
+from importer.mapper.transforms import NameOf, capitalize
 from importer.model.text import compile_pattern
 from tests.mapper.bench import Bench, findings, mapping_text, told
 
@@ -50,7 +50,7 @@ def test_a_step_makes_of_a_cell(tmp_path: Path, step: str, cell: str, value: str
 
 def test_a_name_is_composed() -> None:
     """A letter and its mark become one character, as Turkish names have them."""
-    assert capitalize("I\u0307BRAHI\u0307M") == "İbrahim"
+    assert capitalize("I\u0307BRAHI\u0307M", NameOf.OTHER) == "İbrahim"
 
 
 def test_blanks_inside_ids_and_emails_are_removed(tmp_path: Path) -> None:

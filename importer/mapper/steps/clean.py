@@ -30,11 +30,13 @@ from importer.mapper.lookups import (
 )
 from importer.mapper.lookups import Lookup as Table
 from importer.mapper.placeholders import Steps, heading_key, nearest
+from importer.mapper.steps.read import Read
 from importer.mapper.steps.step import Codes, MappingFinding, Named, Needs, RulePart, Step, optional
 from importer.mapper.transforms import (
     LINE_BREAK,
     TIDIED,
     UNSEEN,
+    NameOf,
     Reading,
     Separators,
     Word,
@@ -44,6 +46,7 @@ from importer.mapper.transforms import (
     as_zip,
     capitalize,
     each_line,
+    has_small_particle,
     in_words,
     padded,
     parts_of,
@@ -54,12 +57,15 @@ from importer.model.fields import Field as RecordField
 from importer.model.fields import country_of, region_of
 from importer.model.people import HOME_REGION
 from importer.model.plan import MappingPart
-from importer.model.problem import VALUE, CellFinding, Code
+from importer.model.problem import VALUE, CellFinding, Code, Severity
 from importer.model.text import Pattern, compile_pattern, counted
 
 # --- settings of steps ---
 
 Count = Annotated[int, Field(ge=1, le=100)]
+
+_EXAMPLES = 3
+"""Names that a notice shows."""
 
 UNTAKEN = CellFinding(
     Code.TOO_MANY_PARTS,
@@ -157,7 +163,11 @@ def _without(chars: str, text: str) -> str:
 KINDS: dict[str, Kind] = {
     "upper": Kind("in upper case", _text(lambda _, text: text.upper())),
     "lower": Kind("in lower case", _text(lambda _, text: text.lower())),
-    "name": Kind("with capitals as people write names", _text(lambda _, text: capitalize(text))),
+    "name": Kind(
+        "with capitals as people write names",
+        _text(lambda which, text: capitalize(text, which)),
+        alone=NameOf.OTHER,
+    ),
     "digits": Kind("only the digits", _text(lambda _, text: re.sub("[^0-9]+", "", text))),
     "email": Kind("as an email address", _text(lambda _, text: as_email(text))),
     "zip": Kind("as a ZIP code", lambda _, text, country: as_zip(text, country)),
@@ -330,6 +340,9 @@ class Clean(Step[tuple[CleanStep, ...]]):
         for at, step in enumerate(self.value):
             if isinstance(step.setting, Split):
                 self._report_parts(step.setting, values, work)
+            if step.name == "name":
+                self._write_names(values, work)
+                continue
             values.step(step.read, work.located)
             if at == last:
                 values.fold()
@@ -338,6 +351,30 @@ class Clean(Step[tuple[CleanStep, ...]]):
         if tidied is not None and divided:
             values.step(tidied)
         return values
+
+    @staticmethod
+    def _write_names(values: Values, work: RuleWork) -> None:
+        """Write names with capitals; report in how many a particle became small."""
+        which, read = NameOf.OTHER, work.rule.get(Read)
+        if read is not None:
+            which = NameOf.LAST_FIRST if read.value.name == "last-first" else NameOf.WHOLE
+        elif work.one.rule.field.path.endswith("last_name"):
+            which = NameOf.LAST
+        came: list[str] = values.texts.tolist()
+        values.step(lambda text, _: (capitalize(text, which), None))
+        pairs = zip(came, values.texts.tolist(), strict=True)
+        small = [text for old, text in pairs if text != old and has_small_particle(text)]
+        if small:
+            count, column = counted(len(small), "name"), work.one.column
+            finding = CellFinding(
+                Code.ODD_COLUMN,
+                f"in {count} a particle is written small, as in {VALUE}",
+                "No action needed if the names are right. Otherwise, take the step `name` out of "
+                "the field's `clean` in the mapping.",
+                Severity.REPAIRED,
+            )
+            shown = ", ".join([*dict.fromkeys(small)][:_EXAMPLES])
+            work.evaluation.report([(None, finding, shown)], column.label, column.places)
 
     @staticmethod
     def _report_parts(split: Split, values: Values, work: RuleWork) -> None:
