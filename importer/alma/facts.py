@@ -74,10 +74,16 @@ class KnownFacts:
     used: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
 
-    @property
-    def hides_pins(self) -> bool:
-        """Whether Alma is known not to show PINs."""
-        return self.values.get("get-pin") == "hide"
+    def loses_pins(self, *, internal: bool, sis: bool) -> bool | None:
+        """Return whether a record without a PIN clears one that Alma has and does not show.
+
+        `internal`: the account type that the user has in Alma. `sis`: the SIS load writes the
+        record. None where it does so only if Alma hides PINs, which is not known.
+        """
+        keeps = self.values.get("sis-empty-sticky" if sis else "sticky-blank") == "keep"
+        if keeps and not internal:
+            return False
+        return {"hide": True, "show": False}.get(self.values.get("get-pin", ""))
 
 
 def facts_for(files: Mapping[Path, Facts], institution: str) -> KnownFacts:

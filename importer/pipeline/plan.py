@@ -138,8 +138,8 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 loaded = {one.row for one in steps if isinstance(one, Create | Update)}
                 check_one_system(draft for draft in drafts if draft.row in loaded)
             decided = _decide_compared(rosters, checked, planned, leaving, steps, users)
-            groups, hides_pins = _expected_groups(rosters, drafts), known.hides_pins
-            facts = with_checks(facts, steps, groups, hides_pins=hides_pins).model_copy(
+            groups = _expected_groups(rosters, drafts)
+            facts = with_checks(facts, steps, groups, known).model_copy(
                 update={
                     "kept_in_alma": sum(one.kept for one in planned),
                     "about_alma": about,

@@ -420,10 +420,8 @@ class Review:
     ) -> None:
         """Record a step, and what the safety checks count of it in place of an earlier one."""
         step, before = planned.step if planned else None, self._planned_step(row, draft)
-        hides_pins = facts_for(self.measured, self._institution).hides_pins
-        checks = with_resolved(
-            self.facts, self.ledger.resolved_checks, row, step, before, hides_pins=hides_pins
-        )
+        known = facts_for(self.measured, self._institution)
+        checks = with_resolved(self.facts, self.ledger.resolved_checks, row, step, before, known)
         self._journal.record_resolution(row, worst(problems), planned, problems, detail, checks)
 
     def _keep(

@@ -39,10 +39,11 @@ from importer.planner.decide import decide, follow, with_borrowing, without_take
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import STICKY, current, same_id
 from importer.planner.leavers import Among, Leavers, Retiring, come_back, leave, retire
-from importer.planner.safety_checks import is_of, sends_no_pin
+from importer.planner.safety_checks import is_of, loses_pin
 from importer.planner.sis_load import as_loaded
 from importer.planner.staff_edits import Earlier, has_id_of, keyed
 from importer.planner.who import is_another
+from importer.report.wording import row_numbers
 from importer.users.matching import MatchResult, identifiers
 from importer.validator import check_rows
 
@@ -110,7 +111,7 @@ class PlanContext:
             return self._as_alma_needs(draft, ended)
         if (sis := self.earlier.sis) is not None:
             loaded = as_loaded(draft, planned, match, sis)
-            return with_borrowing(draft, loaded, self.earlier.today)
+            return self._warned(draft, with_borrowing(draft, loaded, self.earlier.today))
         planned = come_back(draft, planned, self.leavers, match, self.earlier)
         return self._as_alma_needs(draft, with_borrowing(draft, planned, self.earlier.today))
 
@@ -119,18 +120,23 @@ class PlanContext:
 
         Where Alma keeps the group of External users, an update that changes it overrides it.
         """
-        step, warnings = planned.step, planned.warnings
+        step = planned.step
         if not isinstance(step, Update):
             return planned
         kept = self.facts.values.get("external-group") == "kept"
         regroups = step.before.user_group != step.after.user_group
         if kept and regroups and is_of(step, AccountType.EXTERNAL):
             step = replace(step, override=tuple(dict.fromkeys((*step.override, "user_group"))))
-        if self.facts.hides_pins and sends_no_pin(step):
-            message = "the update clears the PIN, if the user has one"
-            cleared = Problem.of(Code.PIN_CLEARED, draft.origin, message, field="pin_number")
-            warnings = (*warnings, cleared)
-        return replace(planned, step=step, warnings=warnings)
+        return self._warned(draft, replace(planned, step=step))
+
+    def _warned(self, draft: DraftUser, planned: Planned) -> Planned:
+        """Return a step with a warning where it clears a PIN that Alma is known to hide."""
+        step, sis = planned.step, self.earlier.sis is not None
+        if not (isinstance(step, Update) and loses_pin(step, self.facts, sis=sis)):
+            return planned
+        message = "the update clears the PIN, if the user has one"
+        cleared = Problem.of(Code.PIN_CLEARED, draft.origin, message, field="pin_number")
+        return replace(planned, warnings=(*planned.warnings, cleared))
 
 
 @contextmanager
@@ -258,17 +264,7 @@ def against_facts(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
     yield from facts.used
     yield from facts.unused
     known, updates = facts.values, [step for step in steps if isinstance(step, Update)]
-    pins = sum(map(sends_no_pin, updates))
-    clear = f"{counted(pins, 'update')} of Internal users would clear their PINs"
-    if facts.hides_pins and pins:
-        yield f"{clear}, because this Alma does not show PINs. See `pin-cleared`."
-    shown = "get-pin" in known or any(step.before.pin_number for step in updates)
-    if not shown and pins:
-        words = command_line("doctor", "--first-contact", "--pin-user", "YOUR-ID")
-        yield (
-            f"{clear} if this Alma hides PINs from programs, which is not known. To find out, set "
-            f"a PIN for yourself in Alma and type: {words}"
-        )
+    yield from _about_pins(updates, facts, sis=False)
     renamed = [u for u in updates if not same_id(u.before.primary_id, u.after.primary_id)]
     if renamed and known.get("rename-by-put") == "refuse":
         yield (
@@ -302,10 +298,21 @@ def about_sis_load(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
             "Protected fields that staff edited in Alma may stay, although the plan changes them: "
             "where no load is remembered, nobody can see that."
         )
-    shown = "get-pin" in facts.values or any(step.before.pin_number for step in updates)
-    if updates and (facts.hides_pins or not shown):
-        why = "because" if facts.hides_pins else "if"
+    yield from _about_pins(updates, facts, sis=True)
+
+
+def _about_pins(updates: Sequence[Update], facts: KnownFacts, *, sis: bool) -> Iterator[str]:
+    """Yield which rows clear a PIN that Alma has and does not show, or may do so."""
+    lost = {step.row: loses_pin(step, facts, sis=sis) for step in updates}
+    if rows := sorted(row for row, loses in lost.items() if loses):
+        clear = "would clear PINs, because this Alma does not show PINs"
+        named = f"Rows: {row_numbers(rows)}. See `pin-cleared`."
+        yield f"{counted(len(rows), 'update')} {clear}. {named}"
+    rows = sorted(row for row, loses in lost.items() if loses is None)
+    if rows and not any(step.before.pin_number for step in updates):
+        words = command_line("doctor", "--first-contact", "--pin-user", "YOUR-ID")
         yield (
-            f"The load may clear the PINs of these users, {why} this Alma does not show PINs to "
-            "programs. Map `pin_number`, or load one user first and look at the PIN in Alma."
+            f"{counted(len(rows), 'update')} would clear PINs if this Alma hides PINs from "
+            f"programs, which is not known. Rows: {row_numbers(rows)}. To find out, set a PIN for "
+            f"yourself in Alma and type: {words}"
         )

@@ -124,7 +124,7 @@ async def undo(
             users_stay=stay,
         )
         groups = [()] * len(facts.rosters)
-        facts = with_checks(facts, steps.values(), groups, hides_pins=known.hides_pins)
+        facts = with_checks(facts, steps.values(), groups, known)
         named = Update | Delete | Held | LeftAlone  # who stays is listed, too
         cells = (
             (one.row, one.cells)

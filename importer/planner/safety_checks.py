@@ -6,9 +6,11 @@ They look at matched users only; creating users is what a load is for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import starmap
 
+from importer.alma.facts import KnownFacts
 from importer.model.plan import (
     Change,
     ChangeKind,
@@ -60,16 +62,20 @@ _SENTENCES = {
 }
 
 
-def count_step(step: Step, given: Collection[str], *, hides_pins: bool) -> CheckCounts:
+LosesPin = Callable[[Update], bool | None]
+"""`loses_pin` for one Alma and one way of writing."""
+
+
+def count_step(step: Step, given: Collection[str], loses: LosesPin) -> CheckCounts:
     """Return what the safety checks count of a step; a user who does not change concerns none.
 
     `given`: the user groups that the mapping gives, of `folded_groups`; a user of another one who
-    keeps that group is as the mapping wants it. `hides_pins`: Alma is known not to show PINs.
+    keeps that group is as the mapping wants it.
     """
     if not isinstance(step, Update):
         return CheckCounts(matched=isinstance(step, Unchanged))
     concerned = dict.fromkeys(_fires(step, given), 1)
-    if hides_pins and sends_no_pin(step):
+    if loses(step):
         concerned[SafetyCheck.PINS] = 1
     return CheckCounts(matched=1, concerned=concerned)
 
@@ -94,22 +100,28 @@ def summed(
 
 
 def count_steps(
-    steps: Iterable[Step], groups: Sequence[Collection[str]], *, hides_pins: bool
+    steps: Iterable[Step], groups: Sequence[Collection[str]], loses: LosesPin
 ) -> tuple[CheckCounts, ...]:
     """Return what the safety checks count of a plan, by roster; otherwise as `count_step`."""
     own: list[list[CheckCounts]] = [[] for _ in groups]
     given = [*map(folded_groups, groups)]
     for step in steps:
         at = RowId.of(step.row).roster
-        own[at].append(count_step(step, given[at], hides_pins=hides_pins))
+        own[at].append(count_step(step, given[at], loses))
     return tuple(starmap(summed, zip(own, groups, strict=True)))
 
 
 def with_checks(
-    facts: RunFacts, steps: Iterable[Step], groups: Sequence[Collection[str]], *, hides_pins: bool
+    facts: RunFacts,
+    steps: Iterable[Step],
+    groups: Sequence[Collection[str]],
+    known: KnownFacts,
 ) -> RunFacts:
-    """Return the facts of a plan with its safety checks; otherwise as `count_step`."""
-    counts = count_steps(steps, groups, hides_pins=hides_pins)
+    """Return the facts of a plan with its safety checks; otherwise as `count_step`.
+
+    `known`: what is known of this Alma.
+    """
+    counts = count_steps(steps, groups, partial(loses_pin, known=known, sis=bool(facts.sis)))
     failed = failed_checks(counts, _limits_of(facts))
     return facts.model_copy(update={"check_counts": counts, "failed_checks": failed})
 
@@ -134,22 +146,23 @@ def with_resolved(
     row: int,
     step: Step | None,
     replaced: Step | None,
-    *,
-    hides_pins: bool,
+    known: KnownFacts,
 ) -> ResolvedChecks:
     """Return the safety checks of a plan with a row that was resolved, without a step if rejected.
 
     An answer may be about many rows, so they count as if the plan had known it. `before`: with the
     rows that were resolved before. `replaced`: the step that the plan has for the row, if any.
+    `known`: what is known of this Alma.
     """
+    loses = partial(loses_pin, known=known, sis=bool(facts.sis))
     before = before or ResolvedChecks(failed=())
     counts, gone = {**before.counts}, {**before.replaced}
     given = folded_groups(facts.check_counts[RowId.of(row).roster].groups)
     was_resolved = counts.pop(row, None) is not None
     if replaced is not None and not was_resolved:
-        gone[row] = count_step(replaced, given, hides_pins=hides_pins)
+        gone[row] = count_step(replaced, given, loses)
     if step is not None:
-        counts[row] = count_step(step, given, hides_pins=hides_pins)
+        counts[row] = count_step(step, given, loses)
     every = [
         summed((own, *_of_roster(at, counts)), own.groups, _of_roster(at, gone))
         for at, own in enumerate(facts.check_counts)
@@ -216,9 +229,14 @@ def is_of(step: Update, kind: AccountType) -> bool:
     return current(step.before, "account_type") == kind.value
 
 
-def sends_no_pin(step: Update) -> bool:
-    """Return whether an update clears a PIN that Alma has and does not show (contract 3.1)."""
-    return is_of(step, AccountType.INTERNAL) and not step.after.pin_number
+def loses_pin(step: Update, known: KnownFacts, *, sis: bool) -> bool | None:
+    """Return whether an update clears a PIN that Alma has and does not show (contract 3.1).
+
+    `sis`: Alma's SIS load makes it. None where that depends on what is not known.
+    """
+    if step.after.pin_number:
+        return False
+    return known.loses_pins(internal=is_of(step, AccountType.INTERNAL), sis=sis)
 
 
 def _replaces(change: Change) -> bool:

@@ -174,7 +174,7 @@ def test_what_was_read_of_an_alma_comes_before_the_facts_of_another() -> None:
     files[Path("facts.json")] = _SANDBOX.model_copy(update={"also_for": "01LIVE"})
     known = facts_for(files, "01LIVE")
     assert known.values == {"get-pin": "show", "put-roles": "ignore"}
-    assert not known.hides_pins
+    assert known.loses_pins(internal=True, sis=False) is False
 
 
 _WITH = '{"institution": "01X", "environment": "sandbox", "measured": "2026-11-01", "facts": %s}'

@@ -16,7 +16,7 @@ import pytest
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, ask, change, load, write
+from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, change, codes, load, write
 from tests.command_line import typed
 
 _HANG = {"on": "POST", "path": "/users", "nth": 5, "do": "slow", "delay": 3600}
@@ -136,6 +136,50 @@ def test_a_hidden_pin_is_never_cleared_silently(sandbox: Sandbox) -> None:
     change("small.yaml", ("record:\n", pin))
     load(roster, "three")
     assert _users(sandbox)[0]["pin_number"] == "19900102"
+
+
+_LEAVING = """match:
+  absent:
+    among: {user_group: [FRIEND]}
+    set: {expiry_date: <@today>}"""
+_ROADS = {
+    "api": (ANAS_CHANGE, BO),
+    "sis": (ANAS_CHANGE, BO),
+    "resolve": (("2009", *ANA[1:3], "FRIEND", *ANA[4:]), BO),
+    "leavers": (ANA,),
+}
+"""The roster that changes one user, by the way on which that is planned."""
+
+
+@pytest.mark.parametrize("blank", ["clear", "keep", ""])
+@pytest.mark.parametrize("road", _ROADS)
+def test_each_road_counts_the_hidden_pins_that_it_clears(
+    sandbox: Sandbox, road: str, blank: str
+) -> None:
+    """Also of External users, unless Alma is known to keep what is blank."""
+    ask(sandbox, "POST", "settings", {"switches": {"get-pin": "hide"}})
+    known = {"get-pin": "hide"} | (
+        {"sticky-blank": blank, "sis-empty-sticky": blank} if blank else {}
+    )
+    measured = {"institution": "01SANDBOX_INST", "environment": "sandbox", "measured": "2026-11-28"}
+    Path("facts.json").write_text(json.dumps({**measured, "facts": known}), "utf-8")
+    roster = write(ANA, BO)
+    external = ("INTERNAL", "EXTERNAL\nowning_system: SIS")
+    change("small.yaml", external)
+    load(roster, "one")
+    typed("users", "refresh")
+    write(*_ROADS[road])
+    change("small.yaml", external)
+    if road == "leavers":
+        change("small.yaml", ("match: {by: [primary_id], possible_match: review}", _LEAVING))
+    to = ("--to", "sis-xml") if road == "sis" else ()
+    two = typed("plan", roster, "-m", "small.yaml", "-o", "two", "--json", *to)
+    if road == "resolve":
+        two = typed("resolve", "two", "2", "--as", "update", "2001", "--json")
+    assert two.summary["update"] == 1, two.err
+    assert ("pins" in two.summary["failed_checks"]) == (blank != "keep")
+    rows = [row for row, code in codes("two") if code == "pin-cleared"]
+    assert rows == [] if blank == "keep" else rows == ["absent-1" if road == "leavers" else "2"]
 
 
 def test_facts_of_another_institution_count_only_by_name(sandbox: Sandbox) -> None:

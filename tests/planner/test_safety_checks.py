@@ -8,6 +8,7 @@ from datetime import date
 
 import pytest
 
+from importer.alma.facts import KnownFacts
 from importer.model.fields import OnUpdate
 from importer.model.people import NOTHING_COMMON
 from importer.model.plan import (
@@ -29,7 +30,7 @@ from importer.model.problem import Code, Origin, Severity
 from importer.model.user import User
 from importer.planner.decide import decide
 from importer.planner.leavers import Leavers, come_back, leave, left
-from importer.planner.safety_checks import count_step, count_steps, with_resolved
+from importer.planner.safety_checks import count_step, count_steps, loses_pin, with_resolved
 from importer.planner.staff_edits import nothing_earlier
 from importer.planner.who import review_collisions
 from importer.users.matching import MatchedUser, MatchResult
@@ -134,16 +135,16 @@ def test_a_row_that_is_left_out_later_no_longer_counts() -> None:
     It counts again if it is resolved to be loaded after all.
     """
     none = SafetyLimits(many_changes=SafetyLimit(percent=60, count=0))
-    (planned,) = count_steps([NAME, SAME], [{"COMM"}], hides_pins=False)
+    (planned,) = count_steps([NAME, SAME], [{"COMM"}], lambda _: False)
     mapping = FACTS.mapping.model_copy(update={"safety_limits": none})
     counts = {"mapping": mapping, "check_counts": (planned,), "sis": None}
     facts = FACTS.model_copy(update=counts)
     new_card = replace(NAME, row=4)
-    left_out = with_resolved(facts, None, 2, None, NAME, hides_pins=False)
+    left_out = with_resolved(facts, None, 2, None, NAME, KnownFacts({}))
     assert left_out.failed == ()
-    both = with_resolved(facts, left_out, 4, new_card, None, hides_pins=False)
+    both = with_resolved(facts, left_out, 4, new_card, None, KnownFacts({}))
     assert both.failed == ()  # 1 of 2; with the old card it would be 2 of 3
-    again = with_resolved(facts, both, 2, NAME, None, hides_pins=False)
+    again = with_resolved(facts, both, 2, NAME, None, KnownFacts({}))
     assert [(one.concerned, one.matched) for one in again.failed] == [(2, 3)]
 
 
@@ -204,7 +205,7 @@ def test_who_is_back_counts_for_the_checks_as_anybody_else() -> None:
             found = MatchResult((MatchedUser(live, ("primary_id",)),))
             planned = decide(one, found, Match(), NOTHING_COMMON, EARLIER)
             step = come_back(one, planned, known, Match(), EARLIER).step
-            counts = count_step(step, ("",), hides_pins=False)
+            counts = count_step(step, ("",), lambda _: False)
             assert counts.concerned.get(SafetyCheck.REMOVALS, 0) == removes
 
 
@@ -216,3 +217,21 @@ def test_a_date_that_would_be_later_stays_also_where_blanks_erase() -> None:
         user(expiry_date="2026-08-01Z"), Match(), TODAY,
     )  # fmt: skip
     assert isinstance(planned.step, Unchanged)
+
+
+@pytest.mark.parametrize("shown", ["hide", "show", ""])
+@pytest.mark.parametrize("blank", ["clear", "keep", ""])
+@pytest.mark.parametrize(("kind", "sis"), [("INTERNAL", False), ("EXTERNAL", False), ("", True)])
+def test_a_write_without_a_pin_clears_one_that_alma_hides(
+    kind: str, blank: str, shown: str, *, sis: bool
+) -> None:
+    """Unless the user is External and Alma is known to keep what is blank; never a mapped PIN."""
+    fact = "sis-empty-sticky" if sis else "sticky-blank"
+    known = KnownFacts({name: v for name, v in ((fact, blank), ("get-pin", shown)) if v})
+    live = user(account_type={"value": kind or "EXTERNAL"})
+    step = Update(2, "1", live, live, ())
+    kept = shown == "show" or (blank == "keep" and kind != "INTERNAL")
+    loses = False if kept else True if shown == "hide" else None
+    assert loses_pin(step, known, sis=sis) is loses
+    mapped = replace(step, after=live.model_copy(update={"pin_number": "1234"}))
+    assert loses_pin(mapped, known, sis=sis) is False
