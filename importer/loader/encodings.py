@@ -40,6 +40,8 @@ _FREQUENT, _RARE, _BESIDE_ASCII = 1 / 3000, 1 / 60_000, 0.02  # of languages wit
 _CHOICE = 0.5
 # between letters
 _APOSTROPHES = {"’": 0.01, "–": 0.01, "—": 0.01, "‘": 1.5e-4, "´": 1e-5, "·": 1e-5}
+# how much rarer they are before a small letter, where they may be the í, ñ and ó of a Macintosh
+_BEFORE_SMALL = {"’": 0.05, "–": 0.001, "—": 0.001}
 
 
 _ELSE = log(_OTHER_NEIGHBOR / 30)
@@ -152,6 +154,8 @@ def _case(word: str) -> float:
     """Return what capital and small letters add that are not as names are written."""
     found = 0.0
     for at, char in enumerate(word):
+        if char in _BEFORE_SMALL and word[:at].isalpha() and word[at + 1 : at + 2].islower():
+            found += log(_BEFORE_SMALL[char])
         if char.isascii() or not char.isalpha() or char in _SIGNS:
             continue
         before = word[at - 1] if at else ""

@@ -106,6 +106,16 @@ def test_a_refusal_shows_cells_as_each_encoding_reads_them(tmp_path: Path) -> No
     assert "ř" not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["Peña", "Nuño", "Gómez", "Iñaki", "García", "Díaz", "Sofía"])
+def test_one_letter_of_another_encoding_is_asked_for(name: str, tmp_path: Path) -> None:
+    """A sign before a small letter, as in `Pe–a`, may be a letter of an old Macintosh program."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"ID,Name\n1,Ann Lee\n2,{name}\n3,Bo Kim\n".encode("mac_roman"))
+    with pytest.raises(RosterError) as refused:
+        read(path, Layout(expected=frozenset({"ID", "Name"})))
+    assert name in [*refused.value.encodings.values()][:2]
+
+
 SIGNS = (
     *("O’Brien", "O‘Brien", "D’Angélo", "“Bob”", "„Bob“", "«Bob»", "Nº 5", "1ª", "5 €", "€5"),
     *("12½", "5°", "§ 3", "5 m²", "x – y", "Smith—Lee", "Apt 3 ‘B’", "Renée", "Muñoz", "Zoë"),
