@@ -70,6 +70,7 @@ class JobRun:
         self._store = Store(job.name)
         self._intake = Intake(job, tools, self._store)
         self._loaded = False
+        self._delivered: tuple[str, ...] = ()  # before this run of the job
         self._reporter = Reporter(job.name, job.file.notify, tools.say)
         self.messages = self._reporter.messages
 
@@ -91,6 +92,7 @@ class JobRun:
             try:
                 stack.enter_context(self._store.locked())
                 self._store.open(self._job.path)
+                self._delivered = self._store.state.delivered
             except RunningError:
                 raise
             except ImporterError as error:
@@ -250,7 +252,9 @@ class JobRun:
         words += (*self._sis_flags(), "-o", str(folder), "--json")
         summary = self._tools.command("plan", *words).result
         self._check_complete(load, summary)
-        planned = {"step": Step.PLANNED, "run": summary.run, "summary": summary}
+        left = frozenset(self._store.state.delivered)
+        unseen = tuple(run for run in self._delivered if run in left)
+        planned = {"step": Step.PLANNED, "run": summary.run, "summary": summary, "unseen": unseen}
         return load.model_copy(update=planned)
 
     @property
@@ -364,7 +368,8 @@ class JobRun:
 
     def _result(self, load: Load) -> Message:
         summary, state, file = load.planned, self._store.state, self._job.file
-        code = Exit.worst({Exit(summary.exit), *((Exit.STOPPED,) if load.trouble else ())})
+        trouble = load.trouble or load.unseen
+        code = Exit.worst({Exit(summary.exit), *((Exit.STOPPED,) if trouble else ())})
         if state.superseded and file.every == "file":  # changes that no later file has
             code = Exit.worst({code, Exit.REJECTS})
         written = summary.written if summary.created is not None else 0

@@ -91,7 +91,8 @@ class Load(_Kept):
     """One load, from the pick-up of its files until everybody was notified.
 
     `held`: the guards that hold it. `seal`: of the plan that was allowed. `handed_over`: the names
-    of the workbooks of rejects that are in `rejects_to`.
+    of the workbooks of rejects that are in `rejects_to`. `unseen`: the runs that an earlier run of
+    the job delivered, and of which Alma did not show every row when this load was planned.
     """
 
     stamp: str
@@ -106,6 +107,7 @@ class Load(_Kept):
     handed_over: tuple[str, ...] = ()
     trouble: tuple[str, ...] = ()
     planned_again: bool = False
+    unseen: tuple[str, ...] = ()
     notified: tuple[str, ...] = ()
 
     @property

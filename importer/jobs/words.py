@@ -24,6 +24,7 @@ from importer.jobs.feed import FileState, WrongFileError
 from importer.jobs.schema import ENDINGS, Job, load_job
 from importer.jobs.state import COMPARED, JOBS, Load, State, Store, of_run
 from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import State as RowState
 from importer.model.plan import Act
 from importer.model.problem import Code, Problem, Severity
 from importer.model.text import RowId, command_line, counted, word_list
@@ -277,6 +278,26 @@ def to_correct(job: Job, load: Load) -> Iterator[str]:
         yield "This writes nothing yet, and shows the command that applies the plan."
 
 
+def not_loaded_by_alma(load: Load) -> tuple[str, ...]:
+    """Return a headline and lines about rows that Alma's SIS load has left, if there are any."""
+    counts = {
+        run: of_run(run, lambda ledger: ledger.progress().get(RowState.DELIVERED, 0), 0)
+        for run in load.unseen
+    }
+    if not any(counts.values()):
+        return ()
+    return (
+        f"Alma does not show {wording.rows(sum(counts.values()))} that were delivered before.",
+        "See in Alma (Monitor Jobs, History) whether its SIS load ran. If it did, export the "
+        "rejected users from its report, and name that file in place of REPORT:",
+        *(
+            f"  {command_line('sis-report', run, 'REPORT')}"
+            for run, count in counts.items()
+            if count
+        ),
+    )
+
+
 def what_was_done(job: Job, load: Load, state: State) -> tuple[str, list[str]]:
     """Return the headline and the lines about a load that is done, without its rows to correct."""
     summary, listed = load.planned, [*to_retire(load)]
@@ -292,15 +313,18 @@ def what_was_done(job: Job, load: Load, state: State) -> tuple[str, list[str]]:
     if listed:
         told = (listed[0], *(told if planned else told[2:]))  # not what is written, and stays
     decided = [str(one) for one in state.decisions if one.checks and one.run == load.run]
-    lines = [*load.lines, *state.superseded, *decided]
+    if missed := not_loaded_by_alma(load):
+        told = (missed[0], *told)
+    lines = [*missed[1:], *load.lines, *state.superseded, *decided]
     all_listed = listed and listed[0].startswith(counted(summary.unchanged or 0, "user"))
     every_row = wording.every_row(summary)
     lines.append(every_row.replace("unchanged", "to retire") if all_listed else every_row)
+    lines += wording.about_people(summary)
     if job.file.guards.rows.number is not None and summary.patrons < state.largest:
         lines.append(f"{how_many_fewer(summary.patrons, state)}.")
     if load.delivered:
         lines += [f"Delivered to {job.file.deliver_to}: {name}" for name in load.delivered]
-        idle = " Nothing needs to be done." if summary.exit == Exit.DONE else ""
+        idle = " Nothing needs to be done." if summary.exit == Exit.DONE and not missed else ""
         lines += [f"Alma loads it when its SIS profile runs next.{idle}"]
         report = command_line("sis-report", load.run)
         lines += ["To see after that what Alma loaded, run:", f"  {report}"]

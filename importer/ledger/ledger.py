@@ -545,7 +545,14 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
     failed = tuple(failed.check for failed in facts.failed_checks)
     marks = ", ".join("?" * len(CANNOT_BORROW))
     blocked = f"SELECT count(DISTINCT row) FROM problems WHERE code IN ({marks})"  # noqa: S608
-    absent = f"SELECT count(*) FROM rows WHERE row % {ROSTER_ROWS} > {ABSENT_ROWS}"  # noqa: S608
+    missing = f"row % {ROSTER_ROWS} > {ABSENT_ROWS}"
+    absent = f"SELECT count(*) FROM rows WHERE {missing}"  # noqa: S608
+    updated = _having(Result.UPDATED if ledger.was_applied else Act.UPDATE)
+    returned = f"row IN (SELECT row FROM problems WHERE code = '{Code.RETURNED}')"  # noqa: S608
+    of_updated = f"SELECT count(*) FROM steps WHERE {updated} AND "  # noqa: S608
+    leaving, back = (
+        0 if undoes else next(ledger.read(of_updated + who))[0] for who in (missing, returned)
+    )
     return Summary(
         rows=sum(fates.values()),
         warnings=severities.get(Severity.WARNING, 0),
@@ -559,6 +566,8 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
             absent=next(ledger.read(absent))[0],
             kept_in_alma=facts.kept_in_alma,
             cannot_borrow=next(ledger.read(blocked, CANNOT_BORROW))[0],
+            leaving=leaving,
+            back=back,
         ),
         failed_checks=None if facts.command == "check" else failed,
         run=str(ledger.folder),

@@ -305,12 +305,16 @@ class OfThese(Kept):
     `dismissed`: of the rejected ones, those that a person decided not to send. `absent`: people in
     Alma who are missing from the roster and would be changed. `kept_in_alma`: rows in which a value
     that someone edited in Alma stays. `cannot_borrow`: rows whose users cannot borrow afterwards.
+    `leaving`: updates of users who are missing from the roster; `back`: updates that take back
+    what was changed because of that. Once the plan is applied, only updates that were written.
     """
 
     dismissed: int = 0
     absent: int = 0
     kept_in_alma: int = 0
     cannot_borrow: int = 0
+    leaving: int = 0
+    back: int = 0
 
 
 class Summary(Kept):

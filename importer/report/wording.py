@@ -299,7 +299,13 @@ def since_last_load(one: SinceLoad) -> str:
 
 
 def about_people(summary: Summary) -> Iterator[str]:
-    """Yield who is missing since the last load, and how many cannot borrow after this one."""
+    """Yield who leaves, is back, and is not in this roster, and how many cannot borrow after it."""
+    applied = summary.created is not None
+    if count := summary.of_these.leaving:
+        are, leave = "is" if count == 1 else "are", "left" if applied else "would leave"
+        yield f"{counted(count, 'user')} who {are} missing from the roster {leave}."
+    if count := summary.of_these.back:
+        yield f"{counted(count, 'user')} who had left {'came' if applied else 'would come'} back."
     yield from map(since_last_load, summary.since_last_load or ())
     if count := summary.of_these.cannot_borrow:
         yield f"{counted(count, 'user')} cannot borrow after this load."

@@ -13,7 +13,7 @@ from importer.errors import Exit
 from tests.campus.retiring import caller, record
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ask, state
-from tests.jobs.office import Office
+from tests.jobs.office import Office, text_of
 from tests.pipeline.runs import ROOT
 from tests.sheets import read_csv
 
@@ -44,7 +44,10 @@ def shown(user: dict[str, Any]) -> tuple[str, bool, bool]:
 def test_three_terms_and_the_end_of_the_year(
     office: Office, sandbox: Sandbox, typed: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who is missing for a month ends, who is back is as before; who has nothing open is listed."""
+    """Who is missing for a month ends, who is back is as before; who has nothing open is listed.
+
+    The email of a load says how many left, and how many are back.
+    """
 
     def go_on(days: int) -> None:
         office.clock = timedelta(days=days)
@@ -68,7 +71,9 @@ def test_three_terms_and_the_end_of_the_year(
     after = state(sandbox)
     active, ended = ("ACTIVE", False, False), ("INACTIVE", True, True)
     assert [shown(after[user]) for user in PEOPLE] == [active, ended, ended, ended]
+    assert "3 users who are missing from the roster left." in text_of(office.mails[-1])
     assert load(office, 3, "STAYS", "RETURNS") == Exit.DONE
+    assert "1 user who had left came back." in text_of(office.mails[-1])
     again = state(sandbox)
     assert again["RETURNS"].pop("user_note")
     assert again["RETURNS"] == {k: v for k, v in before["RETURNS"].items() if k != "user_note"}

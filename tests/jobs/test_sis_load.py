@@ -6,7 +6,9 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+from importer.cli.output import now
 from importer.errors import Exit
+from importer.jobs.words import jobs_in
 from importer.ledger.ledger import Ledger, summarize
 from tests.cli.conftest import Sandbox
 from tests.cli.small import MAPPING, ask
@@ -25,7 +27,11 @@ guards: {creates: off, rows: off, absent: off}
 def test_a_planned_load_is_delivered_and_the_next_run_learns_what_it_did(
     office: Office, sandbox: Sandbox
 ) -> None:
-    """Each load is one zip; what staff edited after one stays in the next, however many waited."""
+    """Each load is one zip; what staff edited after one stays in the next, however many waited.
+
+    Rows that an earlier run of the job delivered and that Alma does not show at the next load are
+    trouble.
+    """
     text = MAPPING.replace("type: INTERNAL", "type: EXTERNAL\nowning_system: SIS")
     (office.folder / "small.yaml").write_text(text, "utf-8")
     (office.folder / "out").mkdir()
@@ -34,7 +40,13 @@ def test_a_planned_load_is_delivered_and_the_next_run_learns_what_it_did(
     for number, some in enumerate((rows[:4], rows[4:8])):  # two deliveries of one run
         office.drop(rows_of(some), f"patrons-{number}.csv", HOUR * (3 - number))
     assert office.run() == Exit.DONE
-    assert office.takes(rows[8:], "patrons-2.csv", HOUR) == Exit.DONE  # before Alma loads them
+    office.clear()
+    assert office.takes(rows[8:], "patrons-2.csv", HOUR) == Exit.STOPPED  # before Alma loads them
+    runs = sorted(Path("runs").glob("2*-nightly*"))
+    assert all(f"sis-report {run} REPORT" in office.text for run in runs[:2])
+    assert "8 rows" in office.text.partition("\n")[0]
+    (listed,) = jobs_in(office.folder, now())
+    assert (listed.state, "8 rows" in listed.headline) == ("trouble", True)
     _load(office, sandbox, 3)
     runs = sorted(Path("runs").glob("2*-nightly*"))
     assert [_counts(run) for run in runs] == [(4, 0)] * 3
