@@ -401,6 +401,7 @@ def review(
         if last is not None and was not in keys:  # a blank line's entry: it gets this line's
             own = None if value.key in claimed else (memory.own or {}).get(value.key)
             imprints[was] = own or last._replace(made="")
+        last = last or _never_given(value, live, memory, earlier.hashed)
         decided = _decide(value, last, live, lines, memory, earlier)
         now = Imprint(value.where, value.cells, value.rule, value.made, "", today.isoformat())
         if last is not None and decided in _EDITED:
@@ -425,6 +426,27 @@ def review(
     kept = draft.without(left - {PRIMARY_ID})
     quiet = kept.without(beside)
     return Reviewed(kept, quiet, tuple(edits), tuple(asks), imprints, renames, lines)
+
+
+def _never_given(value: Value, live: User, memory: UserMemory, hashed: Keyed) -> Imprint | None:
+    """Return what loads left of a value that they never had: a blank, which is no news.
+
+    So whatever Alma has there is not ours. None where Alma has nothing, or the mark at an entry of
+    ours; for an entry that is only added, and in lists also if this roster never loaded the user;
+    if none did. Whose primary ID is right is asked elsewhere.
+    """
+    where, is_added = value.where, value.is_entry and value.where.path != IDS
+    known = memory.own if where.names else next(iter(_newest_first(memory)), None)
+    if known is None or is_added or where.path == PRIMARY_ID or not any(texts(where, live)):
+        return None
+    if where.flag and any(
+        one.where.path == where.path and hashed(_part_text(one.where, part)) == one.answered
+        for one in known.values()
+        for part in _parts(where, live)
+    ):
+        return None
+    since = max(one.since for one in known.values())
+    return Imprint(where, "", value.rule, "", hashed(""), since)
 
 
 _EDITED = frozenset({Ruling.KEEP_EDIT, Ruling.ASK, Ruling.REPLACE_EDIT})
@@ -470,11 +492,12 @@ def _decide(
 
 def _reason(value: Value, last: Imprint, memory: UserMemory) -> Reason:
     """Return why a value differs from the last one, which may be another roster's."""
-    ours, rule = memory.own is not None and last in memory.own.values(), value.rule != last.rule
+    own = memory.own
+    ours, rule = own is not None and last in own.values(), value.rule != last.rule
     if value.made != last.made:
-        if rule or not ours:
+        if last.made and (own is None or (ours and rule)):
             return Reason.RULE
-        return Reason.NEW if value.cells != last.cells else Reason.DAY
+        return Reason.NEW if not ours or value.cells != last.cells else Reason.DAY
     if ours and last.where.types != value.where.types:  # the row's types are new
         return Reason.RULE if rule else Reason.NEW
     return Reason.SAME
