@@ -81,6 +81,7 @@ def _render(
             tallies=wording.tallies(summary),
             next=step,
             events=[(moment(one.time), f"{one.who}: {one.text}") for one in events_in(ledger)],
+            looks=() if ledger.was_applied else view.Survey(ledger, show_values=show_values).looks,
             problems=tuple(_sections(groups)),
             people=tuple(_people(ledger, show_values=show_values)),
             table=table,
@@ -131,6 +132,7 @@ def environment(package: str = "importer.report") -> Environment:
     words = {name: getattr(wording, name) for name in _WORDS}
     environment.filters |= words | {"number": "{:,}".format, "row_label": row_label}
     environment.globals |= words | {"most_words": MOST_WORDS, "told": view.told}
+    environment.filters["look_line"] = view.look_line
     environment.globals |= {name.lower(): getattr(wording, name) for name in _TABLES}
     return environment
 
@@ -138,14 +140,7 @@ def environment(package: str = "importer.report") -> Environment:
 def _people(ledger: Ledger, *, show_values: bool) -> Iterator[tuple[str, str, list[Person]]]:
     """Yield the lists of people, each with its key and title: who is missing, who cannot borrow."""
     if missing := ledger.missing():
-        people = [
-            Person(
-                0,
-                shown("last_name", one.name, show_values=show_values),
-                shown("primary_id", one.primary_id, show_values=show_values),
-            )
-            for one in missing
-        ]
+        people = [view.missing_person(one, show_values=show_values) for one in missing]
         yield "missing", "In the last load, not in this roster", people
     if blocked := [*view.cannot_borrow(ledger, show_values=show_values)]:
         yield "blocked", "Cannot borrow after this load", blocked
@@ -161,7 +156,7 @@ def _sections(
 
 
 _SECTIONS = {
-    "first": "Look at these first",
+    "first": "The most dangerous",
     "whole": "About the whole roster",
     **{severity.value: title for severity, title in wording.SEVERITIES.items()},
     "unused": "Columns that no rule uses",

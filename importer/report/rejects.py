@@ -135,8 +135,7 @@ def _what(problem: Problem) -> str:
 
 
 def _plain(advice: str) -> str:
-    """Return advice without the marks of code, which a spreadsheet shows as they are."""
-    return printable(advice.replace("`", ""))
+    return printable(wording.plain(advice))
 
 
 PROBLEM_COLUMNS = ("row", "column", "field", "code", "severity", "message")
@@ -151,8 +150,8 @@ def write_problems(ledger: Ledger, path: Path) -> None:
         lines.writerow((*PROBLEM_COLUMNS, *(("roster",) if several else ())))
         for problem in ledger.problems():
             columns = "; ".join(f"{place.letter} {place.heading}" for place in problem.places)
-            message = f"{wording.what(problem, show_values=True)} {problem.advice}".strip()
-            texts = [columns, problem.field, problem.code, problem.severity, message]
+            message = f"{wording.what(problem, show_values=True)} {wording.plain(problem.advice)}"
+            texts = [columns, problem.field, problem.code, problem.severity, message.strip()]
             row = row_label(RowId.of(problem.origin.row).number)
             if several:
                 texts.append(problem.origin.roster)

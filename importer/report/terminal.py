@@ -23,7 +23,14 @@ from importer.report.files import PERSONAL, present
 from importer.report.lineage import lineage, next_step
 from importer.report.masking import printable, shown
 from importer.report.rejects import open_workbooks
-from importer.report.view import ProblemGroup, differences, group_problems, is_danger
+from importer.report.view import (
+    ProblemGroup,
+    Survey,
+    differences,
+    group_problems,
+    is_danger,
+    look_line,
+)
 
 MOST_GROUPS = 8
 """Problem groups on the screen; the report has all."""
@@ -75,6 +82,8 @@ def show_problems(
             console.print(line)
         console.print()
     applied = summary.created is not None
+    if not applied:
+        _show_looks(Survey(ledger, show_values=show_values), console)
     found = group_problems(ledger.later_problems() if applied else ledger.problems())
     several = bool(ledger.facts.others)
     seen: Counter[bool] = Counter()
@@ -91,6 +100,21 @@ def show_problems(
         console.print(_text(f"… and {more:,} more; {where}.", "dim"))
     if found and not (applied and _kept_back(summary)):
         console.print()
+
+
+def _show_looks(survey: Survey, console: Console) -> None:
+    """Print what to look at before the plan is approved, one line each with its count."""
+    if not survey.looks:
+        return
+    console.print(_text("Look at these first", "bold"))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right")
+    table.add_column()
+    for one in survey.looks:
+        line = _text(one.title, "bold")
+        line.append_text(_text(f"  {wording.plain(look_line(one))}".rstrip()))
+        table.add_row(_text(one.number), line)
+    console.print(Padding(table, (0, 0, 1, 2)))
 
 
 def show_files(ledger: Ledger, summary: Summary, console: Console, *, stopped: str = "") -> None:
@@ -171,7 +195,7 @@ def _group(group: ProblemGroup, *, show_values: bool, several: bool) -> Renderab
     example = "" if group.alike or group.whole else "For example: "
     told = [_text(example + said) for said in group.sentences(show_values=show_values)]
     to_do, *lines = f"→ {group.to_do}".splitlines()
-    told.append(_text(to_do, "italic"))
+    told.append(_text(wording.plain(to_do), "italic"))
     to_paste = map(_text, lines)  # into a mapping, where blanks in front count
     return Group(head, Padding(Group(*told), (0, 0, 0, 2)), *to_paste)
 
@@ -241,7 +265,7 @@ def as_lines(row: dict[str, Any]) -> list[str]:
         lines.append(f"Result: {wording.ENDS[row['result']]}")
     for problem in row["problems"]:
         told = wording.placed(wording.in_columns(problem["columns"]), problem["message"])
-        told = f"{told} {problem['advice']}".rstrip()
+        told = f"{told} {wording.plain(problem['advice'])}".rstrip()
         lines.append(f"{problem['severity']}: {told} [{problem['code']}]")
     for entry in row["history"]:
         detail = f"({entry['detail']})" if entry["event"] == State.INTENT else entry["detail"]

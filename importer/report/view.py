@@ -13,7 +13,7 @@ from importer.ledger.ledger import Ledger
 from importer.model.fields import FIELDS, fields_of
 from importer.model.plan import Act, Change, ChangeKind, Fate, Result, SafetyCheck
 from importer.model.problem import CANNOT_BORROW, VALUE, Code, Problem, Repairs, Severity
-from importer.model.run import RowHistory
+from importer.model.run import NotInRoster, RowHistory
 from importer.model.text import RowId, counted, is_absent, row_label
 from importer.model.user import User
 from importer.report.masking import CUT, plain_path, shown, shown_change, takes_code
@@ -360,7 +360,7 @@ class Look:
 
     `key`: names it in the form of approval. `count`: of rows, 0 where the note has it. `dangerous`:
     it must be viewed. `check`: it is a safety check that failed, which is allowed by name.
-    `advice`: how the mapping may be changed.
+    `advice`: how the mapping may be changed. `moves`: the rows of each change.
     """
 
     key: str
@@ -371,10 +371,17 @@ class Look:
     check: bool = False
     advice: str = ""
     people: list[Person] = field(default_factory=list)
+    moves: Counter[Changed] = field(default_factory=Counter)
+
+    @property
+    def number(self) -> str:
+        """The count in words, "" for 0."""
+        return f"{self.count:,}" if self.count else ""
 
     def add(self, person: Person) -> None:
         """Count one more row; the first ones are listed."""
         self.count += 1
+        self.moves.update(person.changes)
         if len(self.people) < MOST_PEOPLE:
             self.people.append(person)
 
@@ -388,28 +395,58 @@ def cannot_borrow(ledger: Ledger, *, show_values: bool) -> Iterator[Person]:
         yield Person(row, names.of(ledger.row(row)), why)
 
 
+def missing_person(one: NotInRoster, *, show_values: bool) -> Person:
+    """Return a person of the last load who is not in the roster, as it may be shown."""
+    user = shown("primary_id", one.primary_id, show_values=show_values)
+    name = shown("last_name", one.name, show_values=show_values)
+    return Person(0, name, user) if name else Person(0, user)
+
+
+MOST_MOVES = 6
+"""Changes that a line of what to look at names; its list of people has the others."""
+
+
+def moves_of(look: Look) -> str:
+    """Return the commonest changes with their rows: `STUDENT → STAFF (8), nothing → STAFF (4)`."""
+    named = [
+        f"{old or 'nothing'} → {new or 'nothing'} ({count:,})"
+        for (_, old, new), count in look.moves.most_common(MOST_MOVES)
+    ]
+    more = len(look.moves) - len(named)
+    return ", ".join(named) + (f" and {more:,} more" if more else "")
+
+
+def look_line(look: Look) -> str:
+    """Return a line of what to look at, behind its count and title: what changes, and the note."""
+    moves = moves_of(look) if look.key in {"groups", "earlier", "last-names"} else ""
+    return ". ".join(filter(None, (moves, look.note)))
+
+
 class Survey:
     """What the rows of a plan change, counted in one pass; it is kept until the ledger changes.
 
-    `fields`: rows by field in words. `groups`: rows by old and new user group. `expiry`: rows by
-    how an expiration date moves. `created`: the first people whom a load created.
+    `looks`: what to look at first, for the terminal, report.html and the local page alike.
+    `fields`: rows by field in words. `expiry`: rows by how an expiration date moves. `created`: the
+    first people whom a load created.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, show_values: bool) -> None:
         """Read the ledger, which stays open meanwhile."""
-        self._ledger, self._names = ledger, Names(ledger, show_values=True)
+        self._ledger, self._names = ledger, Names(ledger, show_values=show_values)
+        self._show_values = show_values
         self._fields, self._expiry = Counter[str](), Counter[str]()
-        self._groups = Counter[tuple[str, str]]()
         note = "Alma cannot bring these users back"
         self._deleted = Look("deletions", "Deletions", note, 0, dangerous=True)
         title = "People who are missing from the roster"
         self._absent = Look("absent", title, "would be changed", 0, dangerous=True)
+        title = "End dates that become earlier"
+        self._shortened = Look("earlier", title, "", 0, dangerous=ledger.facts.command == "plan")
         self._moved = Look("groups", "Group changes", "", 0, dangerous=False)
+        self._renamed = Look("last-names", "New last names", "", 0, dangerous=False)
         self._updated: list[Person] = []
         for row in ledger.planned():
             self._add(row)
         self.fields, self.expiry = self._fields.most_common(), self._expiry.most_common()
-        self.groups = self._groups.most_common()
         causes = group_problems(ledger.problems())
         self.looks = tuple(self._looks(causes))
         above = set[str]() if ledger.was_applied else {one.key for one in self.looks}
@@ -426,17 +463,22 @@ class Survey:
         )
 
     def _looks(self, causes: Sequence[ProblemGroup]) -> Iterator[Look]:
-        """Yield what to look at, the most dangerous first."""
+        """Yield what to look at, the most dangerous first; what a person decided is settled."""
+        asked: dict[Code, list[ProblemGroup]] = {}
         for one in causes:
-            if is_danger(one.code):
-                held = "not written until you decide"
-                yield self._look(one, held if one.severity is Severity.REVIEW else one.first.advice)
+            if is_danger(one.code) and one.first.advice != RESOLVED_ADVICE:
+                asked.setdefault(one.code, []).append(one)
+        for same in asked.values():
+            yield self._look(*same)
         yield from self._checks()
-        everybody = (self._deleted, self._absent, self._moved, *self._people())
+        everybody = (
+            self._deleted, self._absent, self._shortened, self._moved, self._renamed,
+            *self._people(),
+        )  # fmt: skip
         yield from (one for one in everybody if one.count)
         for one in causes:
             if one.code is Code.NOT_DELETED:
-                yield self._look(one, "they stay in Alma", dangerous=False)
+                yield self._look(one, note="they stay in Alma", dangerous=False)
             elif one.code is Code.NO_END_DATE:
                 of = f"{one.first.origin.roster}: " if self._ledger.facts.others else ""
                 note, advice = of + " ".join(one.sentences(show_values=True)), one.first.advice
@@ -447,38 +489,54 @@ class Survey:
         title = "People of the last load who are not in this roster"
         missing = Look("not-here", title, "", 0, dangerous=False)
         for one in self._ledger.missing():
-            known = (one.name, one.primary_id) if one.name else (one.primary_id, "")
-            missing.add(Person(0, *known))
+            missing.add(missing_person(one, show_values=self._show_values))
         yield missing
         title = "People who cannot borrow after this load"
         blocked = Look(Code.CANNOT_BORROW.value, title, "", 0, dangerous=False)
-        for person in cannot_borrow(self._ledger, show_values=True):
+        for person in cannot_borrow(self._ledger, show_values=self._show_values):
             blocked.add(person)
         yield blocked
 
     def _add(self, row: RowHistory) -> None:
-        found = _in_order(differences(row.changes, show_values=True))
+        found = _in_order(differences(row.changes, show_values=self._show_values))
         self._fields.update(list(dict.fromkeys(one.name for one in found)))
         by_path = {one.path: one for one in found}
-        if row.act is Act.DELETE:
-            self._deleted.add(Person(row.row, self._names.of(row), row.primary_id))
-        if is_absent(row.row) and found:
-            self._absent.add(Person(row.row, row.primary_id, "", _changed(found)))
-        if row.act is Act.UPDATE and len(self._updated) < MOST_PEOPLE:
-            self._updated.append(Person(row.row, self._names.of(row), "", _changed(found)))
-        if group := by_path.get("user_group"):
-            self._groups[group.old, group.new] += 1
-            self._moved.add(Person(row.row, self._names.of(row), "", _changed((group,))))
-        if end := by_path.get("expiry_date"):
-            self._expiry[_moved(end)] += 1
 
-    def _look(self, group: ProblemGroup, note: str, *, dangerous: bool = True) -> Look:
+        def person(*changes: Difference, said: str = "") -> Person:
+            return Person(row.row, self._names.of(row), said, _changed(changes))
+
+        if row.act is Act.DELETE:
+            user = shown("primary_id", row.primary_id, show_values=self._show_values)
+            self._deleted.add(person(said=user))
+        if is_absent(row.row) and found:
+            user = shown("primary_id", row.primary_id, show_values=self._show_values)
+            self._absent.add(Person(row.row, user, "", _changed(found)))
+        if row.act is Act.UPDATE and len(self._updated) < MOST_PEOPLE:
+            self._updated.append(person(*found))
+        if group := by_path.get("user_group"):
+            self._moved.add(person(group))
+        if (name := by_path.get("last_name")) and name.old:
+            self._renamed.add(person(name))
+        for end in (one for one in row.changes if one.path == "expiry_date"):
+            moved = _moved(end.old, end.new)
+            self._expiry[moved] += 1
+            if moved.startswith("Earlier") and not self._ledger.facts.leaves(row.row):
+                self._shortened.add(person(by_path[end.path]))
+
+    def _look(self, *groups: ProblemGroup, note: str = "", dangerous: bool = True) -> Look:
+        """Return what problems of one code say; without a note the advice is one."""
+        first = groups[0]
+        if not note:
+            held = any(one.severity.holds for one in groups)
+            note = "not written until you decide" if held else first.first.advice
+        rows = sorted({row for one in groups for row in one.rows})
         people = []
-        for row in group.rows[:MOST_PEOPLE]:
-            problems = (one for one in self._ledger.problems(row) if one.code is group.code)
-            said = what(next(problems, group.first), show_values=True, begin=True)
+        for row in rows[:MOST_PEOPLE]:
+            problems = (one for one in self._ledger.problems(row) if one.code is first.code)
+            said = what(next(problems, first.first), show_values=self._show_values, begin=True)
             people.append(Person(row, self._names.of(self._ledger.row(row)), said))
-        return Look(group.code.value, group.title, note, group.count, dangerous, people=people)
+        count = 0 if first.whole else len(rows)
+        return Look(first.code.value, first.title, note, count, dangerous, people=people)
 
     def _checks(self) -> Iterator[Look]:
         for one in () if self._ledger.was_applied else self._ledger.facts.failed_checks:
@@ -504,11 +562,12 @@ def _in_order(found: Iterable[Difference]) -> list[Difference]:
 _FIELDS = {path: at for at, path in enumerate(FIELDS)}
 
 
-def _moved(expiry: Difference) -> str:
+def _moved(old: str, new: str) -> str:
+    """Return how an expiration date moves."""
     try:
-        days = (date.fromisoformat(expiry.new[:10]) - date.fromisoformat(expiry.old[:10])).days
+        days = (date.fromisoformat(new[:10]) - date.fromisoformat(old[:10])).days
     except ValueError:
-        return "Set for the first time" if not expiry.old else "Removed"
+        return "Set for the first time" if not old else "Removed"
     if abs(days) <= _MONTH:
         return "Later, by up to a month" if days > 0 else "Earlier, by up to a month"
     years = round(abs(days) / _YEAR)

@@ -352,6 +352,11 @@ def sentence(problem: Problem, *, show_values: bool) -> str:
     return placed(columns, what(problem, show_values=show_values, begin=not columns))
 
 
+def plain(advice: str) -> str:
+    """Return advice without the marks of code, for where they would be shown as they are."""
+    return advice.replace("`", "")
+
+
 def in_columns(places: Sequence[str]) -> str:
     """Return the columns as a sentence begins with them: `Columns A (First) and C (Last)`."""
     return f"Column{'s' if len(places) > 1 else ''} {word_list(places)}" if places else ""

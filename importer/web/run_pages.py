@@ -42,7 +42,7 @@ from importer.web.tasks import DRAFTS, PAUSED, PRACTICE, Sittings, Task, Workspa
 @lru_cache(maxsize=4)
 def _survey(folder: Path, _stamp: object) -> Survey:
     with Ledger.open(folder) as ledger:
-        return Survey(ledger)
+        return Survey(ledger, show_values=True)
 
 
 @dataclass(frozen=True, slots=True)

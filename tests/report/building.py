@@ -250,3 +250,36 @@ def hostile(text: str) -> Run:
     run.row(2, Fate.REJECTED, replace(problem, advice=text, severity=Severity.REJECT))
     run.cells[2] = (text,)
     return run
+
+
+RENEWAL = [
+    (5, "Perhaps another person's ID"),
+    (4, "End dates that become earlier"),
+    (12, "Group changes"),
+    (30, "New last names"),
+    (150, "People of the last load who are not in this roster"),
+    (2, "People who cannot borrow after this load"),
+]
+"""What is to be looked at in `renewal`, in its order."""
+
+
+def renewal() -> Run:
+    """The plan of a renewal: 300 updates and five wrong IDs, with dangerous changes among them."""
+    replaced = ChangeKind.REPLACE
+    run = Run(FACTS.model_copy(update={"command": "plan", "alma": ALMA}))
+    for row in range(2, 302):
+        old, new = ("2027-06-30", "2026-09-30") if row < 6 else ("2026-06-30", "2027-06-30")
+        changes = [Change(replaced, "expiry_date", old, new)]
+        if 10 <= row < 22:
+            group = "STAFF" if row < 18 else "FAC"
+            changes.append(Change(replaced, "user_group", "STU", group))
+        if 30 <= row < 60:
+            changes.append(Change(replaced, "last_name", "Quill", "Quillfeather"))
+        run.row(row, Fate.READY)
+        run.steps.append(Update(row, person(row)[0], user(row), user(row), tuple(changes)))
+    for row in (70, 71):
+        run.problems.append(Problem.of(Code.CANNOT_BORROW, at(row), "the user has a block"))
+    for row in range(302, 307):
+        run.row(row, Fate.REVIEW, Problem.of(Code.ANOTHER_PERSON, at(row), "is Ada Moss", BARCODE))
+    run.missing = [NotInRoster(f"9{number}", "Hal Hart") for number in range(150)]
+    return run

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import httpx
 from playwright.sync_api import Browser, expect
 
+from tests.report.building import RENEWAL, renewal
 from tests.web.conftest import (
     KEY,
     Library,
@@ -57,6 +59,21 @@ def test_what_is_dangerous_is_viewed_before_anything_is_written(
     assert library.written() == writes
     followed(client, approve(client, run, *checks))
     assert "505" in library.users()
+
+
+def test_a_renewal_names_its_five_dangers_with_their_numbers(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """What the terminal and the report name, the page names, too, from the same view."""
+    library, client = office
+    with renewal().ledger(library.folder / "runs" / "renewal"):
+        pass
+    place = drafted(client, "alma", ROSTER, "born.yaml").partition("/drafts/")[0]
+    run = f"{place}/runs/renewal"
+    section = client.get(run).text.partition('id="look"')[2].partition("</section>")[0]
+    look = re.findall(r'class="n">([^<]*)</span><span><b>(.*?)</b>', section)
+    assert [(int(count), html.unescape(title)) for count, title in look if count] == RENEWAL
+    assert "STU → STAFF (8), STU → FAC (4)" in words(section)
 
 
 def test_changes_are_counted_and_every_row_is_found(office: tuple[Library, httpx.Client]) -> None:
@@ -129,8 +146,8 @@ def test_all_that_a_safety_check_lets_pass_is_shown(office: tuple[Library, httpx
             "User group: Community → Friends of the Library",
             "Personal email: nothing → ida@example.org",
         ]
-        groups = words(page.partition('id="bygroup"')[2].partition("</section>")[0])
-        assert "Community → Friends of the Library 1" in groups
+        look = words(page.partition('id="look"')[2].partition("</section>")[0])
+        assert "Group change Community → Friends of the Library" in look
         assert "Last name: Gray → Graham +2 more" in words(page.partition('id="rows"')[2])
         (row,) = re.findall(rf'"{run}(/rows/[0-9]+)">[0-9]+</a></td><th', page)[:1]
         assert "Community Friends of the Library" in words(client.get(f"{run}{row}").text)
