@@ -21,12 +21,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
+from urllib.parse import urlsplit
 
 import httpx
 
 from benchmarks.check import write_apart, write_between
 from benchmarks.rosters import write_csv
-from tests.serving import Loopback
+from tests.serving import Below
 
 ROOT = Path(__file__).parents[1]
 
@@ -96,7 +97,10 @@ def start(folder: Path) -> Iterator[tuple[Measured, httpx.Client]]:
             raise SystemExit(said.read_text("utf-8"))
         time.sleep(0.05)
     with httpx.Client(
-        base_url=found[1], headers={"Origin": found[1]}, timeout=600, transport=Loopback()
+        base_url=found[1],
+        headers={"Origin": found[1].rpartition("/")[0]},
+        timeout=600,
+        transport=Below(urlsplit(found[1]).path),
     ) as client:
         client.get(found[0])
         try:

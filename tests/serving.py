@@ -23,19 +23,28 @@ def serving(server: TCPServer) -> Iterator[str]:
             thread.join()
 
 
-class Loopback(httpx.HTTPTransport):
-    """Finds names under `localhost` by itself, as browsers do."""
+class Below(httpx.HTTPTransport):
+    """Sends requests below a secret path, and takes that out of the answers.
+
+    So addresses are the same as behind a reverse proxy, where there is no such path.
+    """
+
+    def __init__(self, root: str) -> None:
+        """Name the path, such as `/Zk3`."""
+        super().__init__()
+        self.root = root.encode()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request to this computer; its header Host stays."""
-        url = request.url
-        if url.host.endswith(".localhost"):
-            url = url.copy_with(host="127.0.0.1")
-        sent = httpx.Request(
-            request.method,
-            url,
-            headers=request.headers,
-            stream=request.stream,
-            extensions=request.extensions,
-        )
-        return super().handle_request(sent)
+        """Send a request; a redirect and a page come without the secret path."""
+        path = request.url.raw_path
+        if not path.startswith(self.root + b"/"):
+            request.url = request.url.copy_with(raw_path=self.root + path)
+        answer = super().handle_request(request)
+        if "Location" in answer.headers:
+            place = answer.headers["Location"].removeprefix(self.root.decode())
+            answer.headers["Location"] = place
+        if answer.headers.get("Content-Type", "").startswith(("text/html", "application/json")):
+            content = answer.read().replace(self.root, b"")
+            answer.headers["Content-Length"] = str(len(content))
+            return httpx.Response(answer.status_code, headers=answer.headers, content=content)
+        return answer

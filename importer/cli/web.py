@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 import socket
-import sys
 import tempfile
 import webbrowser
 from collections.abc import Iterator
@@ -75,21 +74,15 @@ def web(
     access = _access(proxied=socket_file is not None)
     with ExitStack() as stack:
         if socket_file is not None:
-            listening = [stack.enter_context(_proxys_socket(socket_file, public_url))]
+            listening = stack.enter_context(_proxys_socket(socket_file, public_url))
             usual = ":443" if public_url.startswith("https:") else ":80"
             # as the headers Host and Origin name it
-            address, seconds = public_url.lower().removesuffix(usual), None
+            origin, root, seconds = public_url.lower().removesuffix(usual), "", None
         else:
             listening = _listen(port)
-            address = f"http://{_own_name()}:{listening[0].getsockname()[1]}"
-            seconds = idle * 3600 or None
-        host = address.partition("://")[2]
-        guard = Guard(
-            hosts=frozenset({host}),
-            origins=frozenset({address}),
-            cookie_name=f"importer-{host.rpartition(':')[2]}",
-            proxied=access is not None,
-        )
+            origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            root, seconds = f"/{secrets.token_urlsafe(32)}", idle * 3600 or None
+        guard = Guard(host=origin.partition("://")[2], origin=origin, root=root)
         site = stack.enter_context(_site(access))
         private = stack.enter_context(tempfile.TemporaryDirectory())
 
@@ -97,8 +90,8 @@ def web(
             if socket_file is not None:
                 say(f"The page is served at {socket_file} for {public_url}; Ctrl-C stops it.")
                 return
-            say(f"The page is served at {address} on this computer only; Ctrl-C stops it.")
-            entry = f"{address}{ENTER}?token={guard.token}"
+            say(f"The page is served at {origin}{root}/ on this computer only; Ctrl-C stops it.")
+            entry = f"{origin}{root}{ENTER}?token={guard.token}"
             if no_browser or not _opened(entry, Path(private, "open.html")):
                 say(f"Open it with this address, which works once:\n  {entry}")
 
@@ -201,19 +194,10 @@ def _site(access: Access | None) -> Iterator[Site]:
         )
 
 
-def _listen(port: int) -> list[socket.socket]:
-    """Return sockets on loopback, by IPv4 and IPv6, which browsers may both take for a name.
-
-    Raises UsageError where the port is taken.
-    """
+def _listen(port: int) -> socket.socket:
+    """Return a socket on loopback. Raises UsageError where the port is taken."""
     try:
-        first = socket.create_server(("127.0.0.1", port))
-        if not _has_ipv6():
-            return [first]
-        return [
-            first,
-            socket.create_server(("::1", first.getsockname()[1]), family=socket.AF_INET6),
-        ]
+        return socket.create_server(("127.0.0.1", port))
     except OSError as error:
         msg = (
             f"Port {port} cannot be used ({error.strerror}). If the page is open already, use its "
@@ -221,31 +205,6 @@ def _listen(port: int) -> list[socket.socket]:
             "name another port with --port."
         )
         raise UsageError(msg) from error
-
-
-def _has_ipv6() -> bool:
-    """Return whether this computer has a loopback of IPv6."""
-    try:
-        with socket.create_server(("::1", 0), family=socket.AF_INET6):
-            return True
-    except OSError:
-        return False
-
-
-def _own_name() -> str:
-    """Return a name of this computer that nobody else knows.
-
-    A browser sends a cookie to each port of a host, so that a page of another user of this computer
-    would get the session at 127.0.0.1. Browsers find each name under `localhost` by themselves,
-    but Safari asks the system, which may not know it.
-    """
-    name = f"{secrets.token_hex(16)}.localhost"
-    if sys.platform == "darwin":
-        try:
-            socket.getaddrinfo(name, None)
-        except OSError:
-            return "127.0.0.1"
-    return name
 
 
 def _opened(address: str, page: Path) -> bool:

@@ -26,7 +26,7 @@ from importer.web import (
 from importer.web.drafts import StaleError
 from importer.web.guard import Guard, Handler
 from importer.web.run_pages import CLOSING
-from importer.web.site import SITE, RefusedError, Site, Visit, explain_errors, see
+from importer.web.site import ROOT, SITE, RefusedError, Site, Visit, explain_errors, see
 from importer.web.tasks import ALMA, PRACTICE
 
 LARGEST_FORM = 2_000_000
@@ -129,13 +129,15 @@ def _subject(request: web.Request) -> str:
     return request.path
 
 
-ROUTES = [
-    *(web.get(f"/{{place}}/{path}", _in_turn(page)) for path, page in _PAGES.items()),
-    *(web.post(f"/{{place}}/{path}", _in_turn(page)) for path, page in _FORMS.items()),
-    web.post("/{place}/rosters", draft_pages.take_roster),
-    web.get("/{place}/runs/{run}/events", run_pages.events),
-]
-"""Every page and form, by its address. `{place}` is `practice` or `alma`."""
+def routes(root: str) -> list[web.RouteDef]:
+    """Return every page and form, by its address. `{place}` is `practice` or `alma`."""
+    base = f"{root}/{{place}}"
+    return [
+        *(web.get(f"{base}/{path}", _in_turn(page)) for path, page in _PAGES.items()),
+        *(web.post(f"{base}/{path}", _in_turn(page)) for path, page in _FORMS.items()),
+        web.post(f"{base}/rosters", draft_pages.take_roster),
+        web.get(f"{base}/runs/{{run}}/events", run_pages.events),
+    ]
 
 
 def application(site: Site, guard: Guard) -> web.Application:
@@ -144,18 +146,18 @@ def application(site: Site, guard: Guard) -> web.Application:
         middlewares=[guard.middleware, explain_errors],
         client_max_size=LARGEST_FORM,
     )
-    app[SITE] = site
+    app[SITE], app[ROOT] = site, guard.root
     app[CLOSING] = asyncio.Event()
 
     async def front(_: web.Request) -> web.StreamResponse:
-        return see(f"/{ALMA if ALMA in site.workspaces else PRACTICE}/")
+        return see(f"{guard.root}/{ALMA if ALMA in site.workspaces else PRACTICE}/")
 
     async def close(app: web.Application) -> None:
         app[CLOSING].set()
 
     app.on_shutdown.append(close)
-    app.add_routes([web.get("/", front), *ROUTES])
-    app.router.add_static("/static", Path(str(files("importer.web") / "static")))
+    app.add_routes([web.get(f"{guard.root}/", front), *routes(guard.root)])
+    app.router.add_static(f"{guard.root}/static", Path(str(files("importer.web") / "static")))
     return app
 
 
@@ -168,11 +170,11 @@ def _is_no_bad_request(record: logging.LogRecord) -> bool:
 def serve(
     site: Site,
     guard: Guard,
-    listening: list[socket.socket],
+    listening: socket.socket,
     ready: Callable[[], None],
     idle: float | None = None,
 ) -> None:
-    """Serve on sockets until Ctrl-C; call `ready` once pages are answered.
+    """Serve on a socket until Ctrl-C; call `ready` once pages are answered.
 
     It also ends after `idle` seconds without a request and without a command that runs.
     """

@@ -1,7 +1,10 @@
 """Who may use the page: one browser with a one-time token; and who approves on a server.
 
-Every request passes the same checks, in this order: the Host (against DNS rebinding), the cookie,
-and for a write where it comes from.
+Every request passes the same checks, in this order: the Host (against DNS rebinding), the secret
+path, the cookie, and for a write where it comes from.
+
+All pages of one's own computer are below a secret path, and so is the cookie: a browser sends the
+cookies of 127.0.0.1 to every port, and another program may listen there.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ ENTER = "/enter"
 
 _ENTERED = (
     '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Opening the page</title>'
-    '<meta http-equiv="refresh" content="0;url=/"><a href="/">Open the page</a>'
+    '<meta http-equiv="refresh" content="0;url=./"><a href="./">Open the page</a>'
 )
 """Leads to the start page.
 
@@ -38,6 +41,10 @@ REMOTE_USER, REMOTE_GROUPS = "X-Remote-User", "X-Remote-Groups"
 _UNNAMED = (
     f"The web server before this page did not say who you are, in {REMOTE_USER}. The guide shows "
     "how to set it up."
+)
+_NOT_SERVED = (
+    "This address is not served here, or not any more. `importer web` prints or opens the address "
+    "of the page."
 )
 _NOT_ENTERED = (
     "This page is open in the browser that `importer web` started. To open it again, stop "
@@ -61,15 +68,15 @@ _HEADERS = {
 class Guard:
     """The access of one browser.
 
-    `hosts`: the values of Host that are answered, such as `….localhost:8420`. `origins`: the pages
-    that may send forms. `proxied`: a reverse proxy in front has checked who asks, so that no
-    cookie is needed. `token` is "" once it was exchanged.
+    `host`: the value of Host that is answered, such as `127.0.0.1:8420`. `origin`: that of the
+    pages that may send forms. `root`: the secret path before all addresses, such as `/Zk3…`; ""
+    behind a reverse proxy, which has checked who asks, so that no cookie is needed. `token` is ""
+    once it was exchanged.
     """
 
-    hosts: frozenset[str]
-    origins: frozenset[str]
-    cookie_name: str
-    proxied: bool = False
+    host: str
+    origin: str
+    root: str
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     _session: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     _last: float = field(default_factory=time.monotonic)
@@ -95,24 +102,26 @@ class Guard:
         return response
 
     def _refusal(self, request: web.Request) -> web.Response | None:
-        if request.host not in self.hosts:
-            return _text(
-                421,
-                "This address is not served here, or not any more. `importer web` prints or opens "
-                "the address of the page.",
-            )
+        below = request.path.startswith(f"{self.root}/")
+        if request.host != self.host or not below:
+            return _text(404 if request.host == self.host else 421, _NOT_SERVED)
         if "Content-Encoding" in request.headers:
             return _text(415, "Send forms as they are, without compression.")
-        if request.path == ENTER:
+        if self.root and request.path == self.root + ENTER:
             return self._enter(request)
-        if not (remote_user(request) if self.proxied else self._has_cookie(request)):
-            return _text(401, _UNNAMED if self.proxied else _NOT_ENTERED)
+        if not (self._has_cookie(request) if self.root else remote_user(request)):
+            return _text(401, _NOT_ENTERED if self.root else _UNNAMED)
         if request.method not in {"GET", "HEAD"} and not self._is_own_form(request):
             return _text(403, "This form was sent from another page. Nothing was done.")
         return None
 
+    @property
+    def _cookie(self) -> str:
+        """Its name, which the page of another port does not know, so that it cannot set one."""
+        return self.root.strip("/")
+
     def _has_cookie(self, request: web.Request) -> bool:
-        sent = request.cookies.get(self.cookie_name, "")
+        sent = request.cookies.get(self._cookie, "")
         return secrets.compare_digest(sent.encode(), self._session.encode())
 
     def _enter(self, request: web.Request) -> web.Response:
@@ -122,10 +131,10 @@ class Guard:
         self.token = ""
         response = web.Response(text=_ENTERED, content_type="text/html")
         response.set_cookie(
-            self.cookie_name,
+            self._cookie,
             self._session,
             max_age=SESSION_SECONDS,
-            path="/",
+            path=f"{self.root}/",
             httponly=True,
             samesite="Strict",
         )
@@ -136,7 +145,7 @@ class Guard:
         site = request.headers.get("Sec-Fetch-Site")
         if site is not None and site != "same-origin":
             return False
-        return request.headers.get("Origin") in self.origins
+        return request.headers.get("Origin") == self.origin
 
 
 def remote_user(request: web.Request) -> str:

@@ -383,7 +383,7 @@ def task(visit: Visit) -> web.Response:
     shown = found(tasks.find(visit.request.match_info["task"]))
     code, result = tasks.exit(shown), tasks.result(shown)
     if code in FINE or (code is not None and "findings" in result):  # of the doctor
-        return see(shown.page)
+        return see(visit.base + shown.page)
     error = f"{result.get('error', '')}{result.get('cells', '')}" if code is not None else ""
     if code == -1:
         error = "The command was stopped from outside before it had finished. Nothing was written."
@@ -402,7 +402,7 @@ def cancel(visit: Visit) -> web.Response:
     task = found(tasks.find(visit.request.match_info["task"]))
     if task.words[0] != "apply":
         tasks.cancel(task)
-    return see(task.back)
+    return see(visit.base + task.back)
 
 
 def again(visit: Visit) -> web.Response:
@@ -410,7 +410,7 @@ def again(visit: Visit) -> web.Response:
     tasks = visit.space.tasks
     failed = found(tasks.find(visit.request.match_info["task"]))
     if tasks.exit(failed) in {None, *FINE} or failed.words[0] in _DECIDED:
-        return see(failed.page)
+        return see(visit.base + failed.page)
     words, title, back, run_of = failed.words, failed.title, failed.back, failed.run_of
     return visit.start(*words, title=title, back=back, then=failed.then, run_of=run_of)
 

@@ -123,7 +123,7 @@ def decide_job(visit: Visit) -> web.Response:
 
 def save_keys(visit: Visit) -> web.Response:
     """Turn keys of a single letter on or off, for whoever works on the page."""
-    back = f"/{visit.space.place}/settings#keys"
+    back = f"{visit.root}/{visit.space.place}/settings#keys"
     visit.site.set_letter_keys(visit.person, on=visit.text("keys") == "yes")
     return see(back)
 

@@ -77,6 +77,9 @@ JSON = "application/json"
 
 SITE = web.AppKey("site", Site)
 
+ROOT = web.AppKey("root", str)
+"""The path before all addresses: the guard's `root`."""
+
 
 class RefusedError(Exception):
     """What is asked is not done: the status, heading and sentence of the answer, and its link.
@@ -147,9 +150,14 @@ class Visit:
         return self.request.match_info.get("place", PRACTICE)
 
     @property
+    def root(self) -> str:
+        """The path before all addresses, without a slash at the end."""
+        return self.request.app[ROOT]
+
+    @property
     def base(self) -> str:
         """The address of the place, without a slash at the end."""
-        return f"/{self.place}"
+        return f"{self.root}/{self.place}"
 
     @cached_property
     def space(self) -> Workspace:
@@ -215,7 +223,10 @@ class Visit:
         named after `run_of`, or else `back`.
         """
         tasks, then = self.space.tasks, then or (f"{self.base}/runs/{RUN}" if run_of else back)
-        task = Task(words=words, started=self.now, title=title, then=then, back=back, run_of=run_of)
+        task = Task(
+            words=words, started=self.now, title=title,
+            then=then.removeprefix(self.base), back=back.removeprefix(self.base), run_of=run_of,
+        )  # fmt: skip
         task = tasks.doing(words) or tasks.start(task, self.person)
         shown_by = f"{back}/live?task=" if words[0] == "apply" else f"{self.base}/tasks/"
         return see(f"{shown_by}{task.id}")
@@ -249,7 +260,9 @@ class Visit:
 
     def page(self, template: str, *, status: int = 200, **values: object) -> web.Response:
         """Return a page made by a template."""
-        known: dict[str, object] = {"visit": self, "base": self.base, "steps": (), "crumb": ""}
+        known: dict[str, object] = {
+            "visit": self, "root": self.root, "base": self.base, "steps": (), "crumb": "",
+        }  # fmt: skip
         text = render(template, **(known | values), practice=self.place == PRACTICE)
         return web.Response(status=status, text=text, content_type="text/html")
 
@@ -357,13 +370,13 @@ def _came_from(request: web.Request) -> str:
     return sent if sent and request.method != "GET" else f"{Visit(request).base}/"
 
 
-def _page_above(address: str) -> str:
+def _page_above(root: str, address: str) -> str:
     """Return the page of an address that only takes forms, such as when it is loaded again."""
-    above, _, _ = address.rpartition("/")
-    place, kind, *names = address[1:].split("/")
+    place, kind, *names = address.removeprefix(f"{root}/").split("/")
     if kind == "drafts":
-        return f"/{place}/{kind}/{names[0]}/grid"
-    return above if "/" in above[1:] else f"{above}/"
+        return f"{root}/{place}/{kind}/{names[0]}/grid"
+    above = "/".join((kind, *names)[:-1])
+    return f"{root}/{place}/{above}"
 
 
 @web.middleware
@@ -376,7 +389,7 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
         return visit.refusal(*(*error.args, back)[:4])
     except web.HTTPException as error:
         if error.status == web.HTTPMethodNotAllowed.status_code and request.method == "GET":
-            return see(_page_above(request.path))
+            return see(_page_above(visit.root, request.path))
         if error.status not in _EXPLAINED:
             raise
         return visit.refusal(error.status, *_EXPLAINED[error.status], back)

@@ -248,8 +248,9 @@ KILLED = -1
 class Task(BaseModel):
     """A command that was started: its words, when, and the page to show when it is done.
 
-    `back`: the page that started it. `run`: the folder that was made for a new run, which is named
-    after `run_of`; "" if none. In `then` are TASK_ID and RUN; see `page`.
+    `then`: that page, and `back` the one that started it, as addresses below that of the place.
+    `run`: the folder that was made for a new run, which is named after `run_of`; "" if none. In
+    `then` are TASK_ID and RUN; see `page`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -257,8 +258,8 @@ class Task(BaseModel):
     words: tuple[str, ...]
     started: datetime
     title: str = ""
-    then: str = ""
-    back: str = ""
+    then: str = "/"
+    back: str = "/"
     run_of: str = ""
     id: str = ""
     run: str = ""

@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from importer.errors import Exit
 from importer.sandbox.server import Options, running
 from importer.web.tasks import EXIT, PROCESS, TASK, Task
-from tests.serving import Loopback
+from tests.serving import Below
 from tests.web.forked import FORKING, FORKS, Forked, forks
 
 CHROMIUM = shutil.which("chromium")
@@ -62,13 +62,29 @@ class Server:
         """The address of the page, without the token."""
         return self.link.partition("/enter")[0]
 
+    @property
+    def origin(self) -> str:
+        """Its beginning, up to the port."""
+        return self.base.rpartition("/")[0]
+
+    @property
+    def root(self) -> str:
+        """The secret path of all its addresses."""
+        return self.base.removeprefix(self.origin)
+
     def client(self) -> httpx.Client:
         """A client that has entered, and sends forms as a browser does."""
         client = httpx.Client(
-            base_url=self.base, headers={"Origin": self.base}, timeout=300, transport=Loopback()
+            base_url=self.base,
+            headers={"Origin": self.origin},
+            timeout=300,
+            transport=Below(self.root),
         )
         self.clients.append(client)
         assert client.get(self.link).status_code == 200
+        ((name, session),) = client.cookies.items()
+        client.cookies.clear()
+        client.cookies.set(name, session)  # without its path, which the client's addresses lack
         return client
 
     def stop(self, kind: signal.Signals = signal.SIGINT) -> int:
@@ -422,7 +438,7 @@ def browser() -> Iterator[Browser]:
             args=[
                 "--no-sandbox",
                 "--disable-lcd-text",  # smaller pictures
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE *.localhost",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             ],
         )
         yield chromium

@@ -143,7 +143,7 @@ class Looks:
         """Check the page as it is now."""
         tab = self.tab
         tab.wait_for_load_state()  # with its style sheet
-        self.paths.add(urlsplit(tab.url).path)
+        self.paths.add("/" + urlsplit(tab.url).path.split("/", 2)[2])
         assert tab.get_by_role("heading", level=1).count() == 1
         tab.evaluate(AXE_SCRIPT)
         for look, width, rules in (

@@ -12,13 +12,14 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from importer.web.app import ROUTES
-from tests.serving import Loopback
+from importer.web.app import routes
+from tests.serving import Below
 from tests.web.conftest import (
     APPROVERS,
     KEY,
@@ -38,19 +39,32 @@ from tests.web.conftest import (
 
 ADDRESSES = [
     (route.method, re.sub(r"\{\w+\}", "x", route.path.replace("{place}", "practice")))
-    for route in ROUTES
+    for route in routes("")
 ]
 
 
 def test_every_page_is_guarded(opened: tuple[Server, httpx.Client]) -> None:
-    """Another Host: 421. No cookie or a used token: 401. A form from elsewhere: 403."""
+    """Another Host: 421. Not below the secret path: 404. No cookie or a used token: 401.
+
+    A form from elsewhere: 403.
+    """
     server, client = opened
-    origin = {"Origin": server.base}
+    origin = {"Origin": server.origin}
     assert client.get(server.link).status_code == 401
-    with httpx.Client(base_url=server.base, transport=Loopback()) as stranger:
-        for method, path in ADDRESSES:
-            other = {"Host": f"rebound.example.org:{server.base.rpartition(':')[2]}"}
-            assert client.request(method, path, headers=other).status_code == 421, path
+    port = server.origin.rpartition(":")[2]
+    with (
+        httpx.Client(base_url=server.base, transport=Below(server.root)) as stranger,
+        httpx.Client(base_url=server.origin, cookies=client.cookies) as outside,
+    ):
+        ((name, value),) = client.cookies.items()
+        session = {**origin, "Cookie": f"{name}={value}"}
+        for method, path in [*ADDRESSES, ("GET", "/"), ("GET", "/static/page.css")]:
+            for host in ("rebound.example.org", "localhost", "x.localhost"):
+                other = {"Host": f"{host}:{port}"}
+                assert client.request(method, path, headers=other).status_code == 421, path
+            for before in ("", "/x", f"/{'x' * 43}", f"/{server.root}", server.root[:-1]):
+                answer = outside.request(method, before + path, headers=session)
+                assert answer.status_code == 404, (before, path)
             assert stranger.request(method, path, headers=origin).status_code == 401, path
             if method == "POST":
                 for headers in (
@@ -60,7 +74,8 @@ def test_every_page_is_guarded(opened: tuple[Server, httpx.Client]) -> None:
                     {"Origin": ""},
                 ):
                     assert client.request(method, path, headers=headers).status_code == 403, path
-    with httpx.Client(base_url=server.base, cookies=client.cookies, transport=Loopback()) as bare:
+    below = Below(server.root)
+    with httpx.Client(base_url=server.base, cookies=client.cookies, transport=below) as bare:
         assert bare.post("/practice/samples").status_code == 403
 
 
@@ -75,11 +90,12 @@ def test_the_browser_that_the_command_opens_is_let_in(browser: Browser, tmp_path
     assert address.startswith("file:")
     tab = browser.new_page()
     tab.goto(address)
-    tab.wait_for_url("http://*.localhost:*/alma/", timeout=60_000)
+    tab.wait_for_url("http://127.0.0.1:*/*/alma/", timeout=60_000)
     tab.reload()
     assert tab.get_by_role("heading", level=1).count() == 1
     (cookie,) = tab.context.cookies()
     assert (cookie["sameSite"], cookie["httpOnly"]) == ("Strict", True)
+    assert cookie["path"] == "/" + urlsplit(tab.url).path.split("/")[1] + "/"
     tab.close()
     process.terminate()
     assert process.wait(60) == 0
@@ -165,11 +181,12 @@ def test_an_upload_that_breaks_off_is_not_a_roster(opened: tuple[Server, httpx.C
     """A roster of which the last rows did not arrive is never shown."""
     server, client = opened
     before = sorted((server.folder / "practice").glob("drafts/*"))
-    host = server.base.removeprefix("http://")
+    host = server.origin.removeprefix("http://")
     port = host.rpartition(":")[2]
     name, cookie = next(iter(client.cookies.items()))
     head = (
-        f"POST /practice/rosters HTTP/1.1\r\nHost: {host}\r\nOrigin: {server.base}\r\n"
+        f"POST {server.root}/practice/rosters HTTP/1.1\r\n"
+        f"Host: {host}\r\nOrigin: {server.origin}\r\n"
         f"Cookie: {name}={cookie}\r\nContent-Length: 100000\r\n"
         "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
         'Content-Disposition: form-data; name="roster"; filename="a.csv"\r\n\r\nId\r\n1\r\n'
@@ -392,32 +409,85 @@ def test_a_second_server_takes_no_socket_away(tmp_path: Path) -> None:
 
 
 def test_a_page_on_another_port_gets_no_session(browser: Browser, tmp_path: Path) -> None:
-    """A server of another user of this computer sees no cookie of the page, by no usual name."""
+    """Another program of this computer gets no cookie and no path of the page in the browser.
+
+    Even if it knows the path, it reads nothing, posts nothing and shows nothing in a frame.
+    """
     server = start(tmp_path)
-    seen: list[str] = []
+    seen: list[tuple[str, ...]] = []
 
     class Stranger(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            seen.append(self.headers.get("Cookie", ""))
+            seen.append(tuple(self.headers.get(name, "") for name in ("Cookie", "Referer")))
             self.send_response(200)
+            self.send_header("Content-Type", "text/html")
             self.end_headers()
+            self.wfile.write(b"<!DOCTYPE html><title>Stranger</title>")
 
         def log_message(self, *_: object) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as other:
-        Thread(target=other.serve_forever).start()
+        other.daemon_threads = True
+        Thread(target=other.serve_forever, daemon=True).start()
         tab = browser.new_page()
         tab.goto(server.link)
         tab.wait_for_url("**/alma/")
-        for host in ("127.0.0.1", "x.localhost"):
-            tab.goto(f"http://{host}:{other.server_port}/")
+        stranger = f"http://127.0.0.1:{other.server_port}"
+        tab.evaluate("address => { location.href = address; }", stranger)
+        tab.wait_for_url(f"{stranger}/")
+        tab.goto(f"{stranger}/practice/")
+        assert tab.evaluate(ATTACKS, server.base) == ["refused"] * len(KINDS)
+        tab.evaluate("name => { document.cookie = `${name}=x; path=/`; }", "importer")
         tab.goto(f"{server.base}/practice/")
         assert tab.get_by_role("heading", level=1).count() == 1
+        assert [*(tmp_path / "practice").glob("drafts/*")] == []
         tab.close()
         other.shutdown()
     assert len(seen) >= 2
-    assert set(seen) == {""}
+    assert {cookie for cookie, _ in seen} == {""}
+    assert not [one for _, one in seen if server.root in one]
+    assert server.stop() == 0
+
+
+KINDS = ("read", "read without cors", "post", "frame", "script", "stream")
+ATTACKS = """async base => {
+  const refused = work => work.then(() => "done", () => "refused");
+  const send = (path, options) => fetch(base + path, {credentials: "include", ...options});
+  const loaded = one => new Promise((good, bad) => {
+    one.onload = good; one.onerror = bad; document.documentElement.append(one); });
+  const frame = Object.assign(document.createElement("iframe"), {src: `${base}/practice/`});
+  const script = Object.assign(document.createElement("script"), {src: `${base}/static/api.js`});
+  return [
+    await refused(send("/practice/")),
+    await refused(send("/practice/", {mode: "no-cors"})),
+    await send("/practice/samples", {method: "POST", mode: "no-cors"}).then(
+      answer => answer.type === "opaque" ? "refused" : "done", () => "refused"),
+    await loaded(frame).then(() => { try { return frame.contentDocument ? "done" : "refused"; }
+      catch { return "refused"; } }, () => "refused"),
+    await refused(loaded(script)),
+    await new Promise(done => { const one = new EventSource(`${base}/practice/runs/x/events`);
+      one.onmessage = () => done("done"); one.onerror = () => done("refused"); }),
+  ];
+}"""
+"""What a page of another port tries with our addresses."""
+
+
+def test_a_command_of_an_earlier_start_leads_to_its_page(tmp_path: Path) -> None:
+    """The secret path is another one then, and no file has it."""
+    server = start(tmp_path)
+    client = server.client()
+    task = client.post("/practice/settings/doctor").headers["Location"]
+    followed(client, httpx.Response(303, headers={"Location": task}))
+    roots = [server.root]
+    assert server.stop() == 0
+    server = start(tmp_path)
+    client = server.client()
+    shown = client.get(task)
+    assert (shown.status_code, server.root in roots) == (303, False)
+    assert client.get(shown.headers["Location"]).status_code == 200
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "said.txt"]
+    assert not [path for path in files if roots[0].encode() in path.read_bytes()]
     assert server.stop() == 0
 
 
@@ -430,7 +500,7 @@ def test_the_practice_alma_has_a_key_of_its_own(tmp_path: Path) -> None:
     assert "The key may write users" in client.get(shown).text
     ports = {int(line.split()[1].rpartition(":")[2], 16) for line in _listening(server.process.pid)}
     codes = set()
-    for port in ports - {int(server.base.rpartition(":")[2])}:
+    for port in ports - {int(server.origin.rpartition(":")[2])}:
         address = f"http://127.0.0.1:{port}/almaws/v1/users"
         codes.add(httpx.get(address, headers={"Authorization": "apikey sandbox"}).status_code)
     assert codes <= {400, 401, 403}

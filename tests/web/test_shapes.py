@@ -8,7 +8,7 @@ import socket
 import httpx
 import pytest
 
-from importer.web.app import ROUTES
+from importer.web.app import routes
 from tests.web.conftest import SAMPLE, Server, drafted
 
 NAMES = ["%00", "x" * 5000, "..", "%2e%2e", "%2F", "%F0%9F%98%80" * 80, "%ED%A0%80", "a%0Ab", "-1"]
@@ -33,7 +33,7 @@ BODIES = [
 def test_no_name_is_a_defect(opened: tuple[Server, httpx.Client]) -> None:
     """A name that no file can have, in each place of each address, is a page that is not there."""
     server, client = opened
-    for route in ROUTES:
+    for route in routes(""):
         for field in re.findall(r"\{(\w+)\}", route.path):
             for name in NAMES:
                 path = route.path.replace(f"{{{field}}}", name).replace("{place}", "practice")
@@ -46,10 +46,10 @@ def _raw(
     server: Server, client: httpx.Client, method: str, path: str, more: str = "", body: bytes = b""
 ) -> int:
     """The status of a request that is sent as it is."""
-    host = server.base.removeprefix("http://")
+    host = server.origin.removeprefix("http://")
     name, cookie = next(iter(client.cookies.items()))
     head = (
-        f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {server.base}\r\n"
+        f"{method} {server.root}{path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {server.origin}\r\n"
         f"Cookie: {name}={cookie}\r\nContent-Length: {len(body)}\r\n{more}Connection: close\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2]))) as connection:
@@ -65,7 +65,7 @@ def test_no_form_is_a_defect(
     server, client = opened
     draft = drafted(client, "practice", SAMPLE, "community.yaml").rpartition("/")[2]
     more = "".join(f"{name}: {text}\r\n" for name, text in headers.items())
-    for route in ROUTES:
+    for route in routes(""):
         if route.method == "POST":
             path = route.path.replace("{place}", "practice").replace("{draft}", draft)
             path = re.sub(r"\{\w+\}", "1", path)
@@ -92,7 +92,7 @@ def test_every_address_can_be_loaded_again(opened: tuple[Server, httpx.Client]) 
     """Enter in the address bar after a refused form leads to a page, never to a bare 405."""
     _, client = opened
     draft = drafted(client, "practice", SAMPLE, "community.yaml").rpartition("/")[2]
-    for route in ROUTES:
+    for route in routes(""):
         path = route.path.replace("{place}", "practice").replace("{draft}", draft)
         path = path.replace("{command}", "doctor")
         if route.method == "POST":
