@@ -437,19 +437,20 @@ async def apply(
         msg = f"limit is a number of rows, not {limit}. Nothing was sent."
         raise UsageError(msg)
     with open_alone(run.folder, operator(), now()) as ledger:
-        left = apply_stage.left_to_do(ledger)
-        if not left:  # also after an apply that was killed
+        journal = Journal(ledger, operator(), now)
+        left, listed = apply_stage.left_to_do(ledger), journal.listed()
+        if not left and not listed:  # also after an apply that was killed
             apply_stage.remember(ledger, USERS, now(), progress.note)
             return run
         facts = ledger.facts.alma
         code = facts.institution if facts is not None and facts.is_production else ""
-        if code and allow_production.casefold() != code.casefold():
+        if left and code and allow_production.casefold() != code.casefold():
             msg = (
                 f"This writes to the production Alma of {code}. Pass its code: "
                 f"apply(run, allow_production={code!r}). Nothing was sent."
             )
             raise UsageError(msg)
-        settings, journal = Settings.read(), Journal(ledger, operator(), now)
+        settings = Settings.read()
         options = apply_stage.ApplyOptions(
             users_folder=USERS,
             now=now,
@@ -463,6 +464,11 @@ async def apply(
             deletes=delete,
         )
         apply_stage.prepare(ledger, journal, options)
+        if listed:
+            async with connected(settings) as alma:
+                await apply_stage.list_again(ledger, alma, journal)
+            if not left:
+                return run
         if ledger.facts.sis:
             async with connected(settings) as alma:
                 await apply_stage.write_file(ledger, alma, journal, options)

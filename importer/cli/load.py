@@ -33,6 +33,7 @@ from importer.ledger.ledger import RESULTS, Ledger, State, summarize
 from importer.ledger.run_lock import held_since
 from importer.mapper.load import load as load_mapping
 from importer.model.plan import Fate, Result, SafetyCheck
+from importer.model.problem import Code
 from importer.model.text import command_line, counted, spans, word_list
 from importer.pipeline import apply as apply_stage
 from importer.pipeline import sis_load
@@ -162,10 +163,12 @@ def _apply_run(
 ) -> ImporterError | None:
     """Carry out the rest of a run; return why it ended early, if it did.
 
-    Where nothing is left, Alma is not called. Raises ImporterError.
+    The users of a list for Alma's purge job are read again. Where nothing is left, Alma is not
+    called. Raises ImporterError.
     """
-    left = apply_stage.left_to_do(ledger)
-    if not left:
+    left, journal = apply_stage.left_to_do(ledger), Journal(ledger, options.operator(), now)
+    listed = len(journal.listed())
+    if not left and not listed:
         why = "is already complete" if ledger.was_applied else "has nothing to apply"
         say(f"This plan {why}. Nothing was sent.")
         apply_stage.remember(ledger, options.USERS, now(), say)
@@ -188,8 +191,17 @@ def _apply_run(
         allowed=allowed,
         deletes=typed,
     )
-    journal = Journal(ledger, options.operator(), now)
     apply_stage.prepare(ledger, journal, how)
+    if listed:
+        unlisted = connection.with_alma(
+            settings, lambda alma: apply_stage.list_again(ledger, alma, journal)
+        )
+        say(f"{wording.SET} lists {counted(listed - unlisted, 'user')}.")
+        if unlisted:
+            changed = f"{counted(unlisted, 'user')} of the plan may not be retired any more"
+            say(f"{changed}. See `{Code.NOT_DELETED.value}`.")
+    if not left:
+        return None
     if ledger.facts.sis:
         zips = connection.with_alma(
             settings, lambda alma: apply_stage.write_file(ledger, alma, journal, how)

@@ -281,7 +281,8 @@ class JobRun:
             why = "\n".join(why_held(self._job, load, self._store.state))
             raise StepError(Exit.SAFETY_CHECK, why, Cause.OTHER)
         do = self._job.file.do
-        if do in {"apply", "sis-load"} and (plan.create or plan.update):
+        lists = of_run(load.run, lambda ledger: ledger.facts.lists, otherwise=False)
+        if do in {"apply", "sis-load"} and (plan.create or plan.update or lists):
             load = self._apply(load)
         if do == "sis-load" and load.step is not Step.PICKED_UP:
             load = self._deliver(load)

@@ -306,6 +306,23 @@ class Journal:
             self.ledger.keep(RESOLVED, checks.model_dump_json())
             self._append(row, DECIDED, detail)
 
+    def listed(self) -> tuple[tuple[int, User], ...]:
+        """Return the rows whose users are listed for Alma's purge job, with the records then."""
+        query = f"SELECT row, before FROM steps WHERE act = '{Act.UNCHANGED}' AND before <> ''"  # noqa: S608
+        return tuple(self.ledger.parsed(lambda row, text: (row, User.from_json(text)), query))
+
+    def record_unlisted(self, problem: Problem) -> None:
+        """Record that a row is listed no more, and needs review because of a problem."""
+        row = problem.origin.row
+        with self._writing():
+            before = step_seal(self.ledger, row)
+            execute = self.ledger.connection.execute
+            execute("UPDATE rows SET fate = ? WHERE row = ?", (Fate.REVIEW, row))
+            execute("DELETE FROM steps WHERE row = ?", (row,))
+            change_seal(self.ledger, before, 0)
+            add_problems(self.ledger, [problem])
+            self._append(row, State.HELD, problem.message)
+
     def note(self, event: str, detail: str, row: int = 0) -> None:
         """Record something about the run as a whole, or about a row."""
         with self._writing():
@@ -568,7 +585,8 @@ def _columns_of(
         case Delete(row, primary_id, before):
             image = before.to_json()
             return row, Act.DELETE, primary_id, image, image, "[]", "[]"
-        case Unchanged(row, primary_id):
-            return row, Act.UNCHANGED, primary_id, "", "", "[]", "[]"
+        case Unchanged(row, primary_id, listed):
+            image = listed.to_json() if listed else ""
+            return row, Act.UNCHANGED, primary_id, image, image, "[]", "[]"
         case LeftAlone(row):
             return row, Act.LEFT_ALONE, "", "", "", "[]", "[]"

@@ -377,10 +377,14 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """A user that already has the roster's values; nothing is sent."""
+    """A user that already has the roster's values; nothing is sent.
+
+    `listed`: the record of one who is listed for Alma's purge job.
+    """
 
     row: int
     primary_id: str
+    listed: User | None = None
 
 
 @dataclass(frozen=True, slots=True)

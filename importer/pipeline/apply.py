@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from importer.alma.client import Alma
+from importer.alma.models import OBLIGATIONS
+from importer.alma.pacing import run_concurrently
 from importer.errors import ImporterError, LedgerError, SafetyCheckError, StalePlanError, UsageError
 from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import (
@@ -34,14 +36,17 @@ from importer.model.candidates import ROLE_END
 from importer.model.fields import NO_CODES
 from importer.model.files import mounted_share
 from importer.model.plan import Act, Imprints, Result, SafetyCheck
+from importer.model.problem import VALUE, Code, Problem
 from importer.model.run import FailedCheck, RowHistory, RunFacts
 from importer.model.text import command_line, counted
+from importer.model.user import User
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import PASSWORD, SILENT, check_sources, mapping_of, reopen_inputs
 from importer.pipeline.lookup import Users
 from importer.pipeline.runs import RUNS
 from importer.pipeline.sis_load import deliver
-from importer.planner.leavers import Leavers, left
+from importer.planner.entries import current
+from importer.planner.leavers import Leavers, left, why_not_listed
 from importer.planner.patch import changed_fields, changed_lists
 from importer.planner.staff_edits import Keyed, answered, keyed
 from importer.users.cache import UserCache, cache_path
@@ -390,6 +395,29 @@ def _check_deletes(ledger: Ledger, journal: Journal, options: ApplyOptions) -> N
         raise SafetyCheckError(msg)
     if count:
         journal.note(ALLOWED, f"{count} deletions")
+
+
+async def list_again(ledger: Ledger, alma: Alma, journal: Journal) -> int:
+    """Read the users of a list for Alma's purge job again; return how many are listed no more.
+
+    Who is not as planned needs review, with the reason. Raises StalePlanError, LedgerError,
+    AlmaError.
+    """
+    await check_same_institution(ledger.facts, alma)
+
+    async def read(entry: tuple[int, User]) -> tuple[int, User, User | None]:
+        row, user = entry
+        return row, user, await alma.get_user(current(user, "primary_id"), expand=OBLIGATIONS)
+
+    unlisted = 0
+    async for row, user, live in run_concurrently(alma.limiter, journal.listed(), read):
+        if why := why_not_listed(user, live):
+            value, message = current(user, "primary_id"), f"the Alma user {VALUE} {why}"
+            origin = ledger.facts.origin(row)
+            problem = Problem.of(Code.NOT_DELETED, origin, message, field="primary_id", value=value)
+            journal.record_unlisted(problem)
+            unlisted += 1
+    return unlisted
 
 
 async def check_same_institution(facts: RunFacts, alma: Alma) -> None:

@@ -384,8 +384,23 @@ def retire(
     warnings = (*planned.warnings, shown)
     if ended is not None:
         return replace(ended, warnings=(*warnings, *ended.warnings))
-    step = LeftAlone(draft.row) if reasons else planned.step  # who is kept is not listed
+    if reasons:  # who is kept is not listed
+        return replace(planned, step=LeftAlone(draft.row), warnings=warnings)
+    step = replace(planned.step, listed=live) if do == "list" else planned.step
     return replace(planned, step=step, warnings=warnings)
+
+
+def why_not_listed(planned: User, live: User | None) -> str:
+    """Return why a user may not be on a list for Alma's purge job any more; "" if nothing says so.
+
+    `planned`: the record that the plan read. `live`: the one of now, None if it is gone.
+    """
+    if live is None or not same_id(live.primary_id, planned.primary_id):
+        return "was deleted in Alma since the plan was made"
+    if not is_as_planned(planned, live):
+        return "was changed in Alma since the plan was made"
+    keeps = what_keeps(live)
+    return word_list(keeps) if keeps else ""
 
 
 def _held(draft: DraftUser, planned: Planned, theirs: str, reasons: list[str]) -> Planned:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
+from importer.ledger.integrity import check_whole, fault
 from importer.ledger.ledger import Ledger
 from tests.campus.retiring import KINDS, caller, fill, people, write
 from tests.cli.conftest import Sandbox, folder, sandbox
@@ -22,10 +23,9 @@ People = list[tuple[str, int, str]]
 
 @SIZES
 def test_exactly_those_are_listed_who_may_go(count: int, sandbox: Sandbox) -> None:
-    """Whoever has something open is held with the reason. Nothing is sent."""
+    """Whoever has something open is held with the reason; `apply` looks again. Nothing is sent."""
     call, everybody = caller(sandbox.host), list(people(count))
     fill(call, everybody)
-    before = state(sandbox)
     planned = typed("plan", write(Path(), everybody, "list"), "-m", "retire.yaml", "-o", "run")
     assert planned.exit == Exit.REJECTS, planned.err
     with Ledger.open(Path("run")) as ledger:
@@ -34,7 +34,20 @@ def test_exactly_those_are_listed_who_may_go(count: int, sandbox: Sandbox) -> No
             assert KINDS[kind].reason in told, (kind, told)
     may_go = [user for user, _, kind in everybody if KINDS[kind].result]
     assert read_csv(Path("run/set.csv")) == [["USERNAME"], *([user] for user in may_go)]
+    for user, _, kind in everybody:
+        KINDS[kind].after(call, user)
+    before = state(sandbox)
+    assert typed("apply", "run", "--yes").exit == Exit.REJECTS
+    still = [user for user, _, kind in everybody if KINDS[kind].result == "deleted"]
+    assert read_csv(Path("run/set.csv")) == [["USERNAME"], *([user] for user in still)]
+    with Ledger.open(Path("run")) as ledger:
+        for row, (_, _, kind) in enumerate(everybody, start=2):
+            if KINDS[kind].result not in {"", "deleted"}:
+                assert "not-deleted" in {one.code for one in ledger.problems(row)}, kind
+        check_whole(ledger)
+        assert fault(ledger) == ""
     typed("apply", "run", "--yes")
+    assert read_csv(Path("run/set.csv")) == [["USERNAME"], *([user] for user in still)]
     assert state(sandbox) == before
 
 
