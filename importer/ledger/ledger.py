@@ -223,8 +223,14 @@ class Ledger(Database):
         return [NotInRoster(*one) for one in json.loads(self.value("missing") or "[]")]
 
     def keep(self, name: str, value: str) -> None:
-        """Save a value of the run, inside a transaction of the caller."""
-        self.connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (name, value))
+        """Save a value of the run, in the caller's transaction if there is one.
+
+        Raises LedgerError.
+        """
+        try:
+            self.connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (name, value))
+        except sqlite3.Error as error:
+            raise self.failure(error) from error
 
     @property
     def facts(self) -> RunFacts:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import filecmp
+import hashlib
 import io
-import os
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
@@ -206,18 +206,24 @@ def _write(content: bytes, path: Path) -> None:
 
 
 def _rejects(ledger: Ledger) -> tuple[Path, ...]:
-    """Write the rejects of each roster that has any; delete earlier ones that nobody edited."""
+    """Write the rejects of each roster that has any; delete earlier ones that nobody edited.
+
+    Corrections stay in the file in which they were made: while a file would be written as it was,
+    it stays, edited or not.
+    """
     facts, placed = ledger.facts, list[Path]()
+    written = Written.of(ledger)
     stale = {
         path
         for path in present(ledger.folder)
-        if kind_of(path.name) in {WORKBOOK, REJECTS} and not edited(path, facts.started)
+        if kind_of(path.name) in {WORKBOOK, REJECTS} and not written.edited(path)
     }
     for roster in range(len(facts.rosters)):
         if next(returned(ledger, roster), None):
             for name, write in ((WORKBOOK, write_workbook), (REJECTS, write_rejects)):
                 path = ledger.folder / rejects_name(name, facts, roster)
-                placed.append(place(path, partial(write, ledger, roster), facts.started))
+                placed.append(place(path, partial(write, ledger, roster), written))
+    written.keep(ledger)
     for path in stale.difference(placed):
         if not _is_open(path):
             with suppress(PermissionError):
@@ -228,25 +234,59 @@ def _rejects(ledger: Ledger) -> tuple[Path, ...]:
 Write = Callable[[Path], None]
 """Writes the content of a file to a path."""
 
-SAME_TIME = 2
-"""Seconds: some file systems keep times to two seconds only."""
+
+@dataclass
+class Written:
+    """The rejects files of a run as they were written: the SHA-256 of each by its name.
+
+    `held`: names of files that the page corrects in place of a spreadsheet program.
+    """
+
+    hashes: dict[str, str] = field(default_factory=dict)
+    held: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> Written:
+        """Return what a run knows of its files."""
+        return cls(**json.loads(ledger.value(_WRITTEN) or "{}"))
+
+    def keep(self, ledger: Ledger) -> None:
+        """Save it in the run. Raises as `Ledger.keep`."""
+        if (text := json.dumps(asdict(self))) != ledger.value(_WRITTEN):
+            ledger.keep(_WRITTEN, text)
+
+    def edited(self, path: Path) -> bool:
+        """Return whether somebody changed a file since it was written, or corrects it now."""
+        return path.name in self.held or self.hashes.get(path.name) != _hash(path)
 
 
-def place(wanted: Path, write: Write, stamp: datetime | None = None) -> Path:
+_WRITTEN = "written_rejects"
+
+
+def hold(ledger: Ledger, name: str) -> None:
+    """Keep a rejects file of a run as it is, because the page corrects it."""
+    written = Written.of(ledger)
+    written.held = sorted({*written.held, name})
+    written.keep(ledger)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def place(wanted: Path, write: Write, written: Written | None = None) -> Path:
     """Write a file whole under its name, or under a free one beside it; return its path.
 
-    A free name is taken where the file is open in another program. With a `stamp`, the file's time
-    is set to it, so that `edited` can find later changes; an edited file is not replaced either,
-    and where its content is the new one's, it is the file. Raises LedgerError where the folder
-    cannot be written.
+    A free name is taken where the file is open in another program. With `written`, an edited file
+    is not replaced either; where it was written with the new content, it is the file. Raises
+    LedgerError where the folder cannot be written.
     """
     try:
         with temporary_beside(wanted) as unfinished:
             write(unfinished)
             flush(unfinished)
-            if stamp is not None:
-                os.utime(unfinished, (stamp.timestamp(), stamp.timestamp()))
-            return _put(unfinished, wanted, stamp)
+            return _put(unfinished, wanted, written)
     except OSError as error:
         raise _unwritable(wanted, error) from error
 
@@ -268,14 +308,15 @@ def _unwritable(wanted: Path, error: OSError) -> LedgerError:
     return LedgerError(msg)
 
 
-def _put(unfinished: Path, wanted: Path, stamp: datetime | None) -> Path:
+def _put(unfinished: Path, wanted: Path, written: Written | None) -> Path:
     free = (wanted.with_stem(f"{wanted.stem}-{number}") for number in count(2))
+    content = _hash(unfinished) if written else ""
     for path in chain((wanted,), free):
+        if written and path.is_file() and written.hashes.get(path.name) == content:
+            return path
         if path.exists() and _is_open(path):
             continue
-        if stamp is not None and path.is_file() and edited(path, stamp):
-            if filecmp.cmp(unfinished, path, shallow=False):
-                return path
+        if written and path.is_file() and written.edited(path):
             continue
         try:
             replace(unfinished, path)
@@ -283,6 +324,8 @@ def _put(unfinished: Path, wanted: Path, stamp: datetime | None) -> Path:
             if not path.exists():
                 raise
         else:
+            if written:
+                written.hashes[path.name] = content
             return path
     raise AssertionError  # pragma: no cover  the names never end
 
@@ -303,11 +346,6 @@ def _generations(wanted: Path) -> tuple[Path, ...]:
         if (hit := name.fullmatch(path.name)) and path.is_file()
     )
     return tuple(path for _, path in sorted(found))
-
-
-def edited(path: Path, stamp: datetime) -> bool:
-    """Return whether somebody changed the file since it was placed with this stamp."""
-    return abs(path.stat().st_mtime - stamp.timestamp()) >= SAME_TIME
 
 
 def _is_open(path: Path) -> bool:

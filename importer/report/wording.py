@@ -154,11 +154,15 @@ def again(verb: str, facts: RunFacts, files: Mapping[int, str] | None = None) ->
 
 
 def rejects_name(name: str, facts: RunFacts, roster: int) -> str:
-    """Return the name of a roster's rejects: `rejects.xlsx`; of several, `rejects-2-staff.xlsx`."""
+    """Return the name of a roster's rejects: `rejects.xlsx`; of several, `rejects-2-staff.xlsx`.
+
+    Rejects of rejects have the name of the first roster.
+    """
     if len(facts.rosters) == 1:
         return name
     stem, dot, kind = name.rpartition(".")
-    return f"{stem}-{roster + 1}-{PurePath(facts.rosters[roster][0].path).stem}{dot}{kind}"
+    of = re.sub(r"\Arejects-\d+-", "", PurePath(facts.rosters[roster][0].path).stem)
+    return f"{stem}-{roster + 1}-{of}{dot}{kind}"
 
 
 Tone = Literal["good", "quiet", "decide", "bad"]

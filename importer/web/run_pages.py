@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -28,7 +27,7 @@ from importer.model.text import counted, row_label
 from importer.pipeline.apply import STOP, check_unchanged, left_to_do, stopping_checks
 from importer.pipeline.decisions import open_rows
 from importer.report import view
-from importer.report.files import present
+from importer.report.files import hold, present
 from importer.report.lineage import Event, lineage
 from importer.report.terminal import row_history
 from importer.report.view import Names, ProblemGroup, Survey
@@ -353,13 +352,13 @@ def correct(visit: Visit) -> web.Response:
     position = visit.number("roster")
     with Ledger.open(visit.run) as ledger:
         facts = ledger.facts
-    workbook = found(workbooks((one.name for one in present(visit.run)), facts).get(position))
+        workbook = found(workbooks((one.name for one in present(visit.run)), facts).get(position))
+        hold(ledger, workbook)
     first = draft_of(visit.space, facts)
     load = f"{first.title if first else name_of(facts)}, rejects"
     of, drafts = (visit.run.name, workbook), visit.space.drafts()
     draft = next((one for one in drafts if (one.facts.run, one.facts.file) == of), None)
     if draft is None:
-        os.utime(visit.run / workbook)  # one that was edited is kept when reports are written
         folder = visit.space.folder / DRAFTS
         draft = Draft.create(folder, workbook, visit.now, visit.operator, visit.run.name, load)
     if not draft.facts.mapping:

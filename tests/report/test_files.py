@@ -12,10 +12,11 @@ from xlsxwriter.exceptions import FileCreateError
 
 from importer.errors import LedgerError
 from importer.ledger.ledger import Ledger, summarize
-from importer.model.run import Summary
+from importer.model.run import OtherRoster, Summary
 from importer.report import rejects
 from importer.report.files import place, present, write_all
 from importer.report.rejects import PROBLEM_COLUMNS
+from importer.report.wording import rejects_name
 from tests.report import building
 from tests.report.conftest import Keep
 
@@ -58,6 +59,10 @@ def test_rejects_that_somebody_corrected_are_kept(keep: Keep) -> None:
     assert write(ledger) == write(ledger) == ALL
     corrected = ledger.folder / "rejects.xlsx"
     corrected.write_bytes(b"corrected by hand")
+    assert write(ledger) == ALL  # nothing changed: the corrections stay in the file they are in
+    assert not (ledger.folder / "rejects-2.xlsx").exists()
+    (row,) = next(ledger.read("SELECT min(row) FROM rows WHERE fate = 'rejected'"))
+    ledger.connection.execute("UPDATE rows SET fate = 'ready' WHERE row = ?", (row,))
     assert "rejects-2.xlsx" in write(ledger)
     assert "rejects-2.xlsx" in write(ledger)  # ours again, so it may be replaced
     assert corrected.read_bytes() == b"corrected by hand"
@@ -79,6 +84,14 @@ def test_rejects_that_were_only_opened_for_corrections_are_not_written_again(kee
     assert "rejects-2.xlsx" not in {path.name for path in present(ledger.folder)}
 
 
+def test_rejects_of_rejects_are_named_simply() -> None:
+    """They have the name of the first roster, however often they are corrected."""
+    staff = building.FACTS.roster.model_copy(update={"path": "run/rejects-2-staff.xlsx"})
+    other = OtherRoster(roster=staff, mapping=building.FACTS.mapping)
+    facts = building.FACTS.model_copy(update={"others": (other,)})
+    assert rejects_name("rejects.xlsx", facts, 1) == "rejects-2-staff.xlsx"
+
+
 def test_the_newest_rejects_of_each_roster_are_listed_last(tmp_path: Path) -> None:
     """Also of several rosters, and after nine of one name."""
     names = ["1-staff", "1-staff-2", "1-staff-10", "2-students", "2-students-2"]
@@ -94,6 +107,9 @@ def test_a_file_that_is_open_elsewhere_stays(keep: Keep, lock: str) -> None:
     write(ledger)
     before = (ledger.folder / "rejects.xlsx").stat().st_ino
     (ledger.folder / lock).touch()
+    assert write(ledger)[2] == "rejects.xlsx"
+    (row,) = next(ledger.read("SELECT min(row) FROM rows WHERE fate = 'rejected'"))
+    ledger.connection.execute("UPDATE rows SET fate = 'ready' WHERE row = ?", (row,))
     assert write(ledger)[2] == "rejects-2.xlsx"
     assert (ledger.folder / "rejects.xlsx").stat().st_ino == before
 
