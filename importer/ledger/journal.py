@@ -323,6 +323,12 @@ class Journal:
             add_problems(self.ledger, [problem])
             self._append(row, State.HELD, problem.message)
 
+    def replace_problems(self, code: Code, problems: Iterable[Problem]) -> None:
+        """Replace all problems of a code."""
+        with self._writing():
+            self.ledger.connection.execute("DELETE FROM problems WHERE code = ?", (code,))
+            add_problems(self.ledger, problems)
+
     def note(self, event: str, detail: str, row: int = 0) -> None:
         """Record something about the run as a whole, or about a row."""
         with self._writing():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -36,7 +36,7 @@ from importer.model.problem import Code, Problem, Severity
 from importer.model.text import command_line, is_absent, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
-from importer.pipeline.check import validate
+from importer.pipeline.check import no_end_dates, validate
 from importer.pipeline.decisions import (
     OTHER_LOADED,
     Decision,
@@ -118,7 +118,21 @@ class Review:
                     start = f"Row {row_label(decision.row)}"
                     left.append(str(error) if str(error).startswith(start) else f"{start}: {error}")
                 done(number)
+            if len(left) < len(decisions) and not self._undoes:
+                self._count_end_dates()
         return left
+
+    def _count_end_dates(self) -> None:
+        """Count again in how many rows a new patron gets no end date, by what is planned now.
+
+        It stays where the roster or the mapping was changed since the plan: nothing is sent then.
+        """
+        created = {one.row for one in self.ledger.planned() if one.act is Act.CREATE}
+        with suppress(StalePlanError):
+            counted_now = [*no_end_dates(self._rosters, created)]
+            before = [one for one in self.ledger.problems() if one.code is Code.NO_END_DATE]
+            if counted_now != before:
+                self._journal.replace_problems(Code.NO_END_DATE, counted_now)
 
     def _has_other_rows(self, row: int) -> bool:
         """Return whether it is open which of a row and others of its person to load."""

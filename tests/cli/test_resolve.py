@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
 from importer.model.plan import choices
+from importer.model.problem import Code
 from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, change, codes, edit, load, state, write
@@ -73,6 +75,19 @@ def test_an_answer_counts_until_another_is_given(held: Path, sandbox: Sandbox) -
     with Ledger.open(Path("run")) as ledger:
         assert first_broken(ledger) is None
     assert stat.S_IMODE(Path("runs/memory.sqlite").stat().st_mode) == 0o600
+
+
+def test_counts_follow_decisions(held: Path) -> None:
+    """In how many rows a new patron gets no end date is counted from what is planned now."""
+    counts = []
+    for answer in ("", "create", "reject"):
+        if answer:
+            typed("resolve", "run", "2", "--as", answer)
+        with Ledger.open(Path("run")) as ledger:
+            (told,) = [one for one in ledger.problems() if one.code is Code.NO_END_DATE]
+        counts.append(re.findall(r"in (\d+) row", told.message))
+    assert held.exists()
+    assert counts == [["1", "1"], ["2", "2"], ["1", "1"]]
 
 
 @pytest.mark.parametrize("answer", ["create", "reject"])
