@@ -21,8 +21,10 @@ from importer.cli.app import run
 from importer.cli.options import Commands, operator, shipped
 from importer.cli.output import now, say
 from importer.errors import UsageError
+from importer.ledger.database import merge_journal
 from importer.model.files import write_atomically
 from importer.sandbox.server import Options, running
+from importer.sandbox.users import is_unusable
 from importer.settings import (
     APPROVERS,
     ENV,
@@ -176,6 +178,7 @@ def _site(access: Access | None) -> Iterator[Site]:
     """Return the site of this folder, with a practice Alma that runs while the block lasts."""
     practice = Path("practice")
     practice.mkdir(mode=0o700, exist_ok=True)
+    _put_aside(practice / tasks.PRACTICE_ALMA)
     key = secrets.token_hex(16)  # people drop real rosters here, too
     with running(Options(db=practice / tasks.PRACTICE_ALMA, key=key)) as alma:
         settings = {
@@ -192,6 +195,16 @@ def _site(access: Access | None) -> Iterator[Site]:
             now,
             access,
         )
+
+
+def _put_aside(alma: Path) -> None:
+    """Rename a practice Alma that cannot be opened, so that a new one begins: see `not_opened`."""
+    if is_unusable(alma):
+        merge_journal(alma)
+        name = f"{tasks.PUT_ASIDE}{now():%Y%m%dT%H%M%S}.sqlite"
+        for end in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                alma.with_name(alma.name + end).rename(alma.with_name(name + end))
 
 
 def _listen(port: int) -> socket.socket:

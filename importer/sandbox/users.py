@@ -12,6 +12,7 @@ import json
 import sqlite3
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -219,6 +220,20 @@ class Claim:
     type: str
     value: str
     active: bool = True
+
+
+def is_unusable(path: Path) -> bool:
+    """Return whether a file is another version's practice Alma, or none; a busy one is not."""
+    if not path.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.OperationalError:
+        return False
+    except sqlite3.Error:
+        return True
+    return version not in {0, _VERSION}
 
 
 class Store:

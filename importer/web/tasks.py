@@ -50,6 +50,9 @@ CODES = "codes.json"
 PRACTICE_ALMA = "alma.sqlite"
 """The users of the practice Alma, of rosters that people loaded there."""
 
+PUT_ASIDE = "alma-put-aside-"
+"""The beginning of the name of a practice Alma that this version cannot open."""
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -129,13 +132,18 @@ class Workspace:
                     yield draft
 
     def not_opened(self) -> Iterator[str]:
-        """Yield a sentence for each draft of another version of the importer."""
+        """Yield a sentence for each draft and practice Alma of another version of the importer."""
         folder = self.folder / DRAFTS
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             try:
                 Draft.open(path)
             except UsageError as error:
                 yield str(error)
+        for path in sorted(self.folder.glob(f"{PUT_ASIDE}*.sqlite")):
+            yield (
+                "The practice Alma of another version cannot be opened, so practice began anew. "
+                f"What was loaded there is kept in {path.name}; delete that file when you like."
+            )
 
     def draft(self, name: str, *, trashed: bool = False) -> Draft | None:
         """Return a draft by its name, None if there is none; one in the trash if asked for."""
@@ -220,7 +228,7 @@ def kept_in(folder: Path) -> list[Path]:
     return [path for what in _KEPT for path in sorted(folder.glob(what))]
 
 
-_KEPT = (f"{DRAFTS}/*/", f"{TASKS}/*/", PRACTICE_ALMA)
+_KEPT = (f"{DRAFTS}/*/", f"{TASKS}/*/", PRACTICE_ALMA, f"{PUT_ASIDE}*.sqlite")
 
 
 def is_in_use(path: Path) -> bool:
@@ -294,7 +302,8 @@ class Tasks:
         """Start a command, and return its task with an ID and with the folder of the run it makes.
 
         They are made here, so that no two commands have the same. `operator`: whom the runs name;
-        "" for the user who started the server.
+        "" for the user who started the server. Raises OSError where the system starts no process;
+        the task has ended then.
         """
         folder = make_numbered(self.folder / f"{task.started:%Y%m%dT%H%M%S}")
         wanted = self._cwd / RUNS / new_name(task.run_of, task.started)
@@ -308,15 +317,19 @@ class Tasks:
         if operator:
             environment["LOGNAME"] = operator  # the name that `getpass` finds first
         with (folder / OUT).open("wb") as out, (folder / MESSAGES).open("wb") as messages:
-            child = subprocess.Popen(  # noqa: S603  our own command, without a shell
-                command,
-                cwd=self._cwd,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=messages,
-                **_apart(),
-            )
+            try:
+                child = subprocess.Popen(  # noqa: S603  our own command, without a shell
+                    command,
+                    cwd=self._cwd,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=messages,
+                    **_apart(),
+                )
+            except OSError:
+                write_atomically(folder / EXIT, str(KILLED).encode())
+                raise
         write_atomically(folder / PROCESS, str(child.pid).encode())
         return task
 

@@ -6,9 +6,10 @@ import html
 import io
 import re
 import socket
+import sqlite3
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -19,6 +20,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from importer.web.app import routes
+from importer.web.tasks import PRACTICE_ALMA, PUT_ASIDE, kept_in
 from tests.serving import Below
 from tests.web.conftest import (
     APPROVERS,
@@ -505,6 +507,32 @@ def test_the_practice_alma_has_a_key_of_its_own(tmp_path: Path) -> None:
         codes.add(httpx.get(address, headers={"Authorization": "apikey sandbox"}).status_code)
     assert codes <= {400, 401, 403}
     assert codes
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("kind", ["another version", "no database"])
+def test_a_practice_alma_that_cannot_be_opened_is_put_aside(tmp_path: Path, kind: str) -> None:
+    """The page starts, says so in practice, and its bytes are kept under another name."""
+    practice = tmp_path / "practice"
+    practice.mkdir(0o700)
+    alma = practice / PRACTICE_ALMA
+    if kind == "another version":
+        with closing(sqlite3.connect(alma)) as database:
+            database.execute("PRAGMA user_version = 2")
+            database.execute("CREATE TABLE kept (name)")
+    else:
+        alma.write_bytes(b"no database" * 99)
+    before = alma.read_bytes()
+    server = start(tmp_path)
+    client = server.client()
+    (aside,) = practice.glob(f"{PUT_ASIDE}*.sqlite")
+    assert aside.read_bytes() == before
+    assert aside.name in client.get("/practice/").text
+    assert aside.name not in client.get("/alma/").text
+    assert aside in kept_in(practice)
+    assert server.stop() == 0
+    server = start(tmp_path)
+    assert [*practice.glob(f"{PUT_ASIDE}*.sqlite")] == [aside]
     assert server.stop() == 0
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -211,3 +213,21 @@ def test_a_corrected_row_is_read_as_its_columns_show(tmp_path: Path) -> None:
     draft.add([made])
     whole = draft.checked(tmp_path / "people.yaml", NO_CODES, today)
     assert checked.decided.fates == whole.decided.fates == {2: Fate.READY, 3: Fate.READY}
+
+
+def test_a_command_that_the_system_does_not_start_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has ended, and the same can be started again at once."""
+
+    def full(*_: object, **_more: object) -> None:
+        raise OSError(errno.ENOMEM, "no memory")
+
+    monkeypatch.setattr(subprocess, "Popen", full)
+    tasks = Tasks(tmp_path / "tasks", tmp_path, {})
+    with pytest.raises(OSError, match="no memory"):
+        tasks.start(Task(words=("plan", "people.csv"), started=datetime.now(UTC)), "")
+    assert tasks.doing(("plan", "people.csv")) is None
+    last = tasks.last("plan", "people.csv")
+    assert last is not None
+    assert tasks.exit(last) == KILLED
