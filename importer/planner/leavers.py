@@ -391,7 +391,7 @@ def retire(
 
 
 def why_not_listed(planned: User, live: User | None) -> str:
-    """Return why a user may not be on a list for Alma's purge job any more; "" if nothing says so.
+    """Return why a user may not be on a list for Alma's purge job any more; "" if the user may.
 
     `planned`: the record that the plan read. `live`: the one of now, None if it is gone.
     """
