@@ -91,7 +91,7 @@ def reasons(run: str, roster: int | None) -> Iterator[str]:
                 worst[row] = min(worst.get(row, one), one, key=lambda one: _ORDER[one.severity])
     found = Counter(
         _TRACKING.sub("", f"{wording.sentence(replace(one, value=CUT), show_values=False)} ")
-        + one.advice
+        + wording.plain(one.advice)
         for one in worst.values()
     )
     often = found.most_common()
