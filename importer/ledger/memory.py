@@ -45,12 +45,17 @@ _FORGET = (
     "DELETE FROM rosters WHERE julianday(time) < julianday(?) - 400 AND EXISTS (SELECT 1 FROM"
     " rosters AS later WHERE later.time > rosters.time"
     " AND later.institution = rosters.institution AND later.mapping = rosters.mapping)",
+    "DELETE FROM loaded WHERE EXISTS (SELECT 1 FROM leavers WHERE back = '' AND"
+    " leavers.institution = loaded.institution AND leavers.primary_id = loaded.primary_id"
+    " AND julianday(leavers.time) < julianday(?))",
     "DELETE FROM leavers WHERE julianday(time) < julianday(?)",
     "DELETE FROM loaded WHERE EXISTS (SELECT 1 FROM loaded AS later WHERE later.time > loaded.time"
     " AND later.institution = loaded.institution AND later.primary_id = loaded.primary_id"
     " AND later.mapping = loaded.mapping AND julianday(later.time) < julianday(?))",
 )
 """What is older than a time: of values, those that were replaced before it.
+
+Of who left before it and is not back, all values: what the leaving changed is no edit by staff.
 
 When somebody was last seen is kept for 400 days more, and longer if in a mapping's last load.
 """
@@ -321,8 +326,7 @@ class Remembered:
 
     `primary_id`: as it is now; `before`: as it was. `mapping`: the name of the roster's mapping.
     `values`: what was written, or seen. `new`: the run created the user, so nothing older counts.
-    `forgets`: paths whose values of every roster are forgotten. `seen`: of a user who was not
-    written, when; a later load counts more.
+    `seen`: of a user who was not written, when; a later load counts more.
     """
 
     primary_id: str
@@ -330,7 +334,6 @@ class Remembered:
     mapping: str
     values: Imprints
     new: bool = False
-    forgets: frozenset[str] = frozenset()
     seen: datetime | None = None
 
 
@@ -512,17 +515,10 @@ class EditMemory(Memory):
             seen = one.seen.isoformat()
             if execute(later, (self.institution, key, self._mark, seen, now)).fetchone():
                 return
-        known = self._values(key)
-        if one.values:
-            values = {**known.get(one.mapping, {}), **one.values}
-            known[one.mapping] = {key: it for key, it in values.items() if it.made}
-        known.setdefault(one.mapping, {})
-        for mapping, left in known.items():
-            kept = {name: it for name, it in left.items() if it.where.path not in one.forgets}
-            if mapping == one.mapping or len(kept) < len(left):
-                text = IMPRINTS.dump_json(kept).decode()
-                row = (self.institution, key, mapping, run, text, time, self._mark, folder)
-                execute("INSERT OR REPLACE INTO loaded VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        values = {**self._values(key).get(one.mapping, {}), **one.values}
+        text = IMPRINTS.dump_json({name: it for name, it in values.items() if it.made}).decode()
+        row = (self.institution, key, one.mapping, run, text, time, self._mark, folder)
+        execute("INSERT OR REPLACE INTO loaded VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def _rename(self, renamed: Mapping[str, str]) -> None:
         """Move what is known of users to their new primary IDs, without case.

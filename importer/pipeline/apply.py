@@ -32,7 +32,6 @@ from importer.ledger.ledger import FILE, OPEN, Ledger, summarize
 from importer.ledger.memory import EditMemory, Remembered
 from importer.ledger.run_lock import WriteGate
 from importer.mapper.load import load
-from importer.model.candidates import ROLE_END
 from importer.model.fields import NO_CODES
 from importer.model.files import mounted_share
 from importer.model.plan import Act, Imprints, Result, SafetyCheck
@@ -47,7 +46,6 @@ from importer.pipeline.runs import RUNS
 from importer.pipeline.sis_load import deliver
 from importer.planner.entries import current
 from importer.planner.leavers import Leavers, left, why_not_listed
-from importer.planner.patch import changed_fields, changed_lists
 from importer.planner.staff_edits import Keyed, answered, keyed
 from importer.users.cache import UserCache, cache_path
 from importer.users.refresh import Refresh, add_applied
@@ -115,18 +113,12 @@ def _of_write(
     image: Image, values: Mapping[int, Imprints], facts: RunFacts, hashed: Keyed
 ) -> Remembered:
     after = image.answered or image.sent
-    forgets: set[str] = set()
-    if facts.leaves(image.row) and image.before is not None:
-        before, sent = image.before, image.sent
-        forgets = {*changed_fields(before, sent), *changed_lists(before, sent)}
-        forgets |= {ROLE_END} if before.user_role != sent.user_role else set()
     return Remembered(
         image.new_id,
         image.primary_id,
         facts.of(image.row)[1].name,
-        {} if forgets else answered(values.get(image.row, {}), after, hashed),
+        {} if facts.leaves(image.row) else answered(values.get(image.row, {}), after, hashed),
         image.before is None,
-        frozenset(forgets),
     )
 
 

@@ -170,8 +170,13 @@ def plan_context(
             keeps_id = had_it or answers.leaves_id(draft, key)
             return replace(before if moved and known.is_blank else known, keeps_id=keeps_id)
 
+        def of(draft: DraftUser, live: User) -> UserMemory:
+            # an SIS load takes back nothing of who left: the roster's values are written
+            known = left(draft, live)
+            return known if facts.sis is None else leavers.forgotten(live, known)
+
         today, overwritten = rosters[0].today, frozenset(facts.overwrite_edits)
-        earlier = Earlier(left, hashed, today, overwritten, facts.sis)
+        earlier = Earlier(of, hashed, today, overwritten, facts.sis)
         leavers = Leavers(LastSeen(alma.key).leavers())
         yield PlanContext(rosters, answers, leavers, earlier, facts.common, known, retiring)
 

@@ -11,17 +11,20 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from importer.alma.models import OBLIGATIONS, obligations
+from importer.model.candidates import ROLE_END
 from importer.model.fields import text
 from importer.model.people import Common, may_be_same
 from importer.model.plan import (
     ChangeKind,
     Held,
+    Imprints,
     LeftAlone,
     Match,
     Planned,
     Retire,
     Unchanged,
     Update,
+    UserMemory,
     Written,
 )
 from importer.model.problem import Code, Problem
@@ -96,6 +99,20 @@ class Leavers:
         """
         marks = _marks(user) if self._keys else ()
         return next((self._keys[mark] for mark in marks if mark in self._keys), "")
+
+    def forgotten(self, user: User, memory: UserMemory) -> UserMemory:
+        """Return what loads left of a user, but of who left nothing of what the leaving changed."""
+        if not (key := self.key_of(user)):
+            return memory
+        one = self.changed[key]
+        paths = {*_changed(one.before, one.sent), *changed_lists(one.before, one.sent)}
+        paths |= {ROLE_END} if "user_role" in paths else set()
+
+        def others(imprints: Imprints) -> Imprints:
+            return {at: left for at, left in imprints.items() if left.where.path not in paths}
+
+        own = memory.own if memory.own is None else others(memory.own)
+        return replace(memory, own=own, others=tuple(map(others, memory.others)))
 
     def is_back(self, user: User, after: User) -> bool:
         """Return whether a user left and, as written now, has nothing of it left to take back.

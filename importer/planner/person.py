@@ -161,15 +161,26 @@ def person_of_keys(keys: PersonKeys) -> Person:
 
 
 def agrees(row: Person, user: Person, common: Common) -> bool:
-    """Return whether a user whom no ID of a row finds agrees with it by names and one thing more.
+    """Return whether a user whom no ID of a row finds may be its person, so is not missing.
 
-    The names alone are enough where neither birth dates nor emails and phones can be compared.
+    The names agree and one thing more; the names alone where neither birth dates nor emails and
+    phones can be compared. A first name and an email or phone agree: the last name may be new. The
+    names differ by two transposed letters, and the birth dates do not contradict.
     """
     evidence = compare(row, user, common)
-    alone = evidence.born in {Born.UNKNOWN, Born.TYPO} and not (row.contacts and user.contacts)
-    return evidence.names is Names.BOTH and (
-        evidence.born is Born.AGREES or evidence.contact or alone
-    )
+    if evidence.contact and evidence.names in {Names.BOTH, Names.FIRST}:
+        return True
+    if evidence.born is Born.CONTRADICTS:
+        return False
+    alone = evidence.born is not Born.AGREES and not (row.contacts and user.contacts)
+    both = evidence.names is Names.BOTH and (evidence.born is Born.AGREES or alone)
+    return both or any(_are_transposed(one, other) for one in row.names for other in user.names)
+
+
+def _are_transposed(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Return whether two people's names differ by nothing but two letters in the wrong order."""
+    ours, theirs = ("\n".join("".join(_words(part)) for part in name) for name in (one, other))
+    return sorted(ours) == sorted(theirs) and OSA.distance(ours, theirs) == 1
 
 
 def is_rival(row: Person, other: Person, common: Common) -> bool:

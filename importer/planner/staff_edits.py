@@ -445,7 +445,7 @@ def _never_given(value: Value, live: User, memory: UserMemory, hashed: Keyed) ->
         for part in _parts(where, live)
     ):
         return None
-    since = max(one.since for one in known.values())
+    since = max((one.since for one in known.values()), default="")
     return Imprint(where, "", value.rule, "", hashed(""), since)
 
 

@@ -389,16 +389,18 @@ def find_read(
 def find_near(cache: UserCache, query: PersonQuery) -> list[NearUser]:
     """Return everybody who may be the person of a row, for a closer look.
 
-    Besides the users with an ID of the row these are those who share the last name or anything else
-    with the row: the ID may be mistyped.
+    Besides the users with an ID of the row these are those who share the last name, perhaps with
+    two letters transposed, or anything else with the row: the ID may be mistyped.
     """
     person = query.person
     holders = {n for _, value in query.identifiers for n in _with_key(cache, id_key(value))}
     people = _compared(cache, person) | _known(cache, holders)
     if not any(may_be_same(person, people[n].keys) for n in holders) and person.last:
-        last = "SELECT number FROM users WHERE last IN (?, ?) ORDER BY number LIMIT ?"
-        names = (person.last, person.first, COMMON)
-        people |= _known(cache, {n for (n,) in cache.read(last, names)} - people.keys())
+        names = {person.first, *_transposed(person.last)}
+        marks = ", ".join("?" * len(names))
+        last = f"SELECT number FROM users WHERE last IN ({marks}) ORDER BY number LIMIT ?"  # noqa: S608
+        found = cache.read(last, (*names, COMMON))
+        people |= _known(cache, {n for (n,) in found} - people.keys())
 
     alone = people.keys() == holders and len(people) == 1  # there is nobody to compare with
     return [
@@ -407,6 +409,12 @@ def find_near(cache: UserCache, query: PersonQuery) -> list[NearUser]:
         )
         for number, one in people.items()
     ]
+
+
+def _transposed(name: str) -> set[str]:
+    """Return a name, and it with any two letters in the wrong order."""
+    swaps = (name[:at] + name[at + 1] + name[at] + name[at + 2 :] for at in range(len(name) - 1))
+    return {name, *swaps}
 
 
 def find_common(cache: UserCache) -> Common:

@@ -687,3 +687,41 @@ def test_a_roster_counts_after_the_undo_of_its_second_load(two: None, sandbox: S
     typed("apply", "undone", "--allow", "many-changes")
     load(write((*ANA[:5], "new@example.org", ""), name="staff.csv"), "again", "staff.yaml")
     assert inactive(sandbox) == set()
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["before leaving", "while away"])
+def test_a_return_keeps_the_date_that_staff_gave(
+    known: None, sandbox: Sandbox, *, away: bool
+) -> None:
+    """From before the leaving it is restored, and from then on it stays; it is no date of ours."""
+    text = LEAVERS.replace("  birth_date", "  expiry_date: 2031-05-31\n  birth_date", 1)
+    Path("leavers.yaml").write_text(text, "utf-8")
+    days = []
+    for number, row in enumerate(((CY,), (), (CY,), (CY,))):
+        load(write(ANA, *row, STAFF), str(number), "leavers.yaml")
+        days.append(state(sandbox)["2003"]["expiry_date"])
+        if number == away:
+            ask(sandbox, "PATCH", "users/2003", {"expiry_date": "2033-08-01Z"})
+    assert (days[0], days[2:]) == ("2031-05-31Z", ["2033-08-01Z"] * 2)
+    assert ("3", "edited-in-alma") in codes("2")
+    assert inactive(sandbox) == {"2002"}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ("3003", "Cy", "Newname", "COMM", "", "cy@example.org", ""),
+        ("3003", "Cy", "Reo", "COMM", "", "other@example.org", ""),
+        ("3003", "Yc", "Roe", "COMM", "", "other@example.org", ""),
+    ],
+    ids=["new last name, same email", "transposed last name", "transposed first name"],
+)
+def test_who_may_be_in_the_roster_under_a_new_id_is_not_missing(
+    known: None, row: tuple[str, ...]
+) -> None:
+    """By a first name and an email, or by a name with two transposed letters."""
+    typed("plan", write(ANA, row, STAFF), *PLAN, "run")
+    assert leaving("run") == ["2002"]
+    with Ledger.open(Path("run")) as ledger:
+        (whole,) = (one for one in ledger.problems(0) if one.code == "missing-from-roster")
+    assert whole.message.startswith("1 user ")

@@ -11,11 +11,12 @@ import pytest
 
 from importer.model.candidates import RecordLayout, Removal
 from importer.model.fields import text
-from importer.model.plan import Imprint, UserMemory
+from importer.model.plan import Imprint, UserMemory, Written
 from importer.model.problem import Origin
 from importer.model.user import AccountType, ContactInfo, Email, User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, entries
+from importer.planner.leavers import Leavers
 from importer.planner.staff_edits import (
     NO_MEMORY,
     Earlier,
@@ -240,6 +241,17 @@ def test_a_mark_of_staff_stays_when_a_blank_cell_gets_a_value() -> None:
     for _ in range(2):
         alma.load(person(), LATER)
         assert (preferred(alma), len(addresses(alma.live))) == (["own@example.org"], 2)
+
+
+def test_an_sis_load_knows_no_value_that_a_leaving_changed() -> None:
+    """It takes nothing back, so the roster's value is written; of others all is remembered."""
+    before, sent = user(expiry_date="2027-05-15Z"), user(expiry_date="2026-08-20Z")
+    leavers = Leavers({"21234": Written(before, sent, sent)})
+    autumn = loaded(person()).memory["autumn"]
+    known = UserMemory(autumn, (autumn,))
+    now = leavers.forgotten(sent, known)
+    assert [{*autumn} - {*left} for left in (now.own or {}, *now.others)] == [{EXPIRY}] * 2
+    assert leavers.forgotten(user(primary_id="999"), known) == known
 
 
 def test_an_id_of_another_roster_does_not_hide_that_staff_replaced_the_card() -> None:
