@@ -273,6 +273,12 @@ class DecisionMemory(Memory):
         found = self.parsed(_JSON.validate_json, query, (self.institution,))
         return {one.primary_id: one for one in found}
 
+    def of(self, primary_id: str) -> Resolution | None:
+        """Return the resolution of a primary identifier without capitals, None if there is none."""
+        query = "SELECT resolution FROM answers WHERE institution = ? AND primary_id = ?"
+        found = self.parsed(_JSON.validate_json, query, (self.institution, primary_id))
+        return next(iter(found), None)
+
     def save(self, resolution: Resolution) -> None:
         """Save a resolution in place of an earlier one."""
         text = _JSON.dump_json(resolution).decode()

@@ -470,7 +470,7 @@ def keep_answer(
     doubts = doubts_of(problems, user)
     hashes = person_hash(draft), _user_hash(live) if live is not None else ""
     cells = _cells_hash(draft) if answer is Answer.REJECT else ""
-    known = memory.load().get(own)
+    known = memory.of(own)
     if known and known.against and not against and known.answer is answer is Answer.REJECT:
         return  # it says more: also for other cells
     if own and (against or answer is Answer.REJECT):
