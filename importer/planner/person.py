@@ -359,7 +359,7 @@ _PARTICLES = frozenset(
 _GENERATIONS = {"jr": "jr", "sr": "sr", "ii": "ii", "iii": "iii", "iv": "iv"} | {
     "2nd": "ii", "3rd": "iii", "4th": "iv"
 }  # fmt: skip
-"""Suffixes, folded, by which members of a family with one name are told apart."""
+"""Suffixes, folded, by which members of a family with one name differ."""
 _APART = re.compile(r"[\s\-‐‑–.,/]+")
 _LONG_ENOUGH = 5
 """From N letters on, one typing error makes no other name."""
