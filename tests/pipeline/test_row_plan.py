@@ -181,7 +181,7 @@ def check_case(case: Case) -> None:
         assert history is not None
         assert history.fate is Fate.REVIEW
     if case.twin:  # the other row is not loaded, so this one is compared with Alma
-        resolved = type_in("resolve", "run", "4", "--as", "reject")
+        resolved = type_in("resolve", "run", "2", "--as", "only")
     else:
         how, *user = case.answer
         resolved = type_in("resolve", "run", "2", *user, "--as", how)
