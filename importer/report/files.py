@@ -208,8 +208,9 @@ def _write(content: bytes, path: Path) -> None:
 def _rejects(ledger: Ledger) -> tuple[Path, ...]:
     """Write the rejects of each roster that has any; delete earlier ones that nobody edited.
 
-    Corrections stay in the file in which they were made: while a file would be written as it was,
-    it stays, edited or not.
+    Corrections stay in the file in which they were made: until the run is applied the rows to
+    return only become fewer, so an edited file has them all. Later a file stays, edited or not,
+    while it would be written as it was.
     """
     facts, placed = ledger.facts, list[Path]()
     written = Written.of(ledger)
@@ -222,7 +223,10 @@ def _rejects(ledger: Ledger) -> tuple[Path, ...]:
         if next(returned(ledger, roster), None):
             for name, write in ((WORKBOOK, write_workbook), (REJECTS, write_rejects)):
                 path = ledger.folder / rejects_name(name, facts, roster)
-                placed.append(place(path, partial(write, ledger, roster), written))
+                stays = not ledger.was_applied and written.corrected(path)
+                placed.append(
+                    path if stays else place(path, partial(write, ledger, roster), written)
+                )
     written.keep(ledger)
     for path in stale.difference(placed):
         if not _is_open(path):
@@ -258,6 +262,10 @@ class Written:
     def edited(self, path: Path) -> bool:
         """Return whether somebody changed a file since it was written, or corrects it now."""
         return path.name in self.held or self.hashes.get(path.name) != _hash(path)
+
+    def corrected(self, path: Path) -> bool:
+        """Return whether it is a file that was written, and somebody changed it or does so now."""
+        return path.name in self.hashes and path.is_file() and self.edited(path)
 
 
 _WRITTEN = "written_rejects"
