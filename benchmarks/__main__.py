@@ -5,7 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("check", "conditions", "bounds", "pacing", "calls", "throughput", "gate", "page")
+PARTS = (
+    "check",
+    "conditions",
+    "bounds",
+    "pacing",
+    "calls",
+    "throughput",
+    "gate",
+    "page",
+    "remembered",
+)
 
 
 def main(arguments: list[str]) -> int:

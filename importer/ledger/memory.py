@@ -7,7 +7,9 @@
   still has the same value and Alma has another one, someone edited it there, and the edit stays.
 - `LastSeen`, in a module of its own: when each person was last in the rosters of a mapping.
 
-The newest of a mapping counts. Older ones stay for the undo of a run: then they count again.
+Of each person and mapping the newest load is kept, so that the file grows with people and values,
+not with loads. What it replaces is saved in the folder of its own run, in `BEFORE`: an undo takes
+it with it when it is planned, and puts it back.
 """
 
 from __future__ import annotations
@@ -22,20 +24,23 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import TypeAdapter
 
 from importer.errors import LedgerError
 from importer.ledger.database import Database, as_json, naming
 from importer.ledger.ledger import IMPRINTS, Ledger
-from importer.model.files import write_new
+from importer.model.files import write_atomically, write_new
 from importer.model.formats import MEMORY
 from importer.model.plan import DECISIONS, Answer, Imprint, Imprints, UserMemory
 from importer.model.problem import Code
 from importer.model.run import RunFacts
 
 PATH = Path("runs", "memory.sqlite")
+
+BEFORE = "memory-before.json"
+"""The file in a run's folder with what was remembered of its users before it."""
 
 _FORGET = (
     "DELETE FROM answers WHERE julianday(json_extract(resolution, '$.time')) < julianday(?)",
@@ -49,16 +54,23 @@ _FORGET = (
     " leavers.institution = loaded.institution AND leavers.primary_id = loaded.primary_id"
     " AND julianday(leavers.time) < julianday(?))",
     "DELETE FROM leavers WHERE julianday(time) < julianday(?)",
-    "DELETE FROM loaded WHERE EXISTS (SELECT 1 FROM loaded AS later WHERE later.time > loaded.time"
-    " AND later.institution = loaded.institution AND later.primary_id = loaded.primary_id"
-    " AND later.mapping = loaded.mapping AND julianday(later.time) < julianday(?))",
+    "DELETE FROM loads WHERE julianday(time) < julianday(?) AND EXISTS (SELECT 1 FROM loads"
+    " AS later WHERE later.time > loads.time AND later.institution = loads.institution"
+    " AND later.mapping = loads.mapping)",
 )
-"""What is older than a time: of values, those that were replaced before it.
+"""What is older than a time; of what loads wrote nothing, because plans need it.
 
-Of who left before it and is not back, all values: what the leaving changed is no edit by staff.
+But of who left before it and is not back, all values: what the leaving changed is no edit by staff.
 
 When somebody was last seen is kept for 400 days more, and longer if in a mapping's last load.
 """
+
+
+_LOST = (
+    "edits that staff made are then not known until the next load, you are asked again about rows "
+    "that were resolved, and missing people are counted from the start."
+)
+"""What a folder without its memory lacks."""
 
 
 class Memory(Database):
@@ -91,9 +103,8 @@ class Memory(Database):
         """The error for a file that cannot be used."""
         return LedgerError(
             f"The file of what earlier runs left, {self.path}, cannot be read or written. Check "
-            "the folder and the disk. If the file is damaged, delete it: you are then asked again "
-            "about rows that were resolved, edits that staff made are known only as far as the "
-            "runs are still there, and missing people are counted from the start."
+            "the folder and the disk. If the file is damaged, restore it from a backup. "
+            f"Without one, move it away: {_LOST}"
         )
 
     def failure(self, error: sqlite3.Error | UnicodeError) -> LedgerError:
@@ -308,18 +319,59 @@ _IN_USE = "DELETE FROM former WHERE institution = ? AND former = ?"
 """SQL for an ID that a load gave to a user: it is not what another user had before any more."""
 
 _WRITTEN_LATER = (
-    "SELECT folder FROM loaded WHERE institution = ?1 AND primary_id = ?2 AND folder <> ''"
-    " AND run <> ?3 AND time > coalesce((SELECT max(time) FROM loaded WHERE institution = ?1"
-    " AND primary_id = ?2 AND run = ?3), ?4) ORDER BY time DESC LIMIT 1"
+    "SELECT folder FROM loaded JOIN runs ON runs.institution = ?1 AND runs.run = writer"
+    " WHERE loaded.institution = ?1 AND primary_id = ?2 AND writer <> ?3"
+    " AND wrote > coalesce((SELECT max(iif(writer = ?3, wrote, time)) FROM loaded"
+    " WHERE institution = ?1 AND primary_id = ?2 AND ?3 IN (run, writer)), ?4)"
+    " ORDER BY wrote DESC LIMIT 1"
 )
 """SQL for the last run that wrote user ?2 after run ?3 did; if that left nothing, after ?4."""
 
-_AS_BEFORE = (
-    "DELETE FROM loaded WHERE institution = ?1 AND primary_id = ?2 AND time >= (SELECT min(time)"  # noqa: S608
-    " FROM loaded WHERE institution = ?1 AND primary_id = ?2 AND run = ?3)"
-    f" AND NOT EXISTS ({_WRITTEN_LATER.replace('?4', 'NULL')})"
-)
-"""SQL by which a user is remembered as before run ?3, unless a later run wrote the user."""
+_SAVE = "INSERT OR REPLACE INTO loaded VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class _Entry(NamedTuple):
+    """What is kept of a user and mapping: the columns of the table `loaded` after the user's ID."""
+
+    mapping: str
+    run: str
+    imprints: str
+    time: str
+    key: str
+    writer: str
+    wrote: str
+
+
+_ENTRIES: TypeAdapter[dict[str, list[_Entry]]] = TypeAdapter(dict[str, list[_Entry]])
+
+
+def read_before(folder: Path) -> dict[str, list[_Entry]]:
+    """Return what was remembered before a run of users whom it changed in the memory.
+
+    By the primary ID without case that the run left. Raises LedgerError.
+    """
+    path = folder / BEFORE
+    try:
+        return _ENTRIES.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        msg = f"{path} cannot be read. Restore it from a backup, then run the same command again."
+        raise LedgerError(msg) from error
+
+
+def write_before(folder: Path, before: Mapping[str, list[_Entry]]) -> None:
+    """Save what was remembered before a run, in its folder. Raises LedgerError."""
+    try:
+        write_atomically(folder / BEFORE, _ENTRIES.dump_json({**before}))
+    except OSError as error:
+        msg = f"{folder / BEFORE} cannot be written ({error.strerror}). Check the folder."
+        raise LedgerError(msg) from error
+
+
+def _undated(values: Imprints) -> dict[str, Imprint]:
+    """Return values without what is another one on another day."""
+    return {name: it._replace(made="", since="") for name, it in values.items()}
 
 
 def _mark_of(key: bytes) -> str:
@@ -392,8 +444,7 @@ class EditMemory(Memory):
                 f"{self.key_path} cannot be read, or is not the key that {self.path} was made "
                 "with, so edits that staff made since the last loads cannot be seen. Restore it "
                 "from a backup, or copy it from the computer that made the loads. If it is lost, "
-                f"delete it and {self.path}: you are then asked again about rows that were "
-                "resolved, and missing people are counted from the start."
+                f"move it and {self.path} away: {_LOST}"
             )
             raise LedgerError(msg)
         return key
@@ -414,17 +465,22 @@ class EditMemory(Memory):
     def _values(self, key: str) -> dict[str, dict[str, Imprint]]:
         """Return the values that count of a user, by mapping, the newest load first."""
         query = (
-            "SELECT mapping, imprints, max(time) FROM loaded"
-            " WHERE institution = ? AND primary_id = ? AND key = ? GROUP BY mapping"
-            " HAVING imprints <> '{}' ORDER BY 3 DESC"
+            "SELECT mapping, imprints FROM loaded WHERE institution = ? AND primary_id = ?"
+            " AND key = ? AND imprints <> '{}' ORDER BY time DESC"
         )
         return dict(
             self.parsed(
-                lambda mapping, text, _: (mapping, IMPRINTS.validate_json(text)),
+                lambda mapping, text: (mapping, IMPRINTS.validate_json(text)),
                 query,
                 (self.institution, key, self._mark),
             )
         )
+
+    def _entries(self, key: str) -> list[_Entry]:
+        """Return what is kept of a user, also what was hashed with another key."""
+        names = ", ".join(_Entry._fields)
+        query = f"SELECT {names} FROM loaded WHERE institution = ? AND primary_id = ?"  # noqa: S608
+        return [*self.parsed(_Entry, query, (self.institution, key))]
 
     def last_load(self, mapping: str) -> LastLoad | None:
         """Return what loads with a mapping left; None if none is remembered.
@@ -437,9 +493,8 @@ class EditMemory(Memory):
         query = "SELECT max(time) FROM loads WHERE institution = ? AND mapping = ?"
         since = next(self.read(query, mine), (None,))[0] or ""
         query = (
-            "SELECT primary_id, imprints, max(time) FROM loaded"
-            " WHERE institution = ? AND mapping = ? AND key = ? GROUP BY primary_id"
-            " HAVING imprints <> '{}'"
+            "SELECT primary_id, imprints, time FROM loaded"
+            " WHERE institution = ? AND mapping = ? AND key = ? AND imprints <> '{}'"
         )
         found = {user: (text, time) for user, text, time in self.read(query, (*mine, self._mark))}
         if not found:
@@ -454,7 +509,7 @@ class EditMemory(Memory):
     def loaded_since(self, facts: RunFacts, row: int, user: str) -> date | None:
         """Return when another run with the mapping of a row loaded this user after that plan."""
         query = (
-            "SELECT max(time) FROM loaded WHERE institution = ?1 AND primary_id = ?2"
+            "SELECT time FROM loaded WHERE institution = ?1 AND primary_id = ?2"
             " AND mapping = ?3 AND key = ?4 AND run <> ?5 AND julianday(time) > julianday(?6)"
             " AND julianday(time) <= julianday('now')"  # a clock was ahead once
         )
@@ -470,7 +525,10 @@ class EditMemory(Memory):
         key, mine = user.casefold(), self.institution
         now = "SELECT primary_id FROM former WHERE institution = ? AND former = ?"
         (key,) = next(self.read(now, (mine, key)), (key,))
-        values = (mine, key, run, utc(since))
+        return self._later(key, run, utc(since))
+
+    def _later(self, key: str, run: str, since: str) -> str:
+        values = (self.institution, key, run, since)
         return next((str(folder) for (folder,) in self.read(_WRITTEN_LATER, values)), "")
 
     def former(self) -> Mapping[str, str]:
@@ -490,23 +548,29 @@ class EditMemory(Memory):
         found: Collection[Remembered],
         time: datetime,
         mappings: Collection[str],
-        folder: str,
+        folder: Path,
     ) -> None:
         """Save what a run left of users, up to an entry of its history.
 
-        `mappings`: those of its whole rosters. `folder`: of the run, for messages.
+        `mappings`: those of its whole rosters. `folder`: of the run; what was remembered before is
+        saved there first, once a user, so that an apply that was killed in between changes nothing.
         """
         pairs = {one.before.casefold(): one.primary_id.casefold() for one in found if not one.new}
+        before: dict[str, list[_Entry]] = {}
         with self.transaction():
+            saved = read_before(folder)
             self._rename({old: new for old, new in pairs.items() if old != new})
             self.write((_IN_USE, ((one.primary_id.casefold(),) for one in found if one.new)))
             for one in found:
-                self._remember(run, one, utc(time), folder if one.seen is None else "")
+                before |= self._remember(run, one, utc(time))
             add = "INSERT OR IGNORE INTO loads VALUES (?, ?, ?, ?)"
             self.write((add, ((mapping, run, utc(time)) for mapping in mappings)))
-            self._done(run, entry)
+            self._done(run, entry, folder)
+            if not before.keys() <= saved.keys():
+                write_before(folder, before | saved)
 
-    def _remember(self, run: str, one: Remembered, time: str, folder: str) -> None:
+    def _remember(self, run: str, one: Remembered, time: str) -> dict[str, list[_Entry]]:
+        """Save what a run left of a user; return what it replaced, nothing if that stays."""
         execute, key = self.connection.execute, one.primary_id.casefold()
         user = "institution = ? AND primary_id = ?"
         if one.new:  # a run that is remembered late leaves what followed it
@@ -520,11 +584,20 @@ class EditMemory(Memory):
             )
             seen = one.seen.isoformat()
             if execute(later, (self.institution, key, self._mark, seen, now)).fetchone():
-                return
-        values = {**self._values(key).get(one.mapping, {}), **one.values}
-        text = IMPRINTS.dump_json({name: it for name, it in values.items() if it.made}).decode()
-        row = (self.institution, key, one.mapping, run, text, time, self._mark, folder)
-        execute("INSERT OR REPLACE INTO loaded VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+                return {}
+        entries = self._entries(key)
+        own = next((entry for entry in entries if entry.mapping == one.mapping), None)
+        before = self._values(key).get(one.mapping, {})
+        values = {name: it for name, it in {**before, **one.values}.items() if it.made}
+        text = IMPRINTS.dump_json(values).decode()
+        left = _Entry(one.mapping, run, text, time, self._mark, run, time)
+        if one.seen is not None:
+            left = left._replace(writer=own.writer if own else "", wrote=own.wrote if own else "")
+        elif own is not None and own.time > time:  # a later load is remembered, and counts more
+            left = own._replace(writer=run, wrote=time) if own.wrote < time else own
+        execute(_SAVE, (self.institution, key, *left))
+        same = one.seen is not None and own is not None and _undated(before) == _undated(values)
+        return {} if same else {key: entries}
 
     def _rename(self, renamed: Mapping[str, str]) -> None:
         """Move what is known of users to their new primary IDs, without case.
@@ -542,33 +615,52 @@ class EditMemory(Memory):
             self.write((add, renamed.items()), (_IN_USE, ((new,) for new in renamed.values())))
 
     def restore(
-        self, run: str, entry: int, undone: str, now: Mapping[str, str], done: Collection[str]
+        self,
+        run: str,
+        entry: int,
+        undone: str,
+        now: Mapping[str, str],
+        done: Collection[str],
+        folder: Path,
     ) -> None:
         """Remember of users what was remembered before a run, which was undone by `run`.
 
         Whatever later runs saw of them; users whom a later run wrote stay as they are. All are
         primary IDs as the undone run left them, without case. `now`: those that are others now, ""
-        if the user was deleted. `done`: users who are as they were before that run.
+        if the user was deleted. `done`: users who are as they were before that run; those whom it
+        only saw are so, too. `folder`: of the undo, with what was remembered before.
         """
         deleted = "DELETE FROM loaded WHERE institution = ? AND primary_id = ?"
+        loaded = (
+            "SELECT primary_id, max(writer = ?2) FROM loaded"
+            " WHERE institution = ?1 AND ?2 IN (run, writer) GROUP BY primary_id"
+        )
+        before = read_before(folder)
         load = "DELETE FROM loads WHERE institution = ? AND run = ?"
         renamed = {user: key for user, key in now.items() if key not in {"", user}}
         former = self.former()
         with self.transaction():
+            back = {
+                user: before[user]
+                for user, wrote in self.read(loaded, (self.institution, undone))
+                if user in before
+                and (user in done or not wrote)
+                and not self._later(user, undone, "")
+            }
             self.write(
-                (_AS_BEFORE, ((user, undone) for user in done)),
+                (deleted, ((user,) for user in back)),
+                (_SAVE, ((user, *entry) for user, entries in back.items() for entry in entries)),
                 (deleted, ((user,) for user, key in now.items() if not key)),
                 (load, [(undone,)]),
             )
             self._rename(renamed)
             taken = (user for user, key in renamed.items() if former.get(key) == user)
             self.write((_IN_USE, ((user,) for user in taken)))
-            self._done(run, entry)
+            self._done(run, entry, folder)
 
-    def _done(self, run: str, entry: int) -> None:
-        self.connection.execute(
-            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", (self.institution, run, entry)
-        )
+    def _done(self, run: str, entry: int, folder: Path) -> None:
+        values = (self.institution, run, entry, str(folder))
+        self.connection.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", values)
 
 
 def institutions(mapping: str, code: str) -> Iterator[str]:

@@ -25,14 +25,14 @@ CREATE TABLE IF NOT EXISTS leavers (
   PRIMARY KEY (institution, primary_id, run)
 ) STRICT, WITHOUT ROWID;
 
--- What each run left of a user's values, as hashes made with a key; `key` shows with which one.
--- `folder`: of the run, if it wrote the user; "" if it only saw that Alma has the values. Of each
--- mapping the newest counts. The undo of a run deletes what it and later runs left of a user.
+-- What the last load of a mapping left of a user's values, as hashes made with a key; `key` shows
+-- with which one. `writer`: the last run that wrote the user, at `wrote`; later ones only saw that
+-- Alma has the values. Not WITHOUT ROWID: there, each text of this size takes a page of its own.
 CREATE TABLE IF NOT EXISTS loaded (
   institution TEXT NOT NULL, primary_id TEXT NOT NULL, mapping TEXT NOT NULL, run TEXT NOT NULL,
-  imprints TEXT NOT NULL, time TEXT NOT NULL, key TEXT NOT NULL, folder TEXT NOT NULL,
-  PRIMARY KEY (institution, primary_id, mapping, run)
-) STRICT, WITHOUT ROWID;
+  imprints TEXT NOT NULL, time TEXT NOT NULL, key TEXT NOT NULL, writer TEXT NOT NULL,
+  wrote TEXT NOT NULL, PRIMARY KEY (institution, primary_id, mapping)
+) STRICT;
 
 -- Primary IDs that loads replaced, and those that these users have now.
 CREATE TABLE IF NOT EXISTS former (
@@ -40,9 +40,9 @@ CREATE TABLE IF NOT EXISTS former (
   PRIMARY KEY (institution, former)
 ) STRICT, WITHOUT ROWID;
 
--- Up to which entry of its history a run is remembered.
+-- Up to which entry of its history a run is remembered, and its folder.
 CREATE TABLE IF NOT EXISTS runs (
-  institution TEXT NOT NULL, run TEXT NOT NULL, entry INTEGER NOT NULL,
+  institution TEXT NOT NULL, run TEXT NOT NULL, entry INTEGER NOT NULL, folder TEXT NOT NULL,
   PRIMARY KEY (institution, run)
 ) STRICT, WITHOUT ROWID;
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,7 +36,7 @@ from importer.model.fields import NO_CODES
 from importer.model.files import mounted_share
 from importer.model.plan import Act, Imprints, Result, SafetyCheck
 from importer.model.problem import VALUE, Code, Problem
-from importer.model.run import FailedCheck, RowHistory, RunFacts
+from importer.model.run import FailedCheck, RunFacts
 from importer.model.text import command_line, counted
 from importer.model.user import User
 from importer.pipeline.check import validate
@@ -77,7 +77,14 @@ def remember_loaded(ledger: Ledger, now: datetime, *, late: bool = False) -> Non
     ]
     if facts.command == "undo":
         if rows or not left_to_do(ledger):  # else nothing is undone yet
-            _restore(memory, facts, written, same, last)
+            new_ids = {
+                image.primary_id.casefold(): ""
+                if image.act is Act.DELETE
+                else image.new_id.casefold()
+                for image in written
+            }
+            done = {*new_ids, *(one.primary_id.casefold() for one in same)}
+            memory.restore(run, last, facts.undoes_run, new_ids, done, ledger.folder)
         return
     values, hashed = ledger.imprints(), keyed(memory.key)
     found = [_of_write(image, values, facts, hashed) for image in written]
@@ -87,26 +94,7 @@ def remember_loaded(ledger: Ledger, now: datetime, *, late: bool = False) -> Non
             found.append(Remembered(user, user, name, values[one.row], seen=facts.started))
     whole = {mapping.name for roster, mapping in facts.rosters if not roster.rejects}
     time = now if late else memory.next_time("loaded", now)
-    memory.remember(run, last, found, time, whole, str(ledger.folder))
-
-
-def _restore(
-    memory: EditMemory,
-    facts: RunFacts,
-    written: Sequence[Image],
-    same: Sequence[RowHistory],
-    last: int,
-) -> None:
-    """Remember of undone users, and of those whom that run only saw, what was there before it."""
-    now = {
-        image.primary_id.casefold(): "" if image.act is Act.DELETE else image.new_id.casefold()
-        for image in written
-    }
-    with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
-        if memory.entry(facts.run_name) is None:
-            same = [*same, *(one for one in first.planned() if one.act is Act.UNCHANGED)]
-    done = {*now, *(one.primary_id.casefold() for one in same)}
-    memory.restore(facts.run_name, last, facts.undoes_run, now, done)
+    memory.remember(run, last, found, time, whole, ledger.folder)
 
 
 def _of_write(

@@ -15,6 +15,7 @@ from importer.errors import ImporterError, LedgerError, UsageError
 from importer.ledger.database import as_json
 from importer.ledger.journal import write_run
 from importer.ledger.ledger import FILE, Ledger
+from importer.ledger.memory import BEFORE
 from importer.loader.corrections import digest
 from importer.mapper.load import NO_FILE
 from importer.mapper.placeholders import heading_key
@@ -129,7 +130,7 @@ def new_run(name: str, now: datetime, wanted: Path | None) -> Iterator[Path]:
         try:
             yield folder
         except BaseException:
-            for pattern in (f"{FILE}*", *(f"{kept}*" for kept in KEPT), UNFINISHED):
+            for pattern in (f"{FILE}*", *(f"{kept}*" for kept in KEPT), BEFORE, UNFINISHED):
                 for path in folder.glob(pattern):
                     path.unlink()
             if not was_there:

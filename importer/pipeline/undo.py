@@ -14,7 +14,7 @@ from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import PASSWORDS, Image, history, images, write_run
 from importer.ledger.ledger import Ledger, State
-from importer.ledger.memory import EditMemory
+from importer.ledger.memory import EditMemory, read_before, write_before
 from importer.model.people import Common
 from importer.model.plan import (
     Act,
@@ -89,6 +89,7 @@ async def undo(
     name = f"undo-{Path(of_first.roster.path).stem}"
     with new_run(name, request.now, request.folder) as folder:
         planned = await _compare(first, alma, request, progress)
+        write_before(folder, read_before(first.folder))  # that run may be purged before the apply
         steps = {one.step.row: one.step for one in planned}
         created = sum(image.act is Act.CREATE for image in images(first))
         stay = 0 if request.delete_created else created

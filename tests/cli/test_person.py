@@ -231,8 +231,9 @@ def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
             [User.model_validate(one) for one in (borrower, {"primary_id": "P5", **person})], found
         )
         connection.execute("INSERT INTO pages VALUES (0, 'b1\np5', 0)")
-    edits = EditMemory(inst)
-    edits.remember("one", 1, [Remembered("F5", "F5", "small", {})], found, ["small"], "")
+    edits, folder = EditMemory(inst), Path("folder of the runs")
+    folder.mkdir()
+    edits.remember("one", 1, [Remembered("F5", "F5", "small", {})], found, ["small"], folder)
     Path("runs/one").mkdir()
     with write_run(Path("runs/one"), FACTS, {}) as run:
         run.keep_seen({("small", "f5"): True})
@@ -243,7 +244,7 @@ def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
     assert traces("F5")[:2] == [("run", "runs/one"), ("run", "runs/two")]
     rmtree("runs/one")
     rmtree("runs/two")
-    edits.remember("two", 1, [Remembered("P5", "F5", "small", {})], found, ["small"], "")
+    edits.remember("two", 1, [Remembered("P5", "F5", "small", {})], found, ["small"], folder)
     places = [("user cache", str(path)), ("memory", str(PATH)), ("draft", "alma.sqlite")]
     assert traces("p5") == traces("F5") == traces("7000007") == places
     Path("alma.sqlite-wal").touch()
@@ -256,9 +257,8 @@ def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
     assert [one for one in (b"f5", b"p5", b"7000007", b"quux") if one in left] == []
     with UserCache.open(path) as cache:
         assert cache.stale() == ("B1",)
-    edits.remember(
-        "three", 1, [Remembered("F5", "F5", "small", {}, new=True)], found, ["small"], ""
-    )
+    new = Remembered("F5", "F5", "small", {}, new=True)
+    edits.remember("three", 1, [new], found, ["small"], folder)
     assert edits.former() == {}
 
 

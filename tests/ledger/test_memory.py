@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from importer.errors import LedgerError
-from importer.ledger.journal import write_run
+from importer.ledger.journal import Journal, write_run
 from importer.ledger.last_seen import LastSeen
 from importer.ledger.memory import (
+    BEFORE,
     DecisionMemory,
     EditMemory,
     Remembered,
@@ -22,6 +23,7 @@ from importer.ledger.memory import (
     institutions,
     rows_about,
 )
+from importer.ledger.run_lock import WriteGate, open_alone
 from importer.model.plan import Create, Fate, Imprint, Where, Written
 from importer.model.run import RunFacts
 from importer.model.user import User
@@ -40,7 +42,13 @@ def left(group: str, where: Where = GROUP) -> dict[str, Imprint]:
 def load(memory: EditMemory, day: int, *found: Remembered, run: str = "", part: str = "") -> None:
     """Remember a run of a day; `part`: the mapping of a rejects file."""
     name, time = run or f"run {day}", DAY + timedelta(days=day)
-    memory.remember(name, 1, found, time, {"m"} - {*part}, f"runs/{name}")
+    Path("runs", name).mkdir(parents=True, exist_ok=True)
+    memory.remember(name, 1, found, time, {"m"} - {*part}, Path("runs", name))
+
+
+def undo(memory: EditMemory, run: str, now: dict[str, str], done: Iterable[str]) -> None:
+    """Remember that a run was undone; what was remembered before it is read from its folder."""
+    memory.restore("undo", 1, run, now, {*done}, Path("runs", run))
 
 
 def one(user: str, values: dict[str, Imprint], before: str = "", mapping: str = "m") -> Remembered:
@@ -89,7 +97,7 @@ def test_for_an_undone_user_the_memory_is_what_it_was_before_the_load(memory: Ed
     load(memory, 2, one("1", left("C")), seen)
     later = [memory.written_later(user, "run 1", DAY) for user in "123"]
     assert later == ["runs/run 2", "", ""]
-    memory.restore("undo", 1, "run 1", {"3": ""}, {"1", "2", "3"})
+    undo(memory, "run 1", {"3": ""}, {"1", "2", "3"})
     assert known(memory, "1", "2", "3") == ["C", "A", ""]
     assert not memory.of("m", ["2"]).others
     assert memory.entry("undo") == 1
@@ -106,8 +114,8 @@ def test_the_last_load_is_that_of_a_whole_roster(memory: EditMemory) -> None:
     assert last is not None
     assert (str(last.day), last.there) == ("2026-08-22", frozenset("234"))
     assert last.imprints("1") == left("A")
-    memory.restore("undo", 1, "run 3", {"4": ""}, set())
-    memory.restore("undo", 1, "run 2", {"3": ""}, set())
+    undo(memory, "run 3", {"4": ""}, set())
+    undo(memory, "run 2", {"3": ""}, set())
     last = memory.last_load("m")
     assert last is not None
     assert (str(last.day), last.there) == ("2026-08-21", frozenset("12"))
@@ -120,7 +128,7 @@ def test_who_was_renamed_since_and_not_undone_is_remembered(memory: EditMemory) 
     """The undone run knew the user by an ID that a later load replaced."""
     load(memory, 1, one("1", left("A")), one("2", left("A")))
     load(memory, 2, one("9", left("B"), before="1"))
-    memory.restore("undo", 1, "run 1", {}, {"2"})
+    undo(memory, "run 1", {}, {"2"})
     assert known(memory, "9", "2") == ["B", ""]
 
 
@@ -167,19 +175,69 @@ def test_ids_are_handed_on_in_one_run(memory: EditMemory) -> None:
     load(memory, 2, one("2", left("A"), before="1"), one("3", {}, before="2"))
     assert known(memory, "1", "2", "3") == ["", "A", "B"]
     assert memory.former() == {"1": "2"}  # 2 is somebody's again
-    memory.restore("undo", 1, "run 2", {"2": "1", "3": "2"}, {"2", "3"})
+    undo(memory, "run 2", {"2": "1", "3": "2"}, {"2", "3"})
     assert known(memory, "1", "2", "3") == ["A", "B", ""]
 
 
-def test_purge_keeps_what_counts_and_what_undoes_a_later_run(memory: EditMemory) -> None:
-    """Of values, only those that were replaced before the limit are forgotten."""
+def test_purge_forgets_nothing_that_loads_wrote(memory: EditMemory) -> None:
+    """Plans need it; what an undo puts back is in the folder of its run."""
     for day, group in enumerate("ABC"):
         load(memory, day, one("1", left(group)))
-    forget(DAY + timedelta(days=1, hours=1))
-    memory.restore("undo", 1, "run 2", {}, {"1"})
-    assert known(memory, "1") == ["B"]
-    memory.restore("undo again", 1, "run 1", {}, {"1"})
-    assert known(memory, "1") == [""]
+    forget(DAY + timedelta(days=9))
+    for run, before in (("run 2", "B"), ("run 1", "A"), ("run 0", "")):
+        undo(memory, run, {}, {"1"})
+        assert known(memory, "1") == [before]
+
+
+def test_one_newest_entry_of_a_person_and_mapping_is_kept(memory: EditMemory) -> None:
+    """The memory grows with people and values, not with loads: unchanged loads need no space."""
+    people = [f"{number:05}" for number in range(200)]
+
+    def entries() -> int:
+        return int(next(memory.read("SELECT count(*) FROM loaded"))[0])
+
+    def size() -> int:
+        memory.close()
+        return Path("runs/memory.sqlite").stat().st_size
+
+    load(memory, 0, *(one(user, left("A") | left("Ana", NAME)) for user in people))
+    sizes = [size()]
+    for first, last in ((1, 4), (4, 24)):
+        for day in range(first, last):
+            seen = DAY + timedelta(days=day)
+            values = left("A") | left("Ana", NAME)
+            load(memory, day, *(Remembered(user, user, "m", values, seen=seen) for user in people))
+        sizes.append(size())
+    assert sizes[2] - sizes[1] <= 3 * 4096  # the lists of runs and loads: a line each
+    assert (entries(), sizes[2] < 2 * sizes[0]) == (len(people), True)
+    assert not [*Path("runs").glob(f"*/{BEFORE}")][1:]
+
+
+def test_what_a_load_replaces_is_saved_once_in_its_folder(memory: EditMemory) -> None:
+    """Although its apply was killed before the memory was written, or another command did both."""
+    load(memory, 0, one("1", left("A")))
+    memory.close()
+    before = Path("runs/memory.sqlite").read_bytes()
+    load(memory, 1, one("1", left("B")), one("2", left("B")))
+    memory.close()
+    Path("runs/memory.sqlite").write_bytes(before)
+    load(memory, 2, one("1", left("C"), mapping="x"))
+    load(memory, 1, one("1", left("B")), one("2", left("B")))
+    undo(memory, "run 2", {}, {"1"})
+    undo(memory, "run 1", {}, {"1", "2"})
+    assert known(memory, "1", "2") == ["A", ""]
+
+
+def test_a_run_is_remembered_by_another_command_while_it_is_applied(memory: EditMemory) -> None:
+    """What it replaces is beside the run's ledger, so the gate before the next write lets it go."""
+    Path("runs/run 1").mkdir(parents=True)
+    load(memory, 0, one("1", left("A")))
+    write_run(Path("runs/run 1"), building.FACTS, {2: Fate.READY}).close()
+    with open_alone(Path("runs/run 1"), "jo", DAY) as ledger:
+        gate = WriteGate(Journal(ledger, "jo", lambda: DAY))
+        load(memory, 1, one("1", left("B")))
+        assert Path("runs/run 1", BEFORE).exists()
+        gate()
 
 
 def test_a_damaged_file_is_named(memory: EditMemory) -> None:
@@ -219,5 +277,5 @@ def test_a_load_that_was_undone_is_no_newer_load(memory: EditMemory) -> None:
     load(memory, 0, one("1", left("A")))
     load(memory, 1, one("1", left("B")))
     assert memory.loaded_since(facts, 1, "1") == date(2026, 8, 21)
-    memory.restore("undo", 1, "run 1", {}, {"1"})
+    undo(memory, "run 1", {}, {"1"})
     assert memory.loaded_since(facts, 1, "1") is None
