@@ -135,7 +135,7 @@ def steering(text: str) -> str:
 def is_several_words(text: str) -> bool:
     """Return whether two or more words of a text have letters and no digit; that is no ID.
 
-    A barcode may be typed in groups, and one letter may stand at its ends: `A 2000 1234 B`.
+    A barcode may be typed in groups, and may begin and end with one letter: `A 2000 1234 B`.
     """
     letters = (
         len([*filter(str.isalpha, word)]) for word in text.split() if not _DIGIT.search(word)

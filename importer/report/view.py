@@ -463,7 +463,7 @@ class Survey:
         )
 
     def _looks(self, causes: Sequence[ProblemGroup]) -> Iterator[Look]:
-        """Yield what to look at, the most dangerous first; what a person decided is settled."""
+        """Yield what to look at, the most dangerous first, without what a person decided."""
         asked: dict[Code, list[ProblemGroup]] = {}
         for one in causes:
             if is_danger(one.code) and one.first.advice != RESOLVED_ADVICE:

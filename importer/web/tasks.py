@@ -141,8 +141,8 @@ class Workspace:
                 yield str(error)
         for path in sorted(self.folder.glob(f"{PUT_ASIDE}*.sqlite")):
             yield (
-                "The practice Alma of another version cannot be opened, so practice began anew. "
-                f"What was loaded there is kept in {path.name}; delete that file when you like."
+                "The practice Alma of another version cannot be opened, so there is a new one. "
+                f"What was loaded is kept in {path.name}; delete that file when you like."
             )
 
     def draft(self, name: str, *, trashed: bool = False) -> Draft | None:
