@@ -101,11 +101,12 @@ def _of_write(
     image: Image, values: Mapping[int, Imprints], facts: RunFacts, hashed: Keyed
 ) -> Remembered:
     after = image.answered or image.sent
+    made = values.get(image.row, {})
     return Remembered(
         image.new_id,
         image.primary_id,
         facts.of(image.row)[1].name,
-        {} if facts.leaves(image.row) else answered(values.get(image.row, {}), after, hashed),
+        {} if facts.leaves(image.row) else answered(made, image.before, after, hashed),
         image.before is None,
     )
 

@@ -192,7 +192,7 @@ def update(
             draft.row, primary_id, live, after, changes, override, first_load=memory.is_blank
         )
     else:
-        imprints = answered(imprints, live, earlier.hashed)
+        imprints = answered(imprints, live, live, earlier.hashed)
     warnings = (
         *(_edited(draft, one) for one in reviewed.edits if not one.again),
         *(_card_differs(draft, one, primary_id) for one in reviewed.asks),

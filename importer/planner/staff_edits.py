@@ -96,22 +96,31 @@ def shown(where: Where, user: User) -> str:
     return next((main_value(where.path, part) for part in _parts(where, user)), "")
 
 
-def answered(imprints: Imprints, user: User, hashed: Keyed) -> dict[str, Imprint]:
-    """Return what is remembered of an applied row, whose user Alma has so now.
+def answered(
+    imprints: Imprints, before: User | None, after: User, hashed: Keyed
+) -> dict[str, Imprint]:
+    """Return what is remembered of an applied row: its user before, None if new, and after it.
 
-    Where Alma wrote a value in its own way, that is what it answered.
+    Where Alma wrote a value in its own way, that is what it answered. An entry that was there
+    before is no answer.
     """
     every = {one.made for one in imprints.values()}
     return {
-        key: one if one.answered else one._replace(answered=_answer(one, user, hashed, every))
+        key: one
+        if one.answered
+        else one._replace(answered=_answer(one, before, after, hashed, every))
         for key, one in imprints.items()
     }
 
 
-def _answer(imprint: Imprint, user: User, hashed: Keyed, others: Collection[str]) -> str:
-    there = [hashed(text) for text in texts(imprint.where, user)]
+def _answer(
+    imprint: Imprint, before: User | None, after: User, hashed: Keyed, others: Collection[str]
+) -> str:
+    there = [hashed(text) for text in texts(imprint.where, after)]
     if imprint.made in there:
         return imprint.made
+    known = texts(imprint.where, before) if imprint.where.names and before is not None else ()
+    others = {*others, *map(hashed, known)}
     return next((text for text in there if text not in others), "")
 
 
@@ -231,7 +240,7 @@ def _lines(
                 if id(part) not in taken
             }
             edited = [part for part in parts.values() if not is_known(value.where.path, part)]
-            if last.answered in parts or len(edited) == 1:
+            if last.answered in parts or (last.answered and len(edited) == 1):
                 lines[value.labels[0]] = parts.get(last.answered) or edited[0]
     return lines
 

@@ -87,7 +87,8 @@ def test_the_role_of_a_new_user_is_extended_by_the_next_load(
     monkeypatch.setitem(FIELDS, ROLE_END, field)
     row, hashed = draft({"primary_id": "21234", ROLE_END: "2028-05-31"}), keyed(b"a key")
     earlier = replace(nothing_earlier(TODAY), hashed=hashed)
-    left = answered(create(row, earlier).imprints, of(("200", INST, "2027-06-30")), hashed)
+    new = of(("200", INST, "2027-06-30"))
+    left = answered(create(row, earlier).imprints, None, new, hashed)
     live, known = of(("200", INST, edited)), replace(earlier, of=lambda *_: UserMemory(left, ()))
     planned = update(row, live, Match(), known, rename=False)
     assert roles(planned.user) == [("200", INST, expected)]
