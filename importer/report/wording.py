@@ -357,8 +357,8 @@ def sentence(problem: Problem, *, show_values: bool) -> str:
 
 
 def plain(advice: str) -> str:
-    """Return advice without the marks of code, for where they would be shown as they are."""
-    return advice.replace("`", "")
+    """Return advice with quotation marks around what is typed, for where no code can be shown."""
+    return re.sub("`([^`]+)`", r"“\1”", advice)
 
 
 def in_columns(places: Sequence[str]) -> str:

@@ -22,6 +22,9 @@ from tests.command_line import typed as type_in
 from tests.pipeline.runs import MAPPINGS
 from tests.sheets import correct, read_rows, write_rows
 
+UNMARKED = str.maketrans("", "", "`“”")
+"""Takes out the marks of what is typed, which differ by surface."""
+
 Row = dict[str, str]
 ROSTER, MAPPING = "my roster (2).csv", "the mapping (1).yaml"
 TABLES = {
@@ -89,8 +92,9 @@ class Outcome:
         for words in says:
             assert words in found[0].advice, (code, found[0].advice)
         lines = read_rows(self.run / "problems.csv")
-        printed = [line["message"] for line in lines if line["code"] == code]
-        assert all(any(words in text for text in printed) for words in says), printed
+        printed = [line["message"].translate(UNMARKED) for line in lines if line["code"] == code]
+        wanted = [words.translate(UNMARKED) for words in says]
+        assert all(any(words in text for text in printed) for words in wanted), printed
         return found[0].advice
 
     def command(self, verb: str) -> str:

@@ -62,7 +62,7 @@ def test_a_cause_is_said_once(roster: Path) -> None:
     assert got.exit == Exit.REJECTS
     told = plain(got.err)
     assert told.count(f"{SHORT} rows (2–39)") == 1
-    assert told.count("`pad: true`") == 1
+    assert told.count("“pad: true”") == 1
     assert f"One change may correct all {SHORT} rows: " in told
     page = plain(re.sub(r"<[^>]*>", " ", Path("run/report.html").read_text("utf-8")))
     assert page.count("One change may correct all") == 1
@@ -77,9 +77,9 @@ def test_a_cause_is_said_once(roster: Path) -> None:
 @pytest.mark.parametrize(
     ("lookup", "place"),
     [
-        ("groups", "under `groups:`"),
+        ("groups", "under “groups:”"),
         ("{Staff: STAFF}", "in the field's own lookup"),
-        ("{file: groups.csv, key: Name, value: Code}", "as rows of `groups.csv`"),
+        ("{file: groups.csv, key: Name, value: Code}", "as rows of “groups.csv”"),
     ],
 )
 def test_failing_values_are_for_the_lookup_that_the_field_has(
@@ -111,7 +111,7 @@ def test_failing_values_are_for_the_entry_that_has_them(roster: Path) -> None:
     lines = "".join(f"{1_000_000 + n},Ann,Zeta\n" for n in range(SHORT))
     roster.write_text(f"EMPL ID,First,Last\n{lines}", "utf-8")
     told = plain(typed("check", roster, "-m", "m.yaml", "-o", "run").err)
-    assert "under `works:`" in told
+    assert "under “works:”" in told
     assert "m.yaml:14: record.contact_info.address[1].country" in told
 
 

@@ -238,7 +238,7 @@ MISTAKES = {
     ),
     "forgotten brackets": edited("<Last>", "Last", "every patron", "`<Last>`"),
     "the order of dates": edited(
-        "dates: mdy", "dates: dmy", "8 of 8 values are not right", "`dates: mdy`",
+        "dates: mdy", "dates: dmy", "8 of 8 values are not right", "“dates: mdy”",
         exit_code=Exit.REJECTS,
     ),
     "no lookup": Mistake(
@@ -250,12 +250,12 @@ MISTAKES = {
         both(pasted("end"), replaced("<Type>", "{from: <Type>, lookup: type}")), CHECK,
     ),
     "no lookup beside others": Mistake(
-        CHECK, Exit.REJECTS, ("under `lookups:`", "{from: <Type>, lookup: type}"),
+        CHECK, Exit.REJECTS, ("under “lookups:”", "{from: <Type>, lookup: type}"),
         replaced("{from: <Type>, lookup: groups}", "<Type>"),
         both(pasted("lookups:\n"), replaced(": <Type>", ": {from: <Type>, lookup: type}")), CHECK,
     ),
     "a lookup without the words of this roster": Mistake(
-        CHECK, Exit.REJECTS, ("8 of 8 values are not right", "GR (4), UG (4)", "under `groups:`"),
+        CHECK, Exit.REJECTS, ("8 of 8 values are not right", "GR (4), UG (4)", "under “groups:”"),
         replaced("    UG: UGRD\n    GR: GRAD\n", "    Undergrad: UGRD\n"),
         pasted("  groups:\n"), CHECK,
     ),
