@@ -352,6 +352,11 @@ def drafted(client: httpx.Client, place: str, roster: str | Path, mapping: str) 
     return draft
 
 
+def address_of(client: httpx.Client, page: str) -> str:
+    """Where a browser finds a page, from the path that the client knows."""
+    return str(client.base_url).rstrip("/") + page
+
+
 def planned(client: httpx.Client, draft: str) -> str:
     """Plan a draft as it is now; return the address of the run."""
     return followed(client, client.post(f"{draft}/plan", data={"version": version(client, draft)}))

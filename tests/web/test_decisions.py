@@ -13,6 +13,7 @@ from importer.ledger.ledger import Ledger
 from importer.model.plan import choices
 from tests.web.conftest import (
     Library,
+    address_of,
     approval,
     approve,
     decide,
@@ -154,7 +155,7 @@ def test_decisions_by_keys_alone(
     """1 to 4 choose, Enter saves and the next question comes, J and K move, A means all alike."""
     client = office[1]
     with tab_of(browser, client) as tab:
-        tab.goto(f"{client.base_url}{run}/decisions")
+        tab.goto(address_of(client, f"{run}/decisions"))
         heading, key = tab.get_by_role("heading", level=1), tab.keyboard.press
 
         def see(text: str) -> None:

@@ -13,6 +13,7 @@ from tests.web.conftest import (
     KEY,
     PLAIN,
     Library,
+    address_of,
     approve,
     drafted,
     failed_checks,
@@ -51,13 +52,13 @@ def test_progress_is_told_once_in_a_while(
     with tab_of(browser, client) as tab:
         tab.clock.install()
         tab.route("**/events*", lambda route: route.abort())
-        tab.goto(str(client.base_url.join(live)))
+        tab.goto(address_of(client, live))
         expect(tab.get_by_role("button", name="Pause")).to_be_visible()
         tab.clock.run_for(20_000)
         expect(tab.get_by_role("alert")).to_contain_text("not answered any more")
         expect(tab.get_by_role("button", name="Pause")).to_be_hidden()
     with tab_of(browser, client) as tab:
-        tab.goto(str(client.base_url.join(live)))
+        tab.goto(address_of(client, live))
         tab.evaluate(
             "() => { window.told = 0; window.looks = 0;"
             "new MutationObserver(() => told++).observe(document.getElementById('said'),"
@@ -130,7 +131,7 @@ def test_a_command_that_is_not_answered_says_so(
     started = client.post(f"{draft}/plan", data={"version": version(client, draft)})
     with tab_of(browser, client) as tab:
         tab.clock.install()
-        tab.goto(str(client.base_url.join(started.headers["Location"])))
+        tab.goto(address_of(client, started.headers["Location"]))
         expect(tab.get_by_role("button", name="Cancel")).to_be_visible()
         tab.route("**/tasks/*", lambda route: route.abort())
         tab.clock.run_for(20_000)

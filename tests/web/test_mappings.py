@@ -257,13 +257,15 @@ def test_the_heading_row_is_kept_in_the_mapping_that_is_chosen_with_it(
     """Not in the one that the roster had before, which other loads use."""
     server, client = opened
     path = server.folder / "practice" / "mappings" / "before.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(PLAIN, "utf-8")
     draft = drafted(client, "practice", "Town,Of,Oz\nId,First,Last\n1,Ida,Roe\n", "before.yaml")
     form = {"header": "1", "found": "2", "shown": "", "mapping": "new"}
     for do, step in ("save", "sheet"), ("next", "mapping"):
         sent = {**form, "do": do, "version": version(client, draft)}
         client.post(f"{draft}/sheet", data=sent)
-        assert client.get(f"{draft}/mapping", follow_redirects=True).url.path == f"{draft}/{step}"
+        shown = client.get(f"{draft}/mapping", follow_redirects=True).url.path
+        assert shown == f"{server.root}{draft}/{step}"
     page = client.get(f"{draft}/sheet").text
     assert re.findall(r'name="header" value="(\d+)"[^>]* checked', page) == ["1"]
     assert path.read_text("utf-8") == PLAIN
