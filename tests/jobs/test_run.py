@@ -20,7 +20,7 @@ from importer.errors import Cause, Exit, LedgerError, UsageError
 from importer.jobs.commands import Ended, how_it_ended
 from importer.jobs.state import State, Store
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import MAPPING, state
+from tests.cli.small import ANA, MAPPING, edit, state
 from tests.cli.test_absent import LEAVERS
 from tests.jobs.office import Office, in_process, names, people, rows_of
 
@@ -127,7 +127,7 @@ def test_a_guard_holds_a_load(guard: str, office: Office, sandbox: Sandbox, type
     before = writes(sandbox)
     office.write_job(f"{more}\n")
     assert office.takes(rows, "patrons-2.csv") == Exit.SAFETY_CHECK
-    assert writes(sandbox) == before
+    assert writes(sandbox) == before + 1  # by whoever gave the ID to him
     assert f"job allow nightly.yaml {guard} --why" in office.text.replace(f"{office.folder}/", "")
     assert office.pings == ["/ping/start", "/ping/fail"]
     assert office.run() == Exit.SAFETY_CHECK  # it is still held
@@ -513,3 +513,24 @@ def test_a_job_deletes_old_runs_and_nothing_else(
     assert f"importer purge {' '.join(runs)} --yes" in office.mails[0].get_content()
     assert {(words[0], words[-1]) for words in asked} == {("purge", "--yes")}
     assert [*(office.folder / "runs").glob("2*")] == []
+
+
+def test_a_job_leaves_whom_its_plan_would_ask_about(office: Office, sandbox: Sandbox) -> None:
+    """The ID passed to somebody else of the same last name between the plan and the apply."""
+    office.write_job("guards: {creates: off}\n", max_age="26h")
+    assert office.takes([ANA, *people(5)], age=timedelta(hours=1)) == Exit.DONE
+    before = writes(sandbox)
+
+    def and_change(*words: str) -> Ended:
+        if words[0] == "apply":
+            edit(
+                sandbox,
+                ANA[0],
+                lambda user: user.update(first_name="Olaf", birth_date="1999-09-09Z"),
+            )
+        return in_process(*words)
+
+    office.drop(rows_of([(*ANA[:6], "a member"), *people(5)]), "patrons-2.csv")
+    assert office.run(command=and_change) == Exit.REJECTS
+    assert state(sandbox)[ANA[0]]["first_name"] == "Olaf"
+    assert writes(sandbox) == before + 1  # by whoever gave the ID to him
