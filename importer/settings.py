@@ -21,7 +21,7 @@ from pydantic_settings import (
 )
 
 from importer.errors import AccessError, FileMissingError, UsageError
-from importer.model.files import add_secret, read_text_bounded, write_atomically
+from importer.files import add_secret, read_text_bounded, write_atomically
 from importer.model.text import word_list
 
 KEY = "ALMA_API_KEY"

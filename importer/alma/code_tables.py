@@ -19,8 +19,8 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from importer.errors import FileMissingError, UsageError
+from importer.files import parse_json, read_text_bounded, write_atomically
 from importer.model.fields import FIELDS, CodeRow, CodeTables
-from importer.model.files import parse_json, read_text_bounded, write_atomically
 
 LARGEST = 20_000_000
 """Bytes of the largest file of code tables that is read; real ones have some 100,000."""

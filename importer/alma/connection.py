@@ -28,8 +28,8 @@ from pydantic import SecretStr
 
 from importer.alma.responses import CallResult, NotSent, Reply, ReplyLost
 from importer.errors import AccessError, RefusedError, UnreadableFileError, UsageError
+from importer.files import add_secret, hide, read_bounded, repeats
 from importer.model.fields import FIELDS
-from importer.model.files import add_secret, hide, read_bounded, repeats
 from importer.model.text import steering
 
 API_PATH = "/almaws/v1"

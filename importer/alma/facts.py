@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ValidationError
 
 from importer.errors import UsageError
-from importer.model.files import read_bounded, write_atomically
+from importer.files import read_bounded, write_atomically
 from importer.model.text import command_line
 
 _LARGEST = 100_000  # bytes of a file of facts

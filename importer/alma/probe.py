@@ -21,7 +21,7 @@ from importer.alma.connection import Request
 from importer.alma.facts import Facts
 from importer.alma.responses import NOT_FOUND_CODES, Reply, judge
 from importer.errors import RefusedError, UsageError
-from importer.model.files import hide
+from importer.files import hide
 
 
 def saved_call(request: Request, reply: Reply) -> str:

@@ -21,8 +21,8 @@ from pydantic import BaseModel
 
 from importer import errors
 from importer.alma.models import ApiError, read_error
+from importer.files import hide
 from importer.model.fields import FIELDS
-from importer.model.files import hide
 from importer.model.problem import Repairs
 
 LONGEST_WAIT = 600.0  # seconds; a server that asks for a longer wait is not believed

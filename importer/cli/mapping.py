@@ -16,6 +16,7 @@ from importer.cli.console import saved_codes
 from importer.cli.options import Codes, Commands, Json, NewFile, ShowValues, VisibleOnly, shipped
 from importer.cli.output import emit, now, say, write, write_new
 from importer.errors import Exit, RosterError, UsageError
+from importer.files import new_file, require_new
 from importer.mapper.checks import findings as checked
 from importer.mapper.dates import Order
 from importer.mapper.explain import about, explain
@@ -24,7 +25,6 @@ from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key, nearest
 from importer.mapper.steps.step import Level
-from importer.model.files import new_file, require_new
 from importer.model.problem import Code, Place
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.text import command_line, counted, word_list

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer.errors import Exit, UsageError
-from importer.model.files import hide, is_full, new_file
+from importer.files import hide, is_full, new_file
 
 if TYPE_CHECKING:
     from importer.alma.doctor import Finding

@@ -21,8 +21,8 @@ from importer.cli.app import run
 from importer.cli.options import Commands, operator, shipped
 from importer.cli.output import now, say
 from importer.errors import UsageError
+from importer.files import write_atomically
 from importer.ledger.database import merge_journal
-from importer.model.files import write_atomically
 from importer.sandbox.server import Options, running
 from importer.sandbox.users import is_unusable
 from importer.settings import (

@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from importer.errors import ImporterError, PlaceError, RosterError, UsageError
+from importer.files import unused
 from importer.jobs.commands import Tools
 from importer.jobs.feed import (
     Feed,
@@ -38,7 +39,6 @@ from importer.jobs.state import LastLoad, Load, Store, is_recent, of_run
 from importer.loader.detect import LARGEST
 from importer.mapper.load import load as load_file
 from importer.mapper.mapping import MappingDocument
-from importer.model.files import unused
 from importer.model.text import counted
 from importer.pipeline.apply import left_to_do
 

@@ -28,9 +28,9 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Requ
 
 from importer.alma.connection import is_loopback, trusted
 from importer.errors import Cause, Exit, ImporterError, MappingError, PlaceError, UsageError
+from importer.files import hide
 from importer.jobs.schema import JobFileError, Notify, required, web_address
 from importer.jobs.state import Load, Reported, Store, is_recent
-from importer.model.files import hide
 from importer.model.run import Summary
 from importer.model.text import command_line, word_list
 from importer.report import wording

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from importer.errors import PlaceError
-from importer.model.files import flush, is_full, replace
+from importer.files import flush, is_full, replace
 
 DELIVERED = 0o640
 """Mode of a file that is delivered into a folder: its group may read it."""

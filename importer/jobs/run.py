@@ -24,6 +24,7 @@ from importer.errors import (
     defect,
     known,
 )
+from importer.files import unused
 from importer.jobs.commands import OF_FILES, StepError, Tools
 from importer.jobs.feed import FileState, opened
 from importer.jobs.guards import cut_off, failed_guards, mappings_of
@@ -41,7 +42,6 @@ from importer.jobs.words import (
     workbooks,
 )
 from importer.ledger.ledger import Ledger, State, summarize
-from importer.model.files import unused
 from importer.model.run import Summary
 from importer.model.text import command_line, counted, word_list
 from importer.pipeline.inputs import check_sources

@@ -15,9 +15,9 @@ import paramiko
 from paramiko.hostkeys import InvalidHostKey
 
 from importer.errors import AccessError, PlaceError
+from importer.files import is_full
 from importer.jobs.places import FoundFile, advice_for
 from importer.jobs.schema import Location, Login, required
-from importer.model.files import is_full
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it would log tracebacks
 

@@ -16,10 +16,10 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from importer.errors import Exit, ImporterError, LedgerError, UnreadableFileError, UsageError
+from importer.files import read_text_bounded, write_atomically
 from importer.jobs.feed import Feed, FileState, PickedFile
 from importer.jobs.schema import Notify
 from importer.ledger.ledger import Ledger
-from importer.model.files import read_text_bounded, write_atomically
 from importer.model.formats import JOB_STATE
 from importer.model.plan import SafetyCheck
 from importer.model.run import Summary

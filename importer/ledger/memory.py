@@ -29,9 +29,9 @@ from typing import Any, NamedTuple, Self
 from pydantic import TypeAdapter
 
 from importer.errors import LedgerError
+from importer.files import write_atomically, write_new
 from importer.ledger.database import Database, as_json, naming
 from importer.ledger.ledger import IMPRINTS, Ledger
-from importer.model.files import write_atomically, write_new
 from importer.model.formats import MEMORY
 from importer.model.plan import DECISIONS, Answer, Imprint, Imprints, UserMemory
 from importer.model.problem import Code

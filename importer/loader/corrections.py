@@ -16,8 +16,8 @@ from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
 from importer.errors import RosterError
+from importer.files import read_text_bounded, write_atomically
 from importer.loader.cleaning import clean, writable
-from importer.model.files import read_text_bounded, write_atomically
 from importer.model.problem import CellFinding
 from importer.model.roster import UNEVEN, Roster
 from importer.model.text import escape, read_row_label, row_cell, row_label, unescape

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from importer.errors import Cause, RosterError, UnreadableFileError
-from importer.model.files import read_bounded
+from importer.files import read_bounded
 
 LARGEST = 300 * 1024 * 1024
 """Bytes that a roster may have; for workbooks, less."""

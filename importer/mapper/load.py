@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from importer.errors import FileMissingError, MappingError, UnreadableFileError
+from importer.files import exists, read_bounded, shown
 from importer.mapper import checks
 from importer.mapper.json_schema import MISSING, in_our_words
 from importer.mapper.lookups import (
@@ -33,7 +34,6 @@ from importer.mapper.placeholders import Steps
 from importer.mapper.schema import MappingFile
 from importer.mapper.steps.step import Level, MappingFinding, in_order
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, read
-from importer.model.files import exists, read_bounded, shown
 from importer.model.user import AccountType
 
 

@@ -15,11 +15,11 @@ from pydantic import BaseModel, Discriminator, Field, GetCoreSchemaHandler, Tag
 from pydantic_core import core_schema
 
 from importer.errors import FileMissingError, UnreadableFileError
+from importer.files import read_bounded
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.transforms import Reading, Word, without_blanks, without_invisible
 from importer.model.fields import JOINED, CodeTables, Shape
 from importer.model.fields import Field as RecordField
-from importer.model.files import read_bounded
 from importer.model.plan import MappingPart
 from importer.model.problem import KNOWN, VALUE, CellFinding, Code, Repairs
 from importer.model.text import means_one_of

@@ -15,6 +15,7 @@ from importer.alma.client import Alma
 from importer.alma.models import OBLIGATIONS
 from importer.alma.pacing import run_concurrently
 from importer.errors import ImporterError, LedgerError, SafetyCheckError, StalePlanError, UsageError
+from importer.files import mounted_share
 from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import (
     ALLOWED,
@@ -33,7 +34,6 @@ from importer.ledger.memory import EditMemory, Remembered
 from importer.ledger.run_lock import WriteGate
 from importer.mapper.load import load
 from importer.model.fields import NO_CODES
-from importer.model.files import mounted_share
 from importer.model.plan import Act, Imprints, Result, SafetyCheck
 from importer.model.problem import VALUE, Code, Problem
 from importer.model.run import FailedCheck, RunFacts

@@ -19,6 +19,7 @@ from importer.errors import (
     UnreadableFileError,
     UsageError,
 )
+from importer.files import read_bounded
 from importer.ledger.ledger import FILE, Ledger
 from importer.loader.corrections import correct, digest, read_corrections
 from importer.loader.csv_file import Rows, read_rows
@@ -35,7 +36,6 @@ from importer.mapper.placeholders import heading_key
 from importer.mapper.schema import MatchPart
 from importer.model.candidates import Candidates
 from importer.model.fields import SECRETS, CodeTables
-from importer.model.files import read_bounded
 from importer.model.plan import Fate, Match
 from importer.model.problem import KNOWN, VALUE, Code, Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Layout, Roster

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from importer.errors import ImporterError, LedgerError, UsageError
+from importer.files import exists, new_file, shown
 from importer.ledger.database import as_json
 from importer.ledger.journal import write_run
 from importer.ledger.ledger import FILE, Ledger
@@ -19,7 +20,6 @@ from importer.ledger.memory import BEFORE
 from importer.loader.corrections import digest
 from importer.mapper.load import NO_FILE
 from importer.mapper.placeholders import heading_key
-from importer.model.files import exists, new_file, shown
 from importer.model.plan import RETURNING, Create, Imprints, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.roster import ADDED

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from importer.errors import RefusedError, UnavailableError, UsageError
+from importer.files import new_file
 from importer.ledger.journal import DELIVERED, Journal, Outcome, Pending, history
 from importer.ledger.ledger import Ledger, State
 from importer.loader.read import read
 from importer.model.fields import FIELDS
-from importer.model.files import new_file
 from importer.model.people import Common
 from importer.model.plan import SisRules
 from importer.model.problem import Code, Origin, Problem

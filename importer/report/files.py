@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Literal
 
 from importer.errors import ImporterError, LedgerError
+from importer.files import flush, new_file, replace, temporary_beside
 from importer.ledger.journal import images
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import text
-from importer.model.files import flush, new_file, replace, temporary_beside
 from importer.model.plan import Act
 from importer.model.run import Summary
 from importer.model.text import command_line, escape, is_absent

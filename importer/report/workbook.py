@@ -23,12 +23,12 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from importer.errors import MappingError
+from importer.files import new_file
 from importer.mapper.explain import Kind, NeededColumn, needed_columns
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.model.candidates import ENDS
 from importer.model.fields import FIELDS, CodeRow, CodeTables
-from importer.model.files import new_file
 from importer.model.roster import NO_HEADINGS, TEMPLATE_SHEETS, letter
 from importer.report.masking import printable
 

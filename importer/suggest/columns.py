@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from importer.errors import RosterError
+from importer.files import read_text_bounded
 from importer.loader.read import read
 from importer.mapper.compile import EMAIL, digits_of, looks_like_a_person
 from importer.mapper.dates import ORDER_WORDS, YEARS, Dates, Unread, is_any_date, without_a_day
@@ -35,7 +36,6 @@ from importer.mapper.steps.step import Codes, Step
 from importer.mapper.transforms import is_dash
 from importer.mapper.yaml_source import SIZE_LIMIT, cell
 from importer.model.fields import NO_CODES, CodeTables, country_of
-from importer.model.files import read_text_bounded
 from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, Layout, Roster
 from importer.model.text import folded, word_list

@@ -12,6 +12,8 @@ from pathlib import Path
 from aiohttp import BodyPartReader, web
 
 from importer.errors import RosterError, UsageError, WhichSheetError
+from importer.files import replace as move
+from importer.files import write_atomically
 from importer.loader.detect import LARGEST
 from importer.loader.read import Preview, preview
 from importer.mapper import editing
@@ -21,8 +23,6 @@ from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key
 from importer.mapper.yaml_source import scalar
-from importer.model.files import replace as move
-from importer.model.files import write_atomically
 from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, NOT_KEPT, Layout, Roster, letter
 from importer.model.vocabulary import say_secret

@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from importer.errors import RosterError, UsageError
+from importer.files import read_text_bounded, write_atomically
 from importer.loader.corrections import Correction, correct, read_corrections, write_corrections
 from importer.loader.read import preview, read
 from importer.loader.table import fold
@@ -25,7 +26,6 @@ from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.yaml_source import SIZE_LIMIT
 from importer.model.fields import CodeTables
-from importer.model.files import read_text_bounded, write_atomically
 from importer.model.formats import DRAFT as DRAFT_FORMAT
 from importer.model.plan import Fate
 from importer.model.problem import Code, Problem

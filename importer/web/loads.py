@@ -15,11 +15,11 @@ from typing import Literal, NamedTuple
 from pydantic import TypeAdapter
 
 from importer.errors import ImporterError
+from importer.files import write_atomically
 from importer.ledger.ledger import FILE, OPEN, Ledger, summarize
 from importer.ledger.run_lock import LOCK
 from importer.loader.corrections import digest
 from importer.mapper.load import examine
-from importer.model.files import write_atomically
 from importer.model.run import RunFacts, Summary
 from importer.model.text import counted
 from importer.pipeline.apply import left_to_do

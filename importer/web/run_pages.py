@@ -14,13 +14,13 @@ from pathlib import Path, PurePath
 from aiohttp import web
 
 from importer.errors import FINE, Exit, StalePlanError
+from importer.files import write_atomically
 from importer.jobs.words import holding
 from importer.ledger import journal
 from importer.ledger.integrity import check_whole
 from importer.ledger.journal import JournalEntry
 from importer.ledger.ledger import DECIDED, OPEN, Ledger, summarize
 from importer.ledger.run_lock import HOLDER, LOCK, holder
-from importer.model.files import write_atomically
 from importer.model.plan import DECISIONS, Result, choices
 from importer.model.run import FailedCheck, RunFacts, Summary
 from importer.model.text import counted, row_label

@@ -21,10 +21,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from jinja2 import Environment
 
 from importer.errors import ImporterError, UsageError, defect
+from importer.files import write_atomically
 from importer.loader.detect import LARGEST
 from importer.mapper.dates import is_iso
 from importer.model.fields import FIELDS, NO_CODES, CodeTables, Field, Shape
-from importer.model.files import write_atomically
 from importer.model.text import counted, word_list
 from importer.report.page import environment, fact_lines
 from importer.report.wording import field_name, sentences_of, tallies

@@ -29,12 +29,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from importer.alma.code_tables import read_file
 from importer.errors import FINE, Exit, UsageError
+from importer.files import exists, write_atomically
 from importer.ledger.database import journal_of, merge_journal
 from importer.ledger.journal import made_by_people
 from importer.ledger.ledger import FILE, Ledger
 from importer.ledger.run_lock import LOCK, held_since
 from importer.model.fields import NO_CODES, CodeTables
-from importer.model.files import exists, write_atomically
 from importer.pipeline.runs import RUNS, make_numbered, new_name
 from importer.settings import TASK as TASK_VARIABLE
 from importer.settings import importer_command

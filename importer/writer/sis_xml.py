@@ -16,8 +16,8 @@ from pathlib import Path
 from lxml import etree
 
 from importer.errors import UsageError
+from importer.files import new_file
 from importer.model.fields import FIELDS, text
-from importer.model.files import new_file
 from importer.model.user import Coded, Part, User
 from importer.planner.sis_load import external_part
 

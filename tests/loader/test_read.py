@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from importer.errors import RosterError
+from importer.files import read_bounded
 from importer.loader.read import TooLongError, limited, read
-from importer.model.files import read_bounded
 from importer.model.problem import Code
 from importer.model.roster import ADDED, NO_HEADINGS, Layout, Roster
 from tests.zoo.books import TWO

@@ -11,9 +11,9 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
 
+from importer import files
 from importer.errors import Exit, FileMissingError, UnreadableFileError
-from importer.model import files
-from importer.model.files import (
+from importer.files import (
     flush,
     mounted_on_mac,
     mounted_share,
