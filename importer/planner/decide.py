@@ -31,7 +31,7 @@ from importer.model.user import AccountType, User
 from importer.planner.borrowing import obstacles, role_obstacles
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import STICKY, current, same_id
-from importer.planner.merge import Merged, merge, new_user
+from importer.planner.merge import Merged, changes_by_day, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
 from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, answered, edited_fields, review
 from importer.planner.who import Who, holders, identify, managed_elsewhere
@@ -168,21 +168,18 @@ def update(
     protected = edited_fields(STICKY, live, memory, earlier.hashed) if sis else {}
     reviewed = review(draft, live, memory, earlier, rename=rename)
 
-    def merged_with(row: DraftUser) -> Merged:
-        merged = merge(
-            row,
-            live,
-            rename=reviewed.renames,
-            convert=match.account_type == "convert",
-            keep_old_id=match.keep_old_id,
-            overrides=earlier.overwrites,
-            lines=reviewed.lines,
-        )
-        return sis_merge(live, merged, protected, earlier)
-
-    merged = merged_with(reviewed.quiet)
-    if merged.changes and reviewed.quiet is not reviewed.draft:
-        merged = merged_with(reviewed.draft)
+    merged = merge(
+        reviewed.draft,
+        live,
+        rename=reviewed.renames,
+        convert=match.account_type == "convert",
+        keep_old_id=match.keep_old_id,
+        overrides=earlier.overwrites,
+        lines=reviewed.lines,
+    )
+    merged = sis_merge(live, merged, protected, earlier)
+    if changes_by_day(reviewed.draft, reviewed.beside, live, merged.after):
+        merged = Merged(live)
     reviewed = after_load(draft, reviewed, protected, live, merged.after, earlier)
     after, changes, override = merged.after, merged.changes, merged.override
     imprints = reviewed.imprints

@@ -54,19 +54,27 @@ class DraftEntry:
     def compared(self) -> DraftEntry | None:
         """The entry as every update of a known user compares it; None if none does.
 
-        That is without its run variables, which alone are no reason for an update. Nothing is left
-        to compare in lists that are only added to, where another text is another entry, and if a
-        required part or the type changes with the run.
+        That is without its run variables, which alone are no reason for an update.
         """
-        known = self.for_known_users()
-        passing = {name for name, target in self.targets.items() if target.run_dependent}
+        known, passing = self.for_known_users(), self.passing(())
         if known is None or not passing:
             return known
-        core = {*_REQUIRED[self.parent], TYPE_FIELD[self.parent]}
-        if self.parent in ONLY_ADDED or passing & core:
+        if passing >= self.targets.keys():
             return None
         values = {name: text for name, text in known.values.items() if name not in passing}
         return replace(known, values=values)
+
+    def passing(self, beside: Collection[str]) -> frozenset[str]:
+        """Return the fields that have a run variable, or are of the columns `beside`.
+
+        All fields if a required one or the type is among them, and in lists that are only added to,
+        where another text is another entry.
+        """
+        columns = self.targets.items()
+        names = {name for name, one in columns if one.run_dependent or one.label in beside}
+        core = {*_REQUIRED[self.parent], TYPE_FIELD[self.parent]}
+        is_whole = names & core or (names and self.parent in ONLY_ADDED)
+        return frozenset(self.targets if is_whole else names)
 
     def for_known_users(self) -> DraftEntry | None:
         """Return the entry without the fields that only new users get; None if it is for them."""

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from importer.model.candidates import RecordLayout
+from importer.model.candidates import ROLE_END, RecordLayout
 from importer.model.fields import LISTS, TYPE_FIELD, OnUpdate
 from importer.model.plan import Change, KeepOldId
 from importer.model.text import full_match
@@ -41,7 +41,14 @@ from importer.planner.entries import (
     with_entries,
     with_value,
 )
-from importer.planner.patch import Edit, changes
+from importer.planner.patch import (
+    Edit,
+    changed_fields,
+    changed_lists,
+    changed_names,
+    changes,
+    list_edits,
+)
 
 SET_ELSEWHERE = frozenset({"segment_type", "preferred", "preferred_sms", "start_date"})
 """Set by other rules; Alma changes start dates by itself (contract 3.1)."""
@@ -54,15 +61,14 @@ class Known:
     """What the lists of a known user depend on, beside the row.
 
     `account` and `primary_id` are those after the update. `adopts`: the user becomes External, and
-    entries of Alma that the row has too move to the row's segment. `run_values`: entries with a run
-    variable are written. `lines`: by a label of an entry of the row, the entry of Alma that
-    it replaces, None if it is added; where neither is known, the types decide.
+    entries of Alma that the row has too move to the row's segment. `lines`: by a label of an entry
+    of the row, the entry of Alma that it replaces, None if it is added; where neither is known, the
+    types decide.
     """
 
     account: AccountType
     primary_id: str | None
     adopts: bool
-    run_values: bool
     lines: Mapping[str, Part | None]
 
 
@@ -85,7 +91,7 @@ class ListMerge:
         self.owned = draft.sets_whole_list(parent)
         self.parts = list(live)  # Alma's entries, then those that are added
         self.taken = set[int]()  # the places of those that the row has
-        self.not_written, self.waiting = set[str](), set[str]()  # types: never, by other loads
+        self.not_written = set[str]()  # types of entries that only new users get
         self.items = [
             item for entry in draft.entries(parent) if (item := self._written(entry, known))
         ]
@@ -105,16 +111,14 @@ class ListMerge:
         self.edits = self._result(matched)
 
     def _written(self, item: DraftEntry, known: Known | None) -> DraftEntry | None:
-        """Return what this load writes of an entry; None if only other loads do, or none."""
+        """Return what is written of an entry; None if nothing is."""
         if known is None:
             return item
         if self.parent == IDS and same_id(item.values["value"], known.primary_id):
             return None  # Alma takes no value twice (contract 3.2)
-        lasting = item.for_known_users()
-        written = lasting if known.run_values else item.compared
+        written = item.for_known_users()
         if written is None:
             self.not_written.update(item.types)
-            self.waiting.update(item.types if lasting is not None else ())
         return written
 
     def _write(self, matched: Sequence[int | None]) -> None:
@@ -302,7 +306,7 @@ class ListMerge:
         """Return whether an entry that the row does not have is removed.
 
         That is each in our segment if the row sets the whole list, one that `remove` names, and
-        one that an entry of the row replaces; but not one of a type that other loads write.
+        one that an entry of the row replaces.
         """
         part = self.parts[at]
         if at in self.taken:
@@ -312,8 +316,6 @@ class ListMerge:
             asked = {item.segment for item in self.items} or {""}
             if owner in {our_segment(self.parent, self.account, name) for name in asked}:
                 return True
-        if not self.waiting.isdisjoint(kinds):
-            return False
         return any(
             self._replaces(at, item) and self._is_ours(at, item) for item in self.items
         ) or is_removed(self.draft.layout, self.parent, self.account, part)
@@ -481,7 +483,7 @@ def merge(
 ) -> Merged:
     """Return Alma's record with the row's values; removals come first in the changes.
 
-    Entries' fields with a run variable are written only if something else changes. `rename`: the
+    `rename`: the
     user gets the row's primary ID, and keeps the old one as `keep_old_id` asks for. `convert`: an
     Internal user becomes External if the mapping is. `overrides`: fields and lists that Alma is to
     take although it protects them, beside those of the mapping. `lines`: as in `Known`.
@@ -513,30 +515,65 @@ def merge(
     expiry, scope = (draft.values.get(f"patron_role.{name}", "") for name in ("expiry", "scope"))
     after = with_patron_role(after, expiry, scope, draft.institution)
 
-    def merged_with(*, run_values: bool) -> Merged:
-        known = Known(account, after.primary_id, converts, run_values, lines)
-        lists: dict[str, list[Edit]] = {}
-        protected = [*override]
-        for parent in draft.layout.parents:
-            merging = ListMerge(parent, draft, entries(live, parent), known)
-            if any(edit.changes for edit in merging.edits):
-                lists[parent] = merging.edits
-                wanted = parent in overrides or any(item.override for item in merging.items)
-                if parent in OVERRIDE_NAMES and (wanted or not entries_after(merging.edits)):
-                    protected.append(OVERRIDE_NAMES[parent])
-        if not same_id(after.primary_id, live.primary_id):
-            ids = lists.get(IDS) or [Edit(part, part) for part in entries(live, IDS)]
-            lists[IDS] = _other_ids(live, after, ids, keep_old_id)
-        if not (differs := changes(live, after, lists)):
-            return Merged(live)
-        made = with_entries(after, {name: entries_after(edits) for name, edits in lists.items()})
-        return Merged(made, differs, tuple(protected) if account is external else ())
+    known = Known(account, after.primary_id, converts, lines)
+    lists: dict[str, list[Edit]] = {}
+    for parent in draft.layout.parents:
+        merging = ListMerge(parent, draft, entries(live, parent), known)
+        if any(edit.changes for edit in merging.edits):
+            lists[parent] = merging.edits
+            wanted = parent in overrides or any(item.override for item in merging.items)
+            if parent in OVERRIDE_NAMES and (wanted or not entries_after(merging.edits)):
+                override.append(OVERRIDE_NAMES[parent])
+    if not same_id(after.primary_id, live.primary_id):
+        ids = lists.get(IDS) or [Edit(part, part) for part in entries(live, IDS)]
+        lists[IDS] = _other_ids(live, after, ids, keep_old_id)
+    if not (differs := changes(live, after, lists)):
+        return Merged(live)
+    made = with_entries(after, {name: entries_after(edits) for name, edits in lists.items()})
+    return Merged(made, differs, tuple(override) if account is external else ())
 
-    merged = merged_with(run_values=False)
-    targets = draft.layout.targets.values()
-    if merged.changes and any(target.run_dependent and target.field.parent for target in targets):
-        return merged_with(run_values=True)
-    return merged
+
+def changes_by_day(draft: DraftUser, beside: Collection[str], live: User, after: User) -> bool:
+    """Return whether a record changes only in what depends on the day of the load.
+
+    That is no reason for an update: the columns `beside`, and in lists what has a run variable.
+    """
+    days = {*beside} | ({"user_role"} if ROLE_END in beside else set())
+    fields = changed_fields(live, after)
+    fields += ["user_role"] if live.user_role != after.user_role else []
+    return {*fields} <= days and all(
+        _list_changes_by_day(draft, parent, beside, list_edits(parent, *pair))
+        for parent, pair in changed_lists(live, after).items()
+    )
+
+
+def _list_changes_by_day(
+    draft: DraftUser, parent: str, beside: Collection[str], edits: Iterable[Edit]
+) -> bool:
+    """Return whether entries of a list change only so.
+
+    An entry that is all by day takes the place of those of its types.
+    """
+    items = [item for item in draft.entries(parent) if item.for_known_users() is not None]
+    passing = [(item, item.passing(beside)) for item in items]
+    whole = [item for item, names in passing if names >= item.targets.keys()]
+    whole_types = {*chain.from_iterable(item.types for item in whole)}
+    marks = {
+        flag
+        for item, names in passing
+        for flag in names.intersection(FLAGS.get(parent, ()))
+        if item.values.get(flag) == "true"
+    }
+
+    def is_by_day(old: Part | None, new: Part | None) -> bool:
+        if new is None:
+            return old is not None and not whole_types.isdisjoint(types(parent, old))
+        if any(matches(item, new) for item in whole):
+            return True
+        names = marks.union(*(names for item, names in passing if matches(item, new)))
+        return old is not None and names.issuperset(changed_names(old, new))
+
+    return all(is_by_day(*edit) for edit in edits if edit.changes)
 
 
 def _other_ids(

@@ -106,6 +106,12 @@ class Edit(NamedTuple):
         return self.old is None or self.new is None or not same(self.old, self.new)
 
 
+def changed_names(old: Part, new: Part) -> list[str]:
+    """Return the compared fields in which two entries differ."""
+    was, will = comparable(old), comparable(new)
+    return [name for name in {**was, **will} if was.get(name) != will.get(name)]
+
+
 def _key(parent: str, part: Part) -> tuple[frozenset[str], str, str]:
     """Return the types of an entry, its segment, and its value; "" where it has none."""
     name = main_field(parent)
@@ -203,7 +209,7 @@ def _counterpart(parent: str, edit: Edit, theirs: Mapping[int, Part]) -> tuple[i
     if old is None:
         return None
     was, will, takes_place = comparable(old), comparable(new), _alike(parent, 2)
-    ours = [name for name in {**was, **will} if was.get(name) != will.get(name)]
+    ours = changed_names(old, new)
     rivals = [(at, part) for at, part in theirs.items() if takes_place(part, old)]
     for at, part in sorted(rivals, key=lambda rival: _key(parent, rival[1]) != _key(parent, old)):
         held = comparable(part)

@@ -370,7 +370,7 @@ class Edit:
 class Reviewed:
     """A row after its values were compared with what earlier loads left.
 
-    `draft`: without the values that stay as Alma has them. `quiet`: also without those that are
+    `draft`: without the values that stay as Alma has them. `beside`: labels of those that are
     written only beside other changes. `asks`: edits of IDs that a person must decide about.
     `lines`: which of Alma's entries belong to the row's.
     `imprints`: what to remember when the row was applied; `answered` is "" where that is what Alma
@@ -378,7 +378,7 @@ class Reviewed:
     """
 
     draft: DraftUser
-    quiet: DraftUser
+    beside: frozenset[str]
     edits: tuple[Edit, ...]
     asks: tuple[Edit, ...]
     imprints: Imprints
@@ -433,8 +433,7 @@ def review(
             beside.update(value.labels)
     renames = rename and PRIMARY_ID not in left
     kept = draft.without(left - {PRIMARY_ID})
-    quiet = kept.without(beside)
-    return Reviewed(kept, quiet, tuple(edits), tuple(asks), imprints, renames, lines)
+    return Reviewed(kept, frozenset(beside), tuple(edits), tuple(asks), imprints, renames, lines)
 
 
 def _never_given(value: Value, live: User, memory: UserMemory, hashed: Keyed) -> Imprint | None:

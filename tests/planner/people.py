@@ -16,7 +16,7 @@ from importer.model.run import FailedCheck
 from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import comparable, entries
-from importer.planner.merge import Merged, merge
+from importer.planner.merge import Merged, changes_by_day, merge
 from importer.planner.safety_checks import count_steps, failed_checks
 from importer.planner.staff_edits import Lines
 
@@ -152,9 +152,11 @@ def address(line: str, kind: str = "home", **more: object) -> dict[str, object]:
     return {"segment_type": "Internal", "preferred": False} | held | more
 
 
-def updated(row: DraftUser, live: User, lines: Lines | None = None) -> Merged:
-    """The row merged into a user who keeps ID and account type."""
-    return merge(
+def updated(
+    row: DraftUser, live: User, lines: Lines | None = None, beside: Collection[str] = ()
+) -> Merged:
+    """The row merged into a user who keeps ID and account type; nothing for the day alone."""
+    made = merge(
         row,
         live,
         rename=False,
@@ -163,6 +165,7 @@ def updated(row: DraftUser, live: User, lines: Lines | None = None) -> Merged:
         overrides=(),
         lines=lines or {},
     )
+    return Merged(live) if changes_by_day(row, beside, live, made.after) else made
 
 
 def shape(one: User) -> tuple[object, ...]:

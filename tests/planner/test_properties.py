@@ -239,7 +239,7 @@ def a_new_list_is_what_a_merge_with_an_empty_list_makes(case: Case) -> None:
         for parent in {entry.parent for entry in row.layout.entries}:
             if any(item.for_known_users() != item for item in row.entries(parent)):
                 continue  # only new users get all of these entries
-            known = Known(row.layout.account_type, "", adopts=False, run_values=True, lines={})
+            known = Known(row.layout.account_type, "", adopts=False, lines={})
             merged = entries_after(ListMerge(parent, row, (), known).edits)
             assert entries(new_user(row), parent) == merged
 

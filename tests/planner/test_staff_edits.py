@@ -108,10 +108,7 @@ class Alma:
 
     def after(self, reviewed: Reviewed) -> User:
         """What the user would be after the load."""
-        merged = updated(reviewed.quiet, self.live, reviewed.lines)
-        if merged.changes:
-            merged = updated(reviewed.draft, self.live, reviewed.lines)
-        return merged.after
+        return updated(reviewed.draft, self.live, reviewed.lines, reviewed.beside).after
 
     def load(self, roster: Roster, today: date, *, answered_so: bool = False) -> Reviewed:
         """Plan and apply a roster; a card that needs an answer is loaded with `answered_so`."""
