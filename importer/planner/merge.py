@@ -568,9 +568,10 @@ def _list_changes_by_day(
     def is_by_day(old: Part | None, new: Part | None) -> bool:
         if new is None:
             return old is not None and not whole_types.isdisjoint(types(parent, old))
-        if any(matches(item, new) for item in whole):
+        fitting = [(item, names) for item, names in passing if matches(item, new)]
+        if fitting and all(item in whole for item, _ in fitting):
             return True
-        names = marks.union(*(names for item, names in passing if matches(item, new)))
+        names = marks.union(*(names for item, names in fitting if item not in whole))
         return old is not None and names.issuperset(changed_names(old, new))
 
     return all(is_by_day(*edit) for edit in edits if edit.changes)
