@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from importer.model.candidates import ROLE_END, RecordLayout
 from importer.model.fields import LISTS, TYPE_FIELD, OnUpdate
@@ -95,14 +94,6 @@ class ListMerge:
         self.items = [
             item for entry in draft.entries(parent) if (item := self._written(entry, known))
         ]
-        kinds = [*chain.from_iterable(item.types for item in self.items)]
-        all_typed = all(item.types for item in self.items)
-        if known is None and all_typed and len(kinds) == len({*kinds}):  # so no two meet
-            self.parts = [new_entry(item, self.account) for item in self.items]
-            places = range(len(self.parts))
-            self._prefer(places, [*zip(self.items, places, strict=True)])
-            self.edits = [Edit(None, part) for part in self.parts]
-            return
         matched = self._matched()
         self._write(matched)
         if self.adopts or self.parts != [*live]:
@@ -538,12 +529,14 @@ def changes_by_day(draft: DraftUser, beside: Collection[str], live: User, after:
 
     That is no reason for an update: the columns `beside`, and in lists what has a run variable.
     """
-    days = {*beside} | ({"user_role"} if ROLE_END in beside else set())
-    fields = changed_fields(live, after)
-    fields += ["user_role"] if live.user_role != after.user_role else []
-    return {*fields} <= days and all(
-        _list_changes_by_day(draft, parent, beside, list_edits(parent, *pair))
-        for parent, pair in changed_lists(live, after).items()
+    by_role = live.user_role == after.user_role or ROLE_END in beside
+    return (
+        by_role
+        and {*beside}.issuperset(changed_fields(live, after))
+        and all(
+            _list_changes_by_day(draft, parent, beside, list_edits(parent, *pair))
+            for parent, pair in changed_lists(live, after).items()
+        )
     )
 
 
@@ -552,12 +545,11 @@ def _list_changes_by_day(
 ) -> bool:
     """Return whether entries of a list change only so.
 
-    An entry that is all by day takes the place of those of its types.
+    An entry that is all by day takes the place of those of its types, and may take their mark.
     """
     items = [item for item in draft.entries(parent) if item.for_known_users() is not None]
     passing = [(item, item.passing(beside)) for item in items]
-    whole = [item for item, names in passing if names >= item.targets.keys()]
-    whole_types = {*chain.from_iterable(item.types for item in whole)}
+    whole = {kind for item, names in passing if names >= item.targets.keys() for kind in item.types}
     marks = {
         flag
         for item, names in passing
@@ -567,11 +559,13 @@ def _list_changes_by_day(
 
     def is_by_day(old: Part | None, new: Part | None) -> bool:
         if new is None:
-            return old is not None and not whole_types.isdisjoint(types(parent, old))
-        fitting = [(item, names) for item, names in passing if matches(item, new)]
-        if fitting and all(item in whole for item, _ in fitting):
+            return old is not None and not whole.isdisjoint(types(parent, old))
+        fitting = [
+            (names, item.targets.keys() - names) for item, names in passing if matches(item, new)
+        ]
+        if fitting and not any(lasting for _, lasting in fitting):
             return True
-        names = marks.union(*(names for item, names in fitting if item not in whole))
+        names = marks.union(*(names for names, lasting in fitting if lasting))
         return old is not None and names.issuperset(changed_names(old, new))
 
     return all(is_by_day(*edit) for edit in edits if edit.changes)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from importer.model.fields import LISTS, OnUpdate, Shape
+from importer.model.fields import LISTS, OnUpdate
 from importer.model.user import AccountType, Part, User, UserIdentifier
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import CORE, FLAGS, current, entries, equal, same_text, types
 from importer.planner.merge import (
-    Known,
-    ListMerge,
     Merged,
-    entries_after,
     matches,
     new_user,
     our_segment,
@@ -223,27 +219,6 @@ def a_created_user_needs_no_update(case: Case) -> None:
     assert updated(case.draft, new_user(case.draft)).changes == ()
 
 
-def a_new_list_is_what_a_merge_with_an_empty_list_makes(case: Case) -> None:
-    """Entries of which no two meet are added as they are; every other list is merged as always."""
-    targets, flipped = case.draft.layout.targets, {"true": "false", "false": "true"}
-    words = {
-        label: f"{text} x"
-        for label, text in case.draft.values.items()
-        if text
-        and targets[label].field.shape is Shape.TEXT
-        and targets[label].field.name != "segment_type"
-    }
-    flags = {label: flipped.get(text, text) for label, text in case.draft.values.items()}
-    for changed in ({}, words, flags):
-        row = replace(case.draft, values={**case.draft.values, **changed})
-        for parent in {entry.parent for entry in row.layout.entries}:
-            if any(item.for_known_users() != item for item in row.entries(parent)):
-                continue  # only new users get all of these entries
-            known = Known(row.layout.account_type, "", adopts=False, lines={})
-            merged = entries_after(ListMerge(parent, row, (), known).edits)
-            assert entries(new_user(row), parent) == merged
-
-
 RULES = (
     mapped_scalars_end_up_as_their_policy_says,
     everything_else_stays,
@@ -259,7 +234,6 @@ RULES = (
     an_update_that_was_lost_is_noticed,
     someone_elses_edit_of_the_same_field_is_a_conflict,
     a_created_user_needs_no_update,
-    a_new_list_is_what_a_merge_with_an_empty_list_makes,
 )
 
 
