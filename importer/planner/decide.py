@@ -178,7 +178,7 @@ def update(
         lines=reviewed.lines,
     )
     merged = sis_merge(live, merged, protected, earlier)
-    if changes_by_day(reviewed.draft, reviewed.beside, live, merged.after):
+    if merged.changes and changes_by_day(reviewed.draft, reviewed.beside, live, merged.after):
         merged = Merged(live)
     reviewed = after_load(draft, reviewed, protected, live, merged.after, earlier)
     after, changes, override = merged.after, merged.changes, merged.override

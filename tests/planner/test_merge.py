@@ -12,7 +12,7 @@ from importer.model.plan import Change, ChangeKind, KeepOldId
 from importer.model.user import AccountType, User
 from importer.planner.entries import current, entries
 from importer.planner.merge import Merged, merge
-from tests.planner.people import address, draft, email, identifier, scheme, updated, user
+from tests.planner.people import address, draft, email, identifier, mails, scheme, updated, user
 
 E0 = "contact_info.email[0]"
 A0 = "contact_info.address[0]"
@@ -453,6 +453,25 @@ def test_entries_of_the_run_never_make_a_difference() -> None:
     assert merged(row, same, volatile=volatile).after is same
     made = merged(row, user(last_name="Roe"), volatile=volatile)
     assert [change.path for change in made.changes] == ["last_name", "user_note[LIBRARY]"]
+
+
+def test_what_a_row_gives_on_any_day_is_written_for_itself() -> None:
+    """An entry is a reason for an update though the day makes another one of the same text."""
+    note = {"note_type": "LIBRARY", "note_text": "Roster of 2026-08-20"}
+    row = {f"user_note[{at}].{name}": text for at in (0, 1) for name, text in note.items()}
+    made = merged(row, user(), volatile=frozenset({"user_note[1].note_text"}))
+    assert [change.path for change in made.changes] == ["user_note[LIBRARY]"]
+
+
+def test_a_column_beside_which_nothing_changes_is_not_written() -> None:
+    """A value that is written only beside others is no reason, in a field or as a mark."""
+    live = mails("old* new")
+    row = draft({"last_name": "Doe", f"{E0}.email_type": "personal",
+                 f"{E0}.email_address": "new@example.org", f"{E0}.preferred": "true"})  # fmt: skip
+    beside = {"last_name", f"{E0}.preferred"}
+    assert updated(row, live, beside=beside).after is live
+    for label in beside:
+        assert updated(row, live, beside=beside - {label}).changes
 
 
 def test_an_address_is_compared_without_the_day_of_the_load() -> None:
