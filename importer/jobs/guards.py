@@ -225,11 +225,10 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
         decision = Decision(
             at=now, who=who, why=_reason(why), checks=names, files=files, run=load.run
         )
-        allowed = tuple(sorted({*load.allowed, *names}))
+        load.step, load.allowed = Step.PLANNED, tuple(sorted({*load.allowed, *names}))
         # without one, the run was purged, and is planned again
-        seal = of_run(load.run, lambda ledger: ledger.value("seal"), None) or ""
-        passing = load.model_copy(update={"step": Step.PLANNED, "allowed": allowed, "seal": seal})
-        store.decide(decision, open=passing)
+        load.seal = of_run(load.run, lambda ledger: ledger.value("seal"), None) or ""
+        store.decide(decision)
     return decision
 
 
@@ -269,7 +268,9 @@ def skip(job: Job, names: Sequence[str], run: str, who: str, why: str, now: date
             raise UsageError(msg)
         of_run = held.run if held is not None else ""
         decision = Decision(at=now, who=who, why=_reason(why), files=tuple(skipped), run=of_run)
-        over = {"open": None} if held is not None else {}
-        store.decide(decision, feeds=feeds, **over)
+        store.state.feeds = feeds
+        if held is not None:
+            store.state.open = None
+        store.decide(decision)
         store.remove_copies(held.files if held is not None else ())
     return decision

@@ -84,10 +84,10 @@ class Inbox:
             self._keep(feed)
         return there
 
-    def _keep(self, feed: Feed, **changes: object) -> None:
-        """Remember the feed as it is now, with other changes of the state."""
-        feeds = {**self.store.state.feeds, self.part.source.address: feed}
-        self.store.save(feeds=feeds, **changes)
+    def _keep(self, feed: Feed) -> None:
+        """Remember the feed as it is now."""
+        self.store.state.feeds[self.part.source.address] = feed
+        self.store.save()
 
     def _position(self, file: FoundFile) -> tuple[object, ...]:
         return position(file, self.part.order, self.job.file.every, self.feed)
@@ -103,8 +103,8 @@ class Inbox:
         old, new = self._superseded(there)
         if new and (last := self.feed.last) is not None:
             sentence = _in_one_line(self.part, new, last, replaced=replaced)
-            feed = self.feed.marked(new, FileState.SUPERSEDED, self.tools.now())
-            self._keep(feed, superseded=(*self.store.state.superseded, sentence))
+            self.store.state.superseded += (sentence,)
+            self._keep(self.feed.marked(new, FileState.SUPERSEDED, self.tools.now()))
         try:
             for file in old if self.part.after != "keep" else ():
                 skipped = self.feed.state(file) is FileState.SKIPPED
@@ -327,10 +327,9 @@ class Intake:
         load = Load(stamp=stamp, files=tuple(files))
         if last is not None and load.hashes == last.hashes and not self._counts_again(load, last):
             self._store.remove_copies(load.files)
-            came, loads = self._are_new(load), self._store.state.loads
-            if came:
-                loads = (*loads[:-1], last.model_copy(update={"finished": now()}))
-            self.mark(load, FileState.LOADED, loads=loads)
+            if came := self._are_new(load):
+                last.finished = now()
+            self.mark(load, FileState.LOADED)
             self.unchanged = load.files
             for sentence in self.put_away(load):
                 self._tools.say(sentence)
@@ -350,7 +349,8 @@ class Intake:
         states = [feed.state(file.found) for feed, file in zip(feeds, held.files, strict=False)]
         if any(one is not FileState.HELD for one in states):
             self._store.remove_copies(held.files)
-            self._store.save(open=None)
+            self._store.state.open = None
+            self._store.save()
 
     def _counts_again(self, load: Load, last: LastLoad) -> bool:
         """Whether the content of the last load came again, and would be loaded in another way."""
@@ -370,14 +370,13 @@ class Intake:
             for part, file in zip(self._job.file.rosters, load.files, strict=True)
         )
 
-    def mark(self, load: Load, state: FileState, **changes: object) -> None:
-        """Remember what became of the files of a load, with other changes of the state."""
-        feeds = self._store.state.feeds
+    def mark(self, load: Load, state: FileState) -> None:
+        """Remember what became of the files of a load."""
+        memory, now = self._store.state, self._tools.now()
         for part, file in zip(self._job.file.rosters, load.files, strict=False):
-            address, now = part.source.address, self._tools.now()
-            feed = feeds.get(address, Feed()).marked((file,), state, now)
-            feeds = {**feeds, address: feed}
-        self._store.save(feeds=feeds, **changes)
+            address = part.source.address
+            memory.feeds[address] = memory.feed(address).marked((file,), state, now)
+        self._store.save()
 
     def put_away(self, load: Load) -> tuple[str, ...]:
         """Rename or delete the picked-up files and older ones; return why this was not possible."""

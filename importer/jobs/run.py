@@ -31,7 +31,17 @@ from importer.jobs.guards import cut_off, failed_guards, mappings_of
 from importer.jobs.intake import Intake, load_mapping
 from importer.jobs.notify import REPEAT_AFTER, Level, Message, Reporter
 from importer.jobs.schema import Job
-from importer.jobs.state import COMPARED, LastLoad, Load, Ran, RunningError, Step, Store, of_run
+from importer.jobs.state import (
+    COMPARED,
+    LastLoad,
+    Load,
+    Ran,
+    RunningError,
+    State,
+    Step,
+    Store,
+    of_run,
+)
 from importer.jobs.words import (
     delivered_as,
     to_correct,
@@ -41,7 +51,8 @@ from importer.jobs.words import (
     why_held,
     workbooks,
 )
-from importer.ledger.ledger import Ledger, State, summarize
+from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.ledger import State as RowState
 from importer.model.run import Summary
 from importer.model.text import command_line, counted, word_list
 from importer.pipeline.inputs import check_sources
@@ -57,7 +68,7 @@ _PURGED = 100
 
 def _is_unseen(run: str) -> bool:
     """Whether Alma does not show every row yet that a run delivered; no where it was purged."""
-    return of_run(run, lambda ledger: State.DELIVERED in ledger.progress(), otherwise=False)
+    return of_run(run, lambda ledger: RowState.DELIVERED in ledger.progress(), otherwise=False)
 
 
 class JobRun:
@@ -73,6 +84,10 @@ class JobRun:
         self._delivered: tuple[str, ...] = ()  # before this run of the job
         self._reporter = Reporter(job.name, job.file.notify, tools.say)
         self.messages = self._reporter.messages
+
+    @property
+    def _memory(self) -> State:
+        return self._store.state
 
     def look(self) -> None:
         """Remember which files are there now, so that a run need not wait until they are whole.
@@ -92,7 +107,7 @@ class JobRun:
             try:
                 stack.enter_context(self._store.locked())
                 self._store.open(self._job.path)
-                self._delivered = self._store.state.delivered
+                self._delivered = self._memory.delivered
             except RunningError:
                 raise
             except ImporterError as error:
@@ -104,24 +119,23 @@ class JobRun:
                 deciding = (one for one in self.messages if one.exit is code)
                 headline = next((one.headline for one in (*deciding, *self.messages[-1:])), "")
                 since = self._tools.now() - 2 * REPEAT_AFTER  # troubles may take turns
-                recent = (one for one in self._store.state.reported if one.at > since)
-                self._store.save(
-                    reported=() if code in FINE else tuple(recent),
-                    ran=Ran(
-                        at=self._tools.now(),
-                        exit=code,
-                        headline=headline,
-                        file=self._job.sha256,
-                        gap=self._job.longest_gap,
-                        notify=self._job.file.notify,
-                    ),
+                recent = (one for one in self._memory.reported if one.at > since)
+                self._memory.reported = () if code in FINE else tuple(recent)
+                self._memory.ran = Ran(
+                    at=self._tools.now(),
+                    exit=code,
+                    headline=headline,
+                    file=self._job.sha256,
+                    gap=self._job.longest_gap,
+                    notify=self._job.file.notify,
                 )
+                self._store.save()
             except Exception as error:
                 # what is known: as of a full disk
                 shown = known(error) or StepError(Exit.BUG, defect(error), Cause.OTHER)
                 if all(one.headline != str(shown) for one in self.messages):
                     with suppress(Exception):  # the error itself is what is reported
-                        self._report_trouble(shown, self._store.state.active, ())
+                        self._report_trouble(shown, self._memory.active, ())
                 self._reporter.ping("fail")
                 raise
             self._reporter.ping("end" if code in FINE else "fail")
@@ -129,13 +143,13 @@ class JobRun:
 
     def _loads(self) -> Iterator[Exit]:
         """Finish the open load, then load new files; yield each exit code."""
-        if (load := self._store.state.active) is not None:
+        if (load := self._memory.active) is not None:
             reported_late = load.step is Step.PUT_AWAY
             code = self._load(load, last_attempt=reported_late)
             yield code
             if not (code in FINE or reported_late):
                 return
-        if self._store.state.superseded:  # of the last run, such as runs that cannot be deleted
+        if self._memory.superseded:  # of the last run, such as runs that cannot be deleted
             yield self._report_late()
         while True:
             try:
@@ -145,12 +159,13 @@ class JobRun:
                 return
             if new is None:
                 break
-            self._store.save(open=new)
+            self._memory.open = new
+            self._store.save()
             code = self._load(new)
             yield code
             if code not in FINE or self._job.file.every == "newest":
                 return
-        if self._store.state.superseded:
+        if self._memory.superseded:
             yield self._report_late()
         elif not self._loaded:
             headline, same = "There is nothing new to load.", self._intake.unchanged
@@ -168,28 +183,31 @@ class JobRun:
         steps = {
             Step.PICKED_UP: self._plan,
             Step.PLANNED: self._act,
-            Step.HELD: lambda held: held.model_copy(update={"step": Step.PLANNED}),
+            Step.HELD: self._look_again,
             Step.DONE: self._finish,
         }
         try:
-            load = self._still_valid(load)
+            self._check_plan(load)
             while load.step is not Step.PUT_AWAY:
-                load = steps[load.step](load)
-                self._store.save(open=load)
+                steps[load.step](load)
+                self._store.save()
         except ImporterError as error:
             if load.step is Step.PICKED_UP:  # nothing was done, and the next file may be right
                 self._store.remove_copies(load.files)
                 if error.cause in OF_FILES:
                     self._intake.mark(load, FileState.REFUSED)
             if load.step is Step.PICKED_UP or error.exit is Exit.STALE:
-                self._store.save(open=None)
+                self._memory.open = None
+                self._store.save()
             return self._report_trouble(error, load, self._not_loaded(load))
         message = self._result(load)
         notified, all_have = self._reporter.send(message, load.notified)
         if not (all_have or last_attempt):
-            self._store.save(open=load.model_copy(update={"notified": notified}))
+            load.notified = notified
+            self._store.save()
             return Exit.worst({message.exit, Exit.STOPPED})
-        self._store.save(open=None, superseded=())
+        self._memory.open, self._memory.superseded = None, ()
+        self._store.save()
         self._loaded = True
         self._purge()
         return message.exit if all_have else Exit.worst({message.exit, Exit.STOPPED})
@@ -202,26 +220,31 @@ class JobRun:
             return ("It was not loaded.",)
         return () if self._loaded else ("Nothing was loaded.",)
 
-    def _still_valid(self, load: Load) -> Load:
-        """Return the load, to be planned again where its plan is gone or of another mapping.
+    def _check_plan(self, load: Load) -> None:
+        """Let a load be planned again where its plan is gone or of another mapping.
 
         Its counts are those after what people resolved in its run since. What is delivered in part
         is continued; for one that is applied in part, `apply` decides.
         """
         if load.step not in {Step.PLANNED, Step.HELD} or load.delivered:
-            return load
+            return
         try:
             with Ledger.open(Path(load.run)) as ledger:
                 if not ledger.was_applied:
                     check_sources(ledger.facts)
-                facts, summary = ledger.facts, summarize(ledger)
+                facts, load.summary = ledger.facts, summarize(ledger)
         except (UsageError, StalePlanError) as error:
             self._tools.say(f"{error} The roster is planned again.")
-            return load.to_plan_again
+            load.plan_again()
+            return
         made = ([Path(mapping.typed) for _, mapping in facts.rosters], facts.sis is not None)
         if made != (self._mappings, self._sis):
-            return load.to_plan_again
-        return load.model_copy(update={"summary": summary})
+            load.plan_again()
+
+    @staticmethod
+    def _look_again(held: Load) -> None:
+        """Let the guards look at a held load again."""
+        held.step = Step.PLANNED
 
     @property
     def _sis(self) -> bool:
@@ -232,13 +255,14 @@ class JobRun:
         """Return the flags of a plan for the SIS load, after learning what earlier loads did."""
         if not self._sis:
             return []
-        waiting = [*filter(_is_unseen, self._store.state.delivered)]
+        waiting = [*filter(_is_unseen, self._memory.delivered)]
         for run in waiting:
             self._tools.command("sis-report", run, "--json")
-        self._store.save(delivered=tuple(filter(_is_unseen, waiting)))
+        self._memory.delivered = tuple(filter(_is_unseen, waiting))
+        self._store.save()
         return [*wording.TO_SIS]
 
-    def _plan(self, load: Load) -> Load:
+    def _plan(self, load: Load) -> None:
         """Plan the rosters."""
         mappings = self._mappings
         if len(load.files) != len(mappings):
@@ -252,10 +276,9 @@ class JobRun:
         words += (*self._sis_flags(), "-o", str(folder), "--json")
         summary = self._tools.command("plan", *words).result
         self._check_complete(load, summary)
-        left = frozenset(self._store.state.delivered)
-        unseen = tuple(run for run in self._delivered if run in left)
-        planned = {"step": Step.PLANNED, "run": summary.run, "summary": summary, "unseen": unseen}
-        return load.model_copy(update=planned)
+        left = frozenset(self._memory.delivered)
+        load.unseen = tuple(run for run in self._delivered if run in left)
+        load.step, load.run, load.summary = Step.PLANNED, summary.run, summary
 
     @property
     def _mappings(self) -> list[Path]:
@@ -266,29 +289,28 @@ class JobRun:
         if not plan.patrons:
             msg = f"The file {load.files[0].name} has no people."
             raise RosterError(msg)
-        if cut := cut_off(load.files, plan, self._store.state.last):
+        if cut := cut_off(load.files, plan, self._memory.last):
             msg = f"The file {cut} is cut off. It ends in the middle of a row."
             raise RosterError(msg)
 
-    def _act(self, load: Load) -> Load:
+    def _act(self, load: Load) -> None:
         """Do what the job does with a plan, unless a guard holds it."""
-        plan, state = load.planned, self._store.state
-        failed = failed_guards(self._job, load, state)
-        held = tuple(guard for guard in failed if guard.name not in load.allowed)
-        if held:
-            load = load.model_copy(update={"step": Step.HELD, "held": held})
-            self._intake.mark(load, FileState.HELD, open=load)
-            why = "\n".join(why_held(self._job, load, self._store.state))
+        plan, memory = load.planned, self._memory
+        failed = failed_guards(self._job, load, memory)
+        if held := tuple(guard for guard in failed if guard.name not in load.allowed):
+            load.step, load.held = Step.HELD, held
+            self._intake.mark(load, FileState.HELD)
+            why = "\n".join(why_held(self._job, load, memory))
             raise StepError(Exit.SAFETY_CHECK, why, Cause.OTHER)
         do = self._job.file.do
         lists = of_run(load.run, lambda ledger: ledger.facts.lists, otherwise=False)
         if do in {"apply", "sis-load"} and (plan.create or plan.update or lists):
-            load = self._apply(load)
-        if do == "sis-load" and load.step is not Step.PICKED_UP:
-            load = self._deliver(load)
-        if load.step is Step.PICKED_UP:  # planned again
-            return load
-        load = load.model_copy(update={"step": Step.DONE})
+            self._apply(load)
+        if load.step is Step.PICKED_UP:  # to be planned again
+            return
+        if do == "sis-load":
+            self._deliver(load)
+        load.step = Step.DONE
         done = LastLoad(
             finished=self._tools.now(),
             hashes=load.hashes,
@@ -299,23 +321,23 @@ class JobRun:
             meanings=tuple(meaning for _, meaning in mappings_of(load.run)),
             allowed=load.allowed,
         )
-        state = self._store.state
-        changes: dict[str, object] = {"open": load, "loads": (*state.loads, done)[-COMPARED:]}
+        memory.loads = (*memory.loads, done)[-COMPARED:]
         if load.delivered:
-            changes["delivered"] = (*state.delivered, load.run)[-_DELIVERED:]
-        self._intake.mark(load, FileState.LOADED, **changes)
-        return load
+            memory.delivered = (*memory.delivered, load.run)[-_DELIVERED:]
+        self._intake.mark(load, FileState.LOADED)
 
-    def _apply(self, load: Load) -> Load:
+    def _apply(self, load: Load) -> None:
         """Apply the plan, or continue with it; plan again where it is stale."""
         seen = ("--seal", load.seal) if load.seal else ()
         ended = self._tools.command(*load.to_apply, "--yes", "--json", *seen)
         if ended.exit is Exit.STALE and not load.planned_again:
             self._tools.say(f"{ended.error} The roster is planned again.")
-            return load.to_plan_again.model_copy(update={"planned_again": True})
-        return load.model_copy(update={"summary": ended.result})
+            load.planned_again = True
+            load.plan_again()
+            return
+        load.summary = ended.result
 
-    def _deliver(self, load: Load) -> Load:
+    def _deliver(self, load: Load) -> None:
         """Put the zip of the SIS load where Alma reads it."""
         location = self._job.file.deliver_to
         assert location is not None  # noqa: S101  the schema requires it
@@ -330,8 +352,8 @@ class JobRun:
                     there = {file.name: file.size for file in place.files()}
                     if there.get(name) != path.stat().st_size:
                         place.put(path, name)
-                    load = load.model_copy(update={"delivered": (*load.delivered, name)})
-                    self._store.save(open=load)
+                    load.delivered += (name,)
+                    self._store.save()
         except PlaceError as error:
             msg = (
                 f"The file for Alma's SIS load ({counted(load.planned.ready, 'row')}) was not "
@@ -339,18 +361,16 @@ class JobRun:
                 f"correct `deliver_to` in {self._job.path}. The next run then delivers the file."
             )
             raise PlaceError(msg) from error
-        return load
 
-    def _finish(self, load: Load) -> Load:
+    def _finish(self, load: Load) -> None:
         """Put the files of a load away, and its rows to correct into `rejects_to`."""
-        trouble, handed_over = self._intake.put_away(load), tuple[str, ...]()
+        load.trouble = self._intake.put_away(load)
         try:
-            handed_over = self._hand_over(load)
+            load.handed_over = self._hand_over(load)
         except ImporterError as error:
             by_hand = f"The rows to correct are only in {load.run}. Copy them there by hand."
-            trouble = (*trouble, f"{error} {by_hand}")
-        done = {"step": Step.PUT_AWAY, "trouble": trouble, "handed_over": handed_over}
-        return load.model_copy(update=done)
+            load.trouble += (f"{error} {by_hand}",)
+        load.step = Step.PUT_AWAY
 
     def _hand_over(self, load: Load) -> tuple[str, ...]:
         """Put the workbooks of rejects into `rejects_to`; return their names there.
@@ -368,7 +388,7 @@ class JobRun:
         return tuple(books)
 
     def _result(self, load: Load) -> Message:
-        summary, state, file = load.planned, self._store.state, self._job.file
+        summary, state, file = load.planned, self._memory, self._job.file
         trouble = load.trouble or load.unseen
         code = Exit.worst({Exit(summary.exit), *((Exit.STOPPED,) if trouble else ())})
         if state.superseded and file.every == "file":  # changes that no later file has
@@ -385,11 +405,12 @@ class JobRun:
 
     def _report_late(self) -> Exit:
         """Report files that came too late: their rows need a person, as rejected ones do."""
-        first, *more = self._store.state.superseded
+        first, *more = self._memory.superseded
         message = self._reporter.message(Level.TROUBLE, Exit.REJECTS, first, more)
         if not self._reporter.send(message)[1]:
             return Exit.STOPPED
-        self._store.save(superseded=())
+        self._memory.superseded = ()
+        self._store.save()
         return Exit.REJECTS
 
     def _report_trouble(
@@ -399,13 +420,15 @@ class JobRun:
 
         `done`: what is known of what was loaded.
         """
-        state = self._store.state
+        state = self._memory
         then = (*done, *what_next(self._job, error, load, state))
         all_have = self._reporter.trouble(
             error, state.reported, self._tools.now(), load, then, state.superseded
         )
-        reported = tuple(dict.fromkeys((*state.reported, *self._reporter.reported)))
-        self._store.save(reported=reported, superseded=() if all_have else state.superseded)
+        state.reported = tuple(dict.fromkeys((*state.reported, *self._reporter.reported)))
+        if all_have:
+            state.superseded = ()
+        self._store.save()
         return error.exit
 
     def _purge(self) -> None:
@@ -422,7 +445,8 @@ class JobRun:
                 f"{counted(len(left), 'run')} could not be deleted, although `keep` of the job has "
                 f"passed. To see why, run: {command_line('purge', *left, '--yes')}"
             )
-            self._store.save(superseded=(*self._store.state.superseded, sentence))
+            self._memory.superseded += (sentence,)
+            self._store.save()
         for folder in self._store.folder.iterdir():
             with suppress(OSError):
                 if folder.is_dir() and folder.stat().st_mtime < limit.timestamp():

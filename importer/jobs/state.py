@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -87,8 +87,8 @@ class Decision(_Kept):
         return f"{what} by {self.who}, {self.at:%Y-%m-%d %H:%M}: {self.why}"
 
 
-class Load(_Kept):
-    """One load, from the pick-up of its files until everybody was notified.
+class Load(BaseModel):
+    """One load, from the pick-up of its files until everybody was notified; each step changes it.
 
     `held`: the guards that hold it. `seal`: of the plan that was allowed. `handed_over`: the names
     of the workbooks of rejects that are in `rejects_to`. `unseen`: the runs that an earlier run of
@@ -133,13 +133,13 @@ class Load(_Kept):
         """What its files contain."""
         return tuple(file.sha256 for file in self.files)
 
-    @property
-    def to_plan_again(self) -> Self:
-        """This load as it was picked up: its plan and what was allowed do not count."""
-        return self.__class__(stamp=self.stamp, files=self.files, planned_again=self.planned_again)
+    def plan_again(self) -> None:
+        """Make it as it was picked up: its plan and what was allowed do not count."""
+        kept = Load(stamp=self.stamp, files=self.files, planned_again=self.planned_again)
+        self.__dict__.update(kept.__dict__)
 
 
-class LastLoad(_Kept):
+class LastLoad(BaseModel):
     """A load of the rosters that was done: what the next one is compared with.
 
     `finished`: then, or when its content came again. `meanings`: the SHA-256 of what each mapping
@@ -186,8 +186,8 @@ _DECISIONS = 200
 """How many decisions of people are kept."""
 
 
-class State(_Kept):
-    """Everything that a job remembers.
+class State(BaseModel):
+    """Everything that a job remembers; it is changed in place, and saved whole after each step.
 
     `job`: its file, as seen from the current folder. `open`: the load
     that is not finished. `loads` are the last ones that were done, oldest first; `feeds` are by the
@@ -272,7 +272,7 @@ class Store:
         state, name = self.read(job), _as_seen_here(job)
         if _leads_to(state.job, job) and os.path.realpath(job) == os.path.abspath(job):  # noqa: PTH100  by name alone
             name = state.job
-        self.state = state.model_copy(update={"job": name})
+        self.state, self.state.job = state, name
         with suppress(OSError):
             self._told.unlink()
 
@@ -335,22 +335,18 @@ class Store:
             f"{JOBS}, runs and users, and of all in them (`chown -R`)."
         )
 
-    def write(self, state: State) -> None:
-        """Save the state, whole and durable. Raises LedgerError if the disk prevents it."""
+    def save(self) -> None:
+        """Save the state, whole and durable, before the next step. Raises LedgerError."""
         try:
-            write_atomically(self._path, state.model_dump_json(indent=1).encode())
+            write_atomically(self._path, self.state.model_dump_json(indent=1).encode())
         except OSError as error:
             msg = f"{self._path} cannot be written ({error.strerror}). Free some space on the disk."
             raise LedgerError(msg) from error
 
-    def save(self, **changes: object) -> None:
-        """Change the state; it is durable before the next step. Raises LedgerError."""
-        self.state = self.state.model_copy(update=changes)
-        self.write(self.state)
-
-    def decide(self, decision: Decision, **changes: object) -> None:
-        """Save what a person decided, with other changes of the state. Raises LedgerError."""
-        self.save(decisions=(*self.state.decisions, decision)[-_DECISIONS:], **changes)
+    def decide(self, decision: Decision) -> None:
+        """Save what a person decided, and what it changed. Raises LedgerError."""
+        self.state.decisions = (*self.state.decisions, decision)[-_DECISIONS:]
+        self.save()
 
     def remove_copies(self, files: Iterable[PickedFile]) -> None:
         """Delete the copies of files that were picked up."""

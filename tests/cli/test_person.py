@@ -79,17 +79,20 @@ def test_what_is_stored_about_a_person(
     assert traces("2001") == everywhere
 
     store = Store("nightly")
-    store.write(State(open=Load(stamp="1", files=())))
+    store.state = State(open=Load(stamp="1", files=()))
+    store.save()
     erased = typed("person", "2001", "--erase", "--yes")
     assert erased.exit == Exit.REJECTS
     assert "purge runs/first runs/second --yes" in erased.err
     assert traces("2001") == [*everywhere[:2], everywhere[-1]]
     assert "run the job first" in erased.err
-    store.write(State(open=Load(stamp="1", files=(), step=Step.HELD)))
+    store.state = State(open=Load(stamp="1", files=(), step=Step.HELD))
+    store.save()
     assert "allow or skip it first" in typed("person", "2001", "--erase", "--yes").err
     Path("jobs/nightly.json").write_text("{", "utf-8")
     assert "nightly.json is damaged" in typed("person", "2001", "--erase", "--yes").err
-    store.write(State())
+    store.state = State()
+    store.save()
     with monkeypatch.context() as windows:  # where the file is open in Excel
         windows.setattr(Path, "unlink", Mock(side_effect=PermissionError(13, "in use")))
         assert "cannot be deleted" in typed("person", "2001", "--erase", "--yes").err
@@ -107,7 +110,9 @@ def test_files_of_a_job_whose_file_is_gone_are_erased() -> None:
     (copy := Path("jobs/nightly/1/roster.csv")).parent.mkdir(parents=True)
     copy.write_bytes(write(ANA).read_bytes())
     held = Load(stamp="1", files=(), step=Step.HELD)
-    Store("nightly").write(State(job="nightly.yaml", open=held))
+    store = Store("nightly")
+    store.state = State(job="nightly.yaml", open=held)
+    store.save()
     assert typed("person", "2001", "--erase", "--yes").exit == Exit.DONE
     assert not copy.exists()
 
@@ -118,7 +123,9 @@ def test_files_of_a_job_whose_file_cannot_be_looked_at_stay() -> None:
     (copy := Path("jobs/nightly/1/roster.csv")).parent.mkdir(parents=True)
     copy.write_bytes(write(ANA).read_bytes())
     held = Load(stamp="1", files=(), step=Step.HELD)
-    Store("nightly").write(State(job=f"{'long' * 99}/nightly.yaml", open=held))
+    store = Store("nightly")
+    store.state = State(job=f"{'long' * 99}/nightly.yaml", open=held)
+    store.save()
     assert typed("person", "2001", "--erase", "--yes").exit == Exit.REJECTS
     assert copy.exists()
 

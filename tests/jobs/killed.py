@@ -86,7 +86,7 @@ def main(kill_at: int, folder: str, environ: dict[str, str], way: str) -> None:
     os.environ.update(environ)
     os.chdir(folder)
     points = Points(kill_at)
-    points.wrap(Store, "write")
+    points.wrap(Store, "save")
     points.wrap(notify, "send")
     points.wrap(notify.Reporter, "ping")
     for name in ("fetch", "put", "rename", "delete"):

@@ -196,5 +196,7 @@ def test_the_files_of_some_years_are_no_damage(office: Office, typed: Type) -> N
     )
     office.write_job()
     (office.folder / "jobs").mkdir()
-    Store("nightly").write(State(feeds={str(n): Feed(files=files) for n in range(4)}))
+    store = Store("nightly")
+    store.state = State(feeds={str(n): Feed(files=files) for n in range(4)})
+    store.save()
     assert Store("nightly").read().feeds["0"].files[-1].found == files[-1].found

@@ -235,7 +235,8 @@ def test_five_hundred_jobs_are_listed_within_two_seconds(
     memory, text = store.read(), (office.folder / "nightly.yaml").read_text("utf-8")
     (address, feed), = memory.feeds.items()  # fmt: skip
     year = tuple(feed.files[0].model_copy(update={"modified": float(n)}) for n in range(365))
-    store.write(memory.model_copy(update={"feeds": {address: Feed(files=year)}, "job": ""}))
+    store.state = memory.model_copy(update={"feeds": {address: Feed(files=year)}, "job": ""})
+    store.save()
     state_of_one = Path("jobs/nightly.json").read_bytes()
     (folder := office.folder / "night").mkdir()
     for number in range(500):
