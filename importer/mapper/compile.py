@@ -13,7 +13,7 @@ from datetime import date
 
 from importer.errors import ColumnsError, MappingError
 from importer.mapper.dates import YEARS, is_any_date
-from importer.mapper.lookups import LookupKey
+from importer.mapper.lookups import LookupKey, OwnTable
 from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
 from importer.mapper.placeholders import (
     ANGLED,
@@ -30,6 +30,7 @@ from importer.mapper.placeholders import (
 from importer.mapper.schema import Entry, MappingFile
 from importer.mapper.steps.clean import Clean, Lookup
 from importer.mapper.steps.policies import Bad, Override
+from importer.mapper.yaml_source import shortest
 from importer.model.candidates import ID_FIELDS, FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.fields import OnUpdate, Shape
 from importer.model.problem import Code, Origin, Place, Problem
@@ -461,8 +462,8 @@ def _findings(
 # --- rules ---
 
 
-_DIGEST = 1
-"""The version of the digests of rules, which memories keep."""
+_VERSION = 2
+"""The version of the fingerprints of rules, which memories keep."""
 
 
 @dataclass(slots=True)
@@ -546,37 +547,44 @@ class _Compiler:
         headings = {name: one.steps for one in every for name in one.headings}
         headings |= {one.heading: rule.steps for one in subjects if isinstance(one, Cell)}
         uses = [self.column(name, steps) for name, steps in headings.items()]
-        digest = self._digest(every, entry, headings)
-        return tuple(sorted({use.position for use in uses if use is not None})), digest
+        fingerprint = self._fingerprint(every, entry, headings)
+        return tuple(sorted({use.position for use in uses if use is not None})), fingerprint
 
-    def _digest(
+    def _fingerprint(
         self, rules: list[FieldRule], entry: EntryRules | None, headings: Iterable[str]
     ) -> str:
-        """Return the digest of all that decides a value beside its cells.
+        """Return the fingerprint of all that decides a value beside its cells.
 
-        It is made of the mapping's own words and of the codes of lookups. The files of conditions
-        are no part of a date that moves with the day: it is written if it moves far.
+        It is of the mapping's own words, however written, and of the codes of lookups. The files of
+        conditions are no part of a date that moves with the day: it is written if it moves far.
         """
-        mapping, roster = self.mapping, self.mapping.file.roster
-        written = [mapping.source.value(one.steps) for one in rules]
-        when = mapping.source.value((*entry.steps, "when")) if entry else ""
+        mapping, file = self.mapping, self.mapping.file
+        written = [shortest(mapping.source.value(one.steps)) for one in rules]
+        when = shortest(mapping.source.value((*entry.steps, "when")), own=True) if entry else ""
         names: list[LookupKey] = [name for one in rules for name in one.lookups]
         if not any(one.run_variables for one in rules):
             conditions = [one for _, one in entry.part.conditions] if entry else []
             conditions += (condition for one in rules for condition in one.conditions)
             names += (file for one in conditions for file in one.files)
-        codes = [mapping.tables[name].as_list for name in names if name in mapping.tables]
-        ids = [one and one.model_dump() for one in map(mapping.file.id_rule, headings)]
-        terms = mapping.source.value(("terms",)) if any(one.uses_terms for one in rules) else ""
-        text = json.dumps(
-            (_DIGEST, written, when, codes, ids, terms, roster.dates.model_dump(), roster.blank)
-        )
+        codes = {
+            name if isinstance(name, str) else name.model_dump_json(): mapping.tables[name].as_list
+            for name in names
+            if name in mapping.tables and not isinstance(name, OwnTable)  # is written in its rule
+        }
+        ids = {
+            heading_key(name): rule.model_dump()
+            for name in headings
+            if (rule := file.id_rule(name))
+        }
+        terms = [one.model_dump() for one in file.terms if any(r.uses_terms for r in rules)]
+        roster = (file.roster.dates.model_dump(), sorted(file.roster.blank))
+        text = json.dumps((_VERSION, written, when, codes, ids, terms, roster), sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def column(self, heading: str, steps: Steps) -> Use | None:
         """Return the column of a heading; None, with a fault, if there is not one of its own."""
-        key = heading_key(heading)
-        if self.headings.lacks(heading) and self._is_optional(heading):
+        key, optional = heading_key(heading), self.mapping.file.roster.optional
+        if self.headings.lacks(heading) and key in map(heading_key, optional):
             self.missing.add(key)
         elif key not in self.columns and key not in self.faults:
             found = self.headings.column(heading)
@@ -585,10 +593,6 @@ class _Compiler:
             else:
                 self._fault(heading, steps, found)
         return self.columns.get(key)
-
-    def _is_optional(self, heading: str) -> bool:
-        optional = map(heading_key, self.mapping.file.roster.optional)
-        return heading_key(heading) in optional
 
     def _fault(self, heading: str, steps: Steps, wrong: str) -> None:
         self.faults.setdefault(heading_key(heading), f"{self.mapping.source.place(steps)}: {wrong}")

@@ -130,7 +130,7 @@ class Lookup:
     @property
     def as_list(self) -> list[object]:
         """Its words with their codes, and the code for others: equal where it is the same."""
-        return [[*self.codes.items()], self.otherwise]
+        return [sorted(self.codes.items()), self.otherwise]
 
     @property
     def every_code(self) -> frozenset[str]:

@@ -25,6 +25,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from importer.errors import MappingError
 from importer.mapper.placeholders import Steps
 from importer.mapper.schema import MappingFile
+from importer.model.people import HOME_REGION
 from importer.model.text import counted
 
 _KEY = re.compile(
@@ -209,6 +210,31 @@ DEPTH_LIMIT = 30
 
 Plain = str | list["Plain"] | dict[str, "Plain"]
 """The values without their lines, as pydantic takes them."""
+
+_IMPLIED = frozenset({"from", "is", "order"})
+"""Keys that may be left out where they stand alone: `dates: {order: mdy}` is `dates: mdy`."""
+
+_USUAL = ({"name": "auto"}, {"phone": {"region": HOME_REGION}})
+"""Keys with their usual value: `read: {name: auto}` is `read: name`."""
+
+
+def shortest(value: Plain, *, own: bool = False) -> Plain:
+    """Return a part of a rule in its shortest form: equal for all forms of the same meaning.
+
+    A list of one is its item. `own`: the keys are a roster's headings or words, none of ours.
+    """
+    if isinstance(value, list):
+        items = [shortest(item, own=own) for item in value]
+        return items[0] if len(items) == 1 else items
+    if isinstance(value, str):
+        return value
+    parts = {
+        key: shortest(part, own=key in {"when", "any", "lookup"}) for key, part in value.items()
+    }
+    if own or len(parts) != 1:
+        return parts
+    [(name, part)] = parts.items()
+    return part if name in _IMPLIED else name if parts in _USUAL else parts
 
 
 @dataclass(slots=True)

@@ -87,13 +87,6 @@ def test_terms_and_words_for_a_blank_are_part_of_a_rule(
     assert len({column(tmp_path, "expiry_date", record, one).rule for one in (top, other)}) == 2
 
 
-def test_the_digest_of_a_rule_is_of_the_mappings_own_words(tmp_path: Path) -> None:
-    """No name of a class is in it: else renaming one would count as a change of every rule."""
-    top = 'values: {who: "<First> <$card>", card: <C>, town: <Last>}\nids: {C: {digits: 7}}'
-    found = column(tmp_path, "job_description", 'job_description: "<$who>, <$town>"', top)
-    assert found.rule == "0dad60ab3d3b2b30"
-
-
 def test_values_that_take_others_many_times_are_read_once(tmp_path: Path) -> None:
     """Else a mapping of a dozen lines would take years."""
     six = [", ".join([f"<$v{at}>"] * 6) for at in range(1, 8)]
