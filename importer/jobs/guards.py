@@ -33,7 +33,7 @@ def failed_guards(job: Job, load: Load, state: State) -> Iterator[FailedGuard]:
     yield from _changed_mapping(load, last) if guards.mapping == "hold" and last is not None else ()
     yield from _earlier(job, load, state) if guards.earlier == "hold" else ()
     with Ledger.open(Path(load.run)) as ledger:
-        failed = ledger.facts.failed_checks
+        failed = ledger.failed_checks()
     for one in failed:
         sentence = f"{one.sentence} (safety check `{one.check}` of the mapping)."
         yield FailedGuard(name=one.check, sentence=sentence)

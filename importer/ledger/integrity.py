@@ -30,7 +30,7 @@ from importer.model.problem import Code, Repairs, Severity
 
 MARK = "ledger.mark"
 
-_SEALED = "row, act, primary_id, before, after, changes, override"
+_SEALED = "row, act, primary_id, before, after, changes, override, checks"
 """The columns of a step that do not change once it is planned."""
 
 _BITS = 256

@@ -39,7 +39,6 @@ from importer.ledger.ledger import (
     IMPRINTS,
     OPEN,
     PLACES,
-    RESOLVED,
     SENT,
     TEXTS,
     Ledger,
@@ -59,7 +58,7 @@ from importer.model.plan import (
     Update,
 )  # fmt: skip
 from importer.model.problem import Code, Problem, Severity
-from importer.model.run import ColumnUse, ResolvedChecks, RunFacts
+from importer.model.run import ColumnUse, RunFacts
 from importer.model.user import User
 
 INTENT, ALLOWED, PASSWORDS, DELIVERED = "intent", "allowed", "passwords", "delivered"
@@ -280,12 +279,10 @@ class Journal:
         planned: Planned | None,
         problems: Iterable[Problem],
         detail: str,
-        checks: ResolvedChecks,
     ) -> None:
         """Record how a person resolved a row: its new fate, its step, and new problems.
 
-        `checks`: the safety checks with it. Its review problems become warnings with nothing to
-        do; an earlier resolution is replaced.
+        Its review problems become warnings with nothing to do; an earlier resolution is replaced.
         """
         connection = self.ledger.connection
         with self._writing():
@@ -303,7 +300,6 @@ class Journal:
                 "DELETE FROM problems WHERE row = ? AND code = ?", (row, Code.RESOLVED)
             )
             add_problems(self.ledger, problems)
-            self.ledger.keep(RESOLVED, checks.model_dump_json())
             self._append(row, DECIDED, detail)
 
     def listed(self) -> tuple[tuple[int, User], ...]:
@@ -565,7 +561,7 @@ def add_steps(ledger: Ledger, steps: Iterable[Step]) -> None:
     A row that needs review has only its problems.
     """
     ledger.connection.executemany(
-        "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'planned')",
+        "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'planned', ?)",
         (_columns_of(step) for step in steps if not isinstance(step, Held)),
     )
 
@@ -580,19 +576,20 @@ def add_imprints(ledger: Ledger, imprints: Iterable[tuple[int, Imprints]]) -> No
 
 def _columns_of(
     step: Create | Update | Delete | Unchanged | LeftAlone,
-) -> tuple[int, str, str, str, str, str, str]:
+) -> tuple[int, str, str, str, str, str, str, str]:
     match step:
         case Create(row, user):
-            return row, Act.CREATE, user.primary_id or "", "", user.to_json(), "[]", "[]"
-        case Update(row, primary_id, before, after, changes, override):
+            return row, Act.CREATE, user.primary_id or "", "", user.to_json(), "[]", "[]", "[]"
+        case Update(row, primary_id, before, after, changes, override, checks=checks):
             images = before.to_json(), after.to_json()
             differences = CHANGES.dump_json(changes).decode()
-            return row, Act.UPDATE, primary_id, *images, differences, as_json(override)
+            lists = as_json(override), as_json(checks)
+            return row, Act.UPDATE, primary_id, *images, differences, *lists
         case Delete(row, primary_id, before):
             image = before.to_json()
-            return row, Act.DELETE, primary_id, image, image, "[]", "[]"
+            return row, Act.DELETE, primary_id, image, image, "[]", "[]", "[]"
         case Unchanged(row, primary_id, listed):
             image = listed.to_json() if listed else ""
-            return row, Act.UNCHANGED, primary_id, image, image, "[]", "[]"
+            return row, Act.UNCHANGED, primary_id, image, image, "[]", "[]", "[]"
         case LeftAlone(row):
-            return row, Act.LEFT_ALONE, "", "", "", "[]", "[]"
+            return row, Act.LEFT_ALONE, "", "", "", "[]", "[]", "[]"

@@ -18,19 +18,20 @@ from pydantic import TypeAdapter
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
 from importer.ledger.database import Database, FileIdentity, file_identity
 from importer.model.formats import LEDGER
-from importer.model.plan import ALREADY, Act, Change, Fate, Imprint, Result
+from importer.model.plan import ALREADY, Act, Change, Fate, Imprint, Result, SafetyCheck
 from importer.model.problem import CANNOT_BORROW, Code, Place, Problem, Repairs, Severity
 from importer.model.run import (
     Calls,
     ColumnUse,
+    FailedCheck,
     NotInRoster,
     OfThese,
-    ResolvedChecks,
     RosterCounts,
     RowHistory,
     RunFacts,
     Summary,
 )
+from importer.model.safety_checks import CHECKS
 from importer.model.text import ABSENT_ROWS, ROSTER_ROWS
 
 FILE = "ledger.sqlite"
@@ -99,9 +100,6 @@ WRITTEN = frozenset({Result.CREATED, Result.UPDATED, Result.DELETED})
 """What became of the rows that a run wrote to Alma."""
 
 _UNDONE = TypeAdapter(tuple[str, bool])
-
-RESOLVED = "resolved checks"
-"""The value of a run with its safety checks, once a row was resolved."""
 
 _VALUE = "SELECT value FROM run WHERE name = ?"
 
@@ -234,15 +232,9 @@ class Ledger(Database):
 
     @property
     def facts(self) -> RunFacts:
-        """Everything about the run that is not about a row. Raises UsageError if damaged.
-
-        The failed safety checks count the rows that people resolved.
-        """
+        """Everything about the run that is not about a row. Raises UsageError if damaged."""
         facts = self._saved_facts()
-        update: dict[str, object] = {"undoes": self._undone(facts)}
-        if (checks := self.resolved_checks) is not None:
-            update["failed_checks"] = checks.failed
-        return facts.model_copy(update=update).in_folder(self.folder)
+        return facts.model_copy(update={"undoes": self._undone(facts)}).in_folder(self.folder)
 
     def _saved_facts(self) -> RunFacts:
         facts = next(self.parsed(RunFacts.model_validate_json, _VALUE, ("facts",)), None)
@@ -262,11 +254,30 @@ class Ledger(Database):
                     return str(beside)
         return facts.undoes
 
-    @property
-    def resolved_checks(self) -> ResolvedChecks | None:
-        """The safety checks with what they count of rows that people resolved, if any were."""
-        query = (_VALUE, (RESOLVED,))
-        return next(self.parsed(ResolvedChecks.model_validate_json, *query), None)
+    def failed_checks(self) -> tuple[FailedCheck, ...]:
+        """Return the safety checks that the plan fails, each roster by the limits of its mapping.
+
+        Rows that people resolved count as if the plan had known it.
+        """
+        facts, failed = self.facts, list[FailedCheck]()
+        sums = "".join(f", sum(instr(checks, '\"{check.name}\"') > 0)" for check in CHECKS)
+        query = (
+            f"SELECT row / {ROSTER_ROWS}, count(*){sums} FROM steps"  # noqa: S608
+            f" WHERE act IN ('{Act.UPDATE}', '{Act.UNCHANGED}') GROUP BY 1 ORDER BY 1"
+        )
+        for roster, matched, *counts in self.read(query):
+            limits = facts.rosters[roster][1].safety_limits
+            place = f"Roster {roster + 1}: " if facts.others else ""
+            for check, concerned in zip(CHECKS, counts, strict=True):
+                held = check.holds_undo or facts.command != "undo"
+                if held and (sentence := check.fails(limits, concerned, matched)):
+                    failed.append(FailedCheck(check.name, concerned, matched, place + sentence))
+        return tuple(failed)
+
+    def checks_of(self, row: int) -> list[SafetyCheck]:
+        """Return the safety checks that count the step of a row."""
+        query = "SELECT value FROM steps, json_each(checks) WHERE row = ?"
+        return [*self.parsed(SafetyCheck, query, (row,))]
 
     @property
     def undone(self) -> tuple[str, bool]:
@@ -548,7 +559,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
             codes.add(Exit.REJECTS)
         if results.get(Result.UNKNOWN) and Exit.INTERRUPTED not in stopped:
             codes.add(Exit.STOPPED)
-    failed = tuple(failed.check for failed in facts.failed_checks)
+    failed = tuple(failed.check for failed in ledger.failed_checks())
     marks = ", ".join("?" * len(CANNOT_BORROW))
     blocked = f"SELECT count(DISTINCT row) FROM problems WHERE code IN ({marks})"  # noqa: S608
     missing = f"row % {ROSTER_ROWS} > {ABSENT_ROWS}"

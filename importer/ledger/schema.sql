@@ -17,11 +17,12 @@ CREATE TABLE problems (
 ) STRICT;
 CREATE INDEX problems_by_row ON problems (row);
 
--- What is planned for a ready row, and its State.
+-- What is planned for a ready row, its State, and the safety checks that count it.
 CREATE TABLE steps (
   row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, act TEXT NOT NULL,
   primary_id TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
-  changes TEXT NOT NULL, override TEXT NOT NULL, state TEXT NOT NULL
+  changes TEXT NOT NULL, override TEXT NOT NULL, state TEXT NOT NULL,
+  checks TEXT NOT NULL
 ) STRICT;
 CREATE INDEX steps_by_state ON steps (state);
 

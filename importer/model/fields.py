@@ -119,6 +119,20 @@ PATRON_ROLE: dict[str, Field] = {
 
 PATRON = "200"  # Alma's code of the Patron role (contract 1.3, user_role)
 
+ROLE = "user_role[Patron]"
+"""The path of the Patron role in a list of changes."""
+
+IDS = "user_identifier"
+
+OVERRIDE_NAMES = {"rs_library": "rs_libraries", "library_notice": "library_notices"}
+"""Alma's names of protected lists in `override`, which differ from the field's name."""
+
+STICKY = (
+    *(field.name for field in FIELDS.values() if field.facts.sticky and not field.parent),
+    *OVERRIDE_NAMES,
+)
+"""Fields and lists that Alma protects in External users if someone edited them (contract 3.1)."""
+
 ALWAYS_REQUIRED = ("primary_id", "first_name", "last_name", "user_group")
 """Every record needs these, whatever the mapping says (contract 4.1, the library's own rule)."""
 

@@ -36,7 +36,7 @@ class Format:
 _WITH_IT = "finish or undo it with that version, or plan the roster again"
 _AWAY = "finish or undo its loads with that version, or move it away and plan the roster again"
 
-LEDGER = Format(5, "1.4", _WITH_IT)
+LEDGER = Format(6, "2.0", _WITH_IT)
 MEMORY = Format(1, "1.4", _AWAY)
 JOB_STATE = Format(2, "1.4", _AWAY)
 DRAFT = Format(1, "1.4", _WITH_IT)

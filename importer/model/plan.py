@@ -353,7 +353,7 @@ class Update:
     `before` is Alma's record as it was read, `after` the record to put; `override` names the
     protected fields to replace. `takes_back`: the entries that it removes were added by a run that
     it takes back, so they count for no safety check.
-    `first_load`: no load of the user is remembered.
+    `first_load`: no load of the user is remembered. `checks`: the safety checks that count it.
     """
 
     row: int
@@ -364,6 +364,7 @@ class Update:
     override: tuple[str, ...] = ()
     takes_back: bool = False
     first_load: bool = False
+    checks: tuple[SafetyCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

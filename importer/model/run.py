@@ -122,37 +122,14 @@ class AlmaFacts(Kept):
         return self.environment.lower() == "production"
 
 
-class FailedCheck(Kept):
+@dataclass(frozen=True, slots=True)
+class FailedCheck:
     """A safety check that failed: how many matched users it concerns, and one sentence."""
 
     check: SafetyCheck
     concerned: int
     matched: int
     sentence: str
-
-
-class CheckCounts(Kept):
-    """What the safety checks count of the steps of one roster.
-
-    `matched`: the users whom the steps are about. `concerned`: how many of them each check
-    concerns. `groups`: the user groups that the mapping gives.
-    """
-
-    matched: int = 0
-    concerned: dict[SafetyCheck, int] = {}
-    groups: tuple[str, ...] = ()
-
-
-class ResolvedChecks(Kept):
-    """The safety checks of a plan once people resolved rows of it.
-
-    `counts`: by row, what they count of the resolved rows. `replaced`: what the plan counts of
-    those that it had a step for. `failed`: those that fail now.
-    """
-
-    counts: dict[int, CheckCounts] = {}
-    replaced: dict[int, CheckCounts] = {}
-    failed: tuple[FailedCheck, ...]
 
 
 class SinceLoad(Kept):
@@ -190,8 +167,8 @@ class RunFacts(Kept):
     and that the plan does not delete. `overwrite_edits`: paths of values that are written
     although staff edited them. `about_alma`: which saved facts the plan uses and which not, and
     what this Alma will not do of it. `sis`: of a plan whose rows Alma's own SIS load loads, from a
-    file; None if they are sent through the API. `check_counts`: by roster, without the rows that
-    people resolve later.
+    file; None if they are sent through the API. `groups`: by roster, the user groups
+    that the mapping gives, without case.
     """
 
     command: Literal["check", "plan", "undo"]
@@ -209,8 +186,7 @@ class RunFacts(Kept):
     users_as_of: datetime | None = None
     rate: float = 0
     calls_left: int | None = None
-    check_counts: tuple[CheckCounts, ...] = ()
-    failed_checks: tuple[FailedCheck, ...] = ()
+    groups: tuple[tuple[str, ...], ...] = ()
     kept_in_alma: int = 0
     overwrite_edits: tuple[str, ...] = ()
     about_alma: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ from importer.ledger.journal import (
     next_deletes,
 )
 from importer.ledger.last_seen import LastSeen
-from importer.ledger.ledger import FILE, OPEN, Ledger, summarize
+from importer.ledger.ledger import DECIDED, FILE, OPEN, Ledger, summarize
 from importer.ledger.memory import EditMemory, Remembered
 from importer.ledger.run_lock import WriteGate
 from importer.mapper.load import load
@@ -308,7 +308,7 @@ def stopping_checks(
     ledger: Ledger, allowed: frozenset[SafetyCheck] = frozenset()
 ) -> list[FailedCheck]:
     """Return the failed safety checks that stop an apply: `allowed` neither now nor before."""
-    failed = ledger.facts.failed_checks
+    failed = ledger.failed_checks()
     passed = {*allowed, *(_let_pass(ledger) if failed else ())}
     return [one for one in failed if one.check not in passed]
 
@@ -318,14 +318,12 @@ def _let_pass(ledger: Ledger) -> dict[str, JournalEntry]:
 
     A row that was resolved since is a change that whoever let a check pass had not seen.
     """
-    resolved = ledger.resolved_checks
-    counts = resolved.counts if resolved else {}
     found: dict[str, JournalEntry] = {}
     for entry in made_by_people(ledger):
         if entry.event == ALLOWED:
             found[entry.detail] = entry
-        elif entry.row in counts:
-            for check in counts[entry.row].concerned:
+        elif entry.event == DECIDED:
+            for check in ledger.checks_of(entry.row):
                 found.pop(check, None)
     return found
 
@@ -349,7 +347,7 @@ def _check_safety(ledger: Ledger, journal: Journal, options: ApplyOptions) -> No
             f"  {command_line('apply', str(ledger.folder), *flags)}"
         )
         raise SafetyCheckError(msg)
-    failed = {one.check for one in ledger.facts.failed_checks} - allowed
+    failed = {one.check for one in ledger.failed_checks()} - allowed
     for entry in (before[check] for check in sorted(failed)):
         options.note(
             f"Safety check {entry.detail}: {entry.operator} let it pass on "

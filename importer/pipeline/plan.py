@@ -14,6 +14,7 @@ from importer.ledger.memory import DecisionMemory
 from importer.model.plan import Answer, Create, Delete, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.run import NotInRoster
+from importer.model.safety_checks import folded_groups
 from importer.model.text import RowId, counted
 from importer.pipeline.apply import left_to_do, remember_applied
 from importer.pipeline.check import no_end_dates, since_last_load, validate
@@ -57,7 +58,7 @@ from importer.pipeline.runs import headings_changed, new_run, run_facts, save_ru
 from importer.pipeline.sis_load import check_external, check_one_system
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
-from importer.planner.safety_checks import many_other_people, with_checks
+from importer.planner.safety_checks import many_other_people
 from importer.planner.who import review_collisions
 from importer.report.wording import row_numbers
 from importer.users.cache import find_read, find_record_types
@@ -118,6 +119,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                     "rate": rate,
                     "overwrite_edits": paths_of(rosters, request.overwrite_edits),
                     "common": users.common(),
+                    "groups": (*map(folded_groups, _expected_groups(rosters, drafts)),),
                     "sis": sis_rules(known, find_record_types(users.cache))
                     if request.sis and users.cache
                     else None,
@@ -138,8 +140,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 loaded = {one.row for one in steps if isinstance(one, Create | Update)}
                 check_one_system(draft for draft in drafts if draft.row in loaded)
             decided = _decide_compared(rosters, checked, planned, leaving, steps, users)
-            groups = _expected_groups(rosters, drafts)
-            facts = with_checks(facts, steps, groups, known).model_copy(
+            facts = facts.model_copy(
                 update={
                     "kept_in_alma": sum(one.kept for one in planned),
                     "about_alma": about,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,7 +27,6 @@ from importer.model.plan import (
     Held,
     Planned,
     Result,
-    Step,
     Unchanged,
     Update,
     in_question,
@@ -54,7 +53,6 @@ from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.undo import answer_undo
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
-from importer.planner.safety_checks import with_resolved
 from importer.planner.who import identify, is_another, review_collision
 from importer.users.matching import MatchResult, PersonQuery, identifiers, search_alma
 
@@ -181,7 +179,7 @@ class Review:
                 draft = self._draft(row)
             except StalePlanError:
                 said += "; later plans ask again, because the roster or the mapping was changed"
-        self._record(Decision(row, Answer.REJECT), None, said, draft)
+        self._record(Decision(row, Answer.REJECT), None, said)
         if draft is not None:
             self._keep(Answer.REJECT, None, draft)
 
@@ -192,8 +190,9 @@ class Review:
         something else.
         """
         if self._undoes:
-            undone = await answer_undo(self.facts, decision.row, decision.user, alma)
-            self._record(decision, undone, "restore what nobody changed since", None)
+            known = facts_for(self.measured, self._institution)
+            undone = await answer_undo(self.facts, known, decision.row, decision.user, alma)
+            self._record(decision, undone, "restore what nobody changed since")
             return
         draft = self._draft(decision.row)
         found = await search_alma(alma, PersonQuery(draft.every_identifier))
@@ -222,7 +221,7 @@ class Review:
         deletes = isinstance(step, Delete)
         said = DECISIONS[Answer.LOAD if as_it_is else done.answer]
         said = "delete the user that was named for good" if deletes else said
-        self._record(done, planned, said, draft)
+        self._record(done, planned, said)
         self._keep(answer, live, draft, as_it_is=as_it_is)
 
     def _as_it_is(self, decision: Decision, draft: DraftUser, found: MatchResult) -> Decision:
@@ -317,7 +316,7 @@ class Review:
         out = f"{OTHER_LOADED}, row {row_label(own.row)}" if loaded else said
         for draft in there:
             if draft not in loaded:
-                self._record(Decision(draft.row, Answer.REJECT), None, out, draft)
+                self._record(Decision(draft.row, Answer.REJECT), None, out)
         for draft, one in zip(loaded, planned, strict=True):
             step = review_collision(one.step, users, self.facts.origin)
             self._record_compared(decision.answer, draft, replace(one, step=step))
@@ -357,7 +356,8 @@ class Review:
             advice="The row was compared with Alma; until it is sent you can resolve it again.",
         )
         problems = (note, *planned.warnings, *held)
-        self._record_resolution(draft.row, None if held else planned, problems, answer, draft)
+        step = None if held else planned
+        self._journal.record_resolution(draft.row, worst(problems), step, problems, answer)
 
     @cached_property
     def _rosters(self) -> CheckedRosters:
@@ -379,33 +379,7 @@ class Review:
             raise UsageError(msg)
         return draft
 
-    def _planned_step(self, row: int, draft: DraftUser | None) -> Step | None:
-        """Return the step of a row that is of a known user, as the plan has it.
-
-        Without its draft, as in an undo plan, the row counts as one that takes entries back.
-        """
-        history = self.ledger.row(row)
-        if history is None or history.act not in {Act.UPDATE, Act.UNCHANGED}:
-            return None
-        if history.act is Act.UNCHANGED:
-            return Unchanged(row, history.primary_id)
-        own = self._journal.step(row)
-        assert own.before is not None  # noqa: S101  an update has it
-        known = None if draft is None else self._context
-        return Update(
-            row,
-            own.primary_id,
-            own.before,
-            own.after,
-            history.changes,
-            own.override,
-            takes_back=known is None or known.leavers.only_takes_back(own.before, own.after),
-            first_load=bool(known and draft and known.earlier.of(draft, own.before).is_blank),
-        )
-
-    def _record(
-        self, decision: Decision, planned: Planned | None, said: str, draft: DraftUser | None
-    ) -> None:
+    def _record(self, decision: Decision, planned: Planned | None, said: str) -> None:
         """Record the answer in the run with its warnings; without a step the row is rejected."""
         advice = "The row is not sent, unless you resolve it again."
         warnings = planned.warnings if planned else ()
@@ -422,21 +396,7 @@ class Review:
         )
         known = {(one.code, one.value) for one in self.ledger.problems(decision.row)}
         found = [problem, *(one for one in warnings if (one.code, one.value) not in known)]
-        self._record_resolution(decision.row, planned, found, decision.answer, draft)
-
-    def _record_resolution(
-        self,
-        row: int,
-        planned: Planned | None,
-        problems: Sequence[Problem],
-        detail: str,
-        draft: DraftUser | None,
-    ) -> None:
-        """Record a step, and what the safety checks count of it in place of an earlier one."""
-        step, before = planned.step if planned else None, self._planned_step(row, draft)
-        known = facts_for(self.measured, self._institution)
-        checks = with_resolved(self.facts, self.ledger.resolved_checks, row, step, before, known)
-        self._journal.record_resolution(row, worst(problems), planned, problems, detail, checks)
+        self._journal.record_resolution(decision.row, worst(found), planned, found, decision.answer)
 
     def _keep(
         self, answer: Answer, live: User | None, draft: DraftUser, *, as_it_is: bool = False

@@ -16,12 +16,14 @@ from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.mapping import EXTERNAL_SYSTEM
 from importer.model.candidates import ROLE_END
+from importer.model.fields import STICKY
 from importer.model.people import Common
 from importer.model.plan import (
     Answer,
     Create,
     Held,
     Planned,
+    SafetyCheck,
     SisRules,
     Step,
     Update,
@@ -37,9 +39,9 @@ from importer.pipeline.decisions import Resolutions, as_warning, dismissed
 from importer.pipeline.inputs import MappedRoster, Rosters
 from importer.planner.decide import decide, follow, with_borrowing, without_taken
 from importer.planner.drafts import DraftUser, drafts
-from importer.planner.entries import STICKY, current, same_id
+from importer.planner.entries import current, same_id
 from importer.planner.leavers import Among, Leavers, Retiring, come_back, leave, retire
-from importer.planner.safety_checks import is_of, loses_pin
+from importer.planner.safety_checks import is_of, loses_pin, with_checks
 from importer.planner.sis_load import as_loaded
 from importer.planner.staff_edits import Earlier, has_id_of, keyed
 from importer.planner.who import is_another
@@ -55,6 +57,7 @@ class PlanContext:
     `leavers`: who was missing, and what was changed of them. `earlier`: what earlier loads left.
     `common`: what too many users have to be evidence. `facts`: what is
     known of this Alma. `retiring`: by roster, how it ends its users, None if it does not.
+    `groups`: by roster, the user groups that its mapping gives, of `folded_groups`.
     """
 
     rosters: Rosters
@@ -64,6 +67,7 @@ class PlanContext:
     common: Common
     facts: KnownFacts
     retiring: tuple[Retiring | None, ...]
+    groups: tuple[Collection[str], ...]
 
     def plan(self, draft: DraftUser, found: MatchResult) -> Planned:
         """Return the step of a row; what people answered before is not asked again."""
@@ -111,7 +115,7 @@ class PlanContext:
             return self._as_alma_needs(draft, ended)
         if (sis := self.earlier.sis) is not None:
             loaded = as_loaded(draft, planned, match, sis)
-            return self._warned(draft, with_borrowing(draft, loaded, self.earlier.today))
+            return self._checked(draft, with_borrowing(draft, loaded, self.earlier.today))
         planned = come_back(draft, planned, self.leavers, match, self.earlier)
         return self._as_alma_needs(draft, with_borrowing(draft, planned, self.earlier.today))
 
@@ -127,12 +131,19 @@ class PlanContext:
         regroups = step.before.user_group != step.after.user_group
         if kept and regroups and is_of(step, AccountType.EXTERNAL):
             step = replace(step, override=tuple(dict.fromkeys((*step.override, "user_group"))))
-        return self._warned(draft, replace(planned, step=step))
+        return self._checked(draft, replace(planned, step=step))
 
-    def _warned(self, draft: DraftUser, planned: Planned) -> Planned:
-        """Return a step with a warning where it clears a PIN that Alma is known to hide."""
-        step, sis = planned.step, self.earlier.sis is not None
-        if not (isinstance(step, Update) and loses_pin(step, self.facts, sis=sis)):
+    def _checked(self, draft: DraftUser, planned: Planned) -> Planned:
+        """Return a step with the safety checks that count it.
+
+        With a warning where it clears a PIN that Alma is known to hide.
+        """
+        step, groups = planned.step, self.groups[RowId.of(draft.row).roster]
+        if not isinstance(step, Update):
+            return planned
+        step = with_checks(step, groups, self.facts, sis=self.earlier.sis is not None)
+        planned = replace(planned, step=step)
+        if SafetyCheck.PINS not in step.checks:
             return planned
         message = "the update clears the PIN, if the user has one"
         cleared = Problem.of(Code.PIN_CLEARED, draft.origin, message, field="pin_number")
@@ -178,7 +189,9 @@ def plan_context(
         today, overwritten = rosters[0].today, frozenset(facts.overwrite_edits)
         earlier = Earlier(of, hashed, today, overwritten, facts.sis)
         leavers = Leavers(LastSeen(alma.key).leavers())
-        yield PlanContext(rosters, answers, leavers, earlier, facts.common, known, retiring)
+        yield PlanContext(
+            rosters, answers, leavers, earlier, facts.common, known, retiring, facts.groups
+        )
 
 
 def _retiring(mapped: MappedRoster) -> Retiring | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from importer.alma.client import Alma
-from importer.alma.facts import Facts, facts_for
+from importer.alma.facts import Facts, KnownFacts, facts_for
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
@@ -88,7 +88,9 @@ async def undo(
     await check_same_institution(of_first, alma)
     name = f"undo-{Path(of_first.roster.path).stem}"
     with new_run(name, request.now, request.folder) as folder:
-        planned = await _compare(first, alma, request, progress)
+        known = facts_for(request.facts, of_first.alma.institution if of_first.alma else "")
+        every = await _compare(first, alma, request, progress)
+        planned = [_checked(one, known) for one in every]
         write_before(folder, read_before(first.folder))  # that run may be purged before the apply
         steps = {one.step.row: one.step for one in planned}
         created = sum(image.act is Act.CREATE for image in images(first))
@@ -101,7 +103,6 @@ async def undo(
                 for sentence, advice in _what_stays(first, stay)
             ),
         ]
-        known = facts_for(request.facts, of_first.alma.institution if of_first.alma else "")
         about = tuple(against_facts(steps.values(), known))
         for sentence in about:
             progress.note(sentence)
@@ -124,8 +125,6 @@ async def undo(
             undoes_run=of_first.run_name,
             users_stay=stay,
         )
-        groups = [()] * len(facts.rosters)
-        facts = with_checks(facts, steps.values(), groups, known)
         named = Update | Delete | Held | LeftAlone  # who stays is listed, too
         cells = (
             (one.row, one.cells)
@@ -293,11 +292,13 @@ def _update_undone(
     return Planned(undone.step, (Problem.of(Code.NOT_UNDONE, origin, sentence),))
 
 
-async def answer_undo(facts: RunFacts, row: int, user_id: str, alma: Alma) -> Planned:
+async def answer_undo(
+    facts: RunFacts, known: KnownFacts, row: int, user_id: str, alma: Alma
+) -> Planned:
     """Return the step that undoes a row's update, except what somebody changed since.
 
-    `user_id`: the user that a person named, "" for the one whom the run updated. Raises UsageError
-    if the row cannot be undone so.
+    `known`: what is known of this Alma. `user_id`: the user that a person named, "" for the one
+    whom the run updated. Raises UsageError if the row cannot be undone so.
     """
     with Ledger.open(Path(facts.undoes)) as first:
         image = next(images(first, row), None)
@@ -317,7 +318,14 @@ async def answer_undo(facts: RunFacts, row: int, user_id: str, alma: Alma) -> Pl
     if isinstance(planned.step, Held):
         msg = f"Row {row_label(row)}: {planned.step.problems[0].message}"
         raise UsageError(msg)
-    return planned
+    return _checked(planned, known)
+
+
+def _checked(planned: Planned, known: KnownFacts) -> Planned:
+    """Return a step of an undo with the safety checks that count it."""
+    if not isinstance(planned.step, Update):
+        return planned
+    return replace(planned, step=with_checks(planned.step, (), known, sis=False))
 
 
 def _create_undone(image: Image, live: User | None, origin: Origin) -> Planned:

@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from importer.model.fields import PATRON, text
+from importer.model.fields import PATRON, ROLE, text
 from importer.model.plan import Change, ChangeKind
 from importer.model.problem import Code
 from importer.model.user import Coded, User, UserBlock, UserRole
-
-ROLE = "user_role[Patron]"
-"""The path of the Patron role in a list of changes."""
 
 Roles = dict[tuple[str, int], UserRole]
 """The Patron roles of a user, by their scope without case and their number within it."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from importer.model.candidates import NAMES, ROLE_END
-from importer.model.fields import OnUpdate
+from importer.model.fields import STICKY, OnUpdate
 from importer.model.people import Common
 from importer.model.plan import (
     NAME,
@@ -30,7 +30,7 @@ from importer.model.text import counted, row_label
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import obstacles, role_obstacles
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import STICKY, current, same_id
+from importer.planner.entries import current, same_id
 from importer.planner.merge import Merged, changes_by_day, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
 from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, answered, edited_fields, review

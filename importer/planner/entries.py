@@ -13,7 +13,7 @@ from datetime import date
 from functools import cache, lru_cache
 from typing import TypeAlias, TypeVar
 
-from importer.model.fields import FIELDS, JOINED, LISTS, TYPE_FIELD, Field, Shape, text
+from importer.model.fields import JOINED, LISTS, TYPE_FIELD, Field, Shape, text
 from importer.model.user import Coded, ContactInfo, Facts, Part, Reach, User
 
 P = TypeVar("P", bound=Part)
@@ -48,15 +48,6 @@ FLAGS: dict[str, tuple[str, ...]] = {
 """By list: the flags that at most one entry has. Exactly one must have `preferred`."""
 
 PREFERRED = "preferred"
-
-OVERRIDE_NAMES = {"rs_library": "rs_libraries", "library_notice": "library_notices"}
-"""Alma's names of protected lists in `override`, which differ from the field's name."""
-
-STICKY = (
-    *(field.name for field in FIELDS.values() if field.facts.sticky and not field.parent),
-    *OVERRIDE_NAMES,
-)
-"""Fields and lists that Alma protects in External users if someone edited them (contract 3.1)."""
 
 # values
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from importer.model.candidates import ROLE_END, RecordLayout
-from importer.model.fields import LISTS, TYPE_FIELD, OnUpdate
+from importer.model.fields import IDS, LISTS, OVERRIDE_NAMES, TYPE_FIELD, OnUpdate
 from importer.model.plan import Change, KeepOldId
 from importer.model.text import full_match
 from importer.model.user import AccountType, Coded, Part, Segment, User, UserIdentifier, UserNote
@@ -25,7 +25,6 @@ from importer.planner.entries import (
     CORE,
     FLAGS,
     ONLY_ADDED,
-    OVERRIDE_NAMES,
     PREFERRED,
     coded,
     current,
@@ -51,8 +50,6 @@ from importer.planner.patch import (
 
 SET_ELSEWHERE = frozenset({"segment_type", "preferred", "preferred_sms", "start_date"})
 """Set by other rules; Alma changes start dates by itself (contract 3.1)."""
-
-IDS = "user_identifier"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
-from importer.model.fields import LISTS, text
+from importer.model.fields import LISTS, OVERRIDE_NAMES, ROLE, STICKY, text
 from importer.model.plan import Change, ChangeKind, Unchanged, Update, Written
 from importer.model.user import AccountType, Part, User
-from importer.planner.borrowing import ROLE, merge_roles, role_changes, roles_kept
+from importer.planner.borrowing import merge_roles, role_changes, roles_kept
 from importer.planner.entries import (
     CORE,
     FLAGS,
     ONLY_ADDED,
-    OVERRIDE_NAMES,
     PREFERRED,
-    STICKY,
     Fits,
     comparable,
     compared_fields,

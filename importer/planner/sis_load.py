@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from importer.model.fields import FIELDS, LISTS
+from importer.model.fields import FIELDS, IDS, LISTS, STICKY
 from importer.model.plan import (
     DECISIONS,
     Answer,
@@ -31,7 +31,6 @@ from importer.model.user import AccountType, Coded, Part, Segment, User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import (
     FLAGS,
-    STICKY,
     current,
     entries,
     flagged,
@@ -42,7 +41,7 @@ from importer.planner.entries import (
     with_entries,
     with_value,
 )
-from importer.planner.merge import IDS, SET_APART, Merged
+from importer.planner.merge import SET_APART, Merged
 from importer.planner.patch import changed_fields, changed_lists, differences
 from importer.planner.staff_edits import Earlier, Edit, Keyed, Reviewed, texts, value_of
 

@@ -17,14 +17,13 @@ from functools import partial
 from typing import TypeAlias
 
 from importer.model.candidates import ENDS, ROLE_END
-from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
+from importer.model.fields import IDS, TYPE_FIELD, OnUpdate, Shape
 from importer.model.plan import Imprint, Imprints, SisRules, UserMemory, Where
 from importer.model.user import AccountType, Part, User
 from importer.planner.borrowing import role_days
 from importer.planner.drafts import DraftEntry, DraftUser
 from importer.planner.entries import FLAGS, current, entries, main_value, normal, types
 from importer.planner.merge import (
-    IDS,
     SET_APART,
     SET_ELSEWHERE,
     is_removed,

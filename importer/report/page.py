@@ -74,6 +74,7 @@ def _render(
         .render(
             summary=summary,
             run=facts,
+            failed_checks=ledger.failed_checks(),
             applied=ledger.was_applied,
             show_values=show_values,
             headline=wording.sentences_of(summary),

@@ -16,7 +16,7 @@ from importer.ledger.journal import history, to_create
 from importer.ledger.ledger import Ledger, State
 from importer.model.fields import fields_of
 from importer.model.problem import Severity
-from importer.model.run import RunFacts, Summary
+from importer.model.run import Summary
 from importer.model.text import RowId, row_label
 from importer.report import wording
 from importer.report.files import PERSONAL, present
@@ -77,7 +77,7 @@ def show_problems(
     run gets report files, which list all problems. `most`: groups shown of the dangers and those
     about the whole roster, and as many of the others; None for all.
     """
-    if lines := tuple(_plan(summary, ledger.facts)):
+    if lines := tuple(_plan(summary, ledger)):
         for line in lines:
             console.print(line)
         console.print()
@@ -167,8 +167,9 @@ def _lines(text: str) -> Text:
     return Text("\n").join(map(_text, text.splitlines()))
 
 
-def _plan(summary: Summary, facts: RunFacts) -> Iterator[Text]:
+def _plan(summary: Summary, ledger: Ledger) -> Iterator[Text]:
     """Yield the institution and, of a plan, its API calls and the safety checks that failed."""
+    facts = ledger.facts
     if facts.alma:
         names = (facts.alma.called, facts.alma.environment)
         yield _text(f"Alma: {' · '.join(filter(None, names))}")
@@ -179,7 +180,7 @@ def _plan(summary: Summary, facts: RunFacts) -> Iterator[Text]:
     if stays := summary.of_these.kept_in_alma:
         kept = f"In {wording.rows(stays)}, a value that someone edited in Alma stays; "
         yield _text(f"{kept}it is not sent.")
-    for finding in facts.failed_checks:
+    for finding in ledger.failed_checks():
         yield _text(f"Safety check {finding.check.value}: {finding.sentence}", "bold yellow")
 
 

@@ -539,7 +539,7 @@ class Survey:
         return Look(first.code.value, first.title, note, count, dangerous, people=people)
 
     def _checks(self) -> Iterator[Look]:
-        for one in () if self._ledger.was_applied else self._ledger.facts.failed_checks:
+        for one in () if self._ledger.was_applied else self._ledger.failed_checks():
             title = f"Safety check: {one.check.value.replace('-', ' ')}"
             all_updates = one.check is SafetyCheck.MANY_CHANGES and not self._ledger.facts.others
             yield Look(

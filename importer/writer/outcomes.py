@@ -13,11 +13,11 @@ from enum import Enum
 from importer.alma.responses import Refusal, explain_refusal
 from importer.errors import RefusedError
 from importer.ledger.journal import Pending
-from importer.model.fields import LISTS, PATRON, text
+from importer.model.fields import LISTS, PATRON, STICKY, text
 from importer.model.plan import Act
 from importer.model.problem import VALUE, Code, Origin, Problem, Repairs
 from importer.model.user import DELETED, AccountType, Part, User
-from importer.planner.entries import STICKY, comparable, current, entries, same_id
+from importer.planner.entries import comparable, current, entries, same_id
 from importer.planner.patch import carried_over, same_as_sent
 
 

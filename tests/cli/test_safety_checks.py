@@ -114,5 +114,5 @@ def test_a_row_that_apply_held_counts_once_for_the_safety_checks(
     assert typed("apply", "second", *allowed, "--json").summary["held"] == 1
     assert typed("resolve", "second", "2", "--as", answer).exit in FINE
     with Ledger.open(Path("second")) as ledger:
-        counted = [(one.concerned, one.matched) for one in ledger.facts.failed_checks]
+        counted = [(one.concerned, one.matched) for one in ledger.failed_checks()]
     assert counted == ([(1, 1)] if answer == "update" else [])

@@ -15,11 +15,10 @@ from typing import Any, cast
 import pytest
 
 from importer.alma.facts import KnownFacts
-from importer.ledger.journal import ALLOWED, JournalEntry, made_by_people
+from importer.ledger.journal import ALLOWED, Journal, JournalEntry, made_by_people
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import EditMemory
-from importer.model.plan import Imprint, Imprints, Planned, Result, Update, Written
-from importer.model.run import ResolvedChecks
+from importer.model.plan import Fate, Imprint, Imprints, Planned, Result, Update, Written
 from importer.model.user import User
 from importer.pipeline.decisions import KeptAnswer, Resolutions
 from importer.pipeline.inputs import CheckedRosters
@@ -76,7 +75,16 @@ def resolving_without_facts(patch: Patch) -> None:
 
 def answers_that_no_check_counts(patch: Patch) -> None:
     """A resolved row changes any number of users unasked."""
-    patch.setattr(f"{PIPELINE}.resolve.with_resolved", lambda *_, **__: ResolvedChecks(failed=()))
+    record = Journal.record_resolution
+
+    def uncounted(
+        journal: Journal, row: int, fate: Fate, planned: Planned | None, *rest: Any
+    ) -> None:
+        if planned is not None and isinstance(planned.step, Update):
+            planned = replace(planned, step=replace(planned.step, checks=()))
+        record(journal, row, fate, planned, *rest)
+
+    patch.setattr(Journal, "record_resolution", uncounted)
 
 
 def answers_about_whoever_has_the_id(patch: Patch) -> None:

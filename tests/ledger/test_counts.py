@@ -27,7 +27,7 @@ from importer.model.problem import Code, Origin, Problem, Severity
 from importer.model.run import OtherRoster
 from importer.model.text import ABSENT_ROWS, RowId
 from importer.model.user import User
-from tests.ledger.test_ledger import FACTS, NO_CHECKS, NOW
+from tests.ledger.test_ledger import FACTS, NOW
 
 ANA = User(primary_id="20001234567890", first_name="Ana")
 
@@ -101,9 +101,7 @@ def test_every_row_is_counted_once(rows: set[int], undoes: bool, data: st.DataOb
                 severity=Severity.WARNING if step else Severity.REJECT,
             )
             fate = Fate.READY if step else Fate.REJECTED
-            journal.record_resolution(
-                row, fate, Planned(step) if step else None, [problem], "", NO_CHECKS
-            )
+            journal.record_resolution(row, fate, Planned(step) if step else None, [problem], "")
         check_counts(ledger)
         journal.start("")
         for row in data.draw(st.permutations(journal.rows_in(*State))):

@@ -28,7 +28,7 @@ from importer.ledger.ledger import FILE, Ledger, State, summarize
 from importer.ledger.run_lock import open_alone
 from importer.model.plan import Fate, Planned, Result, Unchanged
 from importer.model.problem import Code, Origin, Problem
-from tests.ledger.test_ledger import ANA, CHANGED, FACTS, NO_CHECKS, NOW, STEPS, made
+from tests.ledger.test_ledger import ANA, CHANGED, FACTS, NOW, STEPS, made
 
 DECIDED = Problem.of(Code.RESOLVED, Origin("autumn.csv", "", 3), "told")
 
@@ -55,11 +55,12 @@ def journal(ledger: Ledger) -> Journal:
         """UPDATE steps SET before = replace(before, 'Ana', 'Eva')""",
         "UPDATE steps SET changes = '[]'",
         "UPDATE steps SET override = '[]' WHERE row = 3",
+        "UPDATE steps SET checks = '[]' WHERE row = 3",
         "UPDATE steps SET primary_id = '1' WHERE row = 3",
         "UPDATE steps SET act = 'delete' WHERE row = 3",
         "DELETE FROM steps WHERE row = 3",
-        "INSERT INTO steps SELECT 9, act, primary_id, before, after, changes, override, state"
-        " FROM steps WHERE row = 2",
+        "INSERT INTO steps SELECT 9, act, primary_id, before, after, changes, override, state,"
+        " checks FROM steps WHERE row = 2",
         """UPDATE run SET value = replace(value, 'jo@desk', 'flo') WHERE name = 'facts'""",
         "DELETE FROM run WHERE name = 'seal'",
     ],
@@ -87,14 +88,12 @@ def test_what_apply_writes_leaves_the_seal(ledger: Ledger) -> None:
 def test_a_decision_renews_the_seal(ledger: Ledger) -> None:
     """Of its own row only: a change by hand of another row still shows."""
     writing = journal(ledger)
-    writing.record_resolution(
-        3, Fate.READY, Planned(Unchanged(3, "20001234567890")), [DECIDED], "", NO_CHECKS
-    )
+    writing.record_resolution(3, Fate.READY, Planned(Unchanged(3, "20001234567890")), [DECIDED], "")
     assert is_sealed(ledger)
-    writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "", NO_CHECKS)
+    writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "")
     assert is_sealed(ledger)
     ledger.connection.execute("UPDATE steps SET after = '{}' WHERE row = 2")
-    writing.record_resolution(3, Fate.READY, Planned(STEPS[1]), [DECIDED], "", NO_CHECKS)
+    writing.record_resolution(3, Fate.READY, Planned(STEPS[1]), [DECIDED], "")
     assert not is_sealed(ledger)
 
 
@@ -287,9 +286,9 @@ def test_states_follow_the_history(tmp_path: Path) -> None:
         writing.record_outcome(3, State.PLANNED, "is not in Alma")
         writing.record_intent(3, ANA, CHANGED)
         check_whole(ledger)
-        writing.record_resolution(3, Fate.READY, Planned(STEPS[1]), [DECIDED], "", NO_CHECKS)
+        writing.record_resolution(3, Fate.READY, Planned(STEPS[1]), [DECIDED], "")
         check_whole(ledger)
-        writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "", NO_CHECKS)
+        writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "")
         check_whole(ledger)
 
 

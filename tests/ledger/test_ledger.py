@@ -30,17 +30,17 @@ from importer.model.plan import (
     Fate,
     LeftAlone,
     Result,
+    SafetyCheck,
     Unchanged,
     Update,
 )
 from importer.model.problem import CATALOGUE, Code, Origin, Place, Problem
-from importer.model.run import ColumnUse, MappingFacts, ResolvedChecks, RosterFacts, RunFacts
+from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
 from importer.model.user import AccountType, Coded, User
 from tests.pipeline.runs import ROOT
 
 NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
 
-NO_CHECKS = ResolvedChecks(failed=())
 FACTS = RunFacts(
     command="plan",
     version="0",
@@ -63,6 +63,7 @@ STEPS = (
         CHANGED,
         (Change(ChangeKind.REPLACE, "last_name", "Núñez", "Nuñez Vega"),),
         ("user_group",),
+        checks=(SafetyCheck.RENAMES,),
     ),
     Unchanged(4, "20001234567891"),
     LeftAlone(5),
@@ -147,7 +148,7 @@ def test_later_problems_are_those_of_apply_and_decide(tmp_path: Path) -> None:
         assert list(ledger.later_problems()) == []
         journal = Journal(ledger, "jo", lambda: NOW)
         for fate in (Fate.READY, Fate.REJECTED):
-            journal.record_resolution(3, fate, None, [decided], "", NO_CHECKS)
+            journal.record_resolution(3, fate, None, [decided], "")
         journal.record_outcome(3, State.REFUSED, problems=[refused])
         assert list(ledger.later_problems()) == [decided, refused]
         assert list(ledger.problems()) == [known, decided, refused]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,9 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from importer.ledger.ledger import Ledger
-from importer.model.plan import Fate, SafetyCheck
+from importer.model.plan import Act, Fate, SafetyCheck
 from importer.model.problem import Code
-from importer.planner.safety_checks import summed
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ask
 from tests.command_line import typed as type_in
@@ -144,13 +142,11 @@ def step_of(run: str) -> tuple[object, ...]:
         return (history.fate, *ledger.read(query), frozenset(codes))
 
 
-def counted(run: str) -> tuple[int, Counter[SafetyCheck]]:
-    """What the safety checks count of a run, with the rows that were resolved."""
+def counted(run: str) -> dict[int, list[SafetyCheck]]:
+    """The safety checks that count each row of a run, with the rows that were resolved."""
     with Ledger.open(Path(run)) as ledger:
-        resolved = ledger.resolved_checks
-        later = resolved.counts.values() if resolved else ()
-        total = summed((*ledger.facts.check_counts, *later), ())
-        return total.matched, +Counter(total.concerned)
+        known = {Act.UPDATE, Act.UNCHANGED}
+        return {one.row: ledger.checks_of(one.row) for one in ledger.planned() if one.act in known}
 
 
 def check_case(case: Case) -> None:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
+from importer.alma.facts import KnownFacts
+from importer.ledger.journal import write_run
 from importer.model.candidates import Candidates, FieldColumn, ListEntry, RecordLayout
 from importer.model.fields import FIELDS, LISTS, OnUpdate
-from importer.model.plan import SafetyLimits, Step
+from importer.model.plan import Fate, SafetyLimits, Step, Update
 from importer.model.problem import Place
 from importer.model.roster import Source
 from importer.model.run import FailedCheck
+from importer.model.safety_checks import folded_groups
 from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import comparable, entries
 from importer.planner.merge import Merged, changes_by_day, merge
-from importer.planner.safety_checks import count_steps, failed_checks
+from importer.planner.safety_checks import with_checks
 from importer.planner.staff_edits import Lines
+from tests.report.building import FACTS
 
 SOURCE = Source(Path("autumn.csv"), "0" * 64, "csv")
 FIRST = 2  # the row under the heading
@@ -181,5 +187,17 @@ def failing(
     steps: Sequence[Step], limits: SafetyLimits, groups: Collection[str]
 ) -> tuple[FailedCheck, ...]:
     """The safety checks that a plan of one roster fails."""
-    counts = count_steps(steps, [groups], lambda _: False)
-    return failed_checks(counts, [limits])
+    known, given = KnownFacts({}), folded_groups(groups)
+    every = [
+        with_checks(step, given, known, sis=False) if isinstance(step, Update) else step
+        for step in steps
+    ]
+    rows = [replace(step, row=row) for row, step in enumerate(every, start=2)]
+    mapping = FACTS.mapping.model_copy(update={"safety_limits": limits})
+    facts = FACTS.model_copy(update={"command": "plan", "mapping": mapping})
+    fates = {one.row: Fate.READY for one in rows}
+    with (
+        TemporaryDirectory() as folder,
+        write_run(Path(folder), facts, fates, steps=rows) as ledger,
+    ):
+        return ledger.failed_checks()

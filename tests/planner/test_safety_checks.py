@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import date
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
 from importer.alma.facts import KnownFacts
+from importer.ledger.journal import Journal, write_run
 from importer.model.fields import OnUpdate
 from importer.model.people import NOTHING_COMMON
 from importer.model.plan import (
@@ -16,9 +18,11 @@ from importer.model.plan import (
     ChangeKind,
     Create,
     Delete,
+    Fate,
     Held,
     LeftAlone,
     Match,
+    Planned,
     SafetyCheck,
     SafetyLimit,
     SafetyLimits,
@@ -27,10 +31,11 @@ from importer.model.plan import (
     Update,
 )
 from importer.model.problem import Code, Origin, Severity
+from importer.model.safety_checks import CHECKS, Check
 from importer.model.user import User
 from importer.planner.decide import decide
 from importer.planner.leavers import Leavers, come_back, leave, left
-from importer.planner.safety_checks import count_step, count_steps, loses_pin, with_resolved
+from importer.planner.safety_checks import loses_pin, with_checks
 from importer.planner.staff_edits import nothing_earlier
 from importer.planner.who import review_collisions
 from importer.users.matching import MatchedUser, MatchResult
@@ -129,23 +134,44 @@ def test_a_mapping_sets_the_limits() -> None:
     assert found.sentence == "1 of 2 known users would lose a list entry; the mapping allows none"
 
 
-def test_a_row_that_is_left_out_later_no_longer_counts() -> None:
+@pytest.mark.parametrize("part", ["name", "limit", "sentence", "holds_undo", "concerns"])
+def test_a_check_that_lacks_a_part_is_none(part: str) -> None:
+    """Name, limit, sentence, whether it holds an undo, and which steps it concerns."""
+    parts = {one.name: getattr(CHECKS[0], one.name) for one in fields(Check)}
+    assert Check(**parts) == CHECKS[0]
+    with pytest.raises(TypeError):
+        Check(**{name: value for name, value in parts.items() if name != part})
+
+
+def test_an_undo_is_not_stopped_by_what_it_is_for(tmp_path: Path) -> None:
+    """It changes everybody of the run back to their old groups; a last name is still counted."""
+    concerns = (SafetyCheck.MANY_CHANGES, SafetyCheck.FOREIGN_GROUP, SafetyCheck.RENAMES)
+    steps = [replace(NAME, row=row, checks=concerns) for row in range(2, 32)]
+    facts = FACTS.model_copy(update={"command": "undo"})
+    fates = {step.row: Fate.READY for step in steps}
+    with write_run(tmp_path, facts, fates, steps=steps) as ledger:
+        assert [one.check for one in ledger.failed_checks()] == [SafetyCheck.RENAMES]
+
+
+def test_a_row_that_is_left_out_later_no_longer_counts(tmp_path: Path) -> None:
     """New card and old card: an answer for row 3 takes the place of the plan's step for row 2.
 
     It counts again if it is resolved to be loaded after all.
     """
-    none = SafetyLimits(many_changes=SafetyLimit(percent=60, count=0))
-    (planned,) = count_steps([NAME, SAME], [{"COMM"}], lambda _: False)
-    mapping = FACTS.mapping.model_copy(update={"safety_limits": none})
-    counts = {"mapping": mapping, "check_counts": (planned,), "sis": None}
-    facts = FACTS.model_copy(update=counts)
-    new_card = replace(NAME, row=4)
-    left_out = with_resolved(facts, None, 2, None, NAME, KnownFacts({}))
-    assert left_out.failed == ()
-    both = with_resolved(facts, left_out, 4, new_card, None, KnownFacts({}))
-    assert both.failed == ()  # 1 of 2; with the old card it would be 2 of 3
-    again = with_resolved(facts, both, 2, NAME, None, KnownFacts({}))
-    assert [(one.concerned, one.matched) for one in again.failed] == [(2, 3)]
+    sixty = SafetyLimits(many_changes=SafetyLimit(percent=60, count=0))
+    mapping = FACTS.mapping.model_copy(update={"safety_limits": sixty})
+    facts = FACTS.model_copy(update={"command": "plan", "mapping": mapping})
+    changed = with_checks(NAME, ("", "comm"), KnownFacts({}), sis=False)
+    fates = {2: Fate.READY, 3: Fate.READY, 4: Fate.REVIEW}
+    with write_run(tmp_path, facts, fates, steps=[changed, SAME]) as ledger:
+        journal = Journal(ledger, "jo", lambda: datetime(2026, 8, 20, tzinfo=UTC))
+        journal.record_resolution(2, Fate.REJECTED, None, [], "")
+        assert ledger.failed_checks() == ()
+        new_card = Planned(replace(changed, row=4))
+        journal.record_resolution(4, Fate.READY, new_card, [], "")
+        assert ledger.failed_checks() == ()  # 1 of 2; with the old card it would be 2 of 3
+        journal.record_resolution(2, Fate.READY, Planned(changed), [], "")
+        assert [(one.concerned, one.matched) for one in ledger.failed_checks()] == [(2, 3)]
 
 
 ONE = User(primary_id="P1")
@@ -205,8 +231,10 @@ def test_who_is_back_counts_for_the_checks_as_anybody_else() -> None:
             found = MatchResult((MatchedUser(live, ("primary_id",)),))
             planned = decide(one, found, Match(), NOTHING_COMMON, EARLIER)
             step = come_back(one, planned, known, Match(), EARLIER).step
-            counts = count_step(step, ("",), lambda _: False)
-            assert counts.concerned.get(SafetyCheck.REMOVALS, 0) == removes
+            assert isinstance(step, Update) or not removes
+            if isinstance(step, Update):
+                counted = with_checks(step, ("",), KnownFacts({}), sis=False)
+                assert (SafetyCheck.REMOVALS in counted.checks) == removes
 
 
 def test_a_date_that_would_be_later_stays_also_where_blanks_erase() -> None:

@@ -25,7 +25,6 @@ from importer.model.problem import Code, Origin, Place, Problem, Severity
 from importer.model.run import (
     AlmaFacts,
     ColumnUse,
-    FailedCheck,
     MappingFacts,
     NotInRoster,
     RosterFacts,
@@ -202,18 +201,16 @@ def checked() -> Run:
 def planned(command: Literal["plan", "undo"] = "plan") -> Run:
     """A plan: rows 2 to 5 are created, 6 to 9 updated, 10 unchanged, 11 skipped by the plan."""
     run = checked()
-    told = "1 of 5 matched users would lose an entry."
-    removals = FailedCheck(check=SafetyCheck.REMOVALS, concerned=1, matched=5, sentence=told)
-    run.facts = FACTS.model_copy(
-        update={"command": command, "alma": ALMA, "rate": 8.0, "failed_checks": (removals,)}
-    )
+    run.facts = FACTS.model_copy(update={"command": command, "alma": ALMA, "rate": 8.0})
     run.steps += [Create(row, user(row)) for row in range(2, 6)]
     group = Change(ChangeKind.REPLACE, "user_group", "FRIEND", "COMM")
     email = Change(ChangeKind.ADD, "contact_info.email[work]", "", "w.quillfeather@example.org")
     phone = Change(ChangeKind.REMOVE, "contact_info.phone[home]", "605-555-0142", "")
     born = Change(ChangeKind.REPLACE, "birth_date", "1987-06-04", "1987-06-05")
     for row, changes in ((6, (group,)), (7, (group, email)), (8, (born,)), (9, (group, phone))):
-        run.steps.append(Update(row, person(row)[0], user(row), user(row), changes))
+        checks = (SafetyCheck.REMOVALS,) if phone in changes else ()
+        step = Update(row, person(row)[0], user(row), user(row), changes, checks=checks)
+        run.steps.append(step)
     run.steps += [Unchanged(10, person(10)[0]), LeftAlone(11)]
     return run
 

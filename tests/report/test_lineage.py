@@ -27,7 +27,7 @@ def _loaded(
     states: tuple[State, ...] = (State.APPLIED,),
 ) -> Ledger:
     """An applied run of new patrons, which undoes another or loads its corrected rejects."""
-    run = Run(facts=building.planned().facts.model_copy(update={"failed_checks": ()}))
+    run = Run(facts=building.planned().facts)
     if undoes:
         run.facts = run.facts.model_copy(update={"command": "undo", "undoes": str(undoes)})
     if roster:

@@ -10,9 +10,18 @@ from jinja2 import Environment, nodes
 
 from importer.ledger.journal import ALLOWED, Journal
 from importer.ledger.ledger import summarize
-from importer.model.plan import Change, ChangeKind, Create, Delete, Fate, Unchanged, Update
+from importer.model.plan import (
+    Change,
+    ChangeKind,
+    Create,
+    Delete,
+    Fate,
+    SafetyCheck,
+    Unchanged,
+    Update,
+)
 from importer.model.problem import Code, Problem
-from importer.model.run import ColumnUse, FailedCheck, NotInRoster, OtherRoster, SinceLoad
+from importer.model.run import ColumnUse, NotInRoster, OtherRoster, SinceLoad
 from importer.model.text import RowId
 from importer.report import page
 from importer.report.lineage import Lineage
@@ -101,8 +110,9 @@ def _undone() -> Run:
     run = building.planned("undo")
     run.row(30, Fate.READY)
     run.steps.append(Delete(30, "x", building.user(30)))
-    (held,) = run.facts.failed_checks
-    run.facts = run.facts.model_copy(update={"failed_checks": (held, FailedCheck(**dict(held)))})
+    (step,) = (one for one in run.steps if isinstance(one, Update) and one.checks)
+    both = (*step.checks, SafetyCheck.PINS)
+    run.steps[run.steps.index(step)] = replace(step, checks=both)
     return run
 
 
@@ -164,7 +174,7 @@ def _updates(*changes: Change) -> Callable[[], Run]:
 
 def _nothing_to_send() -> Run:
     run = Run()
-    run.facts = building.planned().facts.model_copy(update={"failed_checks": ()})
+    run.facts = building.planned().facts
     run.row(2, Fate.READY)
     run.steps = [Unchanged(2, "x")]
     return run

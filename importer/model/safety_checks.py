@@ -1,0 +1,174 @@
+"""Safety checks: find plans that change more of Alma's users than a usual load.
+
+They look at matched users only; creating users is what a load is for. Each is one line of `CHECKS`.
+With each step the ledger has the checks that it concerns; what fails is counted from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from importer.model.fields import IDS, ROLE, STICKY, text
+from importer.model.plan import (
+    Change,
+    ChangeKind,
+    SafetyCheck,
+    SafetyLimit,
+    SafetyLimits,
+    Update,
+)
+from importer.model.text import is_absent
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """An update, the user groups that the mapping gives, and whether it clears a hidden PIN.
+
+    `groups`: of `folded_groups`; a user of another one who keeps that group is as the mapping wants
+    it.
+    """
+
+    step: Update
+    groups: Collection[str]
+    loses_pin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One safety check; without one of its parts there is none.
+
+    `limit`: its own of the limits of a mapping. `sentence`: what would become of the users whom it
+    counts. `holds_undo`: whether an undo stops, too; not where that is what an undo is for: it
+    changes every user of the run back to their old groups. `concerns`: which updates it counts.
+    """
+
+    name: SafetyCheck
+    limit: Callable[[SafetyLimits], SafetyLimit]
+    sentence: str
+    holds_undo: bool
+    concerns: Callable[[Counted], bool]
+
+    def fails(self, limits: SafetyLimits, concerned: int, matched: int) -> str:
+        """Return a sentence with the figures if the check fails, else "".
+
+        `concerned`: how many users it counts, of those who are `matched`.
+        """
+        limit = self.limit(limits)
+        if concerned <= limit.count or concerned * 100 <= limit.percent * matched:
+            return ""
+        most = max(limit.count, int(limit.percent * matched / 100))
+        expected = f"at most {most:,} are expected" if most else "the mapping allows none"
+        return f"{concerned:,} of {matched:,} known users {self.sentence}; {expected}"
+
+
+_DATES = frozenset({"expiry_date", "purge_date", ROLE, f"{ROLE}.expiry_date"})
+"""What a renewal moves to a later date."""
+
+
+def _changes_more_than_dates(one: Counted) -> bool:
+    """A renewal, which only moves dates to later ones, is what a load is for."""
+    renews = all(change.path in _DATES and change.new > change.old for change in one.step.changes)
+    return not is_absent(one.step.row) and not renews
+
+
+def _removes(one: Counted) -> bool:
+    """A cleared field is no removed entry, nor is an identifier that becomes the primary ID."""
+    now = (one.step.after.primary_id or "").casefold()
+    return not one.step.takes_back and any(
+        change.kind is ChangeKind.REMOVE
+        and change.path.endswith("]")
+        and not (change.path.startswith(IDS) and change.old.casefold() == now)
+        for change in one.step.changes
+    )
+
+
+def _renames(one: Counted) -> bool:
+    """Who had no last name gets no other one."""
+    changes = one.step.changes
+    return any(it.path == "last_name" and it.kind is not ChangeKind.ADD for it in changes)
+
+
+def _leaves_foreign_group(one: Counted) -> bool:
+    before, after = (text(user.user_group) for user in (one.step.before, one.step.after))
+    return before != after and before.casefold() not in one.groups
+
+
+def _replaces_at_first(one: Counted) -> bool:
+    """Staff may have chosen what it replaces, and where no load is remembered nobody knows."""
+    first = one.step.first_load and not is_absent(one.step.row)
+    return first and any(map(_is_chosen, one.step.changes))
+
+
+def _is_chosen(change: Change) -> bool:
+    """Return whether a change replaces an ID, a preferred mark or a protected field."""
+    path = change.path.partition("[")[0]
+    chosen = path in {"primary_id", IDS, *STICKY} or change.path.endswith(".preferred")
+    return chosen and change.kind is not ChangeKind.ADD
+
+
+CHECKS = (
+    Check(
+        SafetyCheck.MANY_CHANGES,
+        lambda limits: limits.many_changes,
+        "would change",
+        holds_undo=False,
+        concerns=_changes_more_than_dates,
+    ),
+    Check(
+        SafetyCheck.REMOVALS,
+        lambda limits: limits.removals,
+        "would lose a list entry",
+        holds_undo=True,
+        concerns=_removes,
+    ),
+    Check(
+        SafetyCheck.RENAMES,
+        lambda limits: limits.renames,
+        "would get another last name",
+        holds_undo=True,
+        concerns=_renames,
+    ),
+    Check(
+        SafetyCheck.FOREIGN_GROUP,
+        lambda limits: limits.foreign_group,
+        "would leave a user group that the mapping does not give",
+        holds_undo=False,
+        concerns=_leaves_foreign_group,
+    ),
+    Check(
+        SafetyCheck.FIRST_CONTACT,
+        lambda limits: limits.first_contact,
+        "never loaded before would get another ID, preferred mark or protected field",
+        holds_undo=True,
+        concerns=_replaces_at_first,
+    ),
+    Check(
+        SafetyCheck.PINS,
+        lambda limits: limits.pins,
+        "would lose their PINs, which this Alma does not show",
+        holds_undo=True,
+        concerns=lambda one: one.loses_pin,
+    ),
+    Check(
+        SafetyCheck.ABSENT,
+        lambda limits: limits.absent,
+        "would change because they are missing from the roster",
+        holds_undo=False,
+        concerns=lambda one: is_absent(one.step.row),
+    ),
+)
+"""All safety checks, in the order in which they are told."""
+
+if [check.name for check in CHECKS] != [*SafetyCheck]:
+    raise TypeError(CHECKS)
+
+
+def concerned(one: Counted) -> tuple[SafetyCheck, ...]:
+    """Return the safety checks that an update counts for."""
+    return tuple(check.name for check in CHECKS if check.concerns(one))
+
+
+def folded_groups(groups: Iterable[str]) -> tuple[str, ...]:
+    """Return the codes of user groups without case, and blank for a user without one."""
+    return tuple(sorted({group.casefold() for group in ("", *groups)}))
