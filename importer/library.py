@@ -42,12 +42,14 @@ from importer.model.roster import Layout, Roster
 from importer.model.run import Summary
 from importer.model.text import read_row_label, row_label
 from importer.pipeline import apply as apply_stage
+from importer.pipeline import sis_load
 from importer.pipeline.check import check as check_request
 from importer.pipeline.check import validate
 from importer.pipeline.decisions import Decision, decide_fates
 from importer.pipeline.inputs import Progress as RowProgress
 from importer.pipeline.inputs import RosterRequest, RunRequest, open_inputs
 from importer.pipeline.plan import plan as plan_request
+from importer.pipeline.remember import remembering
 from importer.pipeline.resolve import Review
 from importer.pipeline.sis_load import convert as convert_rosters
 from importer.pipeline.undo import check_undoable
@@ -436,11 +438,13 @@ async def apply(
     if limit is not None and limit < 0:
         msg = f"limit is a number of rows, not {limit}. Nothing was sent."
         raise UsageError(msg)
-    with open_alone(run.folder, operator(), now()) as ledger:
+    with (
+        open_alone(run.folder, operator(), now()) as ledger,
+        remembering(ledger, USERS, now, progress.note),
+    ):
         journal = Journal(ledger, operator(), now)
         left, listed = apply_stage.left_to_do(ledger), journal.listed()
         if not left and not listed:  # also after an apply that was killed
-            apply_stage.remember(ledger, USERS, now(), progress.note)
             return run
         facts = ledger.facts.alma
         code = facts.institution if facts is not None and facts.is_production else ""
@@ -452,7 +456,6 @@ async def apply(
             raise UsageError(msg)
         settings = Settings.read()
         options = apply_stage.ApplyOptions(
-            users_folder=USERS,
             now=now,
             note=progress.note,
             stopping=progress.cancel,
@@ -471,7 +474,7 @@ async def apply(
                 return run
         if ledger.facts.sis:
             async with connected(settings) as alma:
-                await apply_stage.write_file(ledger, alma, journal, options)
+                await sis_load.write_file(ledger, alma, journal, options, USERS)
             return run
         done: set[int] = set()
 

@@ -40,6 +40,7 @@ from importer.pipeline import sis_load
 from importer.pipeline.check import save_check, validate
 from importer.pipeline.inputs import CheckedRosters, Progress, open_inputs
 from importer.pipeline.plan import plan as plan_roster
+from importer.pipeline.remember import remember, remembering
 from importer.pipeline.undo import UndoRequest
 from importer.report import wording
 from importer.settings import TASK, Settings
@@ -125,7 +126,8 @@ def apply(
 ) -> int:
     """Carry out a saved plan. Run it again to continue where it stopped."""
     with connection.open_alone(run) as ledger:
-        stop = _apply_run(ledger, limit, frozenset(allow), delete, seal, yes=yes)
+        with remembering(ledger, options.USERS, now, say):
+            stop = _apply_run(ledger, limit, frozenset(allow), delete, seal, yes=yes)
         summary = summarize(ledger, frozenset({stop.exit} if stop else ()))
         return conclude(
             ledger,
@@ -171,7 +173,6 @@ def _apply_run(
     if not left and not listed:
         why = "is already complete" if ledger.was_applied else "has nothing to apply"
         say(f"This plan {why}. Nothing was sent.")
-        apply_stage.remember(ledger, options.USERS, now(), say)
         return None
     settings = Settings.read()
     names = {os.environ.get(TASK, ""), held_since(ledger.folder)} - {""}
@@ -180,7 +181,6 @@ def _apply_run(
     count = next_deletes(ledger, limit)
     typed = connection.typed_deletions(ledger.facts.alma, count, deletes, limit)
     how = apply_stage.ApplyOptions(
-        users_folder=options.USERS,
         now=now,
         note=say,
         stopping=stopping,
@@ -204,7 +204,7 @@ def _apply_run(
         return None
     if ledger.facts.sis:
         zips = connection.with_alma(
-            settings, lambda alma: apply_stage.write_file(ledger, alma, journal, how)
+            settings, lambda alma: sis_load.write_file(ledger, alma, journal, how, options.USERS)
         )
         if not zips:
             say("No file was written, because no row is left for it.")
@@ -367,7 +367,7 @@ def sis_report(
             if not no_refresh:
                 connection.with_alma(Settings.read(), refresh)
             journal.record_outcomes(sis_load.compare(steps, cache, reasons, facts.origin))
-        apply_stage.remember(ledger, options.USERS, now(), say)
+        remember(ledger, options.USERS, now(), say)
         left = len(journal.rows_in(State.DELIVERED))
         code = conclude(ledger, as_json=as_json, show_values=show_values)
     if left:

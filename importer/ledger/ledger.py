@@ -303,6 +303,12 @@ class Ledger(Database):
         """Whether `apply` has been started."""
         return self.value("applied") is not None
 
+    @property
+    def left(self) -> int:
+        """How many steps an apply still has to work on."""
+        counts = self.progress()
+        return sum(counts.get(state, 0) for state in OPEN)
+
     def columns(self, roster: int | None = None) -> tuple[ColumnUse, ...]:
         """Return the columns of the rosters, or of the one at this position, in order."""
         every = next(self.parsed(COLUMNS.validate_json, _VALUE, ("columns",)), ())

@@ -1,15 +1,16 @@
-"""`apply`: carry out one saved plan, from where it stopped; remember what was loaded, who left."""
+"""`apply`: carry out one saved plan, from where it stopped.
+
+What it leaves for later plans is saved in a step after it, `importer.pipeline.remember`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from importer.alma.client import Alma
 from importer.alma.models import OBLIGATIONS
@@ -20,169 +21,26 @@ from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import (
     ALLOWED,
     PASSWORDS,
-    Image,
     Journal,
     JournalEntry,
-    applied_since,
-    images,
     made_by_people,
     next_deletes,
 )
-from importer.ledger.last_seen import LastSeen
-from importer.ledger.ledger import DECIDED, FILE, OPEN, Ledger, summarize
-from importer.ledger.memory import EditMemory, Remembered
+from importer.ledger.ledger import DECIDED, Ledger, summarize
 from importer.ledger.run_lock import WriteGate
 from importer.mapper.load import load
 from importer.model.fields import NO_CODES
-from importer.model.plan import Act, Imprints, Result, SafetyCheck
+from importer.model.plan import SafetyCheck
 from importer.model.problem import VALUE, Code, Problem
 from importer.model.run import FailedCheck, RunFacts
 from importer.model.text import command_line, counted
 from importer.model.user import User
 from importer.pipeline.check import validate
-from importer.pipeline.inputs import PASSWORD, SILENT, check_sources, mapping_of, reopen_inputs
-from importer.pipeline.lookup import Users
-from importer.pipeline.runs import RUNS
-from importer.pipeline.sis_load import deliver
+from importer.pipeline.inputs import PASSWORD, check_sources, mapping_of, reopen_inputs
+from importer.pipeline.remember import check_later_loads
 from importer.planner.entries import current
-from importer.planner.leavers import Leavers, left, why_not_listed
-from importer.planner.staff_edits import Keyed, answered, keyed
-from importer.users.cache import UserCache, cache_path
-from importer.users.refresh import Refresh, add_applied
+from importer.planner.leavers import why_not_listed
 from importer.writer.executor import Executor, Progress
-
-SEEN = "absent until"
-"""The name under which a ledger keeps which entry was the last that counted here."""
-
-
-def remember_loaded(ledger: Ledger, now: datetime, *, late: bool = False) -> None:
-    """Remember what a run applied, and which rows Alma had so already; `late`: after later loads.
-
-    What it applied earlier is remembered once, so that a later load counts more. Raises
-    LedgerError.
-    """
-    facts = ledger.facts
-    if facts.alma is None:
-        return
-    memory, run = EditMemory(facts.alma.key), facts.run_name
-    before = memory.entry(run)
-    rows, last = applied_since(ledger, before or 0)
-    if before is not None and not rows:
-        return
-    written = [image for image in images(ledger) if image.row in rows]
-    same = [
-        one
-        for one in ledger.planned()
-        if one.act is Act.UNCHANGED and (before is None or one.row in rows)
-    ]
-    if facts.command == "undo":
-        if rows or not left_to_do(ledger):  # else nothing is undone yet
-            new_ids = {
-                image.primary_id.casefold(): ""
-                if image.act is Act.DELETE
-                else image.new_id.casefold()
-                for image in written
-            }
-            done = {*new_ids, *(one.primary_id.casefold() for one in same)}
-            memory.restore(run, last, facts.undoes_run, new_ids, done, ledger.folder)
-        return
-    values, hashed = ledger.imprints(), keyed(memory.key)
-    found = [_of_write(image, values, facts, hashed) for image in written]
-    for one in same:
-        if one.row in values and not facts.leaves(one.row):
-            name, user = facts.of(one.row)[1].name, one.primary_id
-            found.append(Remembered(user, user, name, values[one.row], seen=facts.started))
-    whole = {mapping.name for roster, mapping in facts.rosters if not roster.rejects}
-    time = now if late else memory.next_time("loaded", now)
-    memory.remember(run, last, found, time, whole, ledger.folder)
-
-
-def _of_write(
-    image: Image, values: Mapping[int, Imprints], facts: RunFacts, hashed: Keyed
-) -> Remembered:
-    after = image.answered or image.sent
-    made = values.get(image.row, {})
-    return Remembered(
-        image.new_id,
-        image.primary_id,
-        facts.of(image.row)[1].name,
-        {} if facts.leaves(image.row) else answered(made, image.before, after, hashed),
-        image.before is None,
-    )
-
-
-def remember_applied(ledger: Ledger, now: datetime) -> None:
-    """Save who was in the rosters, who was changed because of missing, and who of them is back.
-
-    Each outcome of a run counts once, also if an apply was stopped before it came here. Raises
-    LedgerError.
-    """
-    facts = ledger.facts
-    if facts.alma is None:
-        return
-    memory, run = LastSeen(facts.alma.key), facts.run_name
-    rows, last = applied_since(ledger, int(ledger.value(SEEN) or 0))
-    if not rows and ledger.value(SEEN) is not None:
-        return
-    applied = [image for image in images(ledger) if image.row in rows]
-    if facts.command == "undo":
-        if not applied and left_to_do(ledger):  # nothing is undone yet
-            return
-        with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
-            memory.restore(first)
-            first.note_undo(ledger)
-        known = Leavers(memory.leavers_of(facts.undoes_run))
-        after = (image.answered or image.sent for image in applied)
-        memory.undo_leaving(
-            facts.undoes_run, {key for user in after if (key := known.key_of(user))}
-        )
-    else:
-        memory.see(ledger, now)
-        known = Leavers(memory.leavers())
-        gone = {
-            image.primary_id: left(image.before, image.sent, image.answered or image.sent)
-            for image in applied
-            if facts.leaves(image.row) and image.act is Act.UPDATE and image.before is not None
-        }
-        back = {
-            known.key_of(image.before)
-            for image in applied
-            if image.before is not None
-            and known.is_back(image.before, image.answered or image.sent)
-        }
-        if facts.sis is None and ledger.value(SEEN) is None:
-            # who is in a roster and does not change has come back: staff took back the changes
-            earlier = memory.leavers(before=facts.started)
-            back |= earlier.keys() & {
-                one.primary_id.casefold()
-                for one in ledger.planned()
-                if one.act is Act.UNCHANGED and not facts.leaves(one.row)
-            }
-        memory.leave(gone, back, run, now)
-    with ledger.transaction():
-        ledger.keep(SEEN, str(last))
-
-
-def remember_earlier(institution: str) -> None:
-    """Remember what runs under `runs/` applied and is not remembered yet, the oldest run first.
-
-    An apply that was killed left some, or one that could not write. Raises LedgerError.
-    """
-    missing: list[tuple[datetime, Path]] = []
-    with EditMemory(institution) as memory:
-        for path in RUNS.glob(f"*/{FILE}"):
-            with suppress(ImporterError), Ledger.open(path.parent) as ledger:
-                facts = ledger.facts
-                if facts.alma is None or facts.alma.key != institution or not ledger.was_applied:
-                    continue
-                entry = memory.entry(facts.run_name)
-                if entry is None or applied_since(ledger, entry)[0]:
-                    applied = datetime.fromisoformat(ledger.value("applied") or "")
-                    missing.append((applied, path.parent))
-    for applied, run in sorted(missing):
-        with suppress(ImporterError), Ledger.open(run) as ledger:
-            remember_loaded(ledger, applied, late=True)
-
 
 STOP = "stop"
 """A file of this name in a run's folder asks the apply that it names to stop softly.
@@ -204,12 +62,10 @@ class ApplyOptions:
     `stopping` is asked before each row. `verify_delay`: seconds before a lost reply is looked up.
     `plan_days`: how old a plan may be when it is started. `deletes`: how many users may be deleted,
     as a person typed it; None if nobody did. `seal`: of the plan that a person approved, as the
-    page shows it; "" on the command line, where the plan is approved as it is. `users_folder`: that
-    of the user caches. `now` returns the time with its zone. `note` gets sentences for the
-    operator.
+    page shows it; "" on the command line, where the plan is approved as it is. `now` returns the
+    time with its zone. `note` gets sentences for the operator.
     """
 
-    users_folder: Path
     now: Callable[[], datetime]
     note: Callable[[str], None]
     stopping: Callable[[], bool]
@@ -229,8 +85,7 @@ def left_to_do(ledger: Ledger) -> int:
     if ledger.facts.command == "check":
         msg = f"{ledger.folder} is a check, not a plan. Make a plan with `importer plan`."
         raise UsageError(msg)
-    counts = ledger.progress()
-    return sum(counts.get(state, 0) for state in OPEN)
+    return ledger.left
 
 
 def prepare(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
@@ -248,7 +103,7 @@ def prepare(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
     if options.seal not in {"", ledger.value("seal")}:
         msg = "A row was resolved since the plan was approved. Nothing was sent. Look at it again."
         raise StalePlanError(msg)
-    _check_later_loads(ledger)
+    check_later_loads(ledger)
     needed = BYTES_PER_ROW * left_to_do(ledger)
     if shutil.disk_usage(ledger.folder).free < needed:
         msg = (
@@ -279,29 +134,6 @@ def prepare(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
         )
     about = "The last entries of this run's ledger are lost; an older copy may have been restored. "
     options.note(about + again)
-
-
-def _check_later_loads(ledger: Ledger) -> None:
-    """Raise StalePlanError for an undo if a load wrote users since, whom it would still undo."""
-    facts = ledger.facts
-    if facts.command != "undo" or facts.alma is None:
-        return
-    remember_earlier(facts.alma.key)
-    left = {None, Result.NOT_SENT, Result.UNKNOWN}
-    with EditMemory(facts.alma.key) as memory:
-        loads = {
-            load
-            for one in ledger.planned()
-            if one.act in {Act.UPDATE, Act.DELETE} and one.result in left
-            if (load := memory.written_later(one.primary_id, facts.undoes_run, facts.started))
-        }
-    if loads:
-        msg = (
-            f"Users of this undo were changed by a later load: {', '.join(sorted(loads))}. Nothing "
-            "was sent. Plan the undo again for what is left:\n  "
-            + command_line("undo", facts.undoes)
-        )
-        raise StalePlanError(msg)
 
 
 def stopping_checks(
@@ -419,7 +251,7 @@ async def carry_out(
     options: ApplyOptions,
     report: Callable[[Progress], None],
 ) -> ImporterError | None:
-    """Carry out what is left of the plan, and remember it; return why it stopped early, if it did.
+    """Carry out what is left of the plan; return why it stopped early, if it did.
 
     It stops if the ledger cannot be written, or the gate finds that it is not the one on the disk
     any more; nothing is sent after that. `report` gets the progress. Raises StalePlanError and
@@ -448,61 +280,7 @@ async def carry_out(
         gate()  # what was done is found again
     except (LedgerError, UsageError) as error:
         return error
-    finally:
-        remember(ledger, options.users_folder, options.now(), options.note)
     return stop
-
-
-async def write_file(
-    ledger: Ledger, alma: Alma, journal: Journal, options: ApplyOptions
-) -> tuple[Path, ...]:
-    """Write the file of what is left of a plan for the SIS load; return its zips, if any.
-
-    The user cache is brought up to date first. Raises UsageError, StalePlanError, LedgerError,
-    AlmaError.
-    """
-    facts, now = ledger.facts, options.now
-    await check_same_institution(facts, alma)
-    assert facts.alma is not None and facts.sis is not None  # noqa: S101, PT018  such a plan has it
-    path = cache_path(options.users_folder, facts.alma.institution, facts.alma.environment)
-    try:
-        with UserCache.open(path) as cache:
-            incomplete = cache.state.as_of is None
-            await Refresh(cache, alma, now, SILENT.rows, options.note).run(due=incomplete)
-            journal.start(f"limit {options.limit}" if options.limit is not None else "")
-            users = Users(alma, now, cache)
-            delivery = await deliver(ledger, journal, users, facts.sis, options.limit)
-    finally:
-        remember(ledger, options.users_folder, now(), options.note)
-    if delivery.zips:
-        options.note(
-            "The file has PINs, notes and blocks as plain text. Nobody else must be able to read "
-            "it."
-        )
-    if delivery.repeated:
-        options.note(
-            f"Load it today. It repeats {counted(delivery.repeated, 'protected value')} of Alma, "
-            "and what staff change of these until the load is lost."
-        )
-    return delivery.zips
-
-
-def remember(
-    ledger: Ledger, users_folder: Path, now: datetime, note: Callable[[str], None]
-) -> None:
-    """Save for the next plans what is in Alma now, also after an apply that was killed.
-
-    `users_folder`: that of the user caches. What cannot be saved is noted: what is sent is sent.
-    """
-    for save in (
-        lambda: remember_loaded(ledger, now),
-        lambda: remember_applied(ledger, now),
-        lambda: add_applied(ledger, users_folder),
-    ):
-        try:
-            save()
-        except (UsageError, LedgerError) as error:
-            note(str(error))
 
 
 def _passwords(facts: RunFacts) -> dict[int, str]:

@@ -16,7 +16,6 @@ from importer.model.problem import Code, Problem
 from importer.model.run import NotInRoster
 from importer.model.safety_checks import folded_groups
 from importer.model.text import RowId, counted
-from importer.pipeline.apply import left_to_do, remember_applied
 from importer.pipeline.check import no_end_dates, since_last_load, validate
 from importer.pipeline.decisions import (
     Decided,
@@ -45,6 +44,7 @@ from importer.pipeline.lookup import (
     with_rows,
 )
 from importer.pipeline.people import AbsentPlan, plan_absent
+from importer.pipeline.remember import remember_seen
 from importer.pipeline.resolve import Review
 from importer.pipeline.row_plan import (
     PlanContext,
@@ -158,8 +158,8 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             )  # fmt: skip
             ledger.keep_seen(leaving.seen)
     await _carry_out_decisions(ledger, rosters, request, alma, progress)
-    if not left_to_do(ledger):  # nobody will apply it
-        remember_applied(ledger, request.now)
+    if not ledger.left:  # nobody will apply it
+        remember_seen(ledger, request.now)
     return ledger
 
 

@@ -34,9 +34,9 @@ from importer.model.roster import Roster
 from importer.model.run import RunFacts
 from importer.model.text import RowId, command_line, counted
 from importer.model.user import AccountType, User
-from importer.pipeline.apply import remember_earlier
 from importer.pipeline.decisions import Resolutions, as_warning, dismissed
 from importer.pipeline.inputs import MappedRoster, Rosters
+from importer.pipeline.remember import take_up
 from importer.planner.decide import decide, follow, with_borrowing, without_taken
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current, same_id
@@ -162,7 +162,7 @@ def plan_context(
     alma = facts.alma
     assert alma is not None  # noqa: S101  a plan has it
     retiring = tuple(map(_retiring, rosters))
-    remember_earlier(alma.key)
+    take_up(alma.key)
     with EditMemory(alma.key) as memory:
         hashed, former = keyed(memory.key), memory.former()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from importer.alma.client import Alma
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.files import new_file
 from importer.ledger.journal import DELIVERED, Journal, Outcome, Pending, history
@@ -19,17 +20,19 @@ from importer.model.people import Common
 from importer.model.plan import SisRules
 from importer.model.problem import Code, Origin, Problem
 from importer.model.roster import NO_HEADINGS, Layout
-from importer.model.text import word_list
+from importer.model.text import counted, word_list
 from importer.model.user import AccountType, User
-from importer.pipeline.inputs import CheckedRosters, Rosters
+from importer.pipeline.apply import ApplyOptions, check_same_institution
+from importer.pipeline.inputs import SILENT, CheckedRosters, Rosters
 from importer.pipeline.lookup import Users
 from importer.planner.drafts import DraftUser
 from importer.planner.merge import new_user
 from importer.planner.patch import carried_over
 from importer.planner.person import is_still
 from importer.planner.sis_load import in_file, repeated
-from importer.users.cache import UserCache, find_read
+from importer.users.cache import UserCache, cache_path, find_read
 from importer.users.matching import PersonQuery, identifiers
+from importer.users.refresh import Refresh
 from importer.writer.executor import ANOTHER, CHANGED, VANISHED
 from importer.writer.outcomes import NoWrite, WriteFound, has_id, refusal_problem, verify
 from importer.writer.sis_xml import write_sis_zip
@@ -41,6 +44,37 @@ class Delivery:
 
     zips: tuple[Path, ...] = ()
     repeated: int = 0
+
+
+async def write_file(
+    ledger: Ledger, alma: Alma, journal: Journal, options: ApplyOptions, users_folder: Path
+) -> tuple[Path, ...]:
+    """Write the file of what is left of a plan for the SIS load; return its zips, if any.
+
+    The user cache in `users_folder` is brought up to date first. Raises UsageError,
+    StalePlanError, LedgerError, AlmaError.
+    """
+    facts, now = ledger.facts, options.now
+    await check_same_institution(facts, alma)
+    assert facts.alma is not None and facts.sis is not None  # noqa: S101, PT018  such a plan has it
+    path = cache_path(users_folder, facts.alma.institution, facts.alma.environment)
+    with UserCache.open(path) as cache:
+        incomplete = cache.state.as_of is None
+        await Refresh(cache, alma, now, SILENT.rows, options.note).run(due=incomplete)
+        journal.start(f"limit {options.limit}" if options.limit is not None else "")
+        users = Users(alma, now, cache)
+        delivery = await deliver(ledger, journal, users, facts.sis, options.limit)
+    if delivery.zips:
+        options.note(
+            "The file has PINs, notes and blocks as plain text. Nobody else must be able to read "
+            "it."
+        )
+    if delivery.repeated:
+        options.note(
+            f"Load it today. It repeats {counted(delivery.repeated, 'protected value')} of Alma, "
+            "and what staff change of these until the load is lost."
+        )
+    return delivery.zips
 
 
 async def deliver(

@@ -32,10 +32,11 @@ from importer.model.problem import Code, Origin, Problem
 from importer.model.run import RunFacts
 from importer.model.text import command_line, counted, row_label
 from importer.model.user import User
-from importer.pipeline.apply import check_same_institution, remember_earlier
+from importer.pipeline.apply import check_same_institution
 from importer.pipeline.decisions import decide_fates
 from importer.pipeline.inputs import SILENT, Progress
 from importer.pipeline.lookup import named_user, plan_each
+from importer.pipeline.remember import take_up
 from importer.pipeline.row_plan import against_facts
 from importer.pipeline.runs import new_run
 from importer.planner.entries import same_id
@@ -184,7 +185,7 @@ async def _compare(
     """Return the step of each row that the run wrote. Raises UnavailableError, AlmaError."""
     facts = first.facts
     assert facts.alma is not None  # noqa: S101  `check_same_institution` has compared it
-    remember_earlier(facts.alma.key)
+    take_up(facts.alma.key)
     memory = EditMemory(facts.alma.key)
 
     async def one(image: Image) -> tuple[Planned, str]:

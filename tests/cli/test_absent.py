@@ -109,7 +109,7 @@ def test_who_is_missing_leaves_and_comes_back(
     assert "2 loans" in typed("show", "gone", "absent-2", "--show-values").out
     assert state(sandbox) == before
     with monkeypatch.context() as killed:
-        killed.setattr("importer.pipeline.apply.remember_applied", lambda *_: None)
+        killed.setattr("importer.pipeline.remember.remember_seen", lambda *_: None)
         assert typed("apply", "gone", "--json").summary["updated"] == 2
     assert typed("apply", "gone").exit == Exit.DONE
     assert inactive(sandbox) == {"2002", "2003"}

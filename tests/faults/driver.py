@@ -29,12 +29,14 @@ from pydantic import BaseModel
 from importer.alma import client, connection, pacing
 from importer.alma.responses import CallResult
 from importer.cli.app import run
-from importer.ledger import journal
+from importer.ledger import journal, memory
 from importer.ledger.integrity import MARK
 from importer.ledger.journal import Journal
+from importer.ledger.last_seen import LastSeen
 from importer.ledger.ledger import FILE, Ledger
+from importer.ledger.memory import EditMemory, Memory
 from importer.ledger.run_lock import LOCK
-from importer.pipeline import apply
+from importer.pipeline import apply, remember
 from importer.report import files, page, rejects
 from importer.settings import Settings
 from importer.writer import executor
@@ -43,6 +45,17 @@ from tests.practice import call
 
 PRELOADED = (files, page, rejects)
 """What a child would import for itself, once for all of them."""
+
+
+REMEMBERS: dict[Any, tuple[str, ...]] = {
+    EditMemory: ("remember", "_done", "restore"),
+    LastSeen: ("see", "leave", "restore", "undo_leaving"),
+    Ledger: ("keep_dates",),
+    Memory: ("write",),
+    memory: ("write_before",),
+    remember: ("add_applied", "remember_seen"),
+}
+"""The steps in which what a run leaves is saved, by what they belong to."""
 
 
 class Order(BaseModel):
@@ -206,6 +219,9 @@ class Points:
         self.wrap(Journal, "_append", "append, not committed")
         self.wrap(journal, "write_mark", "mark")
         self.wrap(files, "_put", "report")
+        for holder, names in REMEMBERS.items():
+            for name in names:
+                self.wrap(holder, name, f"memory: {name}")
         send = connection.Connection.send
 
         async def sent(itself: connection.Connection, request: connection.Request) -> CallResult:

@@ -164,7 +164,7 @@ def alma_s_id_that_does_not_last(patch: Patch) -> None:
 
 def loads_that_nobody_remembers(patch: Patch) -> None:
     """What was applied is not known to the next plan."""
-    patch.setattr(f"{PIPELINE}.apply.remember_loaded", _nothing)
+    patch.setattr(f"{PIPELINE}.remember._remember_loaded", _nothing)
 
 
 def sent_is_answered(patch: Patch) -> None:
@@ -173,7 +173,7 @@ def sent_is_answered(patch: Patch) -> None:
     def answered(imprints: Imprints, _user: User, _hashed: object) -> dict[str, Imprint]:
         return {key: one._replace(answered=one.made) for key, one in imprints.items()}
 
-    patch.setattr(f"{PIPELINE}.apply.answered", answered)
+    patch.setattr(f"{PIPELINE}.remember.answered", answered)
     patch.setattr("importer.planner.decide.answered", answered)
 
 
@@ -223,7 +223,7 @@ def nobody_comes_back(patch: Patch) -> None:
 
 def leavers_that_nobody_remembers(patch: Patch) -> None:
     """Who was changed for leaving is not known to the next plan."""
-    patch.setattr(f"{PIPELINE}.apply.remember_applied", _nothing)
+    patch.setattr(f"{PIPELINE}.remember.remember_seen", _nothing)
 
 
 # a plan for the SIS load, its file and its report

@@ -14,7 +14,6 @@ from importer.errors import Exit, RosterError, StalePlanError, UsageError
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import EditMemory
-from importer.pipeline import apply as apply_stage
 from tests.command_line import typed
 from tests.docs.pages import DOCS
 from tests.pipeline.runs import MAPPINGS, SAMPLES
@@ -54,7 +53,7 @@ def test_what_a_killed_apply_did_is_remembered(
     """Applied again, a finished run sends nothing, and later plans know what it wrote."""
     run = importer.plan("patrons.xlsx", "community.yaml")
     with monkeypatch.context() as patch:
-        patch.setattr(apply_stage, "remember", lambda *_: None)
+        patch.setattr("importer.pipeline.remember.remember", lambda *_: None)
         importer.apply(run)
     with Ledger.open(run.folder) as ledger:
         alma, entries = ledger.facts.alma, sum(1 for _ in history(ledger))
