@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from importer.ledger.memory import BEFORE, PATH, EditMemory, Remembered
+from importer.ledger.loads import BEFORE, EditMemory, Remembered
+from importer.ledger.memory import PATH
 from importer.model.plan import Imprint, Where
 
 LOADS = (1, 10, 100)

@@ -19,7 +19,7 @@ from importer.cli.options import Commands, Json, Yes, operator
 from importer.cli.output import confirm, emit, now, say
 from importer.errors import Exit, LedgerError, RosterError, UsageError, WhichSheetError
 from importer.jobs.state import JOBS, Store
-from importer.ledger import memory
+from importer.ledger import answers, memory, one_person
 from importer.ledger.database import journal_of
 from importer.ledger.integrity import mark_paths
 from importer.ledger.ledger import FILE, Ledger
@@ -110,12 +110,12 @@ def person(
 
 def _ids(person_id: str) -> frozenset[str]:
     """Return the IDs of a person without case: this one, those of its user, and former ones."""
-    ids = memory.known_as({person_id.strip().casefold()})
+    ids = one_person.known_as({person_id.strip().casefold()})
     for path in user_caches():
         with suppress(NoCacheError), UserCache.open(path) as cache:
             for primary_id, user in [found for one in ids for found in holders(cache, one)]:
                 ids |= {primary_id.casefold(), *(identifiers(user) if user else ())}
-    return memory.known_as(ids)
+    return one_person.known_as(ids)
 
 
 def _of_runs(ids: frozenset[str]) -> tuple[list[Trace], set[str], dict[Path, Path]]:
@@ -132,7 +132,10 @@ def _of_runs(ids: frozenset[str]) -> tuple[list[Trace], set[str], dict[Path, Pat
             found.append(Trace("run", saved.folder, stays=fault))
             continue
         with Ledger.open(saved.folder) as ledger:
-            rows, rosters = memory.rows_about(ledger, ids), [one for one, _ in ledger.facts.rosters]
+            rows, rosters = (
+                one_person.rows_about(ledger, ids),
+                [one for one, _ in ledger.facts.rosters],
+            )
             _, undone = ledger.undone
             if ledger.was_applied and left_to_do(ledger) and not undone:
                 unfinished |= {Path(one.path).resolve(): saved.folder for one in rosters}
@@ -151,7 +154,7 @@ def _traces(ids: frozenset[str]) -> Iterator[Trace]:
         with suppress(NoCacheError), UserCache.open(path) as cache:
             if cache.names(ids):
                 yield Trace("user cache", path)
-    if tables := memory.entries_about(ids):
+    if tables := one_person.entries_about(ids):
         yield Trace(
             "memory", memory.PATH, word_list([f"{name} {n:,}" for name, n in tables.items()])
         )
@@ -243,7 +246,7 @@ def _erase(trace: Trace, ids: frozenset[str]) -> None:
             with UserCache.open(trace.path) as cache:
                 cache.erase(ids)
         case "memory":
-            memory.entries_about(ids, erase=True)
+            one_person.entries_about(ids, erase=True)
         case "draft" | "job":
             job = trace.path.relative_to(JOBS).parts[0] if trace.kind == "job" else ""
             with Store(job).locked() if job else nullcontext():
@@ -278,7 +281,7 @@ def purge(
         folders, page = [one.folder for one in saved], unused_since(Path(), limit)
     # first what frees space: on a full disk, the memory cannot be opened before
     stay |= {path: why for path in folders if (why := _why_not_deleted(path, delete=yes))}
-    decisions = memory.count_decisions(limit) if limit is not None else 0
+    decisions = answers.count_decisions(limit) if limit is not None else 0
     if limit is not None and yes:
         stay |= {folder: why for folder in page if (why := _delete(folder))}
         memory.forget(limit)

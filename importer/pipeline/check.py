@@ -12,7 +12,7 @@ from itertools import chain
 
 from importer.errors import LedgerError, RosterError
 from importer.ledger.ledger import FILE, Ledger
-from importer.ledger.memory import EditMemory, LastLoad, institutions
+from importer.ledger.loads import EditMemory, LastLoad, institutions
 from importer.mapper.evaluate import misplaced
 from importer.mapper.lookups import LookupFile, OwnTable
 from importer.mapper.mapping import FieldRule, MappingDocument

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from importer.errors import UsageError
+from importer.ledger.answers import DecisionMemory, Resolution
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import DecisionMemory, Resolution
 from importer.loader.read import read
 from importer.model.fields import SECRETS
 from importer.model.people import PersonKeys

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
 from importer.ledger.last_seen import LastSeen
-from importer.ledger.memory import EditMemory
+from importer.ledger.loads import EditMemory
 from importer.mapper.dates import later
 from importer.model.people import ADDRESS, Common
 from importer.model.plan import Planned

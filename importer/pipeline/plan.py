@@ -9,8 +9,8 @@ from importer.alma.client import Alma
 from importer.alma.doctor import wrong_clock
 from importer.alma.facts import facts_for
 from importer.errors import UsageError
+from importer.ledger.answers import DecisionMemory
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import DecisionMemory
 from importer.model.plan import Answer, Create, Delete, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.run import NotInRoster

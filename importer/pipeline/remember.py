@@ -15,7 +15,7 @@ from importer.errors import ImporterError, LedgerError, StalePlanError, UsageErr
 from importer.ledger.journal import Image, applied_since, images
 from importer.ledger.last_seen import LastSeen
 from importer.ledger.ledger import FILE, Ledger
-from importer.ledger.memory import EditMemory, Remembered
+from importer.ledger.loads import EditMemory, Remembered
 from importer.ledger.run_lock import open_alone
 from importer.model.plan import Act, Imprints, Result
 from importer.model.run import RunFacts

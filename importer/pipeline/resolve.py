@@ -14,9 +14,10 @@ from importer.alma.client import Alma
 from importer.alma.facts import Facts, facts_for
 from importer.alma.models import OBLIGATIONS
 from importer.errors import StalePlanError, UnavailableError, UsageError
+from importer.ledger.answers import DecisionMemory, Resolution
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import DecisionMemory, EditMemory, Resolution
+from importer.ledger.loads import EditMemory
 from importer.model.fields import CodeTables
 from importer.model.plan import (
     DECISIONS,

@@ -11,7 +11,7 @@ import pandas as pd
 from importer.alma.facts import KnownFacts
 from importer.errors import MappingError, UsageError
 from importer.ledger.last_seen import LastSeen
-from importer.ledger.memory import EditMemory
+from importer.ledger.loads import EditMemory
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.mapping import EXTERNAL_SYSTEM

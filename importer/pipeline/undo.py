@@ -14,7 +14,7 @@ from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import PASSWORDS, Image, history, images, write_run
 from importer.ledger.ledger import Ledger, State
-from importer.ledger.memory import EditMemory, read_before, write_before
+from importer.ledger.loads import EditMemory, read_before, write_before
 from importer.model.people import Common
 from importer.model.plan import (
     Act,

@@ -18,7 +18,8 @@ from importer.jobs.state import Load, State, Step, Store
 from importer.ledger.database import as_json
 from importer.ledger.journal import write_run
 from importer.ledger.last_seen import LastSeen
-from importer.ledger.memory import PATH, EditMemory, Remembered
+from importer.ledger.loads import EditMemory, Remembered
+from importer.ledger.memory import PATH
 from importer.model.user import User
 from importer.users.cache import UserCache, cache_path
 from importer.web.tasks import DRAFTS

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
+from importer.ledger.answers import DecisionMemory
 from importer.ledger.integrity import first_broken
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import DecisionMemory
 from importer.model.plan import choices
 from importer.model.problem import Code
 from importer.users.cache import UserCache

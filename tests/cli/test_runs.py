@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock
 
 from importer.errors import Exit
-from importer.ledger.memory import DecisionMemory, Resolution
+from importer.ledger.answers import DecisionMemory, Resolution
 from importer.ledger.run_lock import run_lock
 from importer.model.plan import Answer
 from tests.command_line import typed

@@ -29,12 +29,13 @@ from pydantic import BaseModel
 from importer.alma import client, connection, pacing
 from importer.alma.responses import CallResult
 from importer.cli.app import run
-from importer.ledger import journal, memory
+from importer.ledger import journal, loads
 from importer.ledger.integrity import MARK
 from importer.ledger.journal import Journal
 from importer.ledger.last_seen import LastSeen
 from importer.ledger.ledger import FILE, Ledger
-from importer.ledger.memory import EditMemory, Memory
+from importer.ledger.loads import EditMemory
+from importer.ledger.memory import Memory
 from importer.ledger.run_lock import LOCK
 from importer.pipeline import apply, remember
 from importer.report import files, page, rejects
@@ -52,7 +53,7 @@ REMEMBERS: dict[Any, tuple[str, ...]] = {
     LastSeen: ("see", "leave", "restore", "undo_leaving"),
     Ledger: ("keep_dates",),
     Memory: ("write",),
-    memory: ("write_before",),
+    loads: ("write_before",),
     remember: ("add_applied", "remember_seen"),
 }
 """The steps in which what a run leaves is saved, by what they belong to."""

@@ -17,7 +17,7 @@ import pytest
 from importer.alma.facts import KnownFacts
 from importer.ledger.journal import ALLOWED, Journal, JournalEntry, made_by_people
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import EditMemory
+from importer.ledger.loads import EditMemory
 from importer.model.plan import Fate, Imprint, Imprints, Planned, Result, Update, Written
 from importer.model.user import User
 from importer.pipeline.decisions import KeptAnswer, Resolutions

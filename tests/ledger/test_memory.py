@@ -11,18 +11,12 @@ from pathlib import Path
 import pytest
 
 from importer.errors import LedgerError
+from importer.ledger.answers import DecisionMemory
 from importer.ledger.journal import Journal, write_run
 from importer.ledger.last_seen import LastSeen
-from importer.ledger.memory import (
-    BEFORE,
-    DecisionMemory,
-    EditMemory,
-    Remembered,
-    entries_about,
-    forget,
-    institutions,
-    rows_about,
-)
+from importer.ledger.loads import BEFORE, EditMemory, Remembered, institutions
+from importer.ledger.memory import forget
+from importer.ledger.one_person import entries_about, rows_about
 from importer.ledger.run_lock import WriteGate, open_alone
 from importer.model.plan import Create, Fate, Imprint, Where, Written
 from importer.model.run import RunFacts

@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 
-from importer.ledger.memory import Resolution
+from importer.ledger.answers import Resolution
 from importer.model.people import NOTHING_COMMON, may_be_same
 from importer.model.plan import (
     Answer,
