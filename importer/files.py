@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import difflib
 import errno
 import json
 import os
@@ -354,11 +353,14 @@ def _explained(path: Path, error: OSError | ValueError) -> UnreadableFileError:
 
 def _similar(path: Path) -> str:
     """Return the file there with the most similar name, or ""; for a mapping another mapping."""
+    from rapidfuzz import fuzz, process  # not read to start a command
+
     with contextlib.suppress(OSError, ValueError):
         files = sorted(one for one in path.parent.iterdir() if one.is_file())
         there = {f.name: f for f in files if (f.suffix == ".yaml") == (path.suffix == ".yaml")}
         same = [name for name in there if Path(name).stem == path.stem]
-        for name in same or difflib.get_close_matches(path.name, there, n=1, cutoff=0.8):
+        near = process.extractOne(path.name, [*there], scorer=fuzz.ratio, score_cutoff=80)
+        for name in same or (near or ())[:1]:
             return shown(there[name])
     return ""
 

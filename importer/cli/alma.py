@@ -8,7 +8,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -27,7 +26,7 @@ from importer.cli.options import CODES, FACTS, FIRST_CONTACT, REPLIES, USERS, Co
 from importer.cli.output import emit, now, say, write_findings
 from importer.errors import Exit, ImporterError, StoppedError, UsageError
 from importer.model.fields import NO_CODES
-from importer.model.text import counted, word_list
+from importer.model.text import counted, similar, word_list
 from importer.pipeline.runs import RUNS
 from importer.settings import Settings
 from importer.users.cache import NoCacheError, UserCache
@@ -62,8 +61,8 @@ def show_codes(
         raise UsageError(msg)
     names = {name.casefold(): name for name in tables.tables}
     if table and table.casefold() not in names:
-        near = get_close_matches(table.casefold(), names, n=1)
-        hint = f"Did you mean {names[near[0]]}? " if near else ""
+        near = similar(table, tables.tables)
+        hint = f"Did you mean {near[0]}? " if near else ""
         msg = f"There is no table {table}. {hint}`importer codes show` lists the tables."
         raise UsageError(msg)
     table = names.get(table.casefold(), "")

@@ -8,7 +8,6 @@ import json
 import os
 import sys
 from contextlib import chdir
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -90,7 +89,9 @@ class _Commands(typer.core.TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that is called. Raises UsageError with the nearest name."""
         if args and args[0] not in {*COMMANDS, *HIDDEN} and not args[0].startswith("-"):
-            near = get_close_matches(args[0], COMMANDS, n=1)
+            from importer.model.text import similar  # not read to start a command
+
+            near = similar(args[0], COMMANDS)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             msg = f"No such command {args[0]!r}.{hint} See: importer --help"
             raise UsageError(msg)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +21,7 @@ from importer.loader.encodings import WESTERN, WhichEncodingError, find_encoding
 from importer.loader.table import CELLS, Columns, Sheet
 from importer.model.problem import Code, Problem
 from importer.model.roster import REJECTS_SHEETS, TEMPLATE_SHEETS, Layout, Roster, Source, letter
-from importer.model.text import counted, spans
+from importer.model.text import counted, similar, spans
 
 CPU_SECONDS = 300
 """Seconds of computing in which a file must be read; the largest ones take about a minute."""
@@ -301,7 +300,7 @@ def _choose_sheet(workbook: Workbook, source: Source, layout: Layout) -> tuple[S
         if not named and visible and table.is_rejects(workbook.read(visible[0], 1).rows):
             named = visible
         if not named:
-            near = get_close_matches(layout.sheet, visible, n=1, cutoff=0.7)
+            near = similar(layout.sheet, visible, least=70)
             hint = f' (did you mean "{near[0]}"?)' if near else ""
             raise _ambiguous(source, visible, f'There is no sheet "{layout.sheet}"{hint}')
         notice = f'the sheet "{named[0]}" is hidden; the mapping names it'

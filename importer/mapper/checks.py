@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from importer.mapper.lookups import SAME, LookupKey, OwnTable
+from importer.mapper.lookups import LookupKey, OwnTable
 from importer.mapper.mapping import FieldRule, MappingDocument, to_choose
 from importer.mapper.placeholders import (
     RUN_VARIABLES,
@@ -196,8 +196,8 @@ def _lookups(mapping: MappingDocument) -> Iterator[MappingFinding]:
     same_id = mapping.file.duplicates.same_id
     name = same_id.weights if isinstance(same_id, KeepHeaviest) else ""
     weights = mapping.tables.get(name)
-    rest = {SAME} if weights and weights.passes else set()
-    for code in sorted(weights.every_code | rest) if weights else ():
+    given = {*weights.codes.values(), weights.otherwise} if weights else set()
+    for code in sorted(code for code in given if code is not None):
         if not code.lstrip("-").isdecimal():
             wrong = f"`{code}` is not a whole number; the lookup gives each group its weight"
             yield MappingFinding(("lookups", name), wrong)

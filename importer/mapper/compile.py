@@ -591,11 +591,8 @@ class _Compiler:
             if isinstance(found, Use):
                 self.columns[key] = found
             else:
-                self._fault(heading, steps, found)
+                self.faults[key] = f"{self.mapping.source.place(steps)}: {found}"
         return self.columns.get(key)
-
-    def _fault(self, heading: str, steps: Steps, wrong: str) -> None:
-        self.faults.setdefault(heading_key(heading), f"{self.mapping.source.place(steps)}: {wrong}")
 
     def _common_id_rule(self, rule: FieldRule) -> IdRule | None:
         """Return the `ids:` rule that the columns behind a field share, if none is changed."""

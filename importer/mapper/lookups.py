@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +21,7 @@ from importer.model.fields import JOINED, CodeTables, Shape
 from importer.model.fields import Field as RecordField
 from importer.model.plan import MappingPart
 from importer.model.problem import KNOWN, VALUE, CellFinding, Code, Repairs
-from importer.model.text import means_one_of
+from importer.model.text import means_one_of, similar
 
 OTHERWISE = "*"
 SAME = "same"
@@ -132,12 +131,6 @@ class Lookup:
         """Its words with their codes, and the code for others: equal where it is the same."""
         return [sorted(self.codes.items()), self.otherwise]
 
-    @property
-    def every_code(self) -> frozenset[str]:
-        """Every code that it can give."""
-        rest = () if self.otherwise is None or self.passes else (self.otherwise,)
-        return frozenset((*self.codes.values(), *rest))
-
     def find(self, text: str, _country: str = "") -> Reading:
         """Return the code of a text, or a finding with the nearest keys."""
         key = heading_key(text)
@@ -151,7 +144,7 @@ class Lookup:
             advice = "Give it one code in the lookup, or correct the cell."
         else:
             message = f"{shown} is not in the mapping's lookup"
-            near = difflib.get_close_matches(key, self.codes, n=3, cutoff=0.6)
+            near = similar(key, self.codes, 3)
             words = " or ".join(f"{self.written[name]} ({self.codes[name]})" for name in near)
             repair = "Correct the cell, or add the value to the lookup."
             advice = f"Did you mean {words}? {repair}" if near else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, StringConstraints
 from pydantic_core import PydanticKnownError
+
+from importer.model.text import similar
 
 Steps = tuple[str | int, ...]
 """The keys and list positions that lead to a value: `("record", "user_note", 0)`."""
@@ -184,8 +185,5 @@ def key_of(part: Cell | Variable) -> str:
 
 def nearest(name: str, known: Iterable[str], count: int = 1) -> str:
     """Return `; did you mean …?` with the nearest names, or "" if none is near."""
-    spelled = {known_name.casefold(): known_name for known_name in known}
-    near = difflib.get_close_matches(name.casefold(), spelled, n=count, cutoff=0.6)
-    if not near:
-        return ""
-    return f"; did you mean {' or '.join(f'`{spelled[found]}`' for found in near)}?"
+    near = " or ".join(f"`{word}`" for word in similar(name, known, count))
+    return f"; did you mean {near}?" if near else ""

@@ -16,6 +16,7 @@ from typing import Annotated, NamedTuple
 
 import regex
 from pydantic import AfterValidator, StringConstraints
+from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from importer.errors import MappingError
@@ -160,6 +161,15 @@ def means_one_of(text: str, words: Iterable[str]) -> bool:
         if OSA.distance(typed, word, score_cutoff=most) <= most:
             return True
     return False
+
+
+def similar(text: str, words: Iterable[str], count: int = 1, least: int = 60) -> list[str]:
+    """Return the words most similar to a text, ignoring case: those of `least` percent or more."""
+    known = list(dict.fromkeys(words))
+    near = process.extract(
+        text, known, scorer=fuzz.ratio, processor=str.casefold, limit=count, score_cutoff=least
+    )
+    return [word for word, *_ in near]
 
 
 def _plain(text: str) -> str:

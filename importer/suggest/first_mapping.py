@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as default
-from difflib import get_close_matches
 
 from importer.mapper.compile import digits_of
 from importer.mapper.dates import Dates, Order, is_iso, shown_order, without_a_day
@@ -22,7 +21,7 @@ from importer.mapper.steps.read import read_name
 from importer.mapper.yaml_source import cell, comment, scalar
 from importer.model.fields import FIELDS, country_of
 from importer.model.roster import NO_HEADINGS, NULLS, Layout, Roster
-from importer.model.text import counted, folded
+from importer.model.text import counted, folded, similar
 from importer.model.user import AccountType, Reach
 from importer.model.vocabulary import (
     BARCODE,
@@ -79,7 +78,7 @@ NAME, GROUP, EXPIRY = "name", "user_group", "expiry_date"
 """What is asked for beside the ID; `NAME` is a whole name, or the part of it that is missing."""
 _NUMBER_BEHIND = re.compile(r"(?i)str|weg|platz|straat|laan|calle|via|ul|rua|allee|gasse")
 SAMPLES = 3
-_NEAR = 0.75
+_NEAR = 75
 """How near a word must be to the name of a code: `Comunity`, but not `Family` and `Faculty`."""
 
 
@@ -261,9 +260,8 @@ class Draft:
         fits = list(named.get(folded(word), ()))
         if len(fits) == 1:
             return fits[0], ""
-        near = dict.fromkeys(
-            c for n in get_close_matches(folded(word), named, 2, _NEAR) for c in named[n]
-        )
+        close = similar(folded(word), named, 2, _NEAR)
+        near = dict.fromkeys(code for name in close for code in named[name])
         return "", f"; did you mean {' or '.join(near)}?" if near else ""
 
     def _is_american(self) -> bool:

@@ -9,7 +9,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import cached_property
 
 from aiohttp import web
@@ -25,7 +24,7 @@ from importer.model.plan import Fate
 from importer.model.problem import Code, Problem, Severity
 from importer.model.roster import NOT_KEPT
 from importer.model.run import ColumnUse
-from importer.model.text import counted
+from importer.model.text import counted, similar
 from importer.model.user import AccountType
 from importer.report.view import ProblemGroup, group_problems
 from importer.report.wording import ENDS, fate_counts, field_name, sentence, what
@@ -439,10 +438,9 @@ class Grid:
         found: dict[str, str] = {}
         for at, use in enumerate(self.uses):
             if use.letter in wrong and cells[at] and use.choices:
-                words = {word.casefold(): word for word in use.choices}
-                close = get_close_matches(cells[at].casefold(), words, n=1, cutoff=0.6)
-                if close and words[close[0]] != cells[at]:
-                    found[use.letter] = words[close[0]]
+                close = similar(cells[at], use.choices)
+                if close and close[0] != cells[at]:
+                    found[use.letter] = close[0]
         return found
 
 

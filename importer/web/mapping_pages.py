@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
-from difflib import get_close_matches
 from functools import partial
 from itertools import chain, count
 from typing import Any
@@ -43,6 +42,7 @@ from importer.model.fields import (
 )
 from importer.model.problem import Place, Problem
 from importer.model.roster import Roster
+from importer.model.text import similar
 from importer.model.vocabulary import BARCODE, field_of
 from importer.report.wording import field_name, what
 from importer.suggest.columns import EMPL_ID, PRIMARY_ID, Guess, guesses
@@ -386,9 +386,9 @@ def _codes_of(
         word, count = spelled[key], words.total()
         code = known.get(key, "") if lookup else word if word in labels else ""
         chosen = "" if code == TO_CHOOSE else code
-        close = get_close_matches(word.casefold(), names, n=3, cutoff=0.5)
+        close = similar(word, names, 3, 50)
         near = tuple((one, labels[one]) for one in dict.fromkeys(names[name] for name in close))
-        meant = get_close_matches(key, [one for one in close[:1] if one in has_code], cutoff=0.75)
+        meant = similar(key, [one for one in close[:1] if one in has_code], least=75)
         typo = spelled.get(meant[0], meant[0]) if meant else ""
         lines.append(WordLine(word, count, chosen, near, typo))
     lines.sort(key=lambda line: -line.count)

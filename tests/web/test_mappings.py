@@ -196,7 +196,7 @@ def test_a_column_of_many_values_is_no_column_of_codes(
     document, _ = examine(tmp_path / "kinds.yaml")
     assert document is not None
     roster = read(tmp_path / "people.csv", document.layout())
-    monkeypatch.delattr(mapping_pages, "get_close_matches")
+    monkeypatch.delattr(mapping_pages, "similar")
     assert mapping_pages.words(roster, document, NO_CODES) == ()
 
 
