@@ -212,7 +212,7 @@ Plain = str | list["Plain"] | dict[str, "Plain"]
 """The values without their lines, as pydantic takes them."""
 
 _IMPLIED = frozenset({"from", "is", "order"})
-"""Keys that may be left out where they stand alone: `dates: {order: mdy}` is `dates: mdy`."""
+"""Keys that may be left out where they are alone: `dates: {order: mdy}` is `dates: mdy`."""
 
 _USUAL = ({"name": "auto"}, {"phone": {"region": HOME_REGION}})
 """Keys with their usual value: `read: {name: auto}` is `read: name`."""

@@ -158,7 +158,7 @@ CHECKS = (
         concerns=lambda one: is_absent(one.step.row),
     ),
 )
-"""All safety checks, in the order in which they are told."""
+"""All safety checks, in the order in which they are listed."""
 
 if [check.name for check in CHECKS] != [*SafetyCheck]:
     raise TypeError(CHECKS)
