@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -210,6 +211,15 @@ def open_rows(ledger: Ledger) -> dict[int, frozenset[Code]]:
         if problem.severity is Severity.REVIEW and problem.origin.row in asked:
             asked[problem.origin.row].add(problem.code)
     return {row: frozenset(codes) for row, codes in asked.items()}
+
+
+def asked_of(ledger: Ledger, row: int) -> frozenset[Code]:
+    """Return the codes of the problems for which a row needs review; none if it does not."""
+    history = ledger.row(row)
+    if history is None or not (history.fate is Fate.REVIEW or history.result is Result.HELD):
+        return frozenset()
+    review = (one for one in ledger.problems(row) if one.severity is Severity.REVIEW)
+    return frozenset(problem.code for problem in review)
 
 
 def rows_with(ledger: Ledger, code: str) -> list[int]:
@@ -533,12 +543,18 @@ def same_people(rosters: CheckedRosters, problems: Iterable[Problem]) -> Iterato
     named = {p.origin.row: p.value.casefold() for p in problems if p.code is Code.DUPLICATE_PERSON}
     drafts = [*rosters.drafts(named, {}, "")] if named else []
     numbers: dict[str, int] = {}
-    pairs = (
-        [numbers.setdefault(key, len(numbers)) for key in (draft.key, named[draft.row])]
-        for draft in drafts
-    )
+    rows: defaultdict[int, list[DraftUser]] = defaultdict(list)
+    pairs = []
+    for draft in drafts:
+        own, other = (
+            numbers.setdefault(key, len(numbers)) for key in (draft.key, named[draft.row])
+        )
+        rows[own].append(draft)
+        pairs.append((own, other))
     for people in connected(pairs):
-        group = [draft for draft in drafts if numbers[draft.key] in people]
+        group = sorted(
+            (draft for number in people for draft in rows[number]), key=attrgetter("row")
+        )
         if len(group) > 1:
             yield group
 

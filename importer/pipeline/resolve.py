@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -33,6 +33,7 @@ from importer.model.plan import (
     in_question,
 )
 from importer.model.problem import Code, Problem, Severity
+from importer.model.run import RowHistory
 from importer.model.text import command_line, is_absent, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
@@ -41,9 +42,9 @@ from importer.pipeline.decisions import (
     OTHER_LOADED,
     Decision,
     Resolutions,
+    asked_of,
     group_hash,
     keep_answer,
-    open_rows,
     same_people,
     why_not,
     worst,
@@ -66,6 +67,14 @@ _DOES: Mapping[Answer, str] = {
 
 _NOT_WRITTEN = frozenset({None, Result.NOT_SENT, Result.HELD, Result.REFUSED})
 """Results of rows of which nothing is in Alma."""
+
+
+def _users_of(row: RowHistory) -> frozenset[str]:
+    """Return the IDs, without case, of the user whom a row is planned for; also a new one."""
+    if row.act is None:
+        return frozenset()
+    new = (change.new for change in row.changes if change.path == "primary_id")
+    return frozenset(user.casefold() for user in (row.primary_id, *new))
 
 
 @dataclass
@@ -135,15 +144,21 @@ class Review:
 
     def _has_other_rows(self, row: int) -> bool:
         """Return whether it is open which of a row and others of its person to load."""
-        asked = open_rows(self.ledger)
-        return any(Code.DUPLICATE_PERSON in asked.get(one.row, ()) for one in self._group(row))
+        return any(
+            Code.DUPLICATE_PERSON in asked_of(self.ledger, one.row) for one in self._group(row)
+        )
 
     def _group(self, row: int) -> list[DraftUser]:
         """Return the rows of a row's person, none if it is the only one."""
         if all(one.code is not Code.DUPLICATE_PERSON for one in self.ledger.problems(row)):
             return []
+        return self._groups.get(row, [])
+
+    @cached_property
+    def _groups(self) -> dict[int, list[DraftUser]]:
+        """The rows of each person who has several, by row; read once for all decisions."""
         groups = same_people(self._rosters, self.ledger.problems())
-        return next((group for group in groups if row in {one.row for one in group}), [])
+        return {draft.row: group for group in groups for draft in group}
 
     def _check(self, decision: Decision) -> Decision:
         """Return the decision with its user. Raises UsageError if the row cannot be resolved so."""
@@ -272,17 +287,21 @@ class Review:
 
     def _check_only_row(self, user: str, row: int) -> None:
         """Raise UsageError if another row of the run is for a user, by the ID without case."""
-        for one in self.ledger.planned():
-            is_for = user == one.primary_id.casefold() or any(
-                change.path == "primary_id" and change.new.casefold() == user
-                for change in one.changes
+        if others := self._planned_for[user] - {row}:
+            msg = (
+                f"Row {row_label(min(others))} of this run is for that user already. Reject row "
+                f"{row_label(row)}, or delete the other one from the roster and plan again."
             )
-            if is_for and one.row != row:
-                msg = (
-                    f"Row {row_label(one.row)} of this run is for that user already. Reject row "
-                    f"{row_label(row)}, or delete the other one from the roster and plan again."
-                )
-                raise UsageError(msg)
+            raise UsageError(msg)
+
+    @cached_property
+    def _planned_for(self) -> defaultdict[str, set[int]]:
+        """The rows that are for each user, by the IDs without case; read once for all decisions."""
+        rows: defaultdict[str, set[int]] = defaultdict(set)
+        for planned in self.ledger.planned():
+            for user in _users_of(planned):
+                rows[user].add(planned.row)
+        return rows
 
     async def _resolve_rows(self, decision: Decision, alma: Alma | None) -> None:
         """Resolve all rows of one person by one answer, which replaces an earlier one.
@@ -304,15 +323,11 @@ class Review:
         loaded = {Answer.ONLY: [own], Answer.SEPARATE: there}.get(decision.answer, [])
         planned = [await self._compared(self._draft(one.row), alma) for one in loaded if alma]
         users: defaultdict[str, set[int]] = defaultdict(set)
-        rows = {draft.row for draft in there}
-        about = [(one.row, one.primary_id) for one in self.ledger.planned() if one.row not in rows]
-        about += [
-            (one.step.row, one.step.primary_id)
-            for one in planned
-            if isinstance(one.step, Update | Unchanged)
-        ]
-        for row, primary_id in about:
-            users[primary_id.casefold()].add(row)
+        for one in planned:
+            if isinstance(one.step, Update | Unchanged):
+                user = one.step.primary_id.casefold()
+                others = self._planned_for[user].difference(draft.row for draft in there)
+                users[user] |= {one.step.row, *others}
         said = DECISIONS[decision.answer]
         out = f"{OTHER_LOADED}, row {row_label(own.row)}" if loaded else said
         for draft in there:
@@ -358,7 +373,7 @@ class Review:
         )
         problems = (note, *planned.warnings, *held)
         step = None if held else planned
-        self._journal.record_resolution(draft.row, worst(problems), step, problems, answer)
+        self._save(draft.row, step, problems, answer)
 
     @cached_property
     def _rosters(self) -> CheckedRosters:
@@ -397,7 +412,23 @@ class Review:
         )
         known = {(one.code, one.value) for one in self.ledger.problems(decision.row)}
         found = [problem, *(one for one in warnings if (one.code, one.value) not in known)]
-        self._journal.record_resolution(decision.row, worst(found), planned, found, decision.answer)
+        self._save(decision.row, planned, found, decision.answer)
+
+    def _save(
+        self, row: int, planned: Planned | None, problems: Sequence[Problem], answer: Answer
+    ) -> None:
+        """Save the resolution of a row, and for whom it is now."""
+        for user in self._users(row):
+            self._planned_for[user].discard(row)
+        self._journal.record_resolution(row, worst(problems), planned, problems, answer)
+        for user in self._users(row):
+            self._planned_for[user].add(row)
+        if any(problem.code is Code.DUPLICATE_PERSON for problem in problems):
+            self.__dict__.pop("_groups", None)  # the row is now beside other rows
+
+    def _users(self, row: int) -> frozenset[str]:
+        history = self.ledger.row(row)
+        return frozenset() if history is None else _users_of(history)
 
     def _keep(
         self, answer: Answer, live: User | None, draft: DraftUser, *, as_it_is: bool = False

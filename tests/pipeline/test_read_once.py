@@ -1,24 +1,35 @@
-"""A plan reads the roster once, maps it once, and says how many calls it may take."""
+"""A plan reads the roster once, maps it once, and says how many calls it may take.
+
+An answer reads what is of its row.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from importer.alma.pacing import RateLimiter
+from importer.ledger.database import Database
 from importer.mapper.compile import CompiledMapping
 from importer.mapper.evaluate import evaluate
 from importer.model.candidates import Candidates
-from importer.model.fields import CodeTables
+from importer.model.fields import NO_CODES, CodeTables
+from importer.model.plan import Answer
+from importer.model.problem import Code
 from importer.model.roster import Roster
 from importer.pipeline import inputs
+from importer.pipeline.decisions import Decision, rows_with
 from importer.pipeline.lookup import MANY, check_call_budget
 from importer.pipeline.plan import plan
+from importer.pipeline.resolve import Review
+from importer.planner.drafts import DraftUser
 from tests.alma.fakes import alma, ok, refuses, virtually
-from tests.pipeline.runs import MAPPING_OF_SAMPLE, SAMPLES, order
+from tests.pipeline.runs import MAPPING_OF_SAMPLE, NOW, SAMPLES, order
 
 OPENED: list[str] = []
 
@@ -80,3 +91,106 @@ def test_many_calls_get_a_reminder(calls: int, told: int) -> None:
     virtually(_spend(RateLimiter(50), calls, said))
     assert len(said) == told
     assert all(f"{calls} calls" in one for one in said)
+
+
+PEOPLE = """version: 1
+account_type: INTERNAL
+roster: {dates: ymd}
+match: {possible_match: ignore}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  birth_date: <Born>
+  user_group: COMM
+"""
+
+
+def alma_of_others(request: httpx.Request) -> httpx.Response:
+    """An Alma in which each ID of digits is another person's."""
+    name = request.url.path.rsplit("/", 1)[1]
+    if not name.isdigit():
+        return empty_alma(request)
+    return ok(
+        {
+            "primary_id": name,
+            "first_name": "Zoltan",
+            "last_name": "Kiss",
+            "record_type": {"value": "PUBLIC"},
+            "account_type": {"value": "INTERNAL"},
+            "status": {"value": "ACTIVE"},
+        }
+    )
+
+
+def texts_read(
+    folder: Path,
+    rows: int,
+    asked: tuple[str, Code],
+    answer: Answer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> int:
+    """How many rows of our files, and IDs of rows, are read to answer all rows of a plan.
+
+    The rows come in pairs of one person.
+    """
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    start, code = asked
+    pairs = [(f"{start}{10 + number}", chr(97 + number // 2) * 9) for number in range(rows)]
+    lines = [f"{primary_id},Mary,{name},1990-01-02" for primary_id, name in pairs]
+    roster, mapping = folder / "people.csv", folder / "people.yaml"
+    roster.write_text("\n".join(["Id,First,Last,Born", *lines]), "utf-8")
+    off = "duplicates: {same_person: off}\n" if code is not Code.DUPLICATE_PERSON else ""
+    mapping.write_text(PEOPLE + off, "utf-8")
+    read, texts = Database.read, [0]
+    key: property = vars(DraftUser)["key"]
+
+    def counted(
+        database: Database, query: str, values: tuple[object, ...] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        for text in read(database, query, values):
+            texts[0] += 1
+            yield text
+
+    def counted_key(row: DraftUser) -> str:
+        texts[0] += 1
+        return str(key.__get__(row))
+
+    async def answered() -> None:
+        others = alma(alma_of_others)
+        with await plan(order(roster, mapping, folder / "run"), others, 1000.0) as ledger:
+            decisions = [Decision(row, answer) for row in rows_with(ledger, code)]
+            assert len(decisions) == rows
+            review = Review(ledger, NO_CODES, {}, "librarian@desk", lambda: NOW)
+            monkeypatch.setattr(Database, "read", counted)
+            monkeypatch.setattr(DraftUser, "key", property(counted_key))
+            assert not await review.resolve_all(decisions, others)
+            monkeypatch.setattr(Database, "read", read)
+            monkeypatch.setattr(DraftUser, "key", key)
+
+    virtually(answered())
+    return texts[0]
+
+
+NOT_THE_PERSON = ("", Code.ANOTHER_PERSON)  # the IDs begin with this text
+TWO_ROWS = ("X", Code.DUPLICATE_PERSON)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (NOT_THE_PERSON, Answer.UPDATE),
+        (NOT_THE_PERSON, Answer.REJECT),
+        (TWO_ROWS, Answer.SEPARATE),
+        (TWO_ROWS, Answer.REJECT),
+    ],
+)
+def test_an_answer_reads_no_more_where_there_are_more_rows(
+    asked: tuple[str, Code], answer: Answer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read for each row of a plan to answer all of them does not grow with the rows."""
+    few, more, most = (
+        texts_read(tmp_path / str(rows), rows, asked, answer, monkeypatch) for rows in (10, 20, 30)
+    )
+    assert most - more == more - few > 0
