@@ -55,6 +55,7 @@ from importer.pipeline.sis_load import convert as convert_rosters
 from importer.pipeline.undo import check_undoable
 from importer.pipeline.undo import undo as plan_undo
 from importer.report.files import write_all
+from importer.report.view import RunView
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path, find_all
 from importer.users.refresh import Refresh
@@ -244,7 +245,7 @@ class Run:
     def write_reports(self) -> tuple[Path, ...]:
         """Write the reports into the run's folder; return the files."""
         with Ledger.open(self.folder) as ledger:
-            return write_all(ledger, summarize(ledger))
+            return write_all(RunView(ledger, summarize(ledger)))
 
 
 def open_run(folder: FileName) -> Run:

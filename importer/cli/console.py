@@ -26,6 +26,7 @@ from importer.model.run import RowHistory, RunFacts, Summary
 from importer.model.text import command_line, counted, row_label
 from importer.report import terminal
 from importer.report.files import write_all
+from importer.report.view import RunView
 from importer.report.wording import DISMISSED, ENDS, headline
 
 
@@ -74,10 +75,12 @@ def conclude(
         msg = "the rows of this run do not add up"
         raise AssertionError(msg)
 
+    view = RunView(ledger, summary)
+
     def write_reports() -> None:
         if reports != "none":
             with _reporting(ledger, reports):
-                write_all(ledger, summary)
+                write_all(view)
 
     output.run = summary.run
     output.note("summary", **summary.model_dump(mode="json", exclude_none=True))
@@ -100,8 +103,7 @@ def conclude(
         terminal.show_counts(summary, console)
         with _reporting(ledger, reports):
             terminal.show_problems(
-                ledger,
-                summary,
+                view,
                 console,
                 show_values=show_values,
                 reported=reports != "none",
@@ -109,7 +111,7 @@ def conclude(
             )
         write_reports()
         with _reporting(ledger, reports):
-            terminal.show_files(ledger, summary, console, stopped=stopped)
+            terminal.show_files(view, console, stopped=stopped)
     return summary.exit
 
 
@@ -133,8 +135,9 @@ def conclude_resolved(ledger: Ledger, before: Mapping[int, RowHistory]) -> int:
         say(f"And {counted(more, 'row')} more.")
     say(headline(summary))
     with _reporting(ledger, "wanted"):
-        write_all(ledger, summary)
-        terminal.show_files(ledger, summary, Console(stderr=True, quiet=output.quiet))
+        view = RunView(ledger, summary)
+        write_all(view)
+        terminal.show_files(view, Console(stderr=True, quiet=output.quiet))
     return summary.exit
 
 

@@ -23,7 +23,7 @@ from importer.jobs.commands import OF_FILES, StepError
 from importer.jobs.feed import FileState, WrongFileError
 from importer.jobs.schema import ENDINGS, Job, load_job
 from importer.jobs.state import COMPARED, JOBS, Load, State, Store, of_run
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.ledger import State as RowState
 from importer.model.plan import Act
 from importer.model.problem import Code, Problem, Severity
@@ -32,6 +32,7 @@ from importer.report import wording
 from importer.report.files import present
 from importer.report.masking import CUT
 from importer.report.rejects import open_workbooks
+from importer.report.view import RunView
 
 _SAME_NAME = " under the same name"
 """How a file is replaced where a job loads every file, the oldest first."""
@@ -249,7 +250,8 @@ def workbooks(run: str) -> dict[int, Path]:
     """
 
     def of_rosters(ledger: Ledger) -> dict[int, Path]:
-        names = open_workbooks(ledger, (path.name for path in present(ledger.folder)))
+        view = RunView(ledger, summarize(ledger))
+        names = open_workbooks(view, (path.name for path in present(ledger.folder)))
         return {roster: ledger.folder / name for roster, name in names.items()}
 
     return of_run(run, of_rosters, {})

@@ -21,12 +21,11 @@ from importer.ledger.journal import images
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import text
 from importer.model.plan import Act
-from importer.model.run import Summary
 from importer.model.text import command_line, escape, is_absent
 from importer.model.user import AccountType, ContactInfo, User
-from importer.report.lineage import Lineage, lineage
 from importer.report.page import render
 from importer.report.rejects import returned, write_problems, write_rejects, write_workbook
+from importer.report.view import RunView
 from importer.report.wording import (
     MASKED,
     PAGE,
@@ -135,7 +134,7 @@ PERSONAL = frozenset({PAGE, PROBLEMS, WORKBOOK, REJECTS, SET})
 """Reports with personal data."""
 
 
-def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:
+def write_all(view: RunView) -> tuple[Path, ...]:
     """Write every report of a run into its folder; return the files.
 
     `rejects.*` are written only where there are rows to correct or review; earlier ones are
@@ -144,20 +143,19 @@ def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:
     that it undoes are written again, because they show that. Raises LedgerError where the folder
     cannot be written.
     """
-    folder = ledger.folder
-    counts = summary.model_dump_json(exclude_none=True, indent=2) + "\n"
+    ledger, folder = view.ledger, view.ledger.folder
+    counts = view.summary.model_dump_json(exclude_none=True, indent=2) + "\n"
     paths = [
-        *_rejects(ledger),
-        place(folder / PROBLEMS, partial(write_problems, ledger)),
+        *_rejects(view),
+        place(folder / PROBLEMS, partial(write_problems, view)),
         place(folder / SUMMARY, partial(_write, counts.encode())),
     ]
     if ledger.facts.lists:
         paths += write_people(ledger, "set")
-    related = lineage(ledger)
-    if ledger.was_applied and related.undoes:
-        with suppress(ImporterError), Ledger.open(related.undoes) as first:
-            _write_pages(first, summarize(first), lineage(first))
-    return (*_write_pages(ledger, summary, related), *paths)
+    if view.applied and view.related.undoes:
+        with suppress(ImporterError), Ledger.open(view.related.undoes) as first:
+            _write_pages(RunView(first, summarize(first)))
+    return (*_write_pages(view), *paths)
 
 
 def write_people(ledger: Ledger, kind: List) -> dict[Path, int]:
@@ -175,13 +173,14 @@ def write_people(ledger: Ledger, kind: List) -> dict[Path, int]:
     }
 
 
-def _write_pages(ledger: Ledger, summary: Summary, related: Lineage) -> tuple[Path, ...]:
+def _write_pages(view: RunView) -> tuple[Path, ...]:
     """Write the page of a run with values and masked, beside its other reports."""
-    written = [path for path in present(ledger.folder) if kind_of(path.name) in _ABOUT]
+    folder = view.ledger.folder
+    written = [path for path in present(folder) if kind_of(path.name) in _ABOUT]
     beside = [(path.name, _ABOUT[kind_of(path.name)]) for path in written]
     masked, shown = (
-        place(ledger.folder / name, partial(_write, page.encode()))
-        for name, page in zip((MASKED, PAGE), render(ledger, summary, beside, related), strict=True)
+        place(folder / name, partial(_write, page.encode()))
+        for name, page in zip((MASKED, PAGE), render(view, beside), strict=True)
     )
     return shown, masked
 
@@ -205,14 +204,14 @@ def _write(content: bytes, path: Path) -> None:
     path.write_bytes(content)
 
 
-def _rejects(ledger: Ledger) -> tuple[Path, ...]:
+def _rejects(view: RunView) -> tuple[Path, ...]:
     """Write the rejects of each roster that has any; delete earlier ones that nobody edited.
 
     Corrections stay in the file in which they were made: until the run is applied the rows to
     return only become fewer, so an edited file has them all. Later a file stays, edited or not,
     while it would be written as it was.
     """
-    facts, placed = ledger.facts, list[Path]()
+    ledger, facts, placed = view.ledger, view.facts, list[Path]()
     written = Written.of(ledger)
     stale = {
         path
@@ -220,12 +219,12 @@ def _rejects(ledger: Ledger) -> tuple[Path, ...]:
         if kind_of(path.name) in {WORKBOOK, REJECTS} and not written.edited(path)
     }
     for roster in range(len(facts.rosters)):
-        if next(returned(ledger, roster), None):
+        if rows := tuple(returned(view, roster)):
             for name, write in ((WORKBOOK, write_workbook), (REJECTS, write_rejects)):
                 path = ledger.folder / rejects_name(name, facts, roster)
-                stays = not ledger.was_applied and written.corrected(path)
+                stays = not view.applied and written.corrected(path)
                 placed.append(
-                    path if stays else place(path, partial(write, ledger, roster), written)
+                    path if stays else place(path, partial(write, view, roster, rows), written)
                 )
     written.keep(ledger)
     for path in stale.difference(placed):

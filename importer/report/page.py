@@ -17,14 +17,30 @@ from importer.ledger.journal import to_create
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Act, Fate
 from importer.model.problem import KNOWN, Code, Problem
-from importer.model.run import ColumnUse, RowHistory, RunFacts, Summary
+from importer.model.run import ColumnUse, RowHistory, RunFacts
 from importer.model.text import row_label
 from importer.model.user import AccountType
-from importer.report import view, wording
-from importer.report.lineage import Lineage, events_in, next_step
+from importer.report import wording
+from importer.report.lineage import events_in, next_step
 from importer.report.masking import CUT, mask_all, printable, shown
 from importer.report.rejects import open_workbooks
-from importer.report.view import Difference, Names, Person, ProblemGroup
+from importer.report.view import (
+    MOST_USERS,
+    Difference,
+    Names,
+    Person,
+    ProblemGroup,
+    RunView,
+    Survey,
+    by_field,
+    by_kind,
+    details_of,
+    differences,
+    is_danger,
+    look_line,
+    new_users,
+    told,
+)
 
 MOST_GROUPS = 60
 """Problem groups shown of one severity; the page counts the others."""
@@ -39,63 +55,54 @@ _SAMPLES, _HASH = 3, 12
 """Values shown of a column, and characters of a hash."""
 
 
-def render(
-    ledger: Ledger, summary: Summary, files: Sequence[tuple[str, str]], related: Lineage
-) -> tuple[str, str]:
+def render(view: RunView, files: Sequence[tuple[str, str]]) -> tuple[str, str]:
     """Return the masked page, and the one with values.
 
     `files` are the names of the reports beside the page, each with what it is for.
     """
+    ledger = view.ledger
     tables = [_RowTable(ledger, show_values=show_values) for show_values in (False, True)]
-    for row, problems in view.with_problems(ledger, ledger.rows_to_tell()):
+    for row in ledger.rows_to_tell():
         for table in tables:
-            table.add(row, problems)
+            table.add(row, view.by_row.get(row.row, ()))
     for first, last, fate in ledger.quiet_rows():
         for table in tables:
             table.add_quiet(first, last, fate)
-    groups = view.group_problems(ledger.problems())
-    masked, shown = (_render(ledger, summary, files, related, groups, table) for table in tables)
+    masked, shown = (_render(view, files, table) for table in tables)
     return masked, shown
 
 
-def _render(
-    ledger: Ledger,
-    summary: Summary,
-    files: Sequence[tuple[str, str]],
-    related: Lineage,
-    groups: Sequence[ProblemGroup],
-    table: _RowTable,
-) -> str:
-    facts, show_values = ledger.facts, table.show_values
-    step = next_step(summary, facts, related, open_workbooks(ledger, (name for name, _ in files)))
+def _render(view: RunView, files: Sequence[tuple[str, str]], table: _RowTable) -> str:
+    ledger, summary, facts = view.ledger, view.summary, view.facts
+    show_values = table.show_values
+    survey = view.shown if show_values else view.masked
+    rejects = open_workbooks(view, (name for name, _ in files))
     return (
         environment()
         .get_template("report.html.j2")
         .render(
             summary=summary,
             run=facts,
-            failed_checks=ledger.failed_checks(),
-            applied=ledger.was_applied,
+            failed_checks=view.failed_checks,
+            applied=view.applied,
             show_values=show_values,
             headline=wording.sentences_of(summary),
-            lineage=tuple(related.sentences()),
+            lineage=tuple(view.related.sentences()),
             tallies=wording.tallies(summary),
-            next=step,
+            next=next_step(summary, facts, view.related, rejects),
             events=[(moment(one.time), f"{one.who}: {one.text}") for one in events_in(ledger)],
-            looks=() if ledger.was_applied else view.Survey(ledger, show_values=show_values).looks,
-            problems=tuple(_sections(groups)),
-            people=tuple(_people(ledger, show_values=show_values)),
+            looks=survey.looks,
+            problems=tuple(_sections(view.groups)),
+            people=tuple(_people(survey)),
             table=table,
-            new_users=view.new_users(
-                to_create(ledger, most=view.MOST_USERS), show_values=show_values
-            ),
-            differences=view.by_kind(table.differences),
-            fields=view.by_field(table.differences),
+            new_users=new_users(to_create(ledger, most=MOST_USERS), show_values=show_values),
+            differences=by_kind(table.differences),
+            fields=by_field(table.differences),
             parts=sorted({one.part for one in table.differences}),
             lines=(lines := table.lines()),
             listed=sum(map(len, lines)),
             search_hash=_hash_of("search.js"),
-            columns=_columns(ledger, show_values=show_values),
+            columns=_columns(view, show_values=show_values),
             files=files if show_values else (),
             facts=fact_lines(facts),
         )
@@ -132,19 +139,18 @@ def environment(package: str = "importer.report") -> Environment:
     )
     words = {name: getattr(wording, name) for name in _WORDS}
     environment.filters |= words | {"number": "{:,}".format, "row_label": row_label}
-    environment.globals |= words | {"most_words": MOST_WORDS, "told": view.told}
-    environment.filters["look_line"] = view.look_line
+    environment.globals |= words | {"most_words": MOST_WORDS, "told": told}
+    environment.filters["look_line"] = look_line
     environment.globals |= {name.lower(): getattr(wording, name) for name in _TABLES}
     return environment
 
 
-def _people(ledger: Ledger, *, show_values: bool) -> Iterator[tuple[str, str, list[Person]]]:
+def _people(survey: Survey) -> Iterator[tuple[str, str, tuple[Person, ...]]]:
     """Yield the lists of people, each with its key and title: who is missing, who cannot borrow."""
-    if missing := ledger.missing():
-        people = [view.missing_person(one, show_values=show_values) for one in missing]
-        yield "missing", "In the last load, not in this roster", people
-    if blocked := [*view.cannot_borrow(ledger, show_values=show_values)]:
-        yield "blocked", "Cannot borrow after this load", blocked
+    if survey.missing:
+        yield "missing", "In the last load, not in this roster", survey.missing
+    if survey.blocked:
+        yield "blocked", "Cannot borrow after this load", survey.blocked
 
 
 def _sections(
@@ -166,7 +172,7 @@ _SECTIONS = {
 
 
 def _section(group: ProblemGroup) -> str:
-    if view.is_danger(group.code):
+    if is_danger(group.code):
         return "first"
     if group.code is Code.UNUSED_COLUMN:
         return "unused"
@@ -225,14 +231,14 @@ class _RowTable:
             return
         patron = shown("primary_id", row.primary_id, show_values=self.show_values)
         name = " ".join(self._names.cells(row, "first_name", "last_name"))
-        found = tuple(view.differences(row.changes, show_values=self.show_values))
+        found = tuple(differences(row.changes, show_values=self.show_values))
         if found:
             self.people[row.row] = name or patron
         for one in found:
             self.differences.setdefault(one, []).append(row.row)
         if is_listed:
             roster = self.facts.origin(row.row).roster if self.facts.others else ""
-            details = view.details_of(end, found, problems, show_values=self.show_values)
+            details = details_of(end, found, problems, show_values=self.show_values)
             listed.append(Line(row.row, row.row, roster, end, patron, name, details))
 
     def add_quiet(self, first: int, last: int, fate: Fate) -> None:
@@ -247,16 +253,16 @@ class _RowTable:
         return tuple(sorted(kept, key=lambda line: line.row))
 
 
-def _columns(ledger: Ledger, *, show_values: bool) -> Iterator[tuple[ColumnUse, tuple[str, ...]]]:
+def _columns(view: RunView, *, show_values: bool) -> Iterator[tuple[ColumnUse, tuple[str, ...]]]:
     """Yield each column with some of its values, as they may be shown."""
     # what is no code, however typed, is no sample of the codes of its column
     strange = {
         (place.letter, problem.value)
-        for problem in ledger.problems()
+        for problem in view.problems
         if problem.code is Code.UNKNOWN_CODE and KNOWN not in problem.message
         for place in problem.places
     }
-    for use in ledger.columns():
+    for use in view.ledger.columns():
         samples = tuple(
             CUT
             if (use.letter, text) in strange and not show_values
@@ -272,10 +278,10 @@ _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 def fact_lines(facts: RunFacts) -> tuple[tuple[str, str], ...]:
     """Return the facts of a run in words, each with its label, without those not known."""
     alma = facts.alma
-    told: list[tuple[str, str]] = []
+    lines: list[tuple[str, str]] = []
     for number, (roster, mapping) in enumerate(facts.rosters, start=1):
         kind = "Internal" if mapping.account_type is AccountType.INTERNAL else "External"
-        told += [
+        lines += [
             (f"Roster {number}" if facts.others else "Roster", roster.shown),
             ("Sheet", roster.sheet),
             ("Encoding", roster.encoding),
@@ -289,7 +295,7 @@ def fact_lines(facts: RunFacts) -> tuple[tuple[str, str], ...]:
             ("Patrons", kind),
         ]
     if alma:
-        told += [
+        lines += [
             ("Institution", f"{alma.name} ({alma.institution})" if alma.name else alma.institution),
             ("Environment", alma.environment),
             ("Alma's address", alma.base_url),
@@ -297,14 +303,14 @@ def fact_lines(facts: RunFacts) -> tuple[tuple[str, str], ...]:
         ]
     read = f"read on {facts.codes_fetched}" if facts.codes_fetched else ""
     kept = facts.kept_in_alma
-    told += [
+    lines += [
         ("Planned", "for Alma's SIS load" if facts.sis else ""),
         ("Code tables", ", ".join(filter(None, (facts.codes_institution, read)))),
         ("User cache", f"as of {moment(facts.users_as_of)}" if facts.users_as_of else ""),
         ("Edited in Alma", f"{wording.rows(kept)}, in which that value stays" if kept else ""),
         ("Version", f"alma-roster-importer {facts.version}"),
     ]
-    return tuple((label, text) for label, text in told if text)
+    return tuple((label, text) for label, text in lines if text)
 
 
 def moment(time: datetime) -> str:

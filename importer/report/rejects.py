@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from types import MappingProxyType
 
 import xlsxwriter
 
-from importer.ledger.ledger import Ledger
 from importer.model.plan import DECISIONS, choices
 from importer.model.problem import Code, Place, Problem, Severity
 from importer.model.roster import (
@@ -35,7 +33,7 @@ from importer.model.run import ColumnUse, RunFacts
 from importer.model.text import RowId, command_line, escape, row_label, word_list
 from importer.report import wording
 from importer.report.masking import printable
-from importer.report.view import ProblemGroup, group_problems, with_problems
+from importer.report.view import RunView
 from importer.report.workbook import (
     LAST_ROW,
     LISTS,
@@ -70,15 +68,16 @@ class Returned:
     problems: tuple[Problem, ...]
 
 
-def returned(ledger: Ledger, roster: int) -> Iterator[Returned]:
+def returned(view: RunView, roster: int) -> Iterator[Returned]:
     """Yield a roster's rows to correct and those that need review, in order.
 
     Those that a person decided not to load are not among them.
     """
-    columns = ledger.columns(roster)
+    columns = view.ledger.columns(roster)
     letters = {use.letter: letter(at) for at, use in enumerate(columns, start=len(ADDED))}
     blank = ("",) * len(columns)
-    for row, problems in with_problems(ledger, ledger.returning(roster)):
+    for row in view.ledger.returning(roster):
+        problems = view.by_row.get(row.row, ())
         if wording.end_of(row, problems) == wording.DISMISSED:
             continue
         holding = [problem for problem in problems if problem.severity.holds]
@@ -102,13 +101,13 @@ def returned(ledger: Ledger, roster: int) -> Iterator[Returned]:
         )
 
 
-def open_workbooks(ledger: Ledger, files: Iterable[str]) -> dict[int, str]:
+def open_workbooks(view: RunView, files: Iterable[str]) -> dict[int, str]:
     """Return the newest workbook of each roster with rows to correct or review, by position.
 
     A workbook that somebody edited stays after its rows are resolved.
     """
-    newest = wording.workbooks(files, ledger.facts)
-    return {roster: name for roster, name in newest.items() if any(returned(ledger, roster))}
+    newest = wording.workbooks(files, view.facts)
+    return {roster: name for roster, name in newest.items() if any(returned(view, roster))}
 
 
 def _not_in_text(problems: Iterable[Problem], letters: Mapping[str, str]) -> Iterator[Mark]:
@@ -142,13 +141,13 @@ PROBLEM_COLUMNS = ("row", "column", "field", "code", "severity", "message")
 """The headings of problems.csv; scripts rely on them."""
 
 
-def write_problems(ledger: Ledger, path: Path) -> None:
+def write_problems(view: RunView, path: Path) -> None:
     """Write one line per problem, by row; 0 is the whole roster. Plain UTF-8 for scripts."""
     with path.open("w", encoding="utf-8", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")
-        several = len(ledger.facts.rosters) > 1
+        several = len(view.facts.rosters) > 1
         lines.writerow((*PROBLEM_COLUMNS, *(("roster",) if several else ())))
-        for problem in ledger.problems():
+        for problem in view.problems:
             columns = "; ".join(f"{place.letter} {place.heading}" for place in problem.places)
             message = f"{wording.what(problem, show_values=True)} {wording.plain(problem.advice)}"
             texts = [columns, problem.field, problem.code, problem.severity, message.strip()]
@@ -158,20 +157,15 @@ def write_problems(ledger: Ledger, path: Path) -> None:
             lines.writerow((row, *map(escape, map(printable, texts))))
 
 
-def write_rejects(
-    ledger: Ledger, roster: int, path: Path, decisions: Mapping[int, str] = MappingProxyType({})
-) -> None:
-    """Write a roster's rejects as CSV: rows as they came, and why. Marked as UTF-8 for Excel.
-
-    `decisions`: what a person decided, by row.
-    """
-    headings = (use.heading for use in ledger.columns(roster))
+def write_rejects(view: RunView, roster: int, rows: Iterable[Returned], path: Path) -> None:
+    """Write a roster's rejects as CSV: rows as they came, and why. Marked as UTF-8 for Excel."""
+    headings = (use.heading for use in view.ledger.columns(roster))
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         lines = csv.writer(file, lineterminator="\r\n")
         lines.writerow(map(escape, (*ADDED, *headings)))
-        for row in returned(ledger, roster):
-            texts = {**row.added, DECISION: decisions.get(row.row, "")}
-            lines.writerow(map(escape, (*(texts[heading] for heading in ADDED), *row.cells)))
+        for row in rows:
+            texts = (row.added[heading] for heading in ADDED)
+            lines.writerow(map(escape, (*texts, *row.cells)))
 
 
 MOST_COMMENTS = 10_000
@@ -218,24 +212,24 @@ def _steps(facts: RunFacts, roster: int, run: str) -> Iterator[str]:
     )
 
 
-def write_workbook(ledger: Ledger, roster: int, path: Path) -> None:
+def write_workbook(view: RunView, roster: int, rows: Sequence[Returned], path: Path) -> None:
     """Write a roster's rejects as a workbook, row by row, in little memory.
 
     Text stays text: no cell becomes a formula, a number or a link. The same ledger gives the same
     bytes. Raises OSError.
     """
     with path.open("wb") as file, text_workbook(file, path.parent) as book:
-        _Rejects(book, ledger, roster).write()
+        _Rejects(book, view, roster).write(rows)
 
 
 class _Rejects:
     """The sheets and formats of a workbook of rejects; all cells are text."""
 
-    def __init__(self, book: xlsxwriter.Workbook, ledger: Ledger, roster: int) -> None:
+    def __init__(self, book: xlsxwriter.Workbook, view: RunView, roster: int) -> None:
         """Add the sheets in their order."""
-        self.ledger, self.roster = ledger, roster
+        self.view, self.roster = view, roster
         book.use_zip64()
-        started = ledger.facts.started.astimezone(UTC).replace(tzinfo=None)
+        started = view.facts.started.astimezone(UTC).replace(tzinfo=None)
         book.set_properties({"title": "Rows to correct", "created": started})
         text = {"num_format": "@", "valign": "top"}
         heading = {**text, "bold": True, "bottom": 1, "text_wrap": True}
@@ -247,7 +241,7 @@ class _Rejects:
             severity: book.add_format({**text, "bg_color": color})
             for severity, color in COLORS.items()
         }
-        name = sheet_name(ledger.facts.rosters[roster][0].sheet, "Rejected rows")
+        name = sheet_name(view.facts.rosters[roster][0].sheet, "Rejected rows")
         self.rows, self.groups, self.how_to = (
             Sheet(book.add_worksheet(one), plain)
             for one in (name, free_name(GROUPS, name), free_name(HOW_TO, name))
@@ -255,23 +249,21 @@ class _Rejects:
         self.lists = Lists(book.add_worksheet(free_name(LISTS, name)))
         self.comments = 0
 
-    def write(self) -> None:
+    def write(self, rows: Iterable[Returned]) -> None:
         """Write all sheets."""
-        self._write_rows()
+        self._write_rows(rows)
         self.lists.write()
-        problems = self.ledger.problems()
-        own = (one for one in problems if RowId.of(one.origin.row).roster == self.roster)
-        self._write_groups(group_problems(own))
+        self._write_groups()
         self._write_notes()
 
-    def _write_rows(self) -> None:
-        columns = self.ledger.columns(self.roster)
+    def _write_rows(self, rows: Iterable[Returned]) -> None:
+        columns = self.view.ledger.columns(self.roster)
         width = len(ADDED) + len(columns)
         sheet = self.rows.sheet
         self.rows.write_row(0, ADDED, self.added)
         self.rows.write_row(0, (use.heading for use in columns), self.heading, len(ADDED))
         line = 0
-        for line, row in enumerate(returned(self.ledger, self.roster), start=1):
+        for line, row in enumerate(rows, start=1):
             self.rows.write_row(line, (row.added[heading] for heading in ADDED), self.wrapped)
             if (words := choices(row.problems)) and line <= MOST_COMMENTS:
                 self.rows.write(line, DECIDES, "", self.marked[Severity.REVIEW])
@@ -303,12 +295,14 @@ class _Rejects:
             size = {"x_scale": 2.2, "y_scale": 1 + len(why) / 120}
             self.rows.sheet.write_comment(line, position, why, size)
 
-    def _write_groups(self, found: tuple[ProblemGroup, ...]) -> None:
+    def _write_groups(self) -> None:
+        groups = self.view.groups
+        own = [one for one in groups if RowId.of(one.first.origin.row).roster == self.roster]
         headings = (
             "Severity", "Number of rows", "Rows", "Column", "Problem", "Example", "What to do",
         )  # fmt: skip
         self.groups.write_row(0, headings, self.heading)
-        for line, group in enumerate(found[:LAST_ROW], start=1):
+        for line, group in enumerate(own[:LAST_ROW], start=1):
             texts = (
                 wording.SEVERITIES[group.severity],
                 f"{group.count:,}" if group.count else "",
@@ -320,11 +314,11 @@ class _Rejects:
             )
             self.groups.write_row(line, texts, self.wrapped)
         self.groups.sheet.freeze_panes(1, 0)
-        self.groups.sheet.autofilter(0, 0, len(found), len(headings) - 1)
+        self.groups.sheet.autofilter(0, 0, len(own), len(headings) - 1)
         self.groups.fit(dict.fromkeys((5, 6), WIDEST_REASON))
 
     def _write_notes(self) -> None:
-        notes = [*_steps(self.ledger.facts, self.roster, str(self.ledger.folder))]
+        notes = [*_steps(self.view.facts, self.roster, str(self.view.ledger.folder))]
         if cut := self.rows.cut:
             notes.append(
                 f"{cut:,} cells are longer than Excel allows and end in …; rejects.csv has them "

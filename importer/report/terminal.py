@@ -20,11 +20,12 @@ from importer.model.run import Summary
 from importer.model.text import RowId, row_label
 from importer.report import wording
 from importer.report.files import PERSONAL, present
-from importer.report.lineage import lineage, next_step
+from importer.report.lineage import next_step
 from importer.report.masking import printable, shown
 from importer.report.rejects import open_workbooks
 from importer.report.view import (
     ProblemGroup,
+    RunView,
     Survey,
     differences,
     group_problems,
@@ -63,8 +64,7 @@ def show_counts(summary: Summary, console: Console) -> None:
 
 
 def show_problems(
-    ledger: Ledger,
-    summary: Summary,
+    view: RunView,
     console: Console,
     *,
     show_values: bool = False,
@@ -77,15 +77,17 @@ def show_problems(
     run gets report files, which list all problems. `most`: groups shown of the dangers and those
     about the whole roster, and as many of the others; None for all.
     """
-    if lines := tuple(_plan(summary, ledger)):
+    if lines := tuple(_plan(view)):
         for line in lines:
             console.print(line)
         console.print()
-    applied = summary.created is not None
-    if not applied:
-        _show_looks(Survey(ledger, show_values=show_values), console)
-    found = group_problems(ledger.later_problems() if applied else ledger.problems())
-    several = bool(ledger.facts.others)
+    if view.applied:
+        found = group_problems(view.ledger.later_problems())
+    else:
+        survey = view.shown if show_values else view.masked
+        _show_looks(survey, console)
+        found = tuple(group for group in view.groups if not survey.lists(group))
+    several = bool(view.facts.others)
     seen: Counter[bool] = Counter()
     more = 0
     for group in found:
@@ -98,7 +100,7 @@ def show_problems(
     if more:
         where = "see the report" if reported else "`importer check` makes a report of them all"
         console.print(_text(f"… and {more:,} more; {where}.", "dim"))
-    if found and not (applied and _kept_back(summary)):
+    if found and not (view.applied and _kept_back(view.summary)):
         console.print()
 
 
@@ -117,14 +119,14 @@ def _show_looks(survey: Survey, console: Console) -> None:
     console.print(Padding(table, (0, 0, 1, 2)))
 
 
-def show_files(ledger: Ledger, summary: Summary, console: Console, *, stopped: str = "") -> None:
+def show_files(view: RunView, console: Console, *, stopped: str = "") -> None:
     """Print the report files of a run and the next command.
 
     `stopped`: why an apply ended early and how to continue; printed in place of the next step.
     """
-    files = present(ledger.folder)
-    rejects = open_workbooks(ledger, (path.name for path in files))
-    if summary.created is not None and (count := _kept_back(summary)):
+    files = present(view.ledger.folder)
+    rejects = open_workbooks(view, (path.name for path in files))
+    if view.applied and (count := _kept_back(view.summary)):
         verb = "was" if count == 1 else "were"
         see = " and ".join(rejects.values()) or wording.WORKBOOK
         rest = f"{wording.rows(count)} {verb} not sent because the plan found problems; see {see}."
@@ -139,10 +141,9 @@ def show_files(ledger: Ledger, summary: Summary, console: Console, *, stopped: s
     if stopped:
         console.print(_lines(stopped), soft_wrap=True)
         return
-    related = lineage(ledger)
-    for sentence in related.sentences():
+    for sentence in view.related.sentences():
         console.print(_text(sentence, "bold"))
-    step = next_step(summary, ledger.facts, related, rejects)
+    step = next_step(view.summary, view.facts, view.related, rejects)
     console.print(_text(step.why, "bold"))
     if step.command:
         # not wrapped, so that it can be copied whole
@@ -167,9 +168,9 @@ def _lines(text: str) -> Text:
     return Text("\n").join(map(_text, text.splitlines()))
 
 
-def _plan(summary: Summary, ledger: Ledger) -> Iterator[Text]:
+def _plan(view: RunView) -> Iterator[Text]:
     """Yield the institution and, of a plan, its API calls and the safety checks that failed."""
-    facts = ledger.facts
+    summary, facts = view.summary, view.facts
     if facts.alma:
         names = (facts.alma.called, facts.alma.environment)
         yield _text(f"Alma: {' · '.join(filter(None, names))}")
@@ -180,7 +181,7 @@ def _plan(summary: Summary, ledger: Ledger) -> Iterator[Text]:
     if stays := summary.of_these.kept_in_alma:
         kept = f"In {wording.rows(stays)}, a value that someone edited in Alma stays; "
         yield _text(f"{kept}it is not sent.")
-    for finding in ledger.failed_checks():
+    for finding in view.failed_checks:
         yield _text(f"Safety check {finding.check.value}: {finding.sentence}", "bold yellow")
 
 

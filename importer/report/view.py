@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from itertools import groupby
 
 from importer.ledger.journal import RESOLVED_ADVICE, to_create
@@ -13,9 +14,10 @@ from importer.ledger.ledger import Ledger
 from importer.model.fields import FIELDS, fields_of
 from importer.model.plan import Act, Change, ChangeKind, Fate, Result, SafetyCheck
 from importer.model.problem import CANNOT_BORROW, VALUE, Code, Problem, Repairs, Severity
-from importer.model.run import NotInRoster, RowHistory
+from importer.model.run import FailedCheck, NotInRoster, RowHistory, RunFacts, Summary
 from importer.model.text import RowId, counted, is_absent, row_label
 from importer.model.user import User
+from importer.report.lineage import Lineage, lineage
 from importer.report.masking import CUT, plain_path, shown, shown_change, takes_code
 from importer.report.wording import ENDS, End, end_of, field_name, part_name, sentence, what
 
@@ -239,16 +241,58 @@ def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
     )
 
 
-def with_problems(
-    ledger: Ledger, rows: Iterable[RowHistory]
-) -> Iterator[tuple[RowHistory, tuple[Problem, ...]]]:
-    """Yield rows, which are in order, each with its problems; the problems are read once."""
-    groups = groupby(ledger.problems(), key=lambda problem: problem.origin.row)
-    row, problems = next(groups, (None, iter(())))
-    for one in rows:
-        while row is not None and row < one.row:
-            row, problems = next(groups, (None, iter(())))
-        yield one, tuple(problems) if row == one.row else ()
+@dataclass
+class RunView:
+    """One view of a run as it stands now, for all of its reports: each part is read once."""
+
+    ledger: Ledger
+    summary: Summary
+
+    @property
+    def facts(self) -> RunFacts:
+        """How the run was made."""
+        return self.ledger.facts
+
+    @property
+    def applied(self) -> bool:
+        """Whether somebody approved it."""
+        return self.ledger.was_applied
+
+    @cached_property
+    def related(self) -> Lineage:
+        """What it says about other runs."""
+        return lineage(self.ledger)
+
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """All problems by row, those of a whole roster first."""
+        return tuple(self.ledger.problems())
+
+    @cached_property
+    def groups(self) -> tuple[ProblemGroup, ...]:
+        """All problems by cause."""
+        return group_problems(self.problems)
+
+    @cached_property
+    def by_row(self) -> Mapping[int, tuple[Problem, ...]]:
+        """The problems of each row that has any, in the order found."""
+        rows = groupby(self.problems, key=lambda problem: problem.origin.row)
+        return {row: tuple(problems) for row, problems in rows}
+
+    @cached_property
+    def failed_checks(self) -> tuple[FailedCheck, ...]:
+        """The safety checks that its plan fails."""
+        return self.ledger.failed_checks()
+
+    @cached_property
+    def masked(self) -> Survey:
+        """What to look at first, and the counts of what changes, without private values."""
+        return Survey(self, show_values=False)
+
+    @cached_property
+    def shown(self) -> Survey:
+        """The same with private values."""
+        return Survey(self, show_values=True)
 
 
 MOST_PEOPLE = 50
@@ -386,22 +430,6 @@ class Look:
             self.people.append(person)
 
 
-def cannot_borrow(ledger: Ledger, *, show_values: bool) -> Iterator[Person]:
-    """Yield the rows of a plan whose users cannot borrow after the load, each with the reasons."""
-    names = Names(ledger, show_values=show_values)
-    found = (one for one in ledger.problems() if one.code in CANNOT_BORROW)
-    for row, problems in groupby(found, key=lambda one: one.origin.row):
-        why = " ".join(what(one, show_values=show_values, begin=True) for one in problems)
-        yield Person(row, names.of(ledger.row(row)), why)
-
-
-def missing_person(one: NotInRoster, *, show_values: bool) -> Person:
-    """Return a person of the last load who is not in the roster, as it may be shown."""
-    user = shown("primary_id", one.primary_id, show_values=show_values)
-    name = shown("last_name", one.name, show_values=show_values)
-    return Person(0, name, user) if name else Person(0, user)
-
-
 MOST_MOVES = 6
 """Changes that a line of what to look at names; its list of people has the others."""
 
@@ -423,49 +451,76 @@ def look_line(look: Look) -> str:
 
 
 class Survey:
-    """What the rows of a plan change, counted in one pass; it is kept until the ledger changes.
+    """What the rows of a plan change, counted in one pass.
 
-    `looks`: what to look at first, for the terminal, report.html and the local page alike.
-    `fields`: rows by field in words. `expiry`: rows by how an expiration date moves. `created`: the
-    first people whom a load created.
+    `looks`: what to look at first, until the plan is applied. `problems`: the causes that it does
+    not name. `missing`, `blocked`: who of the last load is not in the roster, and who cannot borrow
+    after this one, each with the reasons. `fields`: rows by field in words. `expiry`: rows by how
+    an expiration date moves. `created`: the first people whom a load created.
     """
 
-    def __init__(self, ledger: Ledger, *, show_values: bool) -> None:
+    def __init__(self, view: RunView, *, show_values: bool) -> None:
         """Read the ledger, which stays open meanwhile."""
-        self._ledger, self._names = ledger, Names(ledger, show_values=show_values)
+        self._view, self._names = view, Names(view.ledger, show_values=show_values)
         self._show_values = show_values
+        self._renamed_in_doubt = {
+            row
+            for group in view.groups
+            if group.code is Code.ANOTHER_NAME and not _decided(group.first)
+            for row in group.found
+        }
+        self.missing = tuple(map(self._missing, view.ledger.missing()))
+        self.blocked = tuple(self._blocked())
         self._fields, self._expiry = Counter[str](), Counter[str]()
         note = "Alma cannot bring these users back"
         self._deleted = Look("deletions", "Deletions", note, 0, dangerous=True)
         title = "People who are missing from the roster"
         self._absent = Look("absent", title, "would be changed", 0, dangerous=True)
         title = "End dates that become earlier"
-        self._shortened = Look("earlier", title, "", 0, dangerous=ledger.facts.command == "plan")
+        self._shortened = Look("earlier", title, "", 0, dangerous=view.facts.command == "plan")
         self._moved = Look("groups", "Group changes", "", 0, dangerous=False)
         self._renamed = Look("last-names", "New last names", "", 0, dangerous=False)
         self._updated: list[Person] = []
-        for row in ledger.planned():
+        for row in view.ledger.planned():
             self._add(row)
         self.fields, self.expiry = self._fields.most_common(), self._expiry.most_common()
-        causes = group_problems(ledger.problems())
-        self.looks = tuple(self._looks(causes))
-        above = set[str]() if ledger.was_applied else {one.key for one in self.looks}
-        above |= {*CANNOT_BORROW} if Code.CANNOT_BORROW in above else set()
+        self.looks = () if view.applied else tuple(self._looks())
+        above = {one.key for one in self.looks}
         self.problems = tuple(
             one
-            for one in causes
+            for one in view.groups
             if not (is_danger(one.code) or one.code is Code.RESOLVED or _decided(one.first))
             and one.code not in above
+            and not self.lists(one)
         )
         self.created = tuple(
             Person(row.row, self._names.of(row), row.primary_id)
-            for row in ledger.some_rows(Result.CREATED, "", 0, MOST_PEOPLE)
+            for row in view.ledger.some_rows(Result.CREATED, "", 0, MOST_PEOPLE)
         )
 
-    def _looks(self, causes: Sequence[ProblemGroup]) -> Iterator[Look]:
+    def lists(self, group: ProblemGroup) -> bool:
+        """Return whether what to look at first has all of a cause: who cannot borrow, and why."""
+        return group.code in CANNOT_BORROW and not self._view.applied
+
+    def _missing(self, one: NotInRoster) -> Person:
+        user = shown("primary_id", one.primary_id, show_values=self._show_values)
+        name = shown("last_name", one.name, show_values=self._show_values)
+        return Person(0, name, user) if name else Person(0, user)
+
+    def _blocked(self) -> Iterator[Person]:
+        for row, problems in self._view.by_row.items():
+            said = [
+                what(one, show_values=self._show_values, begin=True)
+                for one in problems
+                if one.code in CANNOT_BORROW
+            ]
+            if said:
+                yield Person(row, self._names.of(self._view.ledger.row(row)), " ".join(said))
+
+    def _looks(self) -> Iterator[Look]:
         """Yield what to look at, the most dangerous first, without what a person decided."""
         asked: dict[Code, list[ProblemGroup]] = {}
-        for one in causes:
+        for one in self._view.groups:
             if is_danger(one.code) and one.first.advice != RESOLVED_ADVICE:
                 asked.setdefault(one.code, []).append(one)
         for same in asked.values():
@@ -473,29 +528,17 @@ class Survey:
         yield from self._checks()
         everybody = (
             self._deleted, self._absent, self._shortened, self._moved, self._renamed,
-            *self._people(),
+            _listed("not-here", "People of the last load who are not in this roster", self.missing),
+            _listed("cannot-borrow", "People who cannot borrow after this load", self.blocked),
         )  # fmt: skip
         yield from (one for one in everybody if one.count)
-        for one in causes:
+        for one in self._view.groups:
             if one.code is Code.NOT_DELETED:
                 yield self._look(one, note="they stay in Alma", dangerous=False)
             elif one.code is Code.NO_END_DATE:
-                of = f"{one.first.origin.roster}: " if self._ledger.facts.others else ""
+                of = f"{one.first.origin.roster}: " if self._view.facts.others else ""
                 note, advice = of + " ".join(one.sentences(show_values=True)), one.first.advice
                 yield Look(one.code.value, one.title, note, 0, dangerous=False, advice=advice)
-
-    def _people(self) -> Iterator[Look]:
-        """Yield who of the last load is missing, and who cannot borrow."""
-        title = "People of the last load who are not in this roster"
-        missing = Look("not-here", title, "", 0, dangerous=False)
-        for one in self._ledger.missing():
-            missing.add(missing_person(one, show_values=self._show_values))
-        yield missing
-        title = "People who cannot borrow after this load"
-        blocked = Look(Code.CANNOT_BORROW.value, title, "", 0, dangerous=False)
-        for person in cannot_borrow(self._ledger, show_values=self._show_values):
-            blocked.add(person)
-        yield blocked
 
     def _add(self, row: RowHistory) -> None:
         found = _in_order(differences(row.changes, show_values=self._show_values))
@@ -515,12 +558,13 @@ class Survey:
             self._updated.append(person(*found))
         if group := by_path.get("user_group"):
             self._moved.add(person(group))
-        if (name := by_path.get("last_name")) and name.old:
+        name = by_path.get("last_name")
+        if name and name.old and row.row not in self._renamed_in_doubt:
             self._renamed.add(person(name))
         for end in (one for one in row.changes if one.path == "expiry_date"):
             moved = _moved(end.old, end.new)
             self._expiry[moved] += 1
-            if moved.startswith("Earlier") and not self._ledger.facts.leaves(row.row):
+            if moved.startswith("Earlier") and not self._view.facts.leaves(row.row):
                 self._shortened.add(person(by_path[end.path]))
 
     def _look(self, *groups: ProblemGroup, note: str = "", dangerous: bool = True) -> Look:
@@ -532,20 +576,24 @@ class Survey:
         rows = sorted({row for one in groups for row in one.rows})
         people = []
         for row in rows[:MOST_PEOPLE]:
-            problems = (one for one in self._ledger.problems(row) if one.code is first.code)
-            said = what(next(problems, first.first), show_values=self._show_values, begin=True)
-            people.append(Person(row, self._names.of(self._ledger.row(row)), said))
+            its = next(one for one in self._view.by_row[row] if one.code is first.code)
+            said = what(its, show_values=self._show_values, begin=True)
+            people.append(Person(row, self._names.of(self._view.ledger.row(row)), said))
         count = 0 if first.whole else len(rows)
         return Look(first.code.value, first.title, note, count, dangerous, people=people)
 
     def _checks(self) -> Iterator[Look]:
-        for one in () if self._ledger.was_applied else self._ledger.failed_checks():
+        for one in self._view.failed_checks:
             title = f"Safety check: {one.check.value.replace('-', ' ')}"
-            all_updates = one.check is SafetyCheck.MANY_CHANGES and not self._ledger.facts.others
+            all_updates = one.check is SafetyCheck.MANY_CHANGES and not self._view.facts.others
             yield Look(
                 one.check.value, title, one.sentence, one.concerned, dangerous=True, check=True,
                 people=self._updated if all_updates else [],
             )  # fmt: skip
+
+
+def _listed(key: str, title: str, people: Sequence[Person]) -> Look:
+    return Look(key, title, "", len(people), dangerous=False, people=[*people[:MOST_PEOPLE]])
 
 
 def _changed(found: Iterable[Difference]) -> tuple[Changed, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from os.path import commonprefix
 from pathlib import Path
@@ -18,10 +18,11 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from importer.errors import ImporterError
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import FIELDS, fields_of
 from importer.model.plan import Answer, KeepOldId, choices, in_question, read_decision
 from importer.model.problem import CATALOGUE, Code, Problem, Severity
+from importer.model.roster import DECISION
 from importer.model.text import RowId, counted, row_label
 from importer.model.user import User
 from importer.pipeline.check import validate
@@ -30,8 +31,8 @@ from importer.pipeline.inputs import reopen_inputs
 from importer.planner.merge import new_user
 from importer.report.files import place
 from importer.report.masking import shown
-from importer.report.rejects import write_rejects
-from importer.report.view import Names, is_danger
+from importer.report.rejects import returned, write_rejects
+from importer.report.view import Names, RunView, is_danger
 from importer.report.wording import field_name, what
 from importer.users.cache import NoCacheError, UserCache, cache_path, find_users
 from importer.users.matching import MatchResult, PersonQuery
@@ -145,7 +146,12 @@ def use(visit: Visit) -> web.Response:
             return see(f"{visit.run_address}/decisions")
         roster = RowId.of(min(queue.answers)).roster
         used = {row: text for row, text in queue.answers.items() if RowId.of(row).roster == roster}
-        file = place(visit.run / SENT, partial(write_rejects, ledger, roster, decisions=used))
+        view = RunView(ledger, summarize(ledger))
+        rows = [
+            replace(row, added={**row.added, DECISION: used.get(row.row, "")})
+            for row in returned(view, roster)
+        ]
+        file = place(visit.run / SENT, partial(write_rejects, view, roster, rows))
     words = ("resolve", f"runs/{visit.run.name}", "--from", visit.space.typed(file), "--json")
     title, back = f"Using {counted(len(used), 'answer')}", f"{visit.run_address}/decisions"
     return visit.start(*words, title=title, then=visit.run_address, back=back)

@@ -30,7 +30,7 @@ from importer.report import view
 from importer.report.files import hold, present
 from importer.report.lineage import Event, lineage
 from importer.report.terminal import row_history
-from importer.report.view import Names, ProblemGroup, Survey
+from importer.report.view import Names, ProblemGroup, RunView, Survey
 from importer.report.wording import ENDS, duration, workbooks
 from importer.web.drafts import Draft
 from importer.web.loads import events_of, last_load, ledger_stamp, name_of
@@ -41,7 +41,7 @@ from importer.web.tasks import DRAFTS, PAUSED, PRACTICE, Sittings, Task, Workspa
 @lru_cache(maxsize=4)
 def _survey(folder: Path, _stamp: object) -> Survey:
     with Ledger.open(folder) as ledger:
-        return Survey(ledger, show_values=True)
+        return RunView(ledger, summarize(ledger)).shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from importer.ledger.database import as_json
 from importer.ledger.journal import add_problems, write_run
-from importer.ledger.ledger import Ledger, State
+from importer.ledger.ledger import Ledger, State, summarize
 from importer.model.plan import (
     Change,
     ChangeKind,
@@ -31,6 +31,7 @@ from importer.model.run import (
     RunFacts,
 )
 from importer.model.user import AccountType, Coded, User
+from importer.report.view import RunView
 
 BARCODE = Place("A", "Barcode")
 FIRST = Place("B", "First Name")
@@ -258,6 +259,11 @@ RENEWAL = [
     (2, "People who cannot borrow after this load"),
 ]
 """What is to be looked at in `renewal`, in its order."""
+
+
+def view_of(ledger: Ledger) -> RunView:
+    """The view of a run, from which its reports are made."""
+    return RunView(ledger, summarize(ledger))
 
 
 def renewal() -> Run:

@@ -10,11 +10,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 
-from importer.ledger.ledger import summarize
 from importer.model.plan import Fate
 from importer.report.files import write_all
 from tests.report import building
-from tests.report.building import Run
+from tests.report.building import Run, view_of
 from tests.report.conftest import Keep
 from tests.web.looks import CONTRAST, FAINT, NARROW, WIDE
 
@@ -39,7 +38,7 @@ def test_the_page_is_accessible(
     A narrow screen has no colors of its own, so the dark ones are looked at on a wide one.
     """
     ledger = keep(run())
-    write_all(ledger, summarize(ledger))
+    write_all(view_of(ledger))
     page = browser.new_context(bypass_csp=True, color_scheme=scheme).new_page()
     for width in (WIDE, NARROW) if scheme == "light" else (WIDE,):
         page.set_viewport_size({"width": width, "height": 900})
@@ -67,7 +66,7 @@ def test_a_browser_runs_nothing_of_a_hostile_roster(keep: Keep, browser: Browser
     """The page is what it says, and the title is still ours."""
     ledger = keep(building.hostile("<script>document.title='gone'</script><img src=x>"))
     page = browser.new_page()
-    page.goto(write_all(ledger, summarize(ledger))[0].resolve().as_uri())
+    page.goto(write_all(view_of(ledger))[0].resolve().as_uri())
     assert page.title() == "Check: The one row is not ready."
     assert page.locator("img").count() == 0
 
@@ -85,7 +84,7 @@ def test_a_filter_hides_the_other_lines(keep: Keep, browser: Browser) -> None:
     """A choice leaves what is of it."""
     ledger = keep(building.planned())
     page = browser.new_page()
-    page.goto(write_all(ledger, summarize(ledger))[0].resolve().as_uri())
+    page.goto(write_all(view_of(ledger))[0].resolve().as_uri())
     for choice, seen in SEEN.items():
         page.locator(f"#{choice}").click()
         part = "changes" if choice.startswith("part") else "rows"
@@ -103,7 +102,7 @@ def test_a_search_leaves_the_rows_with_every_word(keep: Keep, browser: Browser) 
         run.row(row, Fate.READY)
         run.cells.pop(row, None)
     ledger = keep(run)
-    write_all(ledger, summarize(ledger))
+    write_all(view_of(ledger))
     page = browser.new_page()
     page.goto((ledger.folder / "report.html").resolve().as_uri())
     page.get_by_role("searchbox").fill("NUNEZ  ann")

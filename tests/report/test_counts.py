@@ -18,7 +18,7 @@ from importer.report.files import write_all
 from importer.report.terminal import show_counts
 from importer.report.wording import DISMISSED, ENDS, headline
 from tests.report import building
-from tests.report.building import Run, at, user
+from tests.report.building import Run, at, user, view_of
 from tests.report.conftest import Keep
 
 
@@ -73,7 +73,7 @@ def test_screen_page_mail_and_summary_show_the_same_disjoint_counts(keep: Keep) 
     """Where every kind occurs, the results sum to what was planned and no number differs."""
     ledger = keep(every_kind())
     summary = summarize(ledger)
-    write_all(ledger, summary)
+    write_all(view_of(ledger))
     told = json.loads((ledger.folder / "summary.json").read_text("utf-8"))
     assert told["schema_version"] == 2
     results: dict[str, int] = {result: told[result] for result in Result}

@@ -18,6 +18,7 @@ from importer.report.files import place, present, write_all
 from importer.report.rejects import PROBLEM_COLUMNS
 from importer.report.wording import rejects_name
 from tests.report import building
+from tests.report.building import view_of
 from tests.report.conftest import Keep
 
 PAGES = ["report.html", "report-masked.html"]
@@ -27,7 +28,7 @@ ALL = [*PAGES, "rejects.xlsx", "rejects.csv", "problems.csv", "summary.json"]
 
 def write(ledger: Ledger) -> list[str]:
     """Write the reports of a ledger; gives their names."""
-    return [path.name for path in write_all(ledger, summarize(ledger))]
+    return [path.name for path in write_all(view_of(ledger))]
 
 
 def test_every_file_is_there_and_private(keep: Keep) -> None:
@@ -65,7 +66,7 @@ def test_rejects_that_somebody_corrected_are_kept(keep: Keep) -> None:
     ledger.connection.execute("UPDATE rows SET fate = 'ready' WHERE row = ?", (row,))
     assert write(ledger) == ALL  # a row less, as after a decision: the file has all that are left
     names = [path.name for path in present(ledger.folder)]
-    assert rejects.open_workbooks(ledger, names) == {0: "rejects.xlsx"}  # in the next step
+    assert rejects.open_workbooks(view_of(ledger), names) == {0: "rejects.xlsx"}  # in the next step
     with ledger.transaction():
         ledger.keep("applied", "2026-08-20T10:00:00+00:00")
     assert "rejects-2.xlsx" in write(ledger)  # Alma may refuse rows that are not in the file
@@ -167,7 +168,7 @@ def test_summary_json_is_the_summary(keep: Keep) -> None:
     """What is written reads back as the same counts; what does not apply is not in it."""
     ledger = keep(building.checked())
     summary = summarize(ledger)
-    write_all(ledger, summary)
+    write_all(view_of(ledger))
     text = (ledger.folder / "summary.json").read_text("utf-8")
     assert Summary.model_validate_json(text) == summary
     assert "create" not in json.loads(text)

@@ -13,7 +13,7 @@ from importer.model.plan import Create, Fate
 from importer.report.files import write_all
 from importer.report.lineage import Lineage, lineage, next_step
 from tests.report import building
-from tests.report.building import Run
+from tests.report.building import Run, view_of
 from tests.report.conftest import Keep
 
 BOTH = (State.APPLIED, State.APPLIED)
@@ -58,7 +58,7 @@ def test_a_run_that_was_undone_says_so_and_offers_no_undo(keep: Keep) -> None:
     first = _loaded(keep)
     back = _loaded(keep, undoes=first.folder)
     first.note_undo(back)
-    write_all(back, summarize(back))
+    write_all(view_of(back))
     assert f"undone by {back.folder.name}" in text_of(first.folder)
     assert next_step(summarize(first), first.facts, lineage(first)).command == ""
     assert "importer undo" not in text_of(first.folder)

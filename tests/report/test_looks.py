@@ -25,9 +25,8 @@ from importer.report.terminal import (
     show_files,
     show_problems,
 )
-from importer.report.view import Survey
 from importer.report.wording import PAGE
-from tests.report.building import BARCODE, RENEWAL, Run, at, planned, renewal
+from tests.report.building import BARCODE, RENEWAL, Run, at, planned, renewal, view_of
 
 SCREEN = 40
 """Lines of a terminal."""
@@ -36,13 +35,13 @@ SCREEN = 40
 def _screen(ledger: Ledger) -> str:
     console = Console(file=io.StringIO(), width=100)
     show_counts(summarize(ledger), console)
-    show_problems(ledger, summarize(ledger), console)
+    show_problems(view_of(ledger), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(text.splitlines()[:SCREEN])
 
 
 def _report(ledger: Ledger) -> str:
-    write_all(ledger, summarize(ledger))
+    write_all(view_of(ledger))
     page = (ledger.folder / PAGE).read_text("utf-8")
     first = page.partition('<main id="main">')[2].partition('<section id="counts"')[0]
     return re.sub(r"<[^>]+>|&#39;", lambda hit: "'" if hit[0] == "&#39;" else "", first)
@@ -71,14 +70,14 @@ def test_what_a_person_decided_needs_no_second_look(tmp_path: Path) -> None:
         for one in run.problems
     ]
     with run.ledger(tmp_path / "run") as ledger:
-        looks = Survey(ledger, show_values=True).looks
+        looks = view_of(ledger).shown.looks
         assert [(one.count, one.title) for one in looks] == [(3, RENEWAL[0][1]), *RENEWAL[1:]]
 
 
 def test_next_steps_stand_below_the_problems(tmp_path: Path) -> None:
     """A reader in a hurry meets what is wrong before the command."""
     with renewal().ledger(tmp_path / "run") as ledger:
-        write_all(ledger, summarize(ledger))
+        write_all(view_of(ledger))
         page = (ledger.folder / PAGE).read_text("utf-8")
     places = [page.index(f'<section id="{name}"') for name in ("look", "problems", "next")]
     assert places == sorted(places)
@@ -111,13 +110,13 @@ def _texts(path: Path) -> Iterator[str]:
 def test_no_markdown_reaches_a_person(tmp_path: Path) -> None:
     """No title, sentence or advice has asterisks or backticks on any surface of a run."""
     with _every_problem().ledger(tmp_path / "run") as ledger:
-        summary, console = summarize(ledger), Console(file=io.StringIO(), width=1000)
-        show_problems(ledger, summary, console, most=None)
-        show_files(ledger, summary, console)
+        view, console = view_of(ledger), Console(file=io.StringIO(), width=1000)
+        show_problems(view, console, most=None)
+        show_files(view, console)
         texts = [console.file.getvalue()]  # type: ignore[attr-defined]
         for row in range(100, 100 + len(CATALOGUE)):
             texts += as_lines(row_history(ledger, row, show_values=True) or {})
-        for path in write_all(ledger, summary):
+        for path in write_all(view):
             texts += _texts(path)
         texts += reasons(str(ledger.folder), None)
     for kind in CATALOGUE.values():

@@ -17,12 +17,11 @@ from importer.model.plan import Change, ChangeKind, Fate, Update
 from importer.model.problem import Code, Problem
 from importer.model.run import Summary
 from importer.report.files import write_all
-from importer.report.lineage import Lineage
 from importer.report.page import MOST_GROUPS, render
 from importer.report.view import MOST_LINES
 from importer.report.wording import sentences_of
 from tests.report import building
-from tests.report.building import Run
+from tests.report.building import Run, view_of
 from tests.report.conftest import Keep
 
 RUNS = [building.checked, building.planned, building.applied]
@@ -32,7 +31,7 @@ FILES = ("summary.json", "problems.csv", "rejects.xlsx", "rejects.csv")
 def page(ledger: Ledger, *, values: bool = True) -> str:
     """The page of a run."""
     files = [(name, "") for name in FILES]
-    return render(ledger, summarize(ledger), files, Lineage())[values]
+    return render(view_of(ledger), files)[values]
 
 
 class Outline(HTMLParser):
@@ -253,7 +252,7 @@ def test_hostile_text_is_only_text_and_stops_no_report(keep: Keep, text: str) ->
     """In headings, values, names of files and of sheets it makes no element and is still seen."""
     plain = {tag for tag, _ in Outline(page(keep(building.hostile("x")), values=True)).tags}
     ledger = keep(building.hostile(text))
-    files = write_all(ledger, summarize(ledger))
+    files = write_all(view_of(ledger))
     assert len(files) == 6
     made = files[0].read_text("utf-8")
     outline = Outline(made)

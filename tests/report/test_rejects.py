@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl.workbook import Workbook
 
-from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.ledger import Ledger
 from importer.loader.cleaning import clean
 from importer.loader.read import read
 from importer.model.plan import Fate
@@ -27,10 +27,10 @@ from importer.model.run import ColumnUse
 from importer.model.text import unescape
 from importer.report import rejects as workbook_room
 from importer.report.files import write_all
-from importer.report.rejects import write_rejects, write_workbook
+from importer.report.rejects import returned, write_rejects, write_workbook
 from importer.report.workbook import LONGEST_CELL, sheet_name
 from tests.report import building
-from tests.report.building import Run, at
+from tests.report.building import Run, at, view_of
 from tests.report.conftest import Keep
 from tests.sheets import read_csv
 
@@ -43,7 +43,8 @@ OWN = slice(len(ADDED), None)
 def book_of(ledger: Ledger) -> Workbook:
     """The rejects' workbook of a ledger."""
     path = ledger.folder / "rejects.xlsx"
-    write_workbook(ledger, 0, path)
+    view = view_of(ledger)
+    write_workbook(view, 0, tuple(returned(view, 0)), path)
     return openpyxl.load_workbook(path)
 
 
@@ -60,7 +61,8 @@ def table_of(book: Workbook) -> Table:
 def csv_of(ledger: Ledger) -> Table:
     """The texts of rejects.csv."""
     path = ledger.folder / "rejects.csv"
-    write_rejects(ledger, 0, path)
+    view = view_of(ledger)
+    write_rejects(view, 0, returned(view, 0), path)
     return [[unescape(text) for text in line] for line in read_csv(path)]
 
 
@@ -293,8 +295,7 @@ def test_the_same_ledger_gives_the_same_bytes(tmp_path: Path) -> None:
     for _ in range(2):
         folder = tmp_path / "run"
         with building.applied().ledger(folder) as ledger:
-            summary = summarize(ledger).model_copy(update={"run": "runs/x"})
-            made.append({path.name: path.read_bytes() for path in write_all(ledger, summary)})
+            made.append({path.name: path.read_bytes() for path in write_all(view_of(ledger))})
         shutil.rmtree(folder)
     assert made[0] == made[1]
 
@@ -304,6 +305,6 @@ def test_nothing_of_an_unfinished_workbook_stays(keep: Keep, run: Callable[[], R
     """What is not finished is in the run's own folder, and goes, also where no cell has a list."""
     ledger = keep(run())
     before = set(ledger.folder.iterdir())
-    write_workbook(ledger, 0, ledger.folder / "rejects.xlsx")
+    book_of(ledger)
     assert set(ledger.folder.iterdir()) - before == {ledger.folder / "rejects.xlsx"}
     assert zipfile.is_zipfile(ledger.folder / "rejects.xlsx")

@@ -9,6 +9,7 @@ import pytest
 from jinja2 import Environment, nodes
 
 from importer.ledger.journal import ALLOWED, Journal
+<<<<<<< HEAD
 from importer.ledger.ledger import summarize
 from importer.model.plan import (
     Change,
@@ -20,15 +21,17 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
+=======
+from importer.model.plan import Change, ChangeKind, Create, Delete, Fate, Unchanged, Update
+>>>>>>> 7d9288d1 (report: one view of a run feeds all reports; problems are read once, returned rows made once)
 from importer.model.problem import Code, Problem
 from importer.model.run import ColumnUse, NotInRoster, OtherRoster, SinceLoad
 from importer.model.text import RowId
 from importer.report import page
-from importer.report.lineage import Lineage
 from importer.report.page import MOST_GROUPS
 from importer.report.view import MOST_LINES, MOST_USERS
 from tests.report import building
-from tests.report.building import Run, at
+from tests.report.building import Run, at, view_of
 from tests.report.conftest import Keep
 
 Seen = dict[str, set[bool]]
@@ -224,14 +227,15 @@ def test_every_branch_of_every_template_is_rendered(
     """Each condition was true once and false once, and each loop had something to go through."""
     for made in RUNS:
         ledger = keep(made())
-        for shown in page.render(ledger, summarize(ledger), [("a", "b")], Lineage()):
+        for shown in page.render(view_of(ledger), [("a", "b")]):
             assert f"Row {RowId(1, 3).packed}" not in shown  # it is row 2:3
     ledger = keep(building.applied())
     journal = Journal(ledger, "robin", lambda: building.FACTS.started)
     journal.start("")
+    journal.start("")
     journal.note(ALLOWED, "removals")
     monkeypatch.setattr(page, "MOST_ROWS", 5)
-    page.render(ledger, summarize(ledger), (), Lineage(sittings=2))
+    page.render(view_of(ledger), ())
     missing = {
         place: went
         for place, went in branches.items()

@@ -18,7 +18,7 @@ from importer.report.lineage import Lineage, next_step
 from importer.report.terminal import MOST_GROUPS, show_counts, show_files, show_problems
 from importer.report.wording import headline
 from tests.report import building
-from tests.report.building import Run
+from tests.report.building import Run, view_of
 from tests.report.conftest import Keep
 
 RUNS = [building.checked, building.planned, building.applied]
@@ -40,8 +40,8 @@ def screen(
     )
     summary = summarize(ledger)
     show_counts(summary, console)
-    show_problems(ledger, summary, console, show_values=values, reported=reported)
-    show_files(ledger, summary, console, stopped=stopped)
+    show_problems(view_of(ledger), console, show_values=values, reported=reported)
+    show_files(view_of(ledger), console, stopped=stopped)
     return file.getvalue()
 
 
@@ -50,7 +50,7 @@ def test_the_screen_says_how_it_stands_and_what_to_type(keep: Keep, run: Callabl
     """Headline, files and the next command are on it; the command is on one line."""
     ledger = keep(run())
     summary = summarize(ledger)
-    files = write_all(ledger, summary)
+    files = write_all(view_of(ledger))
     told = screen(ledger, width=400)
     lines = told.splitlines()
     assert headline(summary) in told
@@ -161,7 +161,7 @@ def test_the_screen_shows_the_word_that_a_lookup_lacks(keep: Keep) -> None:
     missing = Problem.of(Code.UNKNOWN_CODE, at, message, building.TYPE, field=field, value="Alumni")
     run.row(2, Fate.REJECTED, missing)
     ledger = keep(run)
-    write_all(ledger, summarize(ledger))
+    write_all(view_of(ledger))
     assert "Column D (Patron Type): Alumni is not in the mapping's lookup." in screen(
         ledger, width=200
     )
