@@ -29,9 +29,8 @@ from importer.model.plan import Act
 from importer.model.problem import Code, Problem, Severity
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.report import wording
-from importer.report.files import present
+from importer.report.files import open_workbooks, present
 from importer.report.masking import CUT
-from importer.report.rejects import open_workbooks
 from importer.report.view import RunView
 
 _SAME_NAME = " under the same name"

@@ -20,7 +20,7 @@ from importer.files import flush, new_file, replace, temporary_beside
 from importer.ledger.journal import images
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import text
-from importer.model.plan import Act
+from importer.model.plan import Act, Result
 from importer.model.text import command_line, escape, is_absent
 from importer.model.user import AccountType, ContactInfo, User
 from importer.report.page import render
@@ -37,6 +37,7 @@ from importer.report.wording import (
     WORKBOOK,
     kind_of,
     rejects_name,
+    workbooks,
 )
 
 List = Literal["mail-merge", "set"]
@@ -178,9 +179,10 @@ def _write_pages(view: RunView) -> tuple[Path, ...]:
     folder = view.ledger.folder
     written = [path for path in present(folder) if kind_of(path.name) in _ABOUT]
     beside = [(path.name, _ABOUT[kind_of(path.name)]) for path in written]
+    rejects = open_workbooks(view, (path.name for path in written))
     masked, shown = (
         place(folder / name, partial(_write, page.encode()))
-        for name, page in zip((MASKED, PAGE), render(view, beside), strict=True)
+        for name, page in zip((MASKED, PAGE), render(view, beside, rejects), strict=True)
     )
     return shown, masked
 
@@ -207,9 +209,9 @@ def _write(content: bytes, path: Path) -> None:
 def _rejects(view: RunView) -> tuple[Path, ...]:
     """Write the rejects of each roster that has any; delete earlier ones that nobody edited.
 
-    Corrections stay in the file in which they were made: until the run is applied the rows to
-    return only become fewer, so an edited file has them all. Later a file stays, edited or not,
-    while it would be written as it was.
+    Corrections stay in the file in which they were made: an edited file has all rows to correct
+    until Alma refuses one, and those that an apply held need no correction. Later a file stays,
+    edited or not, while it would be written as it was.
     """
     ledger, facts, placed = view.ledger, view.facts, list[Path]()
     written = Written.of(ledger)
@@ -220,9 +222,10 @@ def _rejects(view: RunView) -> tuple[Path, ...]:
     }
     for roster in range(len(facts.rosters)):
         if rows := tuple(returned(view, roster)):
+            refused = any(row.of.result is Result.REFUSED for row in rows)
             for name, write in ((WORKBOOK, write_workbook), (REJECTS, write_rejects)):
                 path = ledger.folder / rejects_name(name, facts, roster)
-                stays = not view.applied and written.corrected(path)
+                stays = not refused and written.corrected(path)
                 placed.append(
                     path if stays else place(path, partial(write, view, roster, rows), written)
                 )
@@ -268,6 +271,23 @@ class Written:
 
 
 _WRITTEN = "written_rejects"
+
+
+def open_workbooks(view: RunView, files: Iterable[str]) -> dict[int, str]:
+    """Return the newest workbook of each roster with rows to correct or review, by position.
+
+    A workbook that somebody edited stays after its rows are resolved, and where it lacks the only
+    rows that are left, which an apply held.
+    """
+    written = Written.of(view.ledger)
+
+    def has_rows(roster: int, name: str) -> bool:
+        lacks_held = written.corrected(view.ledger.folder / name)
+        rows = (row.of.result for row in returned(view, roster))
+        return any(not (lacks_held and result is Result.HELD) for result in rows)
+
+    newest = workbooks(files, view.facts)
+    return {roster: name for roster, name in newest.items() if has_rows(roster, name)}
 
 
 def hold(ledger: Ledger, name: str) -> None:

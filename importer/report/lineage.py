@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path, PurePath
-from types import MappingProxyType
 
 from importer.ledger.journal import ALLOWED, JournalEntry, made_by_people
 from importer.ledger.ledger import DECIDED, FILE, Ledger
@@ -85,10 +84,7 @@ class NextStep:
 
 
 def next_step(
-    summary: Summary,
-    facts: RunFacts,
-    related: Lineage,
-    rejects: Mapping[int, str] = MappingProxyType({0: WORKBOOK}),
+    summary: Summary, facts: RunFacts, related: Lineage, rejects: Mapping[int, str]
 ) -> NextStep:
     """Return what to do next, with the exact command.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -21,9 +21,8 @@ from importer.model.run import ColumnUse, RowHistory, RunFacts
 from importer.model.text import row_label
 from importer.model.user import AccountType
 from importer.report import wording
-from importer.report.lineage import events_in, next_step
+from importer.report.lineage import NextStep, events_in, next_step
 from importer.report.masking import CUT, mask_all, printable, shown
-from importer.report.rejects import open_workbooks
 from importer.report.view import (
     MOST_USERS,
     Difference,
@@ -55,10 +54,13 @@ _SAMPLES, _HASH = 3, 12
 """Values shown of a column, and characters of a hash."""
 
 
-def render(view: RunView, files: Sequence[tuple[str, str]]) -> tuple[str, str]:
+def render(
+    view: RunView, files: Sequence[tuple[str, str]], rejects: Mapping[int, str]
+) -> tuple[str, str]:
     """Return the masked page, and the one with values.
 
-    `files` are the names of the reports beside the page, each with what it is for.
+    `files` are the names of the reports beside the page, each with what it is for; `rejects` the
+    workbooks with rows to correct, by the position of their roster.
     """
     ledger = view.ledger
     tables = [_RowTable(ledger, show_values=show_values) for show_values in (False, True)]
@@ -68,15 +70,17 @@ def render(view: RunView, files: Sequence[tuple[str, str]]) -> tuple[str, str]:
     for first, last, fate in ledger.quiet_rows():
         for table in tables:
             table.add_quiet(first, last, fate)
-    masked, shown = (_render(view, files, table) for table in tables)
+    step = next_step(view.summary, view.facts, view.related, rejects)
+    masked, shown = (_render(view, files, step, table) for table in tables)
     return masked, shown
 
 
-def _render(view: RunView, files: Sequence[tuple[str, str]], table: _RowTable) -> str:
+def _render(
+    view: RunView, files: Sequence[tuple[str, str]], step: NextStep, table: _RowTable
+) -> str:
     ledger, summary, facts = view.ledger, view.summary, view.facts
     show_values = table.show_values
     survey = view.shown if show_values else view.masked
-    rejects = open_workbooks(view, (name for name, _ in files))
     return (
         environment()
         .get_template("report.html.j2")
@@ -89,7 +93,7 @@ def _render(view: RunView, files: Sequence[tuple[str, str]], table: _RowTable) -
             headline=wording.sentences_of(summary),
             lineage=tuple(view.related.sentences()),
             tallies=wording.tallies(summary),
-            next=next_step(summary, facts, view.related, rejects),
+            next=step,
             events=[(moment(one.time), f"{one.who}: {one.text}") for one in events_in(ledger)],
             looks=survey.looks,
             problems=tuple(_sections(view.groups)),

@@ -29,7 +29,7 @@ from importer.model.roster import (
     letter,
     row_text,
 )
-from importer.model.run import ColumnUse, RunFacts
+from importer.model.run import ColumnUse, RowHistory, RunFacts
 from importer.model.text import RowId, command_line, escape, row_label, word_list
 from importer.report import wording
 from importer.report.masking import printable
@@ -62,7 +62,7 @@ class Returned:
     The texts are by heading. The problems that hold the row back come first.
     """
 
-    row: int
+    of: RowHistory
     added: Mapping[str, str]
     cells: tuple[str, ...]
     problems: tuple[Problem, ...]
@@ -88,7 +88,7 @@ def returned(view: RunView, roster: int) -> Iterator[Returned]:
         number = row_text(row.row, marks)
         result = wording.ENDS[row.result] if row.result else row.fate.value
         yield Returned(
-            row.row,
+            row,
             {
                 ROW: number,
                 RESULT: result,
@@ -99,15 +99,6 @@ def returned(view: RunView, roster: int) -> Iterator[Returned]:
             (row.cells + blank)[: len(blank)],
             tuple(sorted(problems, key=lambda problem: not problem.severity.holds)),
         )
-
-
-def open_workbooks(view: RunView, files: Iterable[str]) -> dict[int, str]:
-    """Return the newest workbook of each roster with rows to correct or review, by position.
-
-    A workbook that somebody edited stays after its rows are resolved.
-    """
-    newest = wording.workbooks(files, view.facts)
-    return {roster: name for roster, name in newest.items() if any(returned(view, roster))}
 
 
 def _not_in_text(problems: Iterable[Problem], letters: Mapping[str, str]) -> Iterator[Mark]:

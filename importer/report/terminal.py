@@ -19,10 +19,9 @@ from importer.model.problem import Severity
 from importer.model.run import Summary
 from importer.model.text import RowId, row_label
 from importer.report import wording
-from importer.report.files import PERSONAL, present
+from importer.report.files import PERSONAL, open_workbooks, present
 from importer.report.lineage import next_step
 from importer.report.masking import printable, shown
-from importer.report.rejects import open_workbooks
 from importer.report.view import (
     ProblemGroup,
     RunView,

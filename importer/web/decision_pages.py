@@ -148,7 +148,7 @@ def use(visit: Visit) -> web.Response:
         used = {row: text for row, text in queue.answers.items() if RowId.of(row).roster == roster}
         view = RunView(ledger, summarize(ledger))
         rows = [
-            replace(row, added={**row.added, DECISION: used.get(row.row, "")})
+            replace(row, added={**row.added, DECISION: used.get(row.of.row, "")})
             for row in returned(view, roster)
         ]
         file = place(visit.run / SENT, partial(write_rejects, view, roster, rows))

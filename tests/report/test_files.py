@@ -11,10 +11,11 @@ import pytest
 from xlsxwriter.exceptions import FileCreateError
 
 from importer.errors import LedgerError
-from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.ledger import Ledger, State, summarize
 from importer.model.run import OtherRoster, Summary
 from importer.report import rejects
-from importer.report.files import place, present, write_all
+from importer.report.files import open_workbooks, place, present, write_all
+from importer.report.lineage import next_step
 from importer.report.rejects import PROBLEM_COLUMNS
 from importer.report.wording import rejects_name
 from tests.report import building
@@ -66,15 +67,53 @@ def test_rejects_that_somebody_corrected_are_kept(keep: Keep) -> None:
     ledger.connection.execute("UPDATE rows SET fate = 'ready' WHERE row = ?", (row,))
     assert write(ledger) == ALL  # a row less, as after a decision: the file has all that are left
     names = [path.name for path in present(ledger.folder)]
-    assert rejects.open_workbooks(view_of(ledger), names) == {0: "rejects.xlsx"}  # in the next step
+    assert open_workbooks(view_of(ledger), names) == {0: "rejects.xlsx"}  # in the next step
+
+
+def _after_apply(keep: Keep, *states: State) -> tuple[Ledger, Path]:
+    """A run whose plan had rows to correct, in a file that was edited; then the apply went so."""
+    run = building.planned()
+    ledger = keep(run)
+    write(ledger)
+    edited = ledger.folder / "rejects.xlsx"
+    edited.write_bytes(b"corrected by hand")
     with ledger.transaction():
         ledger.keep("applied", "2026-08-20T10:00:00+00:00")
-    assert "rejects-2.xlsx" in write(ledger)  # Alma may refuse rows that are not in the file
+        for row, state in enumerate((State.APPLIED,) * 5 + states, start=2):
+            ledger.connection.execute("UPDATE steps SET state = ? WHERE row = ?", (state, row))
+    return ledger, edited
+
+
+def _next(ledger: Ledger) -> str:
+    """The command of the next step."""
+    view = view_of(ledger)
+    books = open_workbooks(view, [path.name for path in present(ledger.folder)])
+    return next_step(view.summary, view.facts, view.related, books).command
+
+
+def test_rows_that_an_apply_held_make_no_second_rejects_file(keep: Keep) -> None:
+    """A person has nothing to correct in them, and the edited file has all that is; it is named."""
+    ledger, edited = _after_apply(keep, State.HELD, State.APPLIED, State.APPLIED)
+    assert "rejects.xlsx" in write(ledger)
+    assert not (ledger.folder / "rejects-2.xlsx").exists()
+    assert str(edited) in _next(ledger)
+    ledger.connection.execute("UPDATE rows SET fate = 'ready'")  # only the held row is left
+    assert "rejects" not in _next(ledger)
+    assert _next(ledger).startswith(f"importer plan {ledger.facts.roster.path} ")
+    assert edited.read_bytes() == b"corrected by hand"
+
+
+def test_a_row_that_alma_refused_is_in_a_rejects_file_beside_an_edited_one(keep: Keep) -> None:
+    """The edited file cannot have it; the new one has every row, and the next step names it."""
+    ledger, edited = _after_apply(keep, State.REFUSED, State.APPLIED, State.APPLIED)
+    assert "rejects-2.xlsx" in write(ledger)
     assert "rejects-2.xlsx" in write(ledger)  # ours again, so it may be replaced
-    assert corrected.read_bytes() == b"corrected by hand"
+    assert str(ledger.folder / "rejects-2.xlsx") in _next(ledger)
+    assert str(edited) not in _next(ledger)
     ledger.connection.execute("UPDATE rows SET fate = 'ready'")
+    ledger.connection.execute("UPDATE steps SET state = 'applied'")
     write(ledger)
-    assert corrected.exists()
+    assert edited.read_bytes() == b"corrected by hand"
     assert not (ledger.folder / "rejects-2.xlsx").exists()
 
 

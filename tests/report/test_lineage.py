@@ -60,7 +60,7 @@ def test_a_run_that_was_undone_says_so_and_offers_no_undo(keep: Keep) -> None:
     first.note_undo(back)
     write_all(view_of(back))
     assert f"undone by {back.folder.name}" in text_of(first.folder)
-    assert next_step(summarize(first), first.facts, lineage(first)).command == ""
+    assert next_step(summarize(first), first.facts, lineage(first), {}).command == ""
     assert "importer undo" not in text_of(first.folder)
 
 
@@ -88,7 +88,9 @@ def test_an_undo_that_did_some_rows_undid_a_part(keep: Keep, states: tuple[State
     related = lineage(first)
     assert related == Lineage(undone_by=back.folder.name)
     assert any("in part" in sentence for sentence in related.sentences())
-    assert next_step(summarize(first), first.facts, related).command.startswith("importer undo ")
+    assert next_step(summarize(first), first.facts, related, {}).command.startswith(
+        "importer undo "
+    )
 
 
 def test_a_resumed_apply_is_counted(keep: Keep) -> None:

@@ -16,7 +16,7 @@ from importer.jobs.words import reasons
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.plan import Fate
-from importer.model.problem import CATALOGUE, Problem, Severity
+from importer.model.problem import CATALOGUE, Code, Problem, Severity
 from importer.report.files import write_all
 from importer.report.terminal import (
     as_lines,
@@ -72,6 +72,31 @@ def test_what_a_person_decided_needs_no_second_look(tmp_path: Path) -> None:
     with run.ledger(tmp_path / "run") as ledger:
         looks = view_of(ledger).shown.looks
         assert [(one.count, one.title) for one in looks] == [(3, RENEWAL[0][1]), *RENEWAL[1:]]
+
+
+def _in_doubt(code: Code, row: int) -> Problem:
+    return Problem.of(code, at(row), "is {value} in Alma", BARCODE, value="Ann Quill")
+
+
+def test_what_to_look_at_first_names_a_change_once(tmp_path: Path) -> None:
+    """A new last name that may be another person's is not among the new last names as well."""
+    run = renewal()
+    run.problems.append(_in_doubt(Code.ANOTHER_NAME, 30))
+    with run.ledger(tmp_path / "run") as ledger:
+        rows = {one.key: [p.row for p in one.people] for one in view_of(ledger).shown.looks}
+        assert rows["another-name"] == [30]
+        assert rows["last-names"] == [*range(31, 60)]
+
+
+def test_who_cannot_borrow_is_on_the_screen_once(tmp_path: Path) -> None:
+    """What to look at first has them, so the problems below do not; the report has the reasons."""
+    with renewal().ledger(tmp_path / "run") as ledger:
+        console = Console(file=io.StringIO(), width=100)
+        show_problems(view_of(ledger), console, most=None)
+        told = console.file.getvalue()  # type: ignore[attr-defined]
+        assert told.count("People who cannot borrow") == 1
+        assert CATALOGUE[Code.CANNOT_BORROW].title not in told
+        assert [one.row for one in view_of(ledger).shown.blocked] == [70, 71]
 
 
 def test_next_steps_stand_below_the_problems(tmp_path: Path) -> None:

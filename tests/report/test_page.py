@@ -19,7 +19,7 @@ from importer.model.run import Summary
 from importer.report.files import write_all
 from importer.report.page import MOST_GROUPS, render
 from importer.report.view import MOST_LINES
-from importer.report.wording import sentences_of
+from importer.report.wording import WORKBOOK, sentences_of
 from tests.report import building
 from tests.report.building import Run, view_of
 from tests.report.conftest import Keep
@@ -31,7 +31,7 @@ FILES = ("summary.json", "problems.csv", "rejects.xlsx", "rejects.csv")
 def page(ledger: Ledger, *, values: bool = True) -> str:
     """The page of a run."""
     files = [(name, "") for name in FILES]
-    return render(view_of(ledger), files)[values]
+    return render(view_of(ledger), files, {0: WORKBOOK})[values]
 
 
 class Outline(HTMLParser):

@@ -227,7 +227,7 @@ def test_every_branch_of_every_template_is_rendered(
     """Each condition was true once and false once, and each loop had something to go through."""
     for made in RUNS:
         ledger = keep(made())
-        for shown in page.render(view_of(ledger), [("a", "b")]):
+        for shown in page.render(view_of(ledger), [("a", "b")], {}):
             assert f"Row {RowId(1, 3).packed}" not in shown  # it is row 2:3
     ledger = keep(building.applied())
     journal = Journal(ledger, "robin", lambda: building.FACTS.started)
@@ -235,7 +235,7 @@ def test_every_branch_of_every_template_is_rendered(
     journal.start("")
     journal.note(ALLOWED, "removals")
     monkeypatch.setattr(page, "MOST_ROWS", 5)
-    page.render(view_of(ledger), ())
+    page.render(view_of(ledger), (), {})
     missing = {
         place: went
         for place, went in branches.items()

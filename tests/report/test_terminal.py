@@ -16,7 +16,7 @@ from importer.model.problem import Code, Problem
 from importer.report.files import write_all
 from importer.report.lineage import Lineage, next_step
 from importer.report.terminal import MOST_GROUPS, show_counts, show_files, show_problems
-from importer.report.wording import headline
+from importer.report.wording import WORKBOOK, headline
 from tests.report import building
 from tests.report.building import Run, view_of
 from tests.report.conftest import Keep
@@ -58,7 +58,7 @@ def test_the_screen_says_how_it_stands_and_what_to_type(keep: Keep, run: Callabl
     for path in files:
         mark = "  (personal data)" if path.name in personal else ""
         assert f"{path}{mark}" in lines
-    assert f"  {next_step(summary, ledger.facts, Lineage()).command}" in lines
+    assert f"  {next_step(summary, ledger.facts, Lineage(), {0: WORKBOOK}).command}" in lines
 
 
 def test_an_apply_tells_what_is_new(keep: Keep) -> None:
@@ -79,7 +79,7 @@ def test_why_an_apply_ended_early_stands_last(keep: Keep) -> None:
     ledger = keep(building.applied())
     told = screen(ledger, stopped="The quota is spent.\nTo go on:\n  importer apply x")
     assert told.endswith("\nThe quota is spent.\nTo go on:\n  importer apply x\n")
-    assert next_step(summarize(ledger), ledger.facts, Lineage()).why not in told
+    assert next_step(summarize(ledger), ledger.facts, Lineage(), {0: WORKBOOK}).why not in told
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -88,7 +88,9 @@ def test_a_narrow_terminal_is_enough(keep: Keep, run: Callable[[], Run]) -> None
     ledger = keep(run())
     told = screen(ledger, width=40)
     wide = [line for line in told.splitlines() if cell_len(line) > 40]
-    assert wide == [f"  {next_step(summarize(ledger), ledger.facts, Lineage()).command}"]
+    assert wide == [
+        f"  {next_step(summarize(ledger), ledger.facts, Lineage(), {0: WORKBOOK}).command}"
+    ]
 
 
 def test_colour_is_only_for_terminals(keep: Keep) -> None:

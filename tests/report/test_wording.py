@@ -20,6 +20,7 @@ from importer.report.masking import CUT
 from importer.report.wording import (
     DISMISSED,
     ENDS,
+    WORKBOOK,
     duration,
     effort,
     field_name,
@@ -98,7 +99,7 @@ def test_where_nothing_had_to_be_sent_there_is_nothing_to_undo(keep: Keep) -> No
     ledger = keep(run)
     counted = summarize(ledger)
     assert headline(counted) == "Nothing was written to Alma. 4 already so in Alma."
-    assert next_step(counted, ledger.facts, Lineage()).command == ""
+    assert next_step(counted, ledger.facts, Lineage(), {0: WORKBOOK}).command == ""
 
 
 @pytest.mark.parametrize("run", [building.checked, building.planned, building.applied])
@@ -226,7 +227,7 @@ def test_the_next_command_continues_the_run(
         | {"overwrite_edits": ("last_name",)}
         | ({"undoes": "runs/first", "users_stay": 2} if command == "undo" else {})
     )
-    step = next_step(summary(rows=rows, **counts), facts, Lineage())
+    step = next_step(summary(rows=rows, **counts), facts, Lineage(), {0: WORKBOOK})
     assert why in step.why
     assert step.command.startswith(f"importer {typed}" if typed else "")
     assert bool(step.command) is bool(typed)
@@ -239,14 +240,14 @@ def test_the_next_command_continues_the_run(
 def test_a_failed_safety_check_has_to_be_named(keep: Keep) -> None:
     """The command to apply allows it by name."""
     ledger = keep(building.planned())
-    command = next_step(summarize(ledger), ledger.facts, Lineage()).command
+    command = next_step(summarize(ledger), ledger.facts, Lineage(), {0: WORKBOOK}).command
     assert shlex.split(command) == ["importer", "apply", str(ledger.folder), "--allow", "removals"]
 
 
 def test_a_conversion_has_no_rejects_to_correct() -> None:
     """It leaves no run; a check of the same roster does."""
     converted = summary(rows=2, ready=1, rejected=1).model_copy(update={"run": ""})
-    step = next_step(converted, building.FACTS, Lineage())
+    step = next_step(converted, building.FACTS, Lineage(), {0: WORKBOOK})
     assert step.command == f"importer check rosters/community.xlsx {MAPPING}"
 
 
@@ -254,7 +255,7 @@ def test_a_command_is_quoted_for_the_shell() -> None:
     """A name with blanks or a shell's own signs arrives as one argument."""
     roster = building.FACTS.roster.model_copy(update={"path": "my rosters/$(id) 'x'.csv"})
     facts = building.FACTS.model_copy(update={"roster": roster})
-    command = next_step(summary(rows=1, ready=1), facts, Lineage()).command
+    command = next_step(summary(rows=1, ready=1), facts, Lineage(), {0: WORKBOOK}).command
     assert shlex.split(command)[2] == "my rosters/$(id) 'x'.csv"
 
 
