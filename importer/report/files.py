@@ -6,10 +6,8 @@ import csv
 import hashlib
 import io
 import json
-import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
@@ -36,6 +34,7 @@ from importer.report.wording import (
     SUMMARY,
     WORKBOOK,
     kind_of,
+    number_of,
     rejects_name,
     workbooks,
 )
@@ -190,16 +189,22 @@ def _write_pages(view: RunView) -> tuple[Path, ...]:
 def present(folder: Path) -> tuple[Path, ...]:
     """Return the reports in a run folder, then the files for the SIS load.
 
-    Of those with one usual name the newest is last.
+    Of those with one usual name the newest is last. Raises LedgerError where the folder is gone.
     """
-    found: list[Path] = []
-    for name in (PAGE, MASKED, WORKBOOK, REJECTS, SET, PROBLEMS, SUMMARY):
-        found += _generations(folder / name)
-        if name in {WORKBOOK, REJECTS}:  # those of several rosters
-            several = folder.glob(f"rejects-*-*{Path(name).suffix}")
-            # of one roster, each free name is longer than the one before or comes after it
-            found += sorted(several, key=lambda one: (one.name.split("-")[1], len(one.name), one))
-    return (*found, *sorted(folder.glob(SIS_FILES)))
+    try:
+        paths = [path for path in folder.iterdir() if kind_of(path.name) in _ORDER]
+    except OSError as error:
+        raise _unwritable(folder / PAGE, error) from error
+
+    def order(path: Path) -> tuple[int, int, int, str]:
+        # of one roster, each free name is longer than the one before or comes after it
+        return _ORDER.index(kind_of(path.name)), number_of(path.name), len(path.name), path.name
+
+    files = sorted(filter(Path.is_file, paths), key=order)
+    return (*files, *sorted(folder.glob(SIS_FILES)))
+
+
+_ORDER = (PAGE, MASKED, WORKBOOK, REJECTS, SET, PROBLEMS, SUMMARY)
 
 
 def _write(content: bytes, path: Path) -> None:
@@ -241,36 +246,29 @@ Write = Callable[[Path], None]
 """Writes the content of a file to a path."""
 
 
-@dataclass
-class Written:
+class Written(dict[str, str]):
     """The rejects files of a run as they were written: the SHA-256 of each by its name.
 
-    `held`: names of files that the page corrects in place of a spreadsheet program.
+    It is blank for a file that the page corrects in place of a spreadsheet program.
     """
-
-    hashes: dict[str, str] = field(default_factory=dict)
-    held: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, ledger: Ledger) -> Written:
         """Return what a run knows of its files."""
-        return cls(**json.loads(ledger.value(_WRITTEN) or "{}"))
+        return cls(json.loads(ledger.value("written_rejects") or "{}"))
 
     def keep(self, ledger: Ledger) -> None:
         """Save it in the run. Raises as `Ledger.keep`."""
-        if (text := json.dumps(asdict(self))) != ledger.value(_WRITTEN):
-            ledger.keep(_WRITTEN, text)
+        if self != Written.of(ledger):
+            ledger.keep("written_rejects", json.dumps(self))
 
     def edited(self, path: Path) -> bool:
         """Return whether somebody changed a file since it was written, or corrects it now."""
-        return path.name in self.held or self.hashes.get(path.name) != _hash(path)
+        return self.get(path.name) != _hash(path)
 
     def corrected(self, path: Path) -> bool:
         """Return whether it is a file that was written, and somebody changed it or does so now."""
-        return path.name in self.hashes and path.is_file() and self.edited(path)
-
-
-_WRITTEN = "written_rejects"
+        return path.name in self and path.is_file() and self.edited(path)
 
 
 def open_workbooks(view: RunView, files: Iterable[str]) -> dict[int, str]:
@@ -292,9 +290,7 @@ def open_workbooks(view: RunView, files: Iterable[str]) -> dict[int, str]:
 
 def hold(ledger: Ledger, name: str) -> None:
     """Keep a rejects file of a run as it is, because the page corrects it."""
-    written = Written.of(ledger)
-    written.held = sorted({*written.held, name})
-    written.keep(ledger)
+    Written({**Written.of(ledger), name: ""}).keep(ledger)
 
 
 def _hash(path: Path) -> str:
@@ -337,13 +333,14 @@ def _unwritable(wanted: Path, error: OSError) -> LedgerError:
 
 def _put(unfinished: Path, wanted: Path, written: Written | None) -> Path:
     free = (wanted.with_stem(f"{wanted.stem}-{number}") for number in count(2))
-    content = _hash(unfinished) if written else ""
+    content = _hash(unfinished)
     for path in chain((wanted,), free):
-        if written and path.is_file() and written.hashes.get(path.name) == content:
-            return path
+        if written is not None and path.is_file():
+            if written.get(path.name) == content:
+                return path
+            if written.edited(path):
+                continue
         if path.exists() and _is_open(path):
-            continue
-        if written and path.is_file() and written.edited(path):
             continue
         try:
             replace(unfinished, path)
@@ -351,28 +348,10 @@ def _put(unfinished: Path, wanted: Path, written: Written | None) -> Path:
             if not path.exists():
                 raise
         else:
-            if written:
-                written.hashes[path.name] = content
+            if written is not None:
+                written[path.name] = content
             return path
     raise AssertionError  # pragma: no cover  the names never end
-
-
-def _generations(wanted: Path) -> tuple[Path, ...]:
-    """Return the files of this name and of the free names beside it, in order.
-
-    Raises LedgerError where the folder is not there.
-    """
-    name = re.compile(rf"{re.escape(wanted.stem)}(?:-(\d+))?{re.escape(wanted.suffix)}")
-    try:
-        paths = list(wanted.parent.iterdir())
-    except OSError as error:
-        raise _unwritable(wanted, error) from error
-    found = (
-        (int(hit[1] or 1), path)
-        for path in paths
-        if (hit := name.fullmatch(path.name)) and path.is_file()
-    )
-    return tuple(path for _, path in sorted(found))
 
 
 def _is_open(path: Path) -> bool:

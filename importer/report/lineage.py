@@ -13,7 +13,7 @@ from importer.ledger.ledger import DECIDED, FILE, Ledger
 from importer.model.problem import Code
 from importer.model.run import RunFacts, Summary
 from importer.model.text import command_line, counted, word_list
-from importer.report.wording import REJECTS, WORKBOOK, again, kind_of
+from importer.report.wording import WORKBOOK, again
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +64,12 @@ def shortest(folder: Path | None) -> str:
 def lineage(ledger: Ledger) -> Lineage:
     """Return what the ledger of a run says about other runs."""
     facts = ledger.facts
-    loads = [entry for entry in made_by_people(ledger) if entry.event == "apply"]
-    rosters = (Path(roster.path) for roster, _ in facts.rosters)
-    rejects = (path for path in rosters if kind_of(path.name) in {WORKBOOK, REJECTS})
+    undoes = Path(facts.undoes) if facts.undoes else None
+    folders = () if undoes else (Path(roster.path).parent for roster, _ in facts.rosters)
     # a copy that was saved elsewhere does not show which run it is of
-    corrected = next((path.parent for path in rejects if (path.parent / FILE).is_file()), None)
-    undone_by, whole = ledger.undone
-    if facts.undoes:
-        return Lineage(Path(facts.undoes), None, undone_by, whole, len(loads))
-    return Lineage(None, corrected, undone_by, whole, len(loads))
+    corrects = next((folder for folder in folders if (folder / FILE).is_file()), None)
+    sittings = sum(entry.event == "apply" for entry in made_by_people(ledger))
+    return Lineage(undoes, corrects, *ledger.undone, sittings)
 
 
 @dataclass(frozen=True, slots=True)

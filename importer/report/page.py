@@ -104,7 +104,7 @@ def _render(
             fields=by_field(table.differences),
             parts=sorted({one.part for one in table.differences}),
             lines=(lines := table.lines()),
-            listed=sum(map(len, lines)),
+            listed=sum(line.last - line.row + 1 for line in lines),
             search_hash=_hash_of("search.js"),
             columns=_columns(view, show_values=show_values),
             files=files if show_values else (),
@@ -197,10 +197,6 @@ class Line:
     patron: str
     name: str
     details: tuple[str, ...]
-
-    def __len__(self) -> int:
-        """Return how many rows it is."""
-        return self.last - self.row + 1
 
 
 class _RowTable:

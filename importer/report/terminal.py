@@ -48,9 +48,7 @@ _SEVERITIES: dict[Severity, str] = {
 def show_counts(summary: Summary, console: Console) -> None:
     """Print the headline and the counts of a run, at most as wide as the console."""
     console.print(_text(wording.headline(summary), "bold"))
-    table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right")
-    table.add_column()
+    table = _counted()
     for tally in wording.tallies(summary):
         style = _COLORS[tally.tone]
         table.add_row(_text(f"{tally.count:,}", f"bold {style}"), _text(tally.words, style))
@@ -108,9 +106,7 @@ def _show_looks(survey: Survey, console: Console) -> None:
     if not survey.looks:
         return
     console.print(_text("Look at these first", "bold"))
-    table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right")
-    table.add_column()
+    table = _counted()
     for one in survey.looks:
         line = _text(one.title, "bold")
         line.append_text(_text(f"  {wording.plain(look_line(one))}".rstrip()))
@@ -147,6 +143,14 @@ def show_files(view: RunView, console: Console, *, stopped: str = "") -> None:
     if step.command:
         # not wrapped, so that it can be copied whole
         console.print(_text(f"  {step.command}", "bold green"), soft_wrap=True)
+
+
+def _counted() -> Table:
+    """Return a table of counts, each with what it is of."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right")
+    table.add_column()
+    return table
 
 
 def show_stop(stopped: str, console: Console) -> None:

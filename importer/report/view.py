@@ -434,20 +434,19 @@ MOST_MOVES = 6
 """Changes that a line of what to look at names; its list of people has the others."""
 
 
-def moves_of(look: Look) -> str:
-    """Return the commonest changes with their rows: `STUDENT → STAFF (8), nothing → STAFF (4)`."""
+def look_line(look: Look) -> str:
+    """Return a line of what to look at, behind its count and title: what changes, or the note.
+
+    The commonest changes have their rows: `STUDENT → STAFF (8), nothing → STAFF (4)`.
+    """
+    if look.key not in {"groups", "earlier", "last-names"}:
+        return look.note
     named = [
         f"{old or 'nothing'} → {new or 'nothing'} ({count:,})"
         for (_, old, new), count in look.moves.most_common(MOST_MOVES)
     ]
     more = len(look.moves) - len(named)
     return ", ".join(named) + (f" and {more:,} more" if more else "")
-
-
-def look_line(look: Look) -> str:
-    """Return a line of what to look at, behind its count and title: what changes, and the note."""
-    moves = moves_of(look) if look.key in {"groups", "earlier", "last-names"} else ""
-    return ". ".join(filter(None, (moves, look.note)))
 
 
 class Survey:

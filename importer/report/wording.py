@@ -32,7 +32,7 @@ TO_SIS = ("--to", "sis-xml")
 
 def kind_of(file: str) -> str:
     """Return the usual name of a report: `rejects.xlsx` for `rejects-2.xlsx`."""
-    return re.sub(r"(?<=^rejects)-.*(?=\.)|-\d+(?=\.)", "", file)
+    return re.sub(r"(?<=^rejects)-\d+-.*(?=\.)|-\d+(?=\.)", "", file)
 
 
 def workbooks(files: Iterable[str], facts: RunFacts) -> dict[int, str]:
@@ -45,8 +45,13 @@ def workbooks(files: Iterable[str], facts: RunFacts) -> dict[int, str]:
 
 def roster_of(rejects: str, facts: RunFacts) -> int:
     """Return the position of the roster that a rejects file of the run is from, by its name."""
-    number = re.match(r"rejects-(\d+)-", rejects) if facts.others else None
-    return min(int(number[1]), len(facts.rosters)) - 1 if number else 0
+    return min(max(number_of(rejects), 1), len(facts.rosters)) - 1
+
+
+def number_of(report: str) -> int:
+    """Return the number of a roster in the name of its rejects; 0 of any other report."""
+    number = re.match(r"rejects-(\d+)-", report)
+    return int(number[1]) if number else 0
 
 
 DISMISSED: Literal["dismissed"] = "dismissed"
