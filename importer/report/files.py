@@ -134,7 +134,7 @@ PERSONAL = frozenset({PAGE, PROBLEMS, WORKBOOK, REJECTS, SET})
 """Reports with personal data."""
 
 
-def write_all(view: RunView) -> tuple[Path, ...]:
+def write_all(run: RunView) -> tuple[Path, ...]:
     """Write every report of a run into its folder; return the files.
 
     `rejects.*` are written only where there are rows to correct or review; earlier ones are
@@ -143,19 +143,19 @@ def write_all(view: RunView) -> tuple[Path, ...]:
     that it undoes are written again, because they show that. Raises LedgerError where the folder
     cannot be written.
     """
-    ledger, folder = view.ledger, view.ledger.folder
-    counts = view.summary.model_dump_json(exclude_none=True, indent=2) + "\n"
+    ledger, folder = run.ledger, run.ledger.folder
+    counts = run.summary.model_dump_json(exclude_none=True, indent=2) + "\n"
     paths = [
-        *_rejects(view),
-        place(folder / PROBLEMS, partial(write_problems, view)),
+        *_rejects(run),
+        place(folder / PROBLEMS, partial(write_problems, run)),
         place(folder / SUMMARY, partial(_write, counts.encode())),
     ]
     if ledger.facts.lists:
         paths += write_people(ledger, "set")
-    if view.applied and view.related.undoes:
-        with suppress(ImporterError), Ledger.open(view.related.undoes) as first:
+    if run.applied and run.related.undoes:
+        with suppress(ImporterError), Ledger.open(run.related.undoes) as first:
             _write_pages(RunView(first, summarize(first)))
-    return (*_write_pages(view), *paths)
+    return (*_write_pages(run), *paths)
 
 
 def write_people(ledger: Ledger, kind: List) -> dict[Path, int]:
@@ -173,15 +173,15 @@ def write_people(ledger: Ledger, kind: List) -> dict[Path, int]:
     }
 
 
-def _write_pages(view: RunView) -> tuple[Path, ...]:
+def _write_pages(run: RunView) -> tuple[Path, ...]:
     """Write the page of a run with values and masked, beside its other reports."""
-    folder = view.ledger.folder
+    folder = run.ledger.folder
     written = [path for path in present(folder) if kind_of(path.name) in _ABOUT]
     beside = [(path.name, _ABOUT[kind_of(path.name)]) for path in written]
-    rejects = open_workbooks(view, (path.name for path in written))
+    rejects = open_workbooks(run, (path.name for path in written))
     masked, shown = (
         place(folder / name, partial(_write, page.encode()))
-        for name, page in zip((MASKED, PAGE), render(view, beside, rejects), strict=True)
+        for name, page in zip((MASKED, PAGE), render(run, beside, rejects), strict=True)
     )
     return shown, masked
 
@@ -211,14 +211,14 @@ def _write(content: bytes, path: Path) -> None:
     path.write_bytes(content)
 
 
-def _rejects(view: RunView) -> tuple[Path, ...]:
+def _rejects(run: RunView) -> tuple[Path, ...]:
     """Write the rejects of each roster that has any; delete earlier ones that nobody edited.
 
     Corrections stay in the file in which they were made: an edited file has all rows to correct
     until Alma refuses one, and those that an apply held need no correction. Later a file stays,
     edited or not, while it would be written as it was.
     """
-    ledger, facts, placed = view.ledger, view.facts, list[Path]()
+    ledger, facts, placed = run.ledger, run.facts, list[Path]()
     written = Written.of(ledger)
     stale = {
         path
@@ -226,13 +226,13 @@ def _rejects(view: RunView) -> tuple[Path, ...]:
         if kind_of(path.name) in {WORKBOOK, REJECTS} and not written.edited(path)
     }
     for roster in range(len(facts.rosters)):
-        if rows := tuple(returned(view, roster)):
+        if rows := tuple(returned(run, roster)):
             refused = any(row.of.result is Result.REFUSED for row in rows)
             for name, write in ((WORKBOOK, write_workbook), (REJECTS, write_rejects)):
                 path = ledger.folder / rejects_name(name, facts, roster)
                 stays = not refused and written.corrected(path)
                 placed.append(
-                    path if stays else place(path, partial(write, view, roster, rows), written)
+                    path if stays else place(path, partial(write, run, roster, rows), written)
                 )
     written.keep(ledger)
     for path in stale.difference(placed):
@@ -271,20 +271,20 @@ class Written(dict[str, str]):
         return path.name in self and path.is_file() and self.edited(path)
 
 
-def open_workbooks(view: RunView, files: Iterable[str]) -> dict[int, str]:
+def open_workbooks(run: RunView, files: Iterable[str]) -> dict[int, str]:
     """Return the newest workbook of each roster with rows to correct or review, by position.
 
     A workbook that somebody edited stays after its rows are resolved, and where it lacks the only
     rows that are left, which an apply held.
     """
-    written = Written.of(view.ledger)
+    written = Written.of(run.ledger)
 
     def has_rows(roster: int, name: str) -> bool:
-        lacks_held = written.corrected(view.ledger.folder / name)
-        rows = (row.of.result for row in returned(view, roster))
+        lacks_held = written.corrected(run.ledger.folder / name)
+        rows = (row.of.result for row in returned(run, roster))
         return any(not (lacks_held and result is Result.HELD) for result in rows)
 
-    newest = workbooks(files, view.facts)
+    newest = workbooks(files, run.facts)
     return {roster: name for roster, name in newest.items() if has_rows(roster, name)}
 
 

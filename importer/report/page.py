@@ -13,33 +13,16 @@ from itertools import groupby, islice
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from importer.ledger.journal import to_create
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Act, Fate
 from importer.model.problem import KNOWN, Code, Problem
 from importer.model.run import ColumnUse, RowHistory, RunFacts
 from importer.model.text import row_label
 from importer.model.user import AccountType
-from importer.report import wording
+from importer.report import view, wording
 from importer.report.lineage import NextStep, events_in, next_step
 from importer.report.masking import CUT, mask_all, printable, shown
-from importer.report.view import (
-    MOST_USERS,
-    Difference,
-    Names,
-    Person,
-    ProblemGroup,
-    RunView,
-    Survey,
-    by_field,
-    by_kind,
-    details_of,
-    differences,
-    is_danger,
-    look_line,
-    new_users,
-    told,
-)
+from importer.report.view import Difference, Names, Person, ProblemGroup, RunView, Survey
 
 MOST_GROUPS = 60
 """Problem groups shown of one severity; the page counts the others."""
@@ -55,58 +38,58 @@ _SAMPLES, _HASH = 3, 12
 
 
 def render(
-    view: RunView, files: Sequence[tuple[str, str]], rejects: Mapping[int, str]
+    run: RunView, files: Sequence[tuple[str, str]], rejects: Mapping[int, str]
 ) -> tuple[str, str]:
     """Return the masked page, and the one with values.
 
     `files` are the names of the reports beside the page, each with what it is for; `rejects` the
     workbooks with rows to correct, by the position of their roster.
     """
-    ledger = view.ledger
+    ledger = run.ledger
     tables = [_RowTable(ledger, show_values=show_values) for show_values in (False, True)]
     for row in ledger.rows_to_tell():
         for table in tables:
-            table.add(row, view.by_row.get(row.row, ()))
+            table.add(row, run.by_row.get(row.row, ()))
     for first, last, fate in ledger.quiet_rows():
         for table in tables:
             table.add_quiet(first, last, fate)
-    step = next_step(view.summary, view.facts, view.related, rejects)
-    masked, shown = (_render(view, files, step, table) for table in tables)
+    step = next_step(run.summary, run.facts, run.related, rejects)
+    masked, shown = (_render(run, files, step, table) for table in tables)
     return masked, shown
 
 
 def _render(
-    view: RunView, files: Sequence[tuple[str, str]], step: NextStep, table: _RowTable
+    run: RunView, files: Sequence[tuple[str, str]], step: NextStep, table: _RowTable
 ) -> str:
-    ledger, summary, facts = view.ledger, view.summary, view.facts
+    ledger, summary, facts = run.ledger, run.summary, run.facts
     show_values = table.show_values
-    survey = view.shown if show_values else view.masked
+    survey = run.shown if show_values else run.masked
     return (
         environment()
         .get_template("report.html.j2")
         .render(
             summary=summary,
             run=facts,
-            failed_checks=view.failed_checks,
-            applied=view.applied,
+            failed_checks=run.failed_checks,
+            applied=run.applied,
             show_values=show_values,
             headline=wording.sentences_of(summary),
-            lineage=tuple(view.related.sentences()),
+            lineage=tuple(run.related.sentences()),
             tallies=wording.tallies(summary),
             next=step,
             events=[(moment(one.time), f"{one.who}: {one.text}") for one in events_in(ledger)],
             looks=survey.looks,
-            problems=tuple(_sections(view.groups)),
+            problems=tuple(_sections(run.groups)),
             people=tuple(_people(survey)),
             table=table,
-            new_users=new_users(to_create(ledger, most=MOST_USERS), show_values=show_values),
-            differences=by_kind(table.differences),
-            fields=by_field(table.differences),
+            new_users=view.new_users(ledger, show_values=show_values),
+            differences=view.by_kind(table.differences),
+            fields=view.by_field(table.differences),
             parts=sorted({one.part for one in table.differences}),
             lines=(lines := table.lines()),
             listed=sum(line.last - line.row + 1 for line in lines),
             search_hash=_hash_of("search.js"),
-            columns=_columns(view, show_values=show_values),
+            columns=_columns(run, show_values=show_values),
             files=files if show_values else (),
             facts=fact_lines(facts),
         )
@@ -143,8 +126,8 @@ def environment(package: str = "importer.report") -> Environment:
     )
     words = {name: getattr(wording, name) for name in _WORDS}
     environment.filters |= words | {"number": "{:,}".format, "row_label": row_label}
-    environment.globals |= words | {"most_words": MOST_WORDS, "told": told}
-    environment.filters["look_line"] = look_line
+    environment.globals |= words | {"most_words": MOST_WORDS, "told": view.told}
+    environment.filters["look_line"] = view.look_line
     environment.globals |= {name.lower(): getattr(wording, name) for name in _TABLES}
     return environment
 
@@ -176,7 +159,7 @@ _SECTIONS = {
 
 
 def _section(group: ProblemGroup) -> str:
-    if is_danger(group.code):
+    if view.is_danger(group.code):
         return "first"
     if group.code is Code.UNUSED_COLUMN:
         return "unused"
@@ -231,14 +214,14 @@ class _RowTable:
             return
         patron = shown("primary_id", row.primary_id, show_values=self.show_values)
         name = " ".join(self._names.cells(row, "first_name", "last_name"))
-        found = tuple(differences(row.changes, show_values=self.show_values))
+        found = tuple(view.differences(row.changes, show_values=self.show_values))
         if found:
             self.people[row.row] = name or patron
         for one in found:
             self.differences.setdefault(one, []).append(row.row)
         if is_listed:
             roster = self.facts.origin(row.row).roster if self.facts.others else ""
-            details = details_of(end, found, problems, show_values=self.show_values)
+            details = view.details_of(end, found, problems, show_values=self.show_values)
             listed.append(Line(row.row, row.row, roster, end, patron, name, details))
 
     def add_quiet(self, first: int, last: int, fate: Fate) -> None:
@@ -253,16 +236,16 @@ class _RowTable:
         return tuple(sorted(kept, key=lambda line: line.row))
 
 
-def _columns(view: RunView, *, show_values: bool) -> Iterator[tuple[ColumnUse, tuple[str, ...]]]:
+def _columns(run: RunView, *, show_values: bool) -> Iterator[tuple[ColumnUse, tuple[str, ...]]]:
     """Yield each column with some of its values, as they may be shown."""
     # what is no code, however typed, is no sample of the codes of its column
     strange = {
         (place.letter, problem.value)
-        for problem in view.problems
+        for problem in run.problems
         if problem.code is Code.UNKNOWN_CODE and KNOWN not in problem.message
         for place in problem.places
     }
-    for use in view.ledger.columns():
+    for use in run.ledger.columns():
         samples = tuple(
             CUT
             if (use.letter, text) in strange and not show_values

@@ -68,16 +68,16 @@ class Returned:
     problems: tuple[Problem, ...]
 
 
-def returned(view: RunView, roster: int) -> Iterator[Returned]:
+def returned(run: RunView, roster: int) -> Iterator[Returned]:
     """Yield a roster's rows to correct and those that need review, in order.
 
     Those that a person decided not to load are not among them.
     """
-    columns = view.ledger.columns(roster)
+    columns = run.ledger.columns(roster)
     letters = {use.letter: letter(at) for at, use in enumerate(columns, start=len(ADDED))}
     blank = ("",) * len(columns)
-    for row in view.ledger.returning(roster):
-        problems = view.by_row.get(row.row, ())
+    for row in run.ledger.returning(roster):
+        problems = run.by_row.get(row.row, ())
         if wording.end_of(row, problems) == wording.DISMISSED:
             continue
         holding = [problem for problem in problems if problem.severity.holds]
@@ -132,13 +132,13 @@ PROBLEM_COLUMNS = ("row", "column", "field", "code", "severity", "message")
 """The headings of problems.csv; scripts rely on them."""
 
 
-def write_problems(view: RunView, path: Path) -> None:
+def write_problems(run: RunView, path: Path) -> None:
     """Write one line per problem, by row; 0 is the whole roster. Plain UTF-8 for scripts."""
     with path.open("w", encoding="utf-8", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")
-        several = len(view.facts.rosters) > 1
+        several = len(run.facts.rosters) > 1
         lines.writerow((*PROBLEM_COLUMNS, *(("roster",) if several else ())))
-        for problem in view.problems:
+        for problem in run.problems:
             columns = "; ".join(f"{place.letter} {place.heading}" for place in problem.places)
             message = f"{wording.what(problem, show_values=True)} {wording.plain(problem.advice)}"
             texts = [columns, problem.field, problem.code, problem.severity, message.strip()]
@@ -148,9 +148,9 @@ def write_problems(view: RunView, path: Path) -> None:
             lines.writerow((row, *map(escape, map(printable, texts))))
 
 
-def write_rejects(view: RunView, roster: int, rows: Iterable[Returned], path: Path) -> None:
+def write_rejects(run: RunView, roster: int, rows: Iterable[Returned], path: Path) -> None:
     """Write a roster's rejects as CSV: rows as they came, and why. Marked as UTF-8 for Excel."""
-    headings = (use.heading for use in view.ledger.columns(roster))
+    headings = (use.heading for use in run.ledger.columns(roster))
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         lines = csv.writer(file, lineterminator="\r\n")
         lines.writerow(map(escape, (*ADDED, *headings)))
@@ -203,24 +203,24 @@ def _steps(facts: RunFacts, roster: int, run: str) -> Iterator[str]:
     )
 
 
-def write_workbook(view: RunView, roster: int, rows: Sequence[Returned], path: Path) -> None:
+def write_workbook(run: RunView, roster: int, rows: Sequence[Returned], path: Path) -> None:
     """Write a roster's rejects as a workbook, row by row, in little memory.
 
     Text stays text: no cell becomes a formula, a number or a link. The same ledger gives the same
     bytes. Raises OSError.
     """
     with path.open("wb") as file, text_workbook(file, path.parent) as book:
-        _Rejects(book, view, roster).write(rows)
+        _Rejects(book, run, roster).write(rows)
 
 
 class _Rejects:
     """The sheets and formats of a workbook of rejects; all cells are text."""
 
-    def __init__(self, book: xlsxwriter.Workbook, view: RunView, roster: int) -> None:
+    def __init__(self, book: xlsxwriter.Workbook, run: RunView, roster: int) -> None:
         """Add the sheets in their order."""
-        self.view, self.roster = view, roster
+        self.run, self.roster = run, roster
         book.use_zip64()
-        started = view.facts.started.astimezone(UTC).replace(tzinfo=None)
+        started = run.facts.started.astimezone(UTC).replace(tzinfo=None)
         book.set_properties({"title": "Rows to correct", "created": started})
         text = {"num_format": "@", "valign": "top"}
         heading = {**text, "bold": True, "bottom": 1, "text_wrap": True}
@@ -232,7 +232,7 @@ class _Rejects:
             severity: book.add_format({**text, "bg_color": color})
             for severity, color in COLORS.items()
         }
-        name = sheet_name(view.facts.rosters[roster][0].sheet, "Rejected rows")
+        name = sheet_name(run.facts.rosters[roster][0].sheet, "Rejected rows")
         self.rows, self.groups, self.how_to = (
             Sheet(book.add_worksheet(one), plain)
             for one in (name, free_name(GROUPS, name), free_name(HOW_TO, name))
@@ -248,7 +248,7 @@ class _Rejects:
         self._write_notes()
 
     def _write_rows(self, rows: Iterable[Returned]) -> None:
-        columns = self.view.ledger.columns(self.roster)
+        columns = self.run.ledger.columns(self.roster)
         width = len(ADDED) + len(columns)
         sheet = self.rows.sheet
         self.rows.write_row(0, ADDED, self.added)
@@ -287,7 +287,7 @@ class _Rejects:
             self.rows.sheet.write_comment(line, position, why, size)
 
     def _write_groups(self) -> None:
-        groups = self.view.groups
+        groups = self.run.groups
         own = [one for one in groups if RowId.of(one.first.origin.row).roster == self.roster]
         headings = (
             "Severity", "Number of rows", "Rows", "Column", "Problem", "Example", "What to do",
@@ -309,7 +309,7 @@ class _Rejects:
         self.groups.fit(dict.fromkeys((5, 6), WIDEST_REASON))
 
     def _write_notes(self) -> None:
-        notes = [*_steps(self.view.facts, self.roster, str(self.view.ledger.folder))]
+        notes = [*_steps(self.run.facts, self.roster, str(self.run.ledger.folder))]
         if cut := self.rows.cut:
             notes.append(
                 f"{cut:,} cells are longer than Excel allows and end in …; rejects.csv has them "

@@ -61,7 +61,7 @@ def show_counts(summary: Summary, console: Console) -> None:
 
 
 def show_problems(
-    view: RunView,
+    run: RunView,
     console: Console,
     *,
     show_values: bool = False,
@@ -74,17 +74,17 @@ def show_problems(
     run gets report files, which list all problems. `most`: groups shown of the dangers and those
     about the whole roster, and as many of the others; None for all.
     """
-    if lines := tuple(_plan(view)):
+    if lines := tuple(_plan(run)):
         for line in lines:
             console.print(line)
         console.print()
-    if view.applied:
-        found = group_problems(view.ledger.later_problems())
+    if run.applied:
+        found = group_problems(run.ledger.later_problems())
     else:
-        survey = view.shown if show_values else view.masked
+        survey = run.shown if show_values else run.masked
         _show_looks(survey, console)
-        found = tuple(group for group in view.groups if not survey.lists(group))
-    several = bool(view.facts.others)
+        found = tuple(group for group in run.groups if not survey.lists(group))
+    several = bool(run.facts.others)
     seen: Counter[bool] = Counter()
     more = 0
     for group in found:
@@ -97,7 +97,7 @@ def show_problems(
     if more:
         where = "see the report" if reported else "`importer check` makes a report of them all"
         console.print(_text(f"… and {more:,} more; {where}.", "dim"))
-    if found and not (view.applied and _kept_back(view.summary)):
+    if found and not (run.applied and _kept_back(run.summary)):
         console.print()
 
 
@@ -114,14 +114,14 @@ def _show_looks(survey: Survey, console: Console) -> None:
     console.print(Padding(table, (0, 0, 1, 2)))
 
 
-def show_files(view: RunView, console: Console, *, stopped: str = "") -> None:
+def show_files(run: RunView, console: Console, *, stopped: str = "") -> None:
     """Print the report files of a run and the next command.
 
     `stopped`: why an apply ended early and how to continue; printed in place of the next step.
     """
-    files = present(view.ledger.folder)
-    rejects = open_workbooks(view, (path.name for path in files))
-    if view.applied and (count := _kept_back(view.summary)):
+    files = present(run.ledger.folder)
+    rejects = open_workbooks(run, (path.name for path in files))
+    if run.applied and (count := _kept_back(run.summary)):
         verb = "was" if count == 1 else "were"
         see = " and ".join(rejects.values()) or wording.WORKBOOK
         rest = f"{wording.rows(count)} {verb} not sent because the plan found problems; see {see}."
@@ -136,9 +136,9 @@ def show_files(view: RunView, console: Console, *, stopped: str = "") -> None:
     if stopped:
         console.print(_lines(stopped), soft_wrap=True)
         return
-    for sentence in view.related.sentences():
+    for sentence in run.related.sentences():
         console.print(_text(sentence, "bold"))
-    step = next_step(view.summary, view.facts, view.related, rejects)
+    step = next_step(run.summary, run.facts, run.related, rejects)
     console.print(_text(step.why, "bold"))
     if step.command:
         # not wrapped, so that it can be copied whole
@@ -171,9 +171,9 @@ def _lines(text: str) -> Text:
     return Text("\n").join(map(_text, text.splitlines()))
 
 
-def _plan(view: RunView) -> Iterator[Text]:
+def _plan(run: RunView) -> Iterator[Text]:
     """Yield the institution and, of a plan, its API calls and the safety checks that failed."""
-    summary, facts = view.summary, view.facts
+    summary, facts = run.summary, run.facts
     if facts.alma:
         names = (facts.alma.called, facts.alma.environment)
         yield _text(f"Alma: {' · '.join(filter(None, names))}")
@@ -184,7 +184,7 @@ def _plan(view: RunView) -> Iterator[Text]:
     if stays := summary.of_these.kept_in_alma:
         kept = f"In {wording.rows(stays)}, a value that someone edited in Alma stays; "
         yield _text(f"{kept}it is not sent.")
-    for finding in view.failed_checks:
+    for finding in run.failed_checks:
         yield _text(f"Safety check {finding.check.value}: {finding.sentence}", "bold yellow")
 
 

@@ -14,10 +14,9 @@ from importer.ledger.ledger import Ledger
 from importer.model.fields import FIELDS, fields_of
 from importer.model.plan import Act, Change, ChangeKind, Fate, Result, SafetyCheck
 from importer.model.problem import CANNOT_BORROW, VALUE, Code, Problem, Repairs, Severity
-from importer.model.run import FailedCheck, NotInRoster, RowHistory, RunFacts, Summary
+from importer.model.run import FailedCheck, NotInRoster, RowHistory, Summary
 from importer.model.text import RowId, counted, is_absent, row_label
-from importer.model.user import User
-from importer.report.lineage import Lineage, lineage
+from importer.report.lineage import lineage
 from importer.report.masking import CUT, plain_path, shown, shown_change, takes_code
 from importer.report.wording import ENDS, End, end_of, field_name, part_name, sentence, what
 
@@ -101,13 +100,13 @@ MOST_USERS = 3
 
 
 def new_users(
-    records: Iterable[tuple[int, User]], *, show_values: bool
+    ledger: Ledger, *, show_values: bool
 ) -> tuple[list[int], list[tuple[str, str, list[str]]]]:
-    """Return rows of new users and, by path and name of each field, the value that each has.
+    """Return the first rows of new users and, by path and name of each field, what each has.
 
     The fields are in the record's order, values masked unless `show_values`, and "" for none.
     """
-    users = dict(records)
+    users = dict(to_create(ledger, most=MOST_USERS))
     found: dict[str, dict[int, list[str]]] = {}
     for row, user in users.items():
         for path, text in fields_of(user):
@@ -241,27 +240,13 @@ def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
     )
 
 
-@dataclass
 class RunView:
     """One view of a run as it stands now, for all of its reports: each part is read once."""
 
-    ledger: Ledger
-    summary: Summary
-
-    @property
-    def facts(self) -> RunFacts:
-        """How the run was made."""
-        return self.ledger.facts
-
-    @property
-    def applied(self) -> bool:
-        """Whether somebody approved it."""
-        return self.ledger.was_applied
-
-    @cached_property
-    def related(self) -> Lineage:
-        """What it says about other runs."""
-        return lineage(self.ledger)
+    def __init__(self, ledger: Ledger, summary: Summary) -> None:
+        """Read how the run was made, and what it says about other runs."""
+        self.ledger, self.summary, self.facts = ledger, summary, ledger.facts
+        self.applied, self.related = ledger.was_applied, lineage(ledger)
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
@@ -458,17 +443,17 @@ class Survey:
     an expiration date moves. `created`: the first people whom a load created.
     """
 
-    def __init__(self, view: RunView, *, show_values: bool) -> None:
+    def __init__(self, run: RunView, *, show_values: bool) -> None:
         """Read the ledger, which stays open meanwhile."""
-        self._view, self._names = view, Names(view.ledger, show_values=show_values)
+        self._run, self._names = run, Names(run.ledger, show_values=show_values)
         self._show_values = show_values
         self._renamed_in_doubt = {
             row
-            for group in view.groups
+            for group in run.groups
             if group.code is Code.ANOTHER_NAME and not _decided(group.first)
             for row in group.found
         }
-        self.missing = tuple(map(self._missing, view.ledger.missing()))
+        self.missing = tuple(map(self._missing, run.ledger.missing()))
         self.blocked = tuple(self._blocked())
         self._fields, self._expiry = Counter[str](), Counter[str]()
         note = "Alma cannot bring these users back"
@@ -476,30 +461,30 @@ class Survey:
         title = "People who are missing from the roster"
         self._absent = Look("absent", title, "would be changed", 0, dangerous=True)
         title = "End dates that become earlier"
-        self._shortened = Look("earlier", title, "", 0, dangerous=view.facts.command == "plan")
+        self._shortened = Look("earlier", title, "", 0, dangerous=run.facts.command == "plan")
         self._moved = Look("groups", "Group changes", "", 0, dangerous=False)
         self._renamed = Look("last-names", "New last names", "", 0, dangerous=False)
         self._updated: list[Person] = []
-        for row in view.ledger.planned():
+        for row in run.ledger.planned():
             self._add(row)
         self.fields, self.expiry = self._fields.most_common(), self._expiry.most_common()
-        self.looks = () if view.applied else tuple(self._looks())
+        self.looks = () if run.applied else tuple(self._looks())
         above = {one.key for one in self.looks}
         self.problems = tuple(
             one
-            for one in view.groups
+            for one in run.groups
             if not (is_danger(one.code) or one.code is Code.RESOLVED or _decided(one.first))
             and one.code not in above
             and not self.lists(one)
         )
         self.created = tuple(
             Person(row.row, self._names.of(row), row.primary_id)
-            for row in view.ledger.some_rows(Result.CREATED, "", 0, MOST_PEOPLE)
+            for row in run.ledger.some_rows(Result.CREATED, "", 0, MOST_PEOPLE)
         )
 
     def lists(self, group: ProblemGroup) -> bool:
         """Return whether what to look at first has all of a cause: who cannot borrow, and why."""
-        return group.code in CANNOT_BORROW and not self._view.applied
+        return group.code in CANNOT_BORROW and not self._run.applied
 
     def _missing(self, one: NotInRoster) -> Person:
         user = shown("primary_id", one.primary_id, show_values=self._show_values)
@@ -507,19 +492,19 @@ class Survey:
         return Person(0, name, user) if name else Person(0, user)
 
     def _blocked(self) -> Iterator[Person]:
-        for row, problems in self._view.by_row.items():
+        for row, problems in self._run.by_row.items():
             said = [
                 what(one, show_values=self._show_values, begin=True)
                 for one in problems
                 if one.code in CANNOT_BORROW
             ]
             if said:
-                yield Person(row, self._names.of(self._view.ledger.row(row)), " ".join(said))
+                yield Person(row, self._names.of(self._run.ledger.row(row)), " ".join(said))
 
     def _looks(self) -> Iterator[Look]:
         """Yield what to look at, the most dangerous first, without what a person decided."""
         asked: dict[Code, list[ProblemGroup]] = {}
-        for one in self._view.groups:
+        for one in self._run.groups:
             if is_danger(one.code) and one.first.advice != RESOLVED_ADVICE:
                 asked.setdefault(one.code, []).append(one)
         for same in asked.values():
@@ -531,11 +516,11 @@ class Survey:
             _listed("cannot-borrow", "People who cannot borrow after this load", self.blocked),
         )  # fmt: skip
         yield from (one for one in everybody if one.count)
-        for one in self._view.groups:
+        for one in self._run.groups:
             if one.code is Code.NOT_DELETED:
                 yield self._look(one, note="they stay in Alma", dangerous=False)
             elif one.code is Code.NO_END_DATE:
-                of = f"{one.first.origin.roster}: " if self._view.facts.others else ""
+                of = f"{one.first.origin.roster}: " if self._run.facts.others else ""
                 note, advice = of + " ".join(one.sentences(show_values=True)), one.first.advice
                 yield Look(one.code.value, one.title, note, 0, dangerous=False, advice=advice)
 
@@ -563,7 +548,7 @@ class Survey:
         for end in (one for one in row.changes if one.path == "expiry_date"):
             moved = _moved(end.old, end.new)
             self._expiry[moved] += 1
-            if moved.startswith("Earlier") and not self._view.facts.leaves(row.row):
+            if moved.startswith("Earlier") and not self._run.facts.leaves(row.row):
                 self._shortened.add(person(by_path[end.path]))
 
     def _look(self, *groups: ProblemGroup, note: str = "", dangerous: bool = True) -> Look:
@@ -575,16 +560,16 @@ class Survey:
         rows = sorted({row for one in groups for row in one.rows})
         people = []
         for row in rows[:MOST_PEOPLE]:
-            its = next(one for one in self._view.by_row[row] if one.code is first.code)
+            its = next(one for one in self._run.by_row[row] if one.code is first.code)
             said = what(its, show_values=self._show_values, begin=True)
-            people.append(Person(row, self._names.of(self._view.ledger.row(row)), said))
+            people.append(Person(row, self._names.of(self._run.ledger.row(row)), said))
         count = 0 if first.whole else len(rows)
         return Look(first.code.value, first.title, note, count, dangerous, people=people)
 
     def _checks(self) -> Iterator[Look]:
-        for one in self._view.failed_checks:
+        for one in self._run.failed_checks:
             title = f"Safety check: {one.check.value.replace('-', ' ')}"
-            all_updates = one.check is SafetyCheck.MANY_CHANGES and not self._view.facts.others
+            all_updates = one.check is SafetyCheck.MANY_CHANGES and not self._run.facts.others
             yield Look(
                 one.check.value, title, one.sentence, one.concerned, dangerous=True, check=True,
                 people=self._updated if all_updates else [],
