@@ -121,14 +121,15 @@ def _card(user: User) -> str:
 
 
 _ABOUT = {
+    PAGE: "",
     MASKED: "this page with patrons' data masked, to share",
-    SUMMARY: "the counts, for scripts",
-    PROBLEMS: "every problem with its row and column; contains personal data",
     WORKBOOK: "the rows to correct, marked; contains personal data",
     REJECTS: "the same rows as plain text; contains personal data",
     SET: "the IDs of the users, to create a set in Alma; contains personal data",
+    PROBLEMS: "every problem with its row and column; contains personal data",
+    SUMMARY: "the counts, for scripts",
 }
-"""What each report beside the page is for."""
+"""What each report is for, in the order in which they are listed; blank for the page itself."""
 
 PERSONAL = frozenset({PAGE, PROBLEMS, WORKBOOK, REJECTS, SET})
 """Reports with personal data."""
@@ -176,9 +177,9 @@ def write_people(ledger: Ledger, kind: List) -> dict[Path, int]:
 def _write_pages(run: RunView) -> tuple[Path, ...]:
     """Write the page of a run with values and masked, beside its other reports."""
     folder = run.ledger.folder
-    written = [path for path in present(folder) if kind_of(path.name) in _ABOUT]
-    beside = [(path.name, _ABOUT[kind_of(path.name)]) for path in written]
-    rejects = open_workbooks(run, (path.name for path in written))
+    written = [path.name for path in present(folder)]
+    beside = [(name, about) for name in written if (about := _ABOUT.get(kind_of(name)))]
+    rejects = open_workbooks(run, written)
     masked, shown = (
         place(folder / name, partial(_write, page.encode()))
         for name, page in zip((MASKED, PAGE), render(run, beside, rejects), strict=True)
@@ -192,19 +193,17 @@ def present(folder: Path) -> tuple[Path, ...]:
     Of those with one usual name the newest is last. Raises LedgerError where the folder is gone.
     """
     try:
-        paths = [path for path in folder.iterdir() if kind_of(path.name) in _ORDER]
+        paths = [path for path in folder.iterdir() if kind_of(path.name) in _ABOUT]
     except OSError as error:
         raise _unwritable(folder / PAGE, error) from error
 
     def order(path: Path) -> tuple[int, int, int, str]:
         # of one roster, each free name is longer than the one before or comes after it
-        return _ORDER.index(kind_of(path.name)), number_of(path.name), len(path.name), path.name
+        kind = [*_ABOUT].index(kind_of(path.name))
+        return kind, number_of(path.name), len(path.name), path.name
 
     files = sorted(filter(Path.is_file, paths), key=order)
     return (*files, *sorted(folder.glob(SIS_FILES)))
-
-
-_ORDER = (PAGE, MASKED, WORKBOOK, REJECTS, SET, PROBLEMS, SUMMARY)
 
 
 def _write(content: bytes, path: Path) -> None:

@@ -80,7 +80,7 @@ def _render(
             events=[(moment(one.time), f"{one.who}: {one.text}") for one in events_in(ledger)],
             looks=survey.looks,
             problems=tuple(_sections(run.groups)),
-            people=tuple(_people(survey)),
+            people=[one for one in _people(survey) if one[2]],
             table=table,
             new_users=view.new_users(ledger, show_values=show_values),
             differences=view.by_kind(table.differences),
@@ -134,10 +134,8 @@ def environment(package: str = "importer.report") -> Environment:
 
 def _people(survey: Survey) -> Iterator[tuple[str, str, tuple[Person, ...]]]:
     """Yield the lists of people, each with its key and title: who is missing, who cannot borrow."""
-    if survey.missing:
-        yield "missing", "In the last load, not in this roster", survey.missing
-    if survey.blocked:
-        yield "blocked", "Cannot borrow after this load", survey.blocked
+    yield "missing", "In the last load, not in this roster", survey.missing
+    yield "blocked", "Cannot borrow after this load", survey.blocked
 
 
 def _sections(

@@ -64,9 +64,9 @@ def show_problems(
     run: RunView,
     console: Console,
     *,
-    show_values: bool = False,
-    reported: bool = True,
-    most: int | None = MOST_GROUPS,
+    show_values: bool,
+    reported: bool,
+    most: int | None,
 ) -> None:
     """Print what the plan is for and the worst problems, masked unless `show_values`.
 

@@ -16,7 +16,7 @@ from importer.model.plan import Act, Change, ChangeKind, Fate, Result, SafetyChe
 from importer.model.problem import CANNOT_BORROW, VALUE, Code, Problem, Repairs, Severity
 from importer.model.run import FailedCheck, NotInRoster, RowHistory, Summary
 from importer.model.text import RowId, counted, is_absent, row_label
-from importer.report.lineage import lineage
+from importer.report.lineage import Lineage, lineage
 from importer.report.masking import CUT, plain_path, shown, shown_change, takes_code
 from importer.report.wording import ENDS, End, end_of, field_name, part_name, sentence, what
 
@@ -244,9 +244,14 @@ class RunView:
     """One view of a run as it stands now, for all of its reports: each part is read once."""
 
     def __init__(self, ledger: Ledger, summary: Summary) -> None:
-        """Read how the run was made, and what it says about other runs."""
+        """Take the run, and read no more of it than how it was made."""
         self.ledger, self.summary, self.facts = ledger, summary, ledger.facts
-        self.applied, self.related = ledger.was_applied, lineage(ledger)
+        self.applied = ledger.was_applied
+
+    @cached_property
+    def related(self) -> Lineage:
+        """What it says about other runs."""
+        return lineage(self.ledger)
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
@@ -369,10 +374,6 @@ _ABOUT_RECORDS = frozenset({Code.REFUSED_BY_ALMA, Code.OWNING_SYSTEM_DIFFERS})
 """Problems whose value is not that of their field."""
 
 
-Changed = tuple[str, str, str]
-"""The path of a field, its old and its new value."""
-
-
 @dataclass(frozen=True, slots=True)
 class Person:
     """A row in a list: who it is, a sentence or an ID, and what changes. Row 0 is in no roster."""
@@ -380,7 +381,7 @@ class Person:
     row: int
     name: str
     said: str = ""
-    changes: tuple[Changed, ...] = ()
+    changes: tuple[Difference, ...] = ()
 
 
 @dataclass(slots=True)
@@ -400,7 +401,7 @@ class Look:
     check: bool = False
     advice: str = ""
     people: list[Person] = field(default_factory=list)
-    moves: Counter[Changed] = field(default_factory=Counter)
+    moves: Counter[Difference] = field(default_factory=Counter)
 
     @property
     def number(self) -> str:
@@ -426,10 +427,7 @@ def look_line(look: Look) -> str:
     """
     if look.key not in {"groups", "earlier", "last-names"}:
         return look.note
-    named = [
-        f"{old or 'nothing'} → {new or 'nothing'} ({count:,})"
-        for (_, old, new), count in look.moves.most_common(MOST_MOVES)
-    ]
+    named = [f"{one.change} ({count:,})" for one, count in look.moves.most_common(MOST_MOVES)]
     more = len(look.moves) - len(named)
     return ", ".join(named) + (f" and {more:,} more" if more else "")
 
@@ -580,10 +578,9 @@ def _listed(key: str, title: str, people: Sequence[Person]) -> Look:
     return Look(key, title, "", len(people), dangerous=False, people=[*people[:MOST_PEOPLE]])
 
 
-def _changed(found: Iterable[Difference]) -> tuple[Changed, ...]:
+def _changed(found: Iterable[Difference]) -> tuple[Difference, ...]:
     """Return what changes, first where Alma has a value, which is lost."""
-    ordered = sorted(_in_order(found), key=lambda one: not one.old)
-    return tuple((one.path, one.old, one.new) for one in ordered)
+    return tuple(sorted(_in_order(found), key=lambda one: not one.old))
 
 
 def _in_order(found: Iterable[Difference]) -> list[Difference]:
@@ -634,12 +631,12 @@ def _row(ledger: Ledger, names: Names, row: RowHistory) -> dict[str, object]:
     if is_new:
         records = (user for _, user in to_create(ledger, row.row))
         fields = tuple(
-            (path, "", shown(path, text, show_values=True))
+            Difference(ChangeKind.ADD, path, "", shown(path, text, show_values=True))
             for user in records for path, text in fields_of(user)
         )  # fmt: skip
-        gist = tuple(one for one in fields if one[0] in {"user_group", "expiry_date"})
+        gist = tuple(one for one in fields if one.path in {"user_group", "expiry_date"})
     renamed = (
-        new for path, _, new in fields if path == "primary_id" and row.result is Result.UPDATED
+        one.new for one in fields if one.path == "primary_id" and row.result is Result.UPDATED
     )
     return {
         "row": row.row,

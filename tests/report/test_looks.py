@@ -19,6 +19,7 @@ from importer.model.plan import Fate
 from importer.model.problem import CATALOGUE, Code, Problem, Severity
 from importer.report.files import write_all
 from importer.report.terminal import (
+    MOST_GROUPS,
     as_lines,
     row_history,
     show_counts,
@@ -35,7 +36,7 @@ SCREEN = 40
 def _screen(ledger: Ledger) -> str:
     console = Console(file=io.StringIO(), width=100)
     show_counts(summarize(ledger), console)
-    show_problems(view_of(ledger), console)
+    show_problems(view_of(ledger), console, show_values=False, reported=True, most=MOST_GROUPS)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(text.splitlines()[:SCREEN])
 
@@ -92,7 +93,7 @@ def test_who_cannot_borrow_is_on_the_screen_once(tmp_path: Path) -> None:
     """What to look at first has them, so the problems below do not; the report has the reasons."""
     with renewal().ledger(tmp_path / "run") as ledger:
         console = Console(file=io.StringIO(), width=100)
-        show_problems(view_of(ledger), console, most=None)
+        show_problems(view_of(ledger), console, show_values=False, reported=True, most=None)
         told = console.file.getvalue()  # type: ignore[attr-defined]
         assert told.count("People who cannot borrow") == 1
         assert CATALOGUE[Code.CANNOT_BORROW].title not in told
@@ -136,7 +137,7 @@ def test_no_markdown_reaches_a_person(tmp_path: Path) -> None:
     """No title, sentence or advice has asterisks or backticks on any surface of a run."""
     with _every_problem().ledger(tmp_path / "run") as ledger:
         view, console = view_of(ledger), Console(file=io.StringIO(), width=1000)
-        show_problems(view, console, most=None)
+        show_problems(view, console, show_values=False, reported=True, most=None)
         show_files(view, console)
         texts = [console.file.getvalue()]  # type: ignore[attr-defined]
         for row in range(100, 100 + len(CATALOGUE)):

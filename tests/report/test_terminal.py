@@ -40,7 +40,7 @@ def screen(
     )
     summary = summarize(ledger)
     show_counts(summary, console)
-    show_problems(view_of(ledger), console, show_values=values, reported=reported)
+    show_problems(view_of(ledger), console, show_values=values, reported=reported, most=MOST_GROUPS)
     show_files(view_of(ledger), console, stopped=stopped)
     return file.getvalue()
 
