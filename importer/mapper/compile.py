@@ -539,16 +539,28 @@ class _Compiler:
         rules: dict[str, FieldRule] = {rule.field.path: rule}
         subjects = entry.deciding if entry else ()
         names = [*rule.needs, *(one.name for one in subjects if isinstance(one, Variable))]
+        countries = self._countries(rule)
+        names += (name for one in countries for name in one.needs)
         for name in names:
             if name in known and name not in rules:
                 rules[name] = known[name]
                 names += known[name].needs
-        every = [rule, *(rules[name] for name in sorted(rules) if rules[name] is not rule)]
+        others = (rules[name] for name in sorted(rules) if rules[name] is not rule)
+        every = [rule, *countries, *others]
         headings = {name: one.steps for one in every for name in one.headings}
         headings |= {one.heading: rule.steps for one in subjects if isinstance(one, Cell)}
         uses = [self.column(name, steps) for name, steps in headings.items()]
         fingerprint = self._fingerprint(every, entry, headings)
         return tuple(sorted({use.position for use in uses if use is not None})), fingerprint
+
+    def _countries(self, rule: FieldRule) -> list[FieldRule]:
+        """Return the rules of the countries by which a ZIP code or a phone number is read."""
+        cleans = filter(None, (part.get(Clean) for _, part in rule.parts))
+        if not any(step.name in {"zip", "phone"} for clean in cleans for step in clean.value):
+            return []
+        phone, path = rule.field.parent == "contact_info.phone", "contact_info.address.country"
+        countries = (one for one in self.mapping.rules if one.field.path == path)
+        return [one for one in countries if phone or one.steps[:-1] == rule.steps[:-1]]
 
     def _fingerprint(
         self, rules: list[FieldRule], entry: EntryRules | None, headings: Iterable[str]

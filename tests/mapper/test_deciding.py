@@ -87,6 +87,24 @@ def test_terms_and_words_for_a_blank_are_part_of_a_rule(
     assert len({column(tmp_path, "expiry_date", record, one).rule for one in (top, other)}) == 2
 
 
+def test_the_country_by_which_a_number_is_read_is_part_of_its_rule(tmp_path: Path) -> None:
+    """A ZIP code has that of its own address, a phone number those of all addresses."""
+    zips, phone = "clean: [zip]", "phone_number: {from: <First>, clean: [phone]}, phone_type: home"
+    address = f"line1: <Last>, postal_code: {{from: <First>, {zips}}}, address_type: home"
+    other = "line1: x, country: <C>, address_type: work"
+    found = {}
+    for country in ("USA", "CAN", "<C>"):
+        record = f"contact_info: {{address: [{{{address}, country: {country}}}, {{{other}}}]"
+        record += f", phone: [{{{phone}}}]}}"
+        for label in ("address[0].postal_code", "phone[0].phone_number", "address[1].line1"):
+            found[country, label] = column(tmp_path, f"contact_info.{label}", record, "")
+    assert found["USA", "address[0].postal_code"].reads == (1,)
+    assert found["<C>", "address[0].postal_code"].reads == (1, 3)
+    assert found["USA", "phone[0].phone_number"].reads == (1, 3)
+    rules = {label: {v.rule for (_, k), v in found.items() if k == label} for _, label in found}
+    assert [len(rules[label]) for label in rules] == [3, 3, 1]
+
+
 def test_values_that_take_others_many_times_are_read_once(tmp_path: Path) -> None:
     """Else a mapping of a dozen lines would take years."""
     six = [", ".join([f"<$v{at}>"] * 6) for at in range(1, 8)]

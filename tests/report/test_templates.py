@@ -9,8 +9,6 @@ import pytest
 from jinja2 import Environment, nodes
 
 from importer.ledger.journal import ALLOWED, Journal
-<<<<<<< HEAD
-from importer.ledger.ledger import summarize
 from importer.model.plan import (
     Change,
     ChangeKind,
@@ -21,9 +19,6 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
-=======
-from importer.model.plan import Change, ChangeKind, Create, Delete, Fate, Unchanged, Update
->>>>>>> 7d9288d1 (report: one view of a run feeds all reports; problems are read once, returned rows made once)
 from importer.model.problem import Code, Problem
 from importer.model.run import ColumnUse, NotInRoster, OtherRoster, SinceLoad
 from importer.model.text import RowId
