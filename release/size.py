@@ -141,13 +141,13 @@ def job_keys() -> set[str]:
 
 def mapping_words() -> set[str]:
     """Return the words of the mapping language: keys that are no field of Alma's, and steps."""
+    from importer.mapper.clean import STEPS
     from importer.mapper.json_schema import schema_text
-    from importer.mapper.steps.clean import KINDS
     from importer.model.fields import FIELDS
 
     fields = {part for path in FIELDS for part in path.split(".")}
     keys = {key.replace("-", "_") for key in _properties(json.loads(schema_text()))}
-    return (keys - fields) | {*KINDS}
+    return (keys - fields) | {*STEPS}
 
 
 def _properties(schema: object) -> Iterator[str]:

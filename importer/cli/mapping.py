@@ -20,11 +20,11 @@ from importer.files import new_file, require_new
 from importer.mapper.checks import findings as checked
 from importer.mapper.dates import Order
 from importer.mapper.explain import about, explain
+from importer.mapper.findings import Level
 from importer.mapper.json_schema import schema_text
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key, nearest
-from importer.mapper.steps.step import Level
 from importer.model.problem import Code, Place
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.text import command_line, counted, word_list

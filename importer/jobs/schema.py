@@ -30,9 +30,9 @@ from pydantic import (
 from importer.alma.connection import is_loopback
 from importer.errors import MappingError, UnreadableFileError, UsageError
 from importer.files import read_bounded
+from importer.mapper.findings import MappingFinding, in_order
 from importer.mapper.json_schema import in_our_words, known_keys
 from importer.mapper.placeholders import Steps, nearest
-from importer.mapper.steps.step import MappingFinding, in_order
 from importer.mapper.yaml_source import SIZE_LIMIT, read
 from importer.settings import named
 

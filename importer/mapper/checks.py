@@ -7,28 +7,60 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
+from typing import assert_never
 
+from importer.mapper.clean import STEPS
+from importer.mapper.dates import END_OF_TERM, Dates, is_iso
+from importer.mapper.findings import Level, MappingFinding, in_order
 from importer.mapper.lookups import LookupKey, OwnTable
-from importer.mapper.mapping import FieldRule, MappingDocument, to_choose
+from importer.mapper.mapping import (
+    TYPED_TWICE,
+    EntryRules,
+    FieldRule,
+    MappingDocument,
+    to_choose,
+)
 from importer.mapper.placeholders import (
     RUN_VARIABLES,
     TO_CHOOSE,
     VALUE,
     Cell,
     Steps,
+    Template,
     Variable,
     heading_key,
     key_of,
     nearest,
 )
-from importer.mapper.schema import KeepHeaviest
-from importer.mapper.steps.clean import Clean, Lookup
-from importer.mapper.steps.dates import ONLY_ENDS, DatesStep
-from importer.mapper.steps.source import Default
-from importer.mapper.steps.step import Level, MappingFinding, RulePart, in_order
-from importer.model.candidates import NAMES
-from importer.model.fields import ALWAYS_REQUIRED, CELLS, FIELDS, Shape, is_cell
+from importer.mapper.rule import (
+    POLICIES,
+    AgreesWith,
+    Cases,
+    Clean,
+    Default,
+    Earlier,
+    From,
+    Later,
+    LookUp,
+    ReadDates,
+    ReadName,
+    Rule,
+    When,
+    keys_of,
+)
+from importer.mapper.schema import KeepHeaviest, RemovePart
+from importer.model.candidates import ENDS, NAMES, NEVER, ROLE_END, wrong_end
+from importer.model.fields import (
+    ALWAYS_REQUIRED,
+    CELLS,
+    FIELDS,
+    TYPE_FIELD,
+    OnUpdate,
+    Shape,
+    is_cell,
+)
 from importer.model.plan import Match
 from importer.model.user import AccountType, Reach
 
@@ -53,13 +85,217 @@ def findings(mapping: MappingDocument, *levels: Level) -> tuple[str, ...]:
 # --- the keys of rules and entries ---
 
 
+def _hint(steps: Steps, wrong: str) -> MappingFinding:
+    return MappingFinding(steps, wrong, level=Level.HINT)
+
+
 def _keys(mapping: MappingDocument) -> Iterator[MappingFinding]:
-    for rule, steps, part in mapping.parts:
-        for step in part.steps:
-            yield from step.check(RulePart(mapping, rule, part, steps))
+    for of, steps, rule in mapping.parts:
+        yield from _keys_of_rule(mapping, of, rule, steps)
+        for name in POLICIES:
+            if getattr(rule, name) is not None and rule is of.rule:
+                yield from check_policy(of, name)
+            elif getattr(rule, name) is not None:
+                wrong = "belongs to the rule itself, not to a case or its default"
+                yield MappingFinding((*steps, name), wrong)
     for entry in mapping.every_entry:
-        for key in entry.part.keys:
-            yield from key.check(entry)
+        yield from _keys_of_entry(entry)
+
+
+def _keys_of_rule(  # noqa: PLR0912  a case for each key
+    mapping: MappingDocument, of: FieldRule, rule: Rule, steps: Steps
+) -> Iterator[MappingFinding]:
+    """Find what is wrong with the keys of the rule of a field, or of one inside it."""
+    dated = of.field.shape is Shape.DATE
+    not_for = f"is for dates, but `{of.field.name}` is not a date"
+    for key in keys_of(rule):
+        match key:
+            case From(templates):
+                yield from _from(of, rule, templates, steps)
+            case AgreesWith(template):
+                at = (*steps, "agrees_with")
+                if of.field.path not in TYPED_TWICE:
+                    wrong = "is for passwords, PINs and email addresses, which people type twice"
+                    yield MappingFinding(at, wrong)
+                if not template.lone_cell or not rule.lone_cells:
+                    wrong = "compares one column with another; write a heading each"
+                    yield MappingFinding(at, wrong)
+            case Cases(cases):
+                yield from _cases(rule, cases, steps, dated=dated)
+            case Clean():
+                yield from _clean(mapping, of, rule, steps)
+            case ReadName() if of.field.parent != VALUE:
+                wrong = "is for a rule under `values:`, whose parts are written `<$name.first>`"
+                yield MappingFinding((*steps, "read"), wrong)
+            case ReadDates(dates):
+                at = (*steps, "dates")
+                if not dated:
+                    yield MappingFinding(at, not_for)
+                if _ends_only(dates) and of.field.path not in {*ENDS, ROLE_END}:
+                    yield MappingFinding(at, ONLY_ENDS)
+            case Later(plus):
+                at = (*steps, "plus")
+                if not dated:
+                    yield MappingFinding(at, not_for)
+                if plus == END_OF_TERM and not mapping.file.terms:
+                    yield MappingFinding(at, "`end of term` needs `terms` in this mapping")
+            case Earlier() if not dated:
+                yield MappingFinding((*steps, "minus"), not_for)
+            case Default():
+                fixed = any(template.never_blank for template in rule.templates)
+                may_be_blank = rule.chooses or rule.clean is not None or rule.lookup is not None
+                if fixed and not may_be_blank:
+                    wrong = "is never used, because the value before it is never blank"
+                    yield _hint((*steps, "default"), wrong)
+            case When() | ReadName() | LookUp() | Earlier():
+                pass
+            case _:
+                assert_never(key)
+
+
+ONLY_ENDS = "`month` and `year` are for expiry and purge dates; write them in the rules of these"
+_CURLY = re.compile(r"([“‘„]).*([”’“])")
+_PIPED = re.compile(rf"\s*\|\s*({'|'.join(STEPS)})\b.*")
+
+
+def _ends_only(dates: Dates) -> bool:
+    """Whether dates are read in a way that is for the ends of records."""
+    return bool(dates.month or dates.year)
+
+
+def _from(
+    of: FieldRule, rule: Rule, templates: tuple[Template, ...], steps: Steps
+) -> Iterator[MappingFinding]:
+    """A constant fits its field; nothing comes after one; a text is no command."""
+    shape, constant = of.field.shape, rule.constant
+    if of.field.path in {*ENDS, ROLE_END} and not rule.changes:
+        today = datetime.now(UTC).date()
+        for text in {template.constant or "" for template in templates} - {NEVER}:
+            if is_iso(text) and (why := wrong_end(text, today)):
+                wrong = f"`{text}` is {why}; for a record that never ends, write `{NEVER}`"
+                yield MappingFinding(steps, wrong)
+    if shape is Shape.DATE and constant is not None and not is_iso(constant):
+        yield MappingFinding(steps, f"`{constant}` is not a date; write it as 2027-05-15")
+    if shape is Shape.FLAG and constant not in {None, "true", "false"}:
+        yield MappingFinding(steps, f"must be `true` or `false`, not `{constant}`")
+    for fixed in [t for t in templates[:-1] if t.never_blank][:1]:
+        yield _hint((*steps, "from"), f"nothing after `{fixed.text}` is ever used")
+    for template in templates:
+        texts = [text for text in template.parts if isinstance(text, str)]
+        if template.cells and (marks := _CURLY.fullmatch(template.text)):
+            wrong = f"`{marks[1]}` and `{marks[2]}` are text here and would be sent; delete them"
+            yield _hint(steps, wrong)
+        if template.cells and (piped := _PIPED.fullmatch(texts[-1] if texts else "")):
+            value = template.text.removesuffix(piped[0])
+            wrong = f"`{piped[0].strip()}` is a text here and would be sent"
+            yield _hint(steps, f"{wrong}; write `{{from: {value}, clean: [{piped[1]}]}}`")
+
+
+def _cases(
+    rule: Rule, cases: tuple[Rule, ...], steps: Steps, *, dated: bool
+) -> Iterator[MappingFinding]:
+    """Nothing comes after a case for every row; a case of a date reads its own texts."""
+    for name in ("clean", "lookup", "dates") if dated else ():
+        if getattr(rule, name) is not None:
+            wrong = "each case of a date reads its own cell; write this inside the cases"
+            yield MappingFinding((*steps, name), wrong)
+    open_ended = [at for at, case in enumerate(cases[:-1]) if case.when is None]
+    for at in open_ended[:1]:
+        wrong = "no case after this one is ever used; give it a `when`, or write it last"
+        yield _hint((*steps, "cases", at), wrong)
+
+
+def _clean(
+    mapping: MappingDocument, of: FieldRule, rule: Rule, steps: Steps
+) -> Iterator[MappingFinding]:
+    """Only an address that says where it is can be in the USA; line breaks are in cells."""
+    at, country, entry = (*steps, "clean"), "contact_info.address.country", of.steps[:-1]
+    countries = (other for other in mapping.rules if other.field.path == country)
+    located = any(other.steps[:-1] == entry for other in countries)
+    if not located and any(step.name == "zip" for step in rule.clean or ()):
+        wrong = "`zip` has no effect without a `country` in the same address, such as USA"
+        yield _hint(at, wrong)
+    if not rule.sees_lines:
+        return
+    if not rule.templates:
+        yield MappingFinding(at, "finds no line breaks; write this step inside each case")
+    for name in (v.name for t in rule.templates for v in t.variables if not v.of_run):
+        named = of.values.get(name)
+        if named is None or not named.keeps_lines:
+            wrong = f"finds no line breaks, because `<{name}>` is in one line"
+            yield MappingFinding(at, f"{wrong}; take the column itself")
+
+
+def check_policy(of: FieldRule, name: str) -> Iterator[MappingFinding]:
+    """Find what is wrong with a key about the whole rule of a field: `bad` or `on_update`."""
+    field, word, at = of.field, of.rule.on_update, (*of.steps, name)
+    if name == "bad" and of.rule.bad == "drop" and of.needed:
+        wrong = f"`drop` is not for `{field.name}`, which every row needs as it is"
+        yield MappingFinding(at, wrong)
+    if name != "on_update":
+        return
+    if field.path == "password" and word is not OnUpdate.NEVER:
+        wrong = (
+            f"`{word}` has no effect: the importer sets a password only when it creates the "
+            "user; delete `on_update`"
+        )
+        yield MappingFinding(at, wrong)
+    if field.parent in TYPE_FIELD:
+        core = field.facts.required or field.name == TYPE_FIELD[field.parent]
+        if core or word is not OnUpdate.NEVER:
+            wrong = "write `on_update` beside the fields of the entry, for the whole entry"
+            if not core:
+                wrong += "; a single field of an entry only takes `never`"
+            yield MappingFinding(at, wrong)
+    elif word in {OnUpdate.ADD, OnUpdate.REPLACE_ALL}:
+        yield MappingFinding(at, f"`{word}` is for the entries of a list")
+    elif word is OnUpdate.LATER and field.shape is not Shape.DATE:
+        yield MappingFinding(at, "`later` is for dates")
+
+
+OF_ENTRIES = (OnUpdate.NEVER, OnUpdate.ADD, OnUpdate.REPLACE_ALL)
+"""What `on_update` of an entry may be, beside the usual `replace`."""
+
+
+def _keys_of_entry(entry: EntryRules) -> Iterator[MappingFinding]:
+    """Find what is wrong with the keys of an entry."""
+    part = entry.part
+    filled = any(
+        rule.constant is not None
+        for field in entry.fields
+        for _, rule in field.parts
+        if field.field.facts.required and field.field.name != TYPE_FIELD[entry.parent]
+    )
+    if part.placeholder and not filled:
+        wrong = "has no effect: the entry's main part has no constant and no `default`"
+        yield _hint((*entry.steps, "placeholder"), wrong)
+    if part.on_update not in {None, OnUpdate.REPLACE, *OF_ENTRIES}:
+        wrong = (
+            f"`{part.on_update}` is for single fields; an entry takes replace, add, replace_all or "
+            "never"
+        )
+        yield MappingFinding((*entry.steps, "on_update"), wrong)
+    if part.replaces is not None and entry.parent != "user_statistic":
+        wrong = "is for statistics; other entries replace the one of their type"
+        yield MappingFinding((*entry.steps, "replaces"), wrong)
+    if part.remove is not None:
+        yield from _remove(entry, part.remove)
+
+
+def _remove(entry: EntryRules, part: RemovePart) -> Iterator[MappingFinding]:
+    """It names entries of its own list, and is an item by itself."""
+    given, kind, at = part.model_fields_set, TYPE_FIELD[entry.parent], (*entry.steps, "remove")
+    if kind not in RemovePart.model_fields:
+        yield MappingFinding(at, "is for notes, blocks and statistics; delete it")
+        return
+    for name in sorted(given - {kind, "matches"}):
+        wrong = f"is for another list; write `{kind}` or `matches`"
+        yield MappingFinding((*at, name), wrong)
+    if not given:
+        yield MappingFinding(at, f"would remove every entry; write `{kind}` or `matches`")
+    if entry.part.model_fields_set - {"remove"}:
+        wrong = "is an item of its own; write what is added as another item"
+        yield MappingFinding(at, wrong)
 
 
 # --- errors ---
@@ -103,7 +339,7 @@ def _required_fields(mapping: MappingDocument) -> Iterator[MappingFinding]:
 def _rows(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """`skip` leaves some rows; users who are missing from the roster have no row at all."""
     dates = mapping.file.roster.dates
-    if dates.month or dates.year:
+    if _ends_only(dates):
         yield MappingFinding(("roster", "dates"), ONLY_ENDS)
     for at, skip in enumerate(mapping.file.roster.skip):
         if not skip.when:
@@ -217,8 +453,7 @@ def _variables(mapping: MappingDocument) -> Iterator[MappingFinding]:
     fields = [*RUN_VARIABLES, *(name for name in labels if not name.startswith(VALUE))]
     found = [(steps, one.name) for steps, one, _ in mapping.tests if isinstance(one, Variable)]
     for rule in (*mapping.values, *mapping.rules):
-        needs = [step.needs for _, part in rule.parts for step in part.steps]
-        taken = [v for one in needs for t in one.templates for v in t.variables]
+        taken = [v for _, part in rule.parts for t in part.templates for v in t.variables]
         found += [(rule.steps, name) for name in sorted({one.name for one in taken})]
     for steps, name in found:
         if name.startswith(VALUE) and name not in values:
@@ -251,7 +486,7 @@ def _tested_dates(mapping: MappingDocument) -> Iterator[MappingFinding]:
     for rule in (*mapping.values, *mapping.rules):
         for _, part in rule.parts if rule.field.shape is Shape.DATE else ():
             lone = (t.parts[0] for t in part.templates if t.lone_cell or t.lone_value)
-            if any(map(part.get, (Clean, Lookup, DatesStep))):
+            if (part.clean, part.lookup, part.dates) != (None, None, None):
                 own |= {key_of(one): rule for one in lone if not isinstance(one, str)}
     for steps, subject, test in mapping.tests:
         reader = own.get(key_of(subject)) if test.of_date else None
@@ -315,11 +550,9 @@ def _to_do(mapping: MappingDocument) -> Iterator[MappingFinding]:
     ]
     own = ((steps, use) for steps, use in mapping.lookups if isinstance(use, OwnTable))
     tables += [(steps, use, use.rows) for steps, use in own]
-    advice = {
-        lookup: to_choose(rule.field)
-        for rule, _, step in mapping.keys
-        for _, lookup in step.needs.lookups
-    }
+    advice = dict[LookupKey | None, str](
+        (part.lookup, to_choose(rule.field)) for rule, _, part in mapping.parts
+    )
     for steps, use, rows in tables:
         words = [key for key, code in rows if code == TO_CHOOSE]
         for at, key in enumerate(words):
@@ -332,14 +565,10 @@ def _to_do(mapping: MappingDocument) -> Iterator[MappingFinding]:
 # --- hints ---
 
 
-def _hint(steps: Steps, wrong: str) -> MappingFinding:
-    return MappingFinding(steps, wrong, level=Level.HINT)
-
-
 def _no_value(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """Rows to which the rule of a required field does not apply, or gives a blank code."""
     for rule in (rule for rule in mapping.rules if rule.required == "true"):
-        if not (rule.rule.get(Default) or rule.rule.everywhere):
+        if rule.rule.default is None and not rule.rule.everywhere:
             wrong = "rows to which no `when` applies are rejected, because every record needs it"
             yield _hint(rule.steps, f"{wrong}; add a `default`, or skip the rows")
         for where in (where for code, where in rule.codes(mapping.tables) if code == ""):

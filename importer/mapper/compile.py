@@ -13,7 +13,7 @@ from datetime import date
 
 from importer.errors import ColumnsError, MappingError
 from importer.mapper.dates import YEARS, is_any_date
-from importer.mapper.lookups import LookupKey, OwnTable
+from importer.mapper.lookups import CodeTable, KeyFile, LookupKey, OwnTable
 from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
 from importer.mapper.placeholders import (
     ANGLED,
@@ -27,9 +27,8 @@ from importer.mapper.placeholders import (
     key_of,
     nearest,
 )
-from importer.mapper.schema import Entry, MappingFile
-from importer.mapper.steps.clean import Clean, Lookup
-from importer.mapper.steps.policies import Bad, Override
+from importer.mapper.schema import EntryPart, MappingFile
+from importer.mapper.transforms import repaired_id
 from importer.mapper.yaml_source import shortest
 from importer.model.candidates import ID_FIELDS, FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.fields import OnUpdate, Shape
@@ -196,7 +195,7 @@ class CompiledEntry:
     """An entry of a list, and its fields."""
 
     entry: ListEntry
-    part: Entry
+    part: EntryPart
     fields: tuple[CompiledField, ...]
 
     @property
@@ -251,15 +250,33 @@ class CompiledMapping:
         found: set[str] = set()
         of_entries = (one for entry in self.entries for one in entry.fields)
         for one in (*self.named.values(), *of_entries):
-            for clean, part in ((part.get(Clean), part) for _, part in one.rule.parts):
+            for _, part in one.rule.parts:
                 lone = (cell for t in part.templates if t.lone_cell for cell in t.cells)
                 if heading not in map(key_of, lone):
                     continue
-                divided = clean.separators if clean else ()
+                divided = [text for split in part.splits for text in split.on]
                 if not divided and one.rule.field.path in ID_FIELDS:
                     return frozenset()
                 found.update(divided)
         return frozenset(found)
+
+    def table(self, key: LookupKey, rule: IdRule | None) -> CodeTable:
+        """Return a lookup; in a file, IDs are repaired by the `ids:` rule of what is looked up.
+
+        One that needs no repair comes before others; if they have two codes, it has none.
+        """
+        table = self.mapping.tables[key]
+        spec = self.mapping.file.lookups.get(key) if isinstance(key, str) else key
+        if rule is None or not isinstance(spec, KeyFile):
+            return table
+        codes: dict[str, str] = {}
+        written: dict[str, str] = {}
+        for word, code in table.codes.items():
+            one = heading_key(repaired_id(table.written[word], rule))
+            codes[one] = code if codes.get(one, code) == code else TO_CHOOSE
+            written[one] = table.written[word]
+        exact = {word: code for word, code in table.codes.items() if word in codes}
+        return replace(table, codes=codes | exact, written=written)
 
     @property
     def uses(self) -> tuple[Use, ...]:
@@ -360,8 +377,8 @@ def _dashed(mapping: MappingDocument) -> dict[str, frozenset[str]]:
         field = rule.field
         dashed = field.shape is Shape.DATE or field.path in _DASHED
         for _, part in rule.giving_parts:
-            lookups = (step for step in (part.get(Lookup), rule.rule.get(Lookup)) if step)
-            tables = (mapping.tables.get(step.value) for step in lookups)  # None: reported already
+            lookups = (name for name in (part.lookup, rule.rule.lookup) if name is not None)
+            tables = map(mapping.tables.get, lookups)  # None: reported already
             known = [word for table in tables if table for word in table.codes]
             for key in (key_of(t.cells[0]) for t in part.templates if t.lone_cell):
                 words[key].update(known)
@@ -381,8 +398,7 @@ def _takes(
     for entry in mapping.entries:
         for rule in entry.fields:
             for _, part in rule.parts:
-                clean = part.get(Clean)
-                for split in clean.splits if clean else ():
+                for split in part.splits:
                     key = (rule.field.path, part.templates, split.on)
                     found[key] = (*found.get(key, ()), split.take)
     return found
@@ -493,10 +509,10 @@ class _Compiler:
                 if (text := one.rule.rule.constant) is not None
             }
             labels = tuple(one.column.label for one in fields)
-            whole = ListEntry(entry.parent, labels, constants=constants)
-            for key in entry.part.keys:
-                whole = key.mark(whole)
-            compiled = CompiledEntry(whole, entry.part, fields)
+            part = entry.part
+            on_update = part.on_update or OnUpdate.REPLACE
+            whole = ListEntry(entry.parent, labels, on_update, constants, part.replaces or ())
+            compiled = CompiledEntry(whole, part, fields)
             if any(one.rule.cells and not one.column.places for one in compiled.deciding):
                 self.lost.add(entry.parent)
             yield compiled
@@ -515,10 +531,10 @@ class _Compiler:
             rule.field,
             tuple(dict.fromkeys(places)),
             policy,
-            rule.rule.get(Override) == Override(value=True),
+            bool(rule.rule.override),
             self._common_id_rule(rule),
             bool(rule.run_variables),
-            rule.rule.get(Bad) == Bad("drop"),
+            rule.rule.bad == "drop",
             {
                 code: self.mapping.source.place(steps)
                 for code, steps in rule.mapped_codes(tables).items()
@@ -555,8 +571,8 @@ class _Compiler:
 
     def _countries(self, rule: FieldRule) -> list[FieldRule]:
         """Return the rules of the countries by which a ZIP code or a phone number is read."""
-        cleans = filter(None, (part.get(Clean) for _, part in rule.parts))
-        if not any(step.name in {"zip", "phone"} for clean in cleans for step in clean.value):
+        steps = (step.name for _, part in rule.parts for step in part.clean or ())
+        if {"zip", "phone"}.isdisjoint(steps):
             return []
         phone, path = rule.field.parent == "contact_info.phone", "contact_info.address.country"
         countries = (one for one in self.mapping.rules if one.field.path == path)
@@ -575,9 +591,9 @@ class _Compiler:
         when = shortest(mapping.source.value((*entry.steps, "when")), own=True) if entry else ""
         names: list[LookupKey] = [name for one in rules for name in one.lookups]
         if not any(one.run_variables for one in rules):
-            conditions = [one for _, one in entry.part.conditions] if entry else []
-            conditions += (condition for one in rules for condition in one.conditions)
-            names += (file for one in conditions for file in one.files)
+            of_entry = entry.part.when if entry else None
+            conditions = (of_entry, *(when for one in rules for when in one.conditions))
+            names += (file for when in conditions if when is not None for file in when.files)
         codes = {
             name if isinstance(name, str) else name.model_dump_json(): mapping.tables[name].as_list
             for name in names
@@ -608,11 +624,7 @@ class _Compiler:
 
     def _common_id_rule(self, rule: FieldRule) -> IdRule | None:
         """Return the `ids:` rule that the columns behind a field share, if none is changed."""
-        plain = {
-            name: value
-            for name, value in rule.values.items()
-            if not any(step.changes for _, part in value.parts() for step in part.steps)
-        }
+        plain = {name: value for name, value in rule.values.items() if value.keeps_lines}
         if not all(part.is_lone(plain) for _, part in rule.parts if part.templates):
             return None
         rules = [self.mapping.file.id_rule(name) for name in rule.cells]

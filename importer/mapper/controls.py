@@ -1,33 +1,29 @@
 """What a form can change of a mapping: controls with words, values, and the edit of each.
 
-The keys of rules and entries are walked, so a new key with `choices` has its controls by itself.
-
 Values are found where the mapping writes them. What is written in another form stays for its text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from itertools import permutations
-from typing import Any
 
 from importer.errors import UsageError
 from importer.mapper import editing
+from importer.mapper.checks import OF_ENTRIES, check_policy
 from importer.mapper.dates import END_OF_TERM, Term, as_plus_or_date, is_iso
 from importer.mapper.explain import MATCH, missing_people, retired_people
 from importer.mapper.mapping import EXTERNAL_SYSTEM, FieldRule, MappingDocument, entry_label, label
 from importer.mapper.placeholders import TO_CHOOSE, Steps
-from importer.mapper.schema import ENTRY_KEYS, TOP_FIELDS
-from importer.mapper.steps.dates import DatesStep, PlusStep
-from importer.mapper.steps.source import Default, From
-from importer.mapper.steps.step import EntryKey, Policy, Rule, RulePart, steps_in_order
+from importer.mapper.rule import POLICIES, Default, From, Later, ReadDates, Rule, keys_of
+from importer.mapper.schema import TOP_FIELDS
 from importer.mapper.yaml_source import constant as yaml_constant
 from importer.mapper.yaml_source import scalar
 from importer.model.candidates import ENDS
-from importer.model.fields import FIELDS, Shape
+from importer.model.fields import FIELDS, OnUpdate, Shape
 from importer.model.user import AccountType
 
 Choices = tuple[tuple[str, str], ...]
@@ -128,10 +124,10 @@ def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
 
     def set_blank(text: str, value: str) -> str:
         if not value.strip():
-            return editing.clear_field(text, (*steps, Default.key))
+            return editing.clear_field(text, (*steps, "default"))
         keys = _moment(value, start)
         made = f"{{{', '.join(f'{key}: {one}' for key, one in keys.items())}}}"
-        return editing.set_key(text, steps, Default.key, made if len(keys) > 1 else keys["from"])
+        return editing.set_key(text, steps, "default", made if len(keys) > 1 else keys["from"])
 
     def set_way(text: str, way: str) -> str:
         if way == "none":
@@ -157,17 +153,14 @@ def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
 
 def _way(rule: Rule, start: str) -> tuple[str, str]:
     """Return how a date is found, with its span or date: by a column, that of its blank cells."""
-    kinds = {type(step) for step in rule.steps if not isinstance(step, Policy)}
-    plus, default = rule.get(PlusStep), rule.get(Default)
-    if rule.lone_cells and kinds <= {From, DatesStep, Default}:
-        way, text = _way(default.value, start) if default else ("none", "")
+    kinds = {type(key) for key in keys_of(rule)}
+    if rule.lone_cells and kinds <= {From, ReadDates, Default}:
+        way, text = _way(rule.default, start) if rule.default is not None else ("none", "")
         return ("column", text) if way not in {"column", "text"} else ("text", "")
     if rule.constant is not None and is_iso(rule.constant) and kinds == {From}:
         return "date", rule.constant
-    if kinds == {From, PlusStep} and plus and rule.templates[0].text == start:
-        if plus.value == END_OF_TERM:
-            return "term", END_OF_TERM
-        return "span", plus.value
+    if kinds == {From, Later} and rule.plus and rule.templates[0].text == start:
+        return "term" if rule.plus == END_OF_TERM else "span", rule.plus
     return "text", ""
 
 
@@ -298,78 +291,77 @@ def _ids(way: Iterable[str]) -> str:
 
 
 def _policies(mapping: MappingDocument) -> Iterator[Panel]:
-    """Yield a panel for each key with choices, with the fields and entries that can have it."""
-    kinds = [kind for kind in steps_in_order().values() if issubclass(kind, Policy)]
-    for kind in kinds:
-        found = [*_of_fields(mapping, kind), *_of_entries(mapping, ENTRY_KEYS.get(kind.key))]
-        usual = next(iter(kind.choices.values()), "")
-        other = [one for one in found if one.value != one.choices[0][0]]
+    """Yield a panel for each key about values, with the fields and entries that can have it."""
+    for name, policy in POLICIES.items():
+        controls = [*_of_fields(mapping, name)]
+        controls += _of_entries(mapping) if name == "on_update" else ()
+        usual = next(iter(policy.choices.values()))
+        other = [one for one in controls if one.value != one.choices[0][0]]
         now = usual[:1].upper() + usual[1:]
-        now += f"; otherwise for {len(other)} of {len(found)} fields" if other else ""
-        if found and kind.title:
-            yield Panel(kind.title, now, tuple(found))
+        now += f"; otherwise for {len(other)} of {len(controls)} fields" if other else ""
+        if controls:
+            yield Panel(policy.title, now, tuple(controls))
 
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _of_fields(mapping: MappingDocument, kind: type[Policy[Any]]) -> Iterator[Control]:
+def _of_fields(mapping: MappingDocument, name: str) -> Iterator[Control]:
     for rule in mapping.rules:
-        if not rule.cells or (rule.field.parent and kind.key in ENTRY_KEYS):
+        if not rule.cells or (rule.field.parent and name == "on_update"):
             continue
-        usual = kind.of(_with(rule, kind, None))
-        first = usual.value if usual else next(iter(kind.choices))
-        now = kind.of(rule)
+        first = _with(rule, name, None).policies[name]
         values = [
             first,
-            *(one for one in kind.choices if one != first and _fits(mapping, rule, kind, one)),
+            *(
+                value
+                for value in POLICIES[name].choices
+                if value != first and _fits(rule, name, value)
+            ),
         ]
         if len(values) > 1:
             yield _choice(
-                kind, (*rule.steps, kind.key), values, now.value if now else first,
-                label(mapping, rule), partial(editing.set_key, steps=rule.steps, key=kind.key),
+                name, (*rule.steps, name), values, rule.policies[name],
+                label(mapping, rule), partial(editing.set_key, steps=rule.steps, key=name),
             )  # fmt: skip
 
 
-def _with(rule: FieldRule, kind: type[Policy[Any]], value: object) -> FieldRule:
-    step = None if value is None else kind(value)
-    return replace(rule, rule=rule.rule.having({kind.key: step}))
+def _with(rule: FieldRule, name: str, value: object) -> FieldRule:
+    return replace(rule, rule=rule.rule.model_copy(update={name: value}))
 
 
-def _fits(
-    mapping: MappingDocument, rule: FieldRule, kind: type[Policy[Any]], value: object
-) -> bool:
+def _fits(rule: FieldRule, name: str, value: object) -> bool:
     """Return whether a field can have a value of a key, which then has an effect."""
-    tried = _with(rule, kind, value)
-    found = kind.of(tried)
-    part = RulePart(mapping, tried, tried.rule, tried.steps)
-    return found is not None and found.value == value and not any(found.check(part))
+    tried = _with(rule, name, value)
+    return tried.policies[name] == value and not any(check_policy(tried, name))
 
 
-def _of_entries(mapping: MappingDocument, kind: type[EntryKey[Any]] | None) -> Iterator[Control]:
-    if kind is None:
-        return
+def _of_entries(mapping: MappingDocument) -> Iterator[Control]:
     for entry in mapping.entries:
-        first = next(iter(kind.choices))
-        values = [one for one in kind.choices if one == first or not any(kind(one).check(entry))]
-        now = next((key.value for key in entry.part.keys if isinstance(key, kind)), first)
+        values = [OnUpdate.REPLACE, *OF_ENTRIES]
+        now = entry.part.on_update or OnUpdate.REPLACE
         main = next((one.field.name for one in entry.fields if one.field.facts.required), "")
-        if entry.steps[0] == "record" and len(values) > 1:
-            steps = (*entry.steps, kind.key)
+        if entry.steps[0] == "record":
+            steps = (*entry.steps, "on_update")
             write = partial(editing.set_value, steps=steps)
-            yield _choice(kind, steps, values, now, entry_label(entry, main), write)
+            yield _choice("on_update", steps, values, now, entry_label(entry, main), write)
 
 
 def _choice(
-    kind: Any, steps: Steps, values: list[Any], now: object, label: str, write: Callable[..., str]
+    name: str,
+    steps: Steps,
+    values: Sequence[object],
+    now: object,
+    label: str,
+    write: Callable[..., str],
 ) -> Control:
     usual = _text(values[0])
 
     def changed(text: str, value: str) -> str:
         return editing.clear_field(text, steps) if value == usual else write(text, value=value)
 
-    choices = tuple((_text(one), kind.choices[one]) for one in values)
+    choices = tuple((_text(value), POLICIES[name].choices[value]) for value in values)
     return Control(steps, _text(now), changed, label, choices=choices)
 
 

@@ -16,7 +16,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from importer.errors import UsageError
 from importer.mapper.placeholders import Steps, heading_key, is_nameable
-from importer.mapper.steps.step import Policy, steps_in_order
+from importer.mapper.rule import POLICIES
 from importer.mapper.yaml_source import cell, scalar
 
 _INDENT = 2
@@ -137,11 +137,10 @@ def set_rule(text: str, steps: Steps, keys: Mapping[str, str]) -> str:
         inside = ", ".join(f"{key}: {_in_braces(value)}" for key, value in keys.items())
         return set_value(text, steps, plain or f"{{{inside}}}")
     written = [str(key.value) for key, _ in node.value]
-    policies = {key for key, kind in steps_in_order().items() if issubclass(kind, Policy)}
     for key, value in keys.items():
         text = set_value(text, (*steps, key), value)
     for key in written:
-        if key not in keys and key not in policies:
+        if key not in keys and key not in POLICIES:
             text = clear_field(text, (*steps, key))
     return text
 

@@ -1,140 +1,68 @@
 """Evaluate a compiled mapping over a roster: one column per field, and the problems on the way.
 
-The steps of a rule make its values one after the other. Each distinct text of a column goes through
-a step once.
-
-Everything that is stored or shown of a roster's cells asks here: ledger, reports, rejects, the
-local page, a first mapping. Only the roster itself and what is sent to Alma contain them.
+The keys of a rule make its values one after the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable
+import operator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial, reduce
 from itertools import compress
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import pandas as pd
 
+from importer.mapper import text_keys
+from importer.mapper.clean import cleaned
 from importer.mapper.compile import CompiledEntry, CompiledField, CompiledMapping
 from importer.mapper.conditions import Condition, Subject
 from importer.mapper.dates import Dates, Orders, shown_order
-from importer.mapper.lookups import KeyFile, Lookup, LookupKey, Tables, code_reader
-from importer.mapper.mapping import EXTERNAL_SYSTEM, MappingDocument
-from importer.mapper.placeholders import (
-    TO_CHOOSE,
-    Cell,
-    Template,
-    Variable,
-    heading_key,
-    key_of,
-)
+from importer.mapper.lookups import Tables, code_reader
+from importer.mapper.mapping import EXTERNAL_SYSTEM, TYPED_TWICE
 from importer.mapper.placeholders import VALUE as VALUE_NAME
-from importer.mapper.steps.policies import TYPED_TWICE
-from importer.mapper.steps.step import Rule, Step
-from importer.mapper.transforms import id_transforms, in_each_part, is_dash
-from importer.mapper.values import (
-    NO_SYSTEM,
-    UNMET,
-    UNREAD,
-    Rows,
-    RuleWork,
-    Texts,
-    Values,
-    changed,
-    texts_of,
+from importer.mapper.placeholders import Cell, Template, Variable, heading_key, key_of
+from importer.mapper.rule import (
+    AgreesWith,
+    Cases,
+    Clean,
+    Default,
+    Earlier,
+    From,
+    Later,
+    LookUp,
+    ReadDates,
+    ReadName,
+    Rule,
+    When,
+    keys_for,
 )
-from importer.model.candidates import NAMES, Candidates, IdRule
+from importer.mapper.secret_cells import without_marks
+from importer.mapper.text_keys import Work
+from importer.mapper.transforms import each_line, id_transforms, in_each_part, is_dash, repaired_id
+from importer.mapper.values import UNREAD, Rows, Texts, Values, changed, texts_of, tidied
+from importer.model.candidates import ID_FIELDS, NAMES, Candidates
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, OnUpdate, Shape
 from importer.model.problem import KNOWN, VALUE, CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import NOT_KEPT, Roster
-from importer.model.text import ROSTER_ROWS, RowId, counted, spans
+from importer.model.text import ROSTER_ROWS, RowId, counted, one_line, spans
 from importer.model.user import AccountType
-from importer.model.vocabulary import say_secret
 
 
 def _without_dash(words: Collection[str], text: str) -> str:
     return "" if is_dash(text) and heading_key(text) not in words else text
 
 
-def _repaired(word: str, rule: IdRule) -> str:
-    return word and reduce(lambda text, one: one[0](text, "")[0], id_transforms(rule), word)
+UNMET = "Correct the cell, or give the rule in the mapping a case for it or a `default`."
+"""The advice if a field is needed in a row to which its rule does not apply."""
 
-
-def secret_columns(
-    places: Iterable[Place], mapping: MappingDocument | None, others: Iterable[MappingDocument]
-) -> frozenset[int]:
-    """Return the positions of a roster's columns with passwords or PINs.
-
-    The mapping of the roster decides first: a column that it takes for other fields is none, as
-    they contain its text anyway. `others`: the further mappings of the run, whose passwords may be
-    in this roster too. Then the heading decides.
-    """
-    places = tuple(places)
-    said = say_secret(place.heading for place in places)
-    secret = set()
-    ours = _taken(mapping) if mapping else None
-    others_take = [*map(_taken, others)]
-    for position, place in enumerate(places):
-        own = ours(place) if ours else set()
-        elsewhere = any(
-            (fills := fields_of(place)) and fills <= SECRETS for fields_of in others_take
-        )
-        if own <= SECRETS if own else elsewhere or place.heading in said:
-            secret.add(position)
-    return frozenset(secret)
-
-
-def _taken(mapping: MappingDocument) -> Callable[[Place], set[str]]:
-    """Return what finds the fields that a mapping takes from a column; its rules are asked once."""
-    headings = mapping.file.headings.items()
-    spellings = [(heading_key(name), {*map(heading_key, more)}) for name, more in headings]
-    taken = [
-        (rule.field.path, heading_key(heading))
-        for rule in mapping.rules
-        for heading in (*rule.cells, *rule.compared)
-    ]
-
-    def fields_of(place: Place) -> set[str]:
-        if not (key := heading_key(place.heading)):
-            return set()
-        names = {key, *(name for name, more in spellings if key in more)}
-        return {path for path, heading in taken if heading in names}
-
-    return fields_of
-
-
-def misplaced(roster: Roster, secret: Collection[int]) -> frozenset[int]:
-    """Return the rows of which any cell may be a password: cells are under wrong headings."""
-    return roster.misplaced if secret else frozenset()
-
-
-def without_secrets(roster: Roster, rows: pd.DataFrame, secret: Collection[int]) -> pd.DataFrame:
-    """Return rows of the roster with NOT_KEPT in place of passwords and PINs."""
-    hidden = rows.copy()
-    for position in secret:
-        hidden[position] = hidden[position].where(hidden[position] == "", NOT_KEPT)
-    wrong = hidden.index.isin(list(misplaced(roster, secret)))
-    if wrong.any():
-        hidden.loc[wrong] = hidden[wrong].where(hidden[wrong] == "", NOT_KEPT)
-    return hidden
-
-
-def without_marks(
-    texts: Texts, rows: Rows, labels: Collection[str]
-) -> tuple[Texts, list[tuple[int, CellFinding, str]]]:
-    """Return texts, blank where they are NOT_KEPT: nobody's password, which rejects the row."""
-    finding = CellFinding(
-        TYPED_TWICE.get(next(iter(labels), ""), Code.MISSING_VALUE),
-        "was not kept with the rejected row",
-        "Type it again, or clear the cell.",
-        Severity.REJECT,
-    )
-    values = Values.of(texts, rows, rows)
-    values.step(lambda text, _: ("", finding) if text == NOT_KEPT else (text, None))
-    return values.texts, values.found
+NO_SYSTEM = (
+    "Fill in the cell, or give `owning_system` in the mapping a `default`: Alma refuses an "
+    "External patron without one."
+)
+"""The advice if the cell that `owning_system` comes from is blank."""
 
 
 def evaluate(
@@ -275,9 +203,9 @@ class Evaluation:
             texts: list[str] = column.tolist()
             rule = self.mapping.id_rule(key) if isinstance(key, Cell) else None
             if rule is not None and test.files and not test.of_date:
-                ids = {text: _repaired(text, rule) for text in {*texts}}
+                ids = {text: repaired_id(text, rule) for text in {*texts}}
                 texts = [ids[text] for text in texts]
-            tables: Tables = {file: self.table(file, rule) for file in test.files}
+            tables: Tables = {file: self.mapping.table(file, rule) for file in test.files}
             accepted = test.accepted({*texts} - {UNREAD}, today, tables)
             accepted |= {UNREAD} if unread else set()
             rows = rows & np.fromiter(map(accepted.__contains__, texts), bool, len(texts))
@@ -285,24 +213,6 @@ class Evaluation:
             ways = [self.meeting(one, rows, unread=unread) for one in condition.any]
             rows = np.logical_or.reduce(ways)
         return rows
-
-    def table(self, key: LookupKey, rule: IdRule | None) -> Lookup:
-        """Return a lookup; in a file, IDs are repaired by the `ids:` rule of what is looked up.
-
-        One that needs no repair comes before others; if they have two codes, it has none.
-        """
-        table = self.tables[key]
-        spec = self.file.lookups.get(key) if isinstance(key, str) else key
-        if rule is None or not isinstance(spec, KeyFile):
-            return table
-        codes: dict[str, str] = {}
-        written: dict[str, str] = {}
-        for word, code in table.codes.items():
-            one = heading_key(_repaired(table.written[word], rule))
-            codes[one] = code if codes.get(one, code) == code else TO_CHOOSE
-            written[one] = table.written[word]
-        exact = {word: code for word, code in table.codes.items() if word in codes}
-        return replace(table, codes=codes | exact, written=written)
 
     def _as_dates(self, key: Subject, rows: Rows) -> Texts:
         """Return a column's dates as ISO, UNREAD or blank; these rows report what is not read."""
@@ -350,16 +260,15 @@ class Evaluation:
 
         It is left out, with a warning, of rows in which only its main part is blank.
         """
-        rows = self.every
-        for _, condition in compiled.part.conditions:
-            rows = self.meeting(condition, rows, unread=False)
+        rows, when = self.every, compiled.part.when
+        if when is not None:
+            rows = self.meeting(when, rows, unread=False)
         located = self._countries(compiled, rows)
         values = {
             one.column.label: self.evaluate(one, one.rule.rule, rows, located)
             for one in compiled.fields
         }
-        stays = any(key.stays_blank and key.value for key in compiled.part.keys)
-        deciding = () if stays else compiled.deciding
+        deciding = () if compiled.part.placeholder else compiled.deciding
         there = np.zeros_like(rows) if deciding else rows
         for one in deciding:
             there = there | values[one.column.label].content
@@ -392,25 +301,155 @@ class Evaluation:
 
     # --- rules ---
 
-    def evaluate(
+    def evaluate(  # noqa: PLR0912  a case for each key
         self,
         one: CompiledField,
         rule: Rule,
         rows: Rows,
         located: Texts | None,
-        until: Step[Any] | None = None,
+        *,
+        before_dates: bool = False,
     ) -> Values:
-        """Evaluate a rule for these rows, each step after the other; or only those before `until`.
+        """Evaluate a rule for these rows, each key after the other; or only those before `dates`.
 
         `located`: the countries that the field's entry is in, None if it has none.
         """
-        work = RuleWork(self, one, rule, rows, located)
+        work = Work(
+            self.mapping,
+            one,
+            rule,
+            self.numbers,
+            located,
+            partial(self._shown_order, one, rule, located),
+            partial(self.report, places=one.column.places),
+        )
         values = Values.of(self.same(""), np.zeros_like(rows), rows)
-        for step in rule.steps_for(one.rule.field):
-            if type(step) is type(until):
-                break
-            values = step.run(values, work)
+        for key in keys_for(rule, one.rule.field):
+            match key:
+                case When(condition):
+                    values = values.only(self.meeting(condition, values.applies, unread=False))
+                case From(templates):
+                    values = self._filled(one, rule, templates, values.applies)
+                case AgreesWith(template):
+                    self._compare(one, template, values)
+                case Cases(cases):
+                    values = self._of_cases(one, cases, values, located)
+                case Clean(steps):
+                    text_keys.clean(values, steps, work)
+                case ReadName(order):
+                    text_keys.take_part(values, order, work)
+                case LookUp(lookup):
+                    text_keys.look_up(values, lookup, work)
+                case ReadDates(dates):
+                    if before_dates:
+                        return values
+                    text_keys.read_dates(values, dates, work)
+                case Later(plus):
+                    text_keys.move_later(values, plus, work)
+                case Earlier(span):
+                    text_keys.move_earlier(values, span)
+                case Default(default):
+                    values = self._or_else(one, default, values, rows, located)
+                case _:
+                    assert_never(key)
         return values
+
+    def _filled(
+        self, one: CompiledField, rule: Rule, templates: tuple[Template, ...], rows: Rows
+    ) -> Values:
+        """Return, by row, the text of the first template that is not blank."""
+        lines = one.rule.passes_lines or rule.sees_lines
+        texts, content = self.fill(templates[0], lines=lines)
+        for template in templates[1:]:
+            more, contributes = self.fill(template, lines=lines)
+            texts, content = np.where(texts != "", texts, more), content | contributes
+        values = Values.of(texts, content, rows)
+        if lines:
+            values.source = changed(values.texts, one_line)
+        dashed = np.logical_or.reduce([self.dashed_in(template) for template in templates])
+        values.dashed = dashed & rows & ~values.filled
+        if one.column.id_rule is None and one.rule.field.path in ID_FIELDS:
+            values.found += self._wrong_ids(rule, rows)
+        return values
+
+    def _wrong_ids(self, rule: Rule, rows: Rows) -> Iterator[tuple[int, CellFinding, str]]:
+        """Find the IDs that are not as the rule of the one column asks that they are from.
+
+        The checks know only rules that all columns of a field have. An ID is judged as `clean`
+        leaves it.
+        """
+        for template in rule.templates:
+            texts, _ = self.fill(template, lines=rule.sees_lines)
+            cells = (cell for cell in template.cells if template.lone_cell)
+            for id_rule in filter(None, map(self.mapping.id_rule, cells)):
+                left = {text: cleaned(rule.clean or (), text) for text in {*texts[rows]}}
+                bad = {text: id_rule.wrong(one_line(word)) for text, word in left.items() if word}
+                for row in np.flatnonzero(rows).tolist():
+                    if finding := bad.get(texts[row]):
+                        yield row, finding, one_line(texts[row])
+            rows = rows & (texts == "")
+
+    def _compare(self, one: CompiledField, template: Template, values: Values) -> None:
+        """Compare the cells as they came, before any other key."""
+        other, _ = self.fill(template, lines=False)
+        finding = CellFinding(
+            TYPED_TWICE[one.rule.field.path],
+            f"is not the same as the cell under {template.text}",
+            "Ask the person, and correct one of the two cells.",
+            Severity.REJECT,
+        )
+        differs = (values.applies & (values.source != other)).nonzero()[0]
+        values.found += [(int(row), finding, "") for row in differs]
+
+    def _of_cases(
+        self, one: CompiledField, cases: tuple[Rule, ...], values: Values, located: Texts | None
+    ) -> Values:
+        """Evaluate for each row the first case that is for it."""
+        rows = values.applies
+        chosen = values.only(np.zeros_like(rows))
+        for case in cases:
+            met = rows if case.when is None else self.meeting(case.when, rows, unread=False)
+            always = case.model_copy(update={"when": None})
+            chosen = self.evaluate(one, always, met, located).over(chosen, met)
+            rows = rows & ~met
+        return chosen
+
+    def _or_else(
+        self, one: CompiledField, default: Rule, values: Values, rows: Rows, located: Texts | None
+    ) -> Values:
+        """Evaluate the default where the rest is blank and nothing failed."""
+        blank = rows & ~values.filled & ~values.failed
+        other = self.evaluate(one, default, blank, located)
+        values.dashed = values.dashed | other.dashed
+        return values.over(other, ~(blank & other.filled))
+
+    def _shown_order(
+        self, one: CompiledField, rule: Rule, located: Texts | None, dates: Dates
+    ) -> str | None:
+        """Return the order that the column of a rule shows in all rows."""
+        every = self.evaluate(one, rule, self.every, located, before_dates=True)
+        return self.order_of((one.column.label, *rule.templates), every.texts, dates)
+
+    def fill(self, template: Template, *, lines: bool) -> tuple[Texts, Rows]:
+        """The texts of a template, and whether the roster or the record contributes anything.
+
+        A text is blank if everything that it takes from roster and record is blank. Run variables
+        are never blank; they count only if nothing else is filled in. `lines`: with line breaks.
+        """
+        parts = template.parts
+        columns = [self.column(part, lines=lines) for part in parts]
+        if template.lone_cell:
+            return columns[0], columns[0].astype(bool)
+        whole = reduce(operator.add, columns)
+        if len(columns) > 1 or template.variables:
+            whole = tidied(whole, each_line if lines else one_line)
+        given = [
+            column.astype(bool)
+            for part, column in zip(parts, columns, strict=True)
+            if isinstance(part, Cell) or (isinstance(part, Variable) and not part.of_run)
+        ]
+        content = reduce(operator.or_, given, np.zeros(len(whole), dtype=bool))
+        return (np.where(content, whole, "") if given else whole), content
 
     def column(self, part: str | Cell | Variable, *, lines: bool) -> Texts:
         """Return the texts of a cell or variable, perhaps with lines; a text is one for all."""
@@ -527,8 +566,8 @@ class Evaluation:
         text = str(self.behind.get(one.rule.rule.lone_variable, values.source)[row])
         parts = one.rule.giving_parts if text else ()
         ordered = sorted(parts, key=lambda part: ("cases" in part[0], part[0][0] != "values"))
-        every = (step.emptied(text) for _, part in ordered for step in part.steps)
-        reason = next(filter(None, every), None)
+        reasons = (text_keys.emptied(part, text) for _, part in ordered)
+        reason = next(filter(None, reasons), None)
         return text if reason and VALUE in reason[0] else "", reason
 
     def report(

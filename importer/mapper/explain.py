@@ -9,14 +9,31 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from importlib.resources import files
+from typing import assert_never
 
 from pydantic import BaseModel
 
+from importer.mapper.dates import ORDER_WORDS, Dates
+from importer.mapper.lookups import CodeTable, LookupFile, LookupKey, OwnTable, Tables
 from importer.mapper.mapping import FieldRule, MappingDocument
 from importer.mapper.placeholders import VALUE, Cell, heading_key
-from importer.mapper.schema import KeepHeaviest, MappingFile
-from importer.mapper.steps.clean import Lookup
-from importer.mapper.steps.step import RulePart
+from importer.mapper.rule import (
+    POLICIES,
+    AgreesWith,
+    Cases,
+    Clean,
+    Default,
+    Earlier,
+    From,
+    Later,
+    LookUp,
+    ReadDates,
+    ReadName,
+    Rule,
+    When,
+    keys_for,
+)
+from importer.mapper.schema import EntryPart, KeepHeaviest, MappingFile
 from importer.model.candidates import IdRule
 from importer.model.fields import Shape
 from importer.model.roster import NO_HEADINGS
@@ -50,7 +67,7 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
         *_sentences(match, MATCH, ("new", "known", "possible_match")),
         *_about_roster(file),
         *(
-            f"`<{VALUE}{rule.steps[-1]}>` is: {_described(mapping, rule)}."
+            f"`<{VALUE}{rule.steps[-1]}>` is: {_described(mapping, rule, rule.rule)}."
             for rule in {rule.steps: rule for rule in mapping.values}.values()
         ),
         *_given((file.terms, f"Terms end on {', '.join(map(str, file.terms))}.")),
@@ -182,7 +199,7 @@ def explain(mapping: MappingDocument) -> dict[str, str]:
         of = entry.parent if entry.removal is None else f"{entry.parent}.remove"
         label = f"{of}[{counts[of]}]"
         counts[of] += 1
-        if phrases := [key.phrase for key in entry.part.keys if key.phrase]:
+        if phrases := [*_about_entry(entry.part)]:
             told[label] = _joined(phrases)
         for rule in entry.fields:
             told[f"{label}.{rule.field.name}"] = _sentence(mapping, rule)
@@ -194,13 +211,92 @@ def _joined(parts: list[str]) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _described(mapping: MappingDocument, rule: FieldRule) -> str:
-    return RulePart(mapping, rule, rule.rule, rule.steps).describe()
-
-
 def _sentence(mapping: MappingDocument, rule: FieldRule) -> str:
-    phrases = [policy.phrase for policy in rule.policies if policy.phrase]
-    return _joined([_described(mapping, rule), *phrases])
+    policies = (POLICIES[key].words.get(value) for key, value in rule.policies.items())
+    return _joined([_described(mapping, rule, rule.rule), *filter(None, policies)])
+
+
+def _described(  # noqa: PLR0912  a case for each key
+    mapping: MappingDocument, of: FieldRule, rule: Rule
+) -> str:
+    """Return what the rule of a field, or one inside it, does."""
+    said = ""
+    for key in keys_for(rule, of.field):
+        match key:
+            case When(condition):
+                said += f"if {condition}: " if condition else ""
+            case From(templates):
+                ways = (t.text if "<" in t.text else f"always `{t.text}`" for t in templates)
+                said += " or else ".join(ways)
+            case AgreesWith(template):
+                said += f", the same as {template.text}"
+            case Cases(cases):
+                said += " – ".join(
+                    ("otherwise: " if case.when is None else "") + _described(mapping, of, case)
+                    for case in cases
+                )
+            case Clean(steps):
+                said = ", ".join((said, *map(str, steps)))
+            case ReadName(order):
+                said += f", divided as a name (order: {order})"
+            case LookUp(lookup):
+                said += f", looked up in {_about_lookup(lookup, mapping.tables)}"
+            case ReadDates(dates):
+                if of.field.shape is Shape.DATE and any(t.cells for t in rule.templates):
+                    said += _about_dates(mapping.file.dates(dates))
+            case Later(plus):
+                said += f", {'at' if plus.startswith('end') else 'plus'} {plus}"
+            case Earlier(span):
+                said += f", minus {span}"
+            case Default(default):
+                when = "otherwise" if rule.chooses else "if that is blank"
+                said += f"; {when}: {_described(mapping, of, default)}"
+            case _:
+                assert_never(key)
+    return said
+
+
+def _about_lookup(lookup: LookupKey, tables: Tables) -> str:
+    """Return a lookup in words: its name or file, and its size, 0 if it cannot be used."""
+    table = tables.get(lookup, CodeTable({}, {}))
+    parts = [counted(len(table.codes), "value")]
+    if table.passes:
+        parts.append("otherwise the cell's own text")
+    elif table.otherwise is not None:
+        parts.append(f"otherwise {table.otherwise}")
+    if isinstance(lookup, LookupFile):
+        return f"`{lookup.file}` ({lookup.key} to {lookup.value}, {', '.join(parts)})"
+    if isinstance(lookup, OwnTable):
+        return f"its own table ({', '.join(parts)})"
+    return f"`{lookup}` ({', '.join(parts)})"
+
+
+def _about_dates(dates: Dates) -> str:
+    """Return how dates are read: `, read as month/day/year`."""
+    order = ORDER_WORDS.get(dates.order, dates.order)
+    said = f", read as {order or 'the column itself shows'}"
+    if dates.pivot is not None:
+        said += f", with years of two digits below {dates.pivot:02} as 20xx"
+    for name, given in (("month", dates.month), ("year", dates.year)):
+        said += f", with a {name} as its last day" if given else ""
+    return f"{said}, also from day numbers" if dates.serials else said
+
+
+def _about_entry(part: EntryPart) -> Iterator[str]:
+    """Yield what the keys of an entry say."""
+    if part.when is not None:
+        yield f"only if {part.when}"
+    if part.placeholder:
+        yield "also if its cells are blank"
+    if on_update := POLICIES["on_update"].words.get(part.on_update):
+        yield on_update
+    if part.replaces is not None:
+        yield f"in place of {' or '.join(part.replaces)}"
+    if part.remove is not None:
+        given = part.remove.model_dump(exclude_none=True)
+        kinds = [f" of type {text}" for name, text in given.items() if name != "matches"]
+        texts = [f" whose text matches `{part.remove.matches}`"] if part.remove.matches else []
+        yield f"removes Alma's entries{''.join((*kinds, *texts))}"
 
 
 # --- the columns of a roster ---
@@ -259,11 +355,11 @@ def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededC
     tables = mapping.tables
     selected = not all(test.accepted({""}, date.min, tables) for test in tests)
     coded = [r for r in feeding if r.field.shape is Shape.CODE and r.takes_cells(tables)]
-    coded = [r for r in coded if not any(s.picks for _, p in r.giving_parts for s in p.steps)]
+    coded = [r for r in coded if not any(part.picks for _, part in r.giving_parts)]
     table = coded[0].field.facts.table if coded and not choices else ""
     dates = [rule for rule in feeding if rule.field.shape is Shape.DATE]
     lone = [rule for rule in feeding if rule.required == "true" and len(rule.cells) == 1]
-    needed = not all(any(step.bypasses for step in rule.rule.steps) for rule in lone)
+    needed = not all(rule.rule.chooses or rule.rule.default is not None for rule in lone)
     id_rule = mapping.file.id_rule(heading)
     if id_rule is not None or any(rule.field.path in _IDENTIFIERS for rule in feeding):
         kind = Kind.ID
@@ -278,7 +374,7 @@ def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededC
         selected or needed,
         choices,
         table,
-        mapping.file.dates(dates[0].dates).order if kind is Kind.DATE else "",
+        mapping.file.dates(dates[0].rule.dates).order if kind is Kind.DATE else "",
         id_rule,
     )
 
@@ -289,8 +385,8 @@ def _lookup_words(
     """The words of the lookup that the column goes through, none if it takes all others too."""
     for part in (part for rule in feeding for _, part in rule.giving_parts):
         lone = [template.parts for template in part.templates]
-        first = next((step for step in part.steps if step.changes), None)
-        if isinstance(first, Lookup) and any((Cell(name),) in lone for name in forms):
-            table = mapping.tables[first.value]
+        as_it_is = part.clean is None and part.read is None
+        if part.lookup is not None and as_it_is and any((Cell(name),) in lone for name in forms):
+            table = mapping.tables[part.lookup]
             return tuple(table.written.values()) if table.otherwise is None else ()
     return None

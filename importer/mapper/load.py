@@ -16,13 +16,14 @@ from pydantic import ValidationError
 from importer.errors import FileMissingError, MappingError, UnreadableFileError
 from importer.files import exists, read_bounded, shown
 from importer.mapper import checks
+from importer.mapper.findings import Level, MappingFinding, in_order
 from importer.mapper.json_schema import MISSING, in_our_words
 from importer.mapper.lookups import (
     AS_FILE,
     AS_TABLE,
     AS_TEXT,
+    CodeTable,
     KeyFile,
-    Lookup,
     LookupKey,
     OwnTable,
     Tables,
@@ -32,14 +33,13 @@ from importer.mapper.lookups import (
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import Steps
 from importer.mapper.schema import MappingFile
-from importer.mapper.steps.step import Level, MappingFinding, in_order
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, read
 from importer.model.user import AccountType
 
 
 @dataclass(frozen=True, slots=True)
 class MappingText:
-    """A mapping without a file: its YAML. Lookup files are in the current folder."""
+    """A mapping without a file: its YAML. CodeTable files are in the current folder."""
 
     content: bytes
 
@@ -113,7 +113,7 @@ def examine(
 
 def _tables(mapping: MappingDocument) -> tuple[Tables, list[bytes], list[MappingFinding]]:
     """Every lookup, the bytes of those in files, and what is wrong with them."""
-    tables: dict[LookupKey, Lookup] = {}
+    tables: dict[LookupKey, CodeTable] = {}
     contents: list[bytes] = []
     findings: list[MappingFinding] = []
     wanted: list[tuple[LookupKey, dict[str, str] | KeyFile | OwnTable, Steps]] = [
@@ -128,7 +128,7 @@ def _tables(mapping: MappingDocument) -> tuple[Tables, list[bytes], list[Mapping
                 contents.append(content)
             else:
                 rows = table.rows if isinstance(table, OwnTable) else table.items()
-                tables[name] = Lookup.of(rows)
+                tables[name] = CodeTable.of(rows)
         except UnusableLookupError as error:
             findings.append(MappingFinding(steps, str(error)))
     return tables, contents, findings

@@ -93,7 +93,7 @@ class UnusableLookupError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
+class CodeTable:
     """A table of codes by `heading_key` of the words; `written` has the words as written.
 
     `otherwise` is the code for every other text that is not blank, None if there is none; SAME for
@@ -105,7 +105,7 @@ class Lookup:
     otherwise: str | None = None
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[str, str]]) -> Lookup:
+    def of(cls, rows: Iterable[tuple[str, str]]) -> CodeTable:
         """Make the table of these rows. Raises UnusableLookupError if a key has two codes."""
         codes: dict[str, str] = {}
         written: dict[str, str] = {}
@@ -151,14 +151,14 @@ class Lookup:
         return "", CellFinding(Code.UNKNOWN_CODE, message, advice, repairs=Repairs.VALUE)
 
 
-Tables = Mapping[LookupKey, Lookup]
+Tables = Mapping[LookupKey, CodeTable]
 """Every lookup of the mapping that can be used."""
 
 
 # --- files ---
 
 
-def read_lookup(mapping: Path, spec: KeyFile) -> tuple[Lookup, bytes]:
+def read_lookup(mapping: Path, spec: KeyFile) -> tuple[CodeTable, bytes]:
     """Return the table of a CSV file beside the mapping, and the file's bytes.
 
     Without a column of codes, these are the keys as they are compared. Only an ordinary file in the
@@ -189,7 +189,7 @@ def read_lookup(mapping: Path, spec: KeyFile) -> tuple[Lookup, bytes]:
         if len(row) > max(key, value) and row[key].strip()
     ]
     try:
-        return Lookup.of(taken), content
+        return CodeTable.of(taken), content
     except UnusableLookupError:
         wrong = f"has a value of `{spec.key}` twice, with different codes"
         raise _unusable(spec, wrong) from None

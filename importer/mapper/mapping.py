@@ -13,9 +13,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from importer.mapper.codes import Codes, codes_of, value_steps
 from importer.mapper.conditions import Condition, Subject, Test
-from importer.mapper.dates import END_OF_TERM, Dates
+from importer.mapper.dates import END_OF_TERM
 from importer.mapper.lookups import LookupKey, Tables
+from importer.mapper.names import PARTS
 from importer.mapper.placeholders import (
     TO_CHOOSE,
     VALUE,
@@ -25,19 +27,8 @@ from importer.mapper.placeholders import (
     Variable,
     heading_key,
 )
-from importer.mapper.schema import Entry, KeepHeaviest, LeavingPart, MappingFile, RosterPart
-from importer.mapper.steps.clean import Lookup
-from importer.mapper.steps.dates import DatesStep, PlusStep
-from importer.mapper.steps.policies import OnUpdateStep, Required
-from importer.mapper.steps.step import (
-    Codes,
-    MappingFinding,
-    Policy,
-    Rule,
-    Step,
-    steps_in_order,
-    value_steps,
-)
+from importer.mapper.rule import Rule
+from importer.mapper.schema import EntryPart, KeepHeaviest, LeavingPart, MappingFile, RosterPart
 from importer.mapper.yaml_source import Source
 from importer.model.candidates import Removal
 from importer.model.fields import (
@@ -45,13 +36,25 @@ from importer.model.fields import (
     FIELDS,
     LISTS,
     PATRON_ROLE,
+    TYPE_FIELD,
     Field,
     OnUpdate,
     Shape,
 )
 from importer.model.plan import Duplicates
+from importer.model.problem import Code
 from importer.model.roster import Layout
 from importer.model.user import Facts
+
+CREATE_ONLY = frozenset({"password", "force_password_change", "pin_number"})
+"""Fields that are set only when the user is created, unless the mapping sets `on_update`."""
+
+TYPED_TWICE = {
+    "password": Code.BAD_PASSWORD,
+    "pin_number": Code.BAD_PIN,
+    "contact_info.email.email_address": Code.BAD_EMAIL,
+}
+"""Fields that people type twice, and the code of what is wrong with them."""
 
 _NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id", "password"})
 
@@ -69,16 +72,16 @@ class FieldRule:
     # --- its own keys ---
 
     @property
-    def policies(self) -> Iterator[Policy[Any]]:
+    def policies(self) -> dict[str, object]:
         """The keys about its value, as the mapping writes them or as they are by themselves."""
-        for kind in steps_in_order().values():
-            if issubclass(kind, Policy) and (policy := kind.of(self)) is not None:
-                yield policy
+        override, bad = bool(self.rule.override), self.rule.bad or "reject"
+        own = {"required": self.required, "bad": bad, "on_update": self.on_update}
+        return {**own, "override": override}
 
     @property
     def required(self) -> str:
         """Whether a blank rejects the row ("true"), is a warning ("warn"), or is accepted."""
-        return policy.value if (policy := Required.of(self)) else "false"
+        return "true" if self.always_required else self.rule.required or "false"
 
     @property
     def needed(self) -> bool:
@@ -87,18 +90,9 @@ class FieldRule:
 
     @property
     def on_update(self) -> OnUpdate:
-        """What happens to the field of a known user."""
-        return policy.value if (policy := OnUpdateStep.of(self)) else OnUpdate.REPLACE
-
-    @property
-    def dates(self) -> Dates | None:
-        """How its dates are read, None if the mapping says nothing of its own."""
-        return step.value if (step := self.rule.get(DatesStep)) else None
-
-    @property
-    def lookup(self) -> LookupKey | None:
-        """The lookup that its text goes through."""
-        return step.value if (step := self.rule.get(Lookup)) else None
+        """What happens to the field of a known user; secrets are set only for a new one."""
+        usual = OnUpdate.NEVER if self.field.path in CREATE_ONLY else OnUpdate.REPLACE
+        return self.rule.on_update or usual
 
     @property
     def passes_lines(self) -> bool:
@@ -152,8 +146,7 @@ class FieldRule:
     @property
     def compared(self) -> tuple[str, ...]:
         """The headings whose cells must agree with it."""
-        steps = (step for part in self._every_part for step in part.steps)
-        return tuple(cell.heading for step in steps for cell in step.needs.compared)
+        return tuple(cell.heading for part in self._every_part for cell in part.compared)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -171,19 +164,17 @@ class FieldRule:
     @property
     def lookups(self) -> Iterator[LookupKey]:
         """The lookups of it and of those inside it."""
-        needs = (step.needs for _, part in self.parts for step in part.steps)
-        return (name for one in needs for _, name in one.lookups)
+        return (part.lookup for _, part in self.parts if part.lookup is not None)
 
     @property
     def conditions(self) -> Iterator[Condition]:
         """The conditions of it and of those inside it."""
-        needs = (step.needs for _, part in self.parts for step in part.steps)
-        return (condition for one in needs for _, condition in one.conditions)
+        return (part.when for _, part in self.parts if part.when is not None)
 
     @property
     def uses_terms(self) -> bool:
         """Whether it may be the end of a term."""
-        return any(part.get(PlusStep) == PlusStep(END_OF_TERM) for _, part in self.parts)
+        return any(part.plus == END_OF_TERM for _, part in self.parts)
 
     @property
     def run_variables(self) -> set[str]:
@@ -194,7 +185,7 @@ class FieldRule:
 
     def codes(self, tables: Tables) -> Codes:
         """Return the codes that it can give any row, with their places; None is a cell's text."""
-        return self.rule.codes(self.steps, tables, {**self.values})
+        return codes_of(self.rule, self.steps, tables, {**self.values})
 
     def mapped_codes(self, tables: Tables) -> dict[str, Steps]:
         """Return the codes of a field of codes that are no cell's, each with its first place."""
@@ -215,27 +206,27 @@ EXTERNAL_SYSTEM = "external_id"
 
 @dataclass(frozen=True, slots=True)
 class EntryRules:
-    """One entry of a list as the mapping writes it; `steps` lead to it.
-
-    `removal`: what it removes from Alma's list, in place of adding an entry.
-    """
+    """One entry of a list as the mapping writes it; `steps` lead to it."""
 
     parent: str
     position: int
     fields: tuple[FieldRule, ...]
-    part: Entry
+    part: EntryPart
     steps: Steps
-    removal: Removal | None = None
 
-    def finding(self, key: str, wrong: str) -> MappingFinding:
-        """Return an error about one of its keys."""
-        return MappingFinding((*self.steps, key), wrong)
+    @property
+    def removal(self) -> Removal | None:
+        """What it removes from Alma's list, in place of adding an entry."""
+        if (part := self.part.remove) is None:
+            return None
+        kind = getattr(part, TYPE_FIELD[self.parent], None) or ""
+        return Removal(self.parent, kind, part.matches or "")
 
     @property
     def deciding(self) -> tuple[Subject, ...]:
         """The cells and variables that only decide which rows have it."""
-        conditions = (condition for _, condition in self.part.conditions)
-        return tuple(subject for one in conditions for _, subject, _ in one.every_test)
+        tests = self.part.when.every_test if self.part.when is not None else ()
+        return tuple(subject for _, subject, _ in tests)
 
 
 def _field_rules(
@@ -250,6 +241,11 @@ def _field_rules(
         for name, rule in part
         if isinstance(rule, Rule)
     )
+
+
+def _names(name: str, rule: Rule) -> list[str]:
+    """Return the names of a value: one, or that of each part of a whole name."""
+    return [name] if rule.read is None else [f"{name}.{part}" for part in PARTS]
 
 
 @dataclass(frozen=True)
@@ -277,16 +273,19 @@ class MappingDocument:
 
     @cached_property
     def _named(self) -> dict[str, Rule]:
-        values = self.file.values.items()
-        return {k: v for name, rule in values for k, v in rule.by_part(f"{VALUE}{name}").items()}
+        return {
+            name: rule
+            for value, rule in self.file.values.items()
+            for name in _names(f"{VALUE}{value}", rule)
+        }
 
     @cached_property
     def values(self) -> tuple[FieldRule, ...]:
         """The rules of `values:`, as fields of no record; for missing users, those they need."""
         found = {}
         for name, rule in self._named.items():
-            steps = (step for _, part in rule.parts() for step in part.steps)
-            shape = Shape.DATE if any(step.of_dates for step in steps) else Shape.TEXT
+            dated = any(part.of_dates for _, part in rule.parts())
+            shape = Shape.DATE if dated else Shape.TEXT
             pseudo = Field(name, VALUE, name, shape, Facts(0))
             found[name] = FieldRule(pseudo, rule, value_steps(name), values=self._named)
         if self.leaving is None:
@@ -316,7 +315,7 @@ class MappingDocument:
             return rules
         needed = {*ALWAYS_REQUIRED} if file.match.creates else set()
         first = getattr(file.record, "first_name", None)
-        one_name = first is not None and first.get(Required) == Required("warn")
+        one_name = first is not None and first.required == "warn"
         needed -= {"first_name"} if one_name else set()
         rules = _field_rules(file.record, FIELDS, ("record",), values, needed)
         if (owner := file.owning_system) is not None:
@@ -349,9 +348,7 @@ class MappingDocument:
             for position, entry in enumerate(part or ()):
                 steps = (*start, *parent.split("."), position)
                 rules = _field_rules(entry, fields, steps, self._named)
-                removed = (key.removal(parent) for key in entry.keys)
-                removal = next(filter(None, removed), None)
-                found.append(EntryRules(parent, position, rules, entry, steps, removal))
+                found.append(EntryRules(parent, position, rules, entry, steps))
         return tuple(found)
 
     @property
@@ -435,11 +432,6 @@ class MappingDocument:
                 yield rule, steps, part
 
     @property
-    def keys(self) -> Iterator[tuple[FieldRule, Steps, Step[Any]]]:
-        """Every key of a rule, as in `parts`."""
-        return ((rule, steps, step) for rule, steps, part in self.parts for step in part.steps)
-
-    @property
     def constants(self) -> Iterator[tuple[FieldRule, Steps, str]]:
         """Every constant of a field that takes free text, with the steps that lead to its rule."""
         for rule, steps, part in self.parts:
@@ -460,18 +452,18 @@ class MappingDocument:
         skips = enumerate(self.file.roster.skip)
         found: list[tuple[Steps, Condition]] = [(("roster", "only"), self.file.roster.only)]
         found += [(("roster", "skip", at, "when"), skip.when) for at, skip in skips]
-        for entry in self.entries:
-            found += [((*entry.steps, *steps), one) for steps, one in entry.part.conditions]
-        for _, steps, key in self.keys:
-            found += [((*steps, *inner), one) for inner, one in key.needs.conditions]
+        having = [(entry.steps, entry.part.when) for entry in self.entries]
+        having += [(steps, part.when) for _, steps, part in self.parts]
+        found += [((*steps, "when"), when) for steps, when in having if when is not None]
         for steps, condition in found:
             yield from (((*steps, name), of, test) for name, of, test in condition.every_test)
 
     @property
     def lookups(self) -> Iterator[tuple[Steps, LookupKey]]:
         """Every use of a lookup, with the steps that lead to it."""
-        for _, steps, key in self.keys:
-            yield from (((*steps, *inner), lookup) for inner, lookup in key.needs.lookups)
+        for _, steps, part in self.parts:
+            if part.lookup is not None:
+                yield (*steps, "lookup"), part.lookup
         if isinstance(same_id := self.file.duplicates.same_id, KeepHeaviest):
             yield ("duplicates", "same_id", "keep heaviest"), same_id.weights
         for steps, _, test in self.tests:

@@ -7,23 +7,22 @@ is made from the field catalog, so it has Alma's own shape and names.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, create_model
 
-import importer.mapper.steps  # noqa: F401  registers every key
 from importer.mapper.conditions import EVERY_ROW, Condition
 from importer.mapper.dates import Dates, DatesPart, Span, Term, iso_day
+from importer.mapper.keys import Given, key
 from importer.mapper.lookups import AS_FILE, AS_TABLE, AS_TEXT, LookupFile, form
-from importer.mapper.placeholders import Steps, Template, heading_key
-from importer.mapper.steps.step import EntryKey, Rule, Value, fields_of
+from importer.mapper.placeholders import Template, heading_key
+from importer.mapper.rule import Rule, Value
 from importer.mapper.transforms import Word, Words, one_or_more
-from importer.model.candidates import IdRule
-from importer.model.fields import FIELDS, JOINED, LISTS
+from importer.model.candidates import IdRule, Yes
+from importer.model.fields import FIELDS, JOINED, LISTS, OnUpdate
 from importer.model.plan import MappingPart, Match, Retire, SafetyLimits
 from importer.model.roster import NO_HEADINGS
-from importer.model.text import check_pattern
+from importer.model.text import Pattern, check_pattern
 from importer.model.user import AccountType
 
 # --- the record ---
@@ -49,28 +48,28 @@ Types = Annotated[
 """The types of an address, email or phone: a value, or a list of codes."""
 
 
-class Entry(MappingPart):
-    """One entry of a list: its keys of the language; its other keys are Alma's."""
+class RemovePart(MappingPart):
+    """Which of Alma's entries go: those of this type, and with a text that matches as a whole."""
 
-    @property
-    def keys(self) -> tuple[EntryKey[Any], ...]:
-        """The keys of the language that the mapping writes, in their order."""
-        found = (self.__dict__.get(key) for key in ENTRY_KEYS)
-        return tuple(key for key in found if key is not None)
-
-    @property
-    def conditions(self) -> Iterator[tuple[Steps, Condition]]:
-        """The conditions of its keys, with the steps that lead to them from here."""
-        return (pair for key in self.keys for pair in key.needs.conditions)
+    note_type: Word | None = None
+    statistic_category: Word | None = None
+    block_type: Word | None = None
+    matches: Pattern | None = None
 
 
-ENTRY_KEYS = dict(sorted(EntryKey.every.items(), key=lambda item: item[1].position))
-"""The keys of an entry beside Alma's own, in their order."""
+class EntryPart(MappingPart):
+    """One entry of a list: these keys of the language; its other keys are Alma's."""
 
-EntryPart = create_model("EntryPart", __base__=Entry, **fields_of(ENTRY_KEYS))  # type: ignore[call-overload]
+    when: Given[Condition] = key("The rows that may have the entry.")
+    placeholder: Given[Yes] = key("Whether the entry is there although its cells are blank.")
+    on_update: Given[OnUpdate] = key("What happens to the list of a user whom Alma already has.")
+    replaces: Given[Words] = key(
+        "The types of Alma's statistics whose place it takes, beside its own."
+    )
+    remove: Given[RemovePart] = key("Entries of known users that go.")
 
 
-def _entry_model(parent: str) -> type[Entry]:
+def _entry_model(parent: str) -> type[EntryPart]:
     fields = {
         f.name: ((Types if f.several else Value) | None, None)
         for f in FIELDS.values()

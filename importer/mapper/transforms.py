@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from enum import StrEnum, auto
+from functools import reduce
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
@@ -203,6 +204,11 @@ def id_transforms(rule: IdRule) -> Iterator[tuple[Transform, re.Pattern[str] | N
     if rule.pad and rule.digits:
         width = rule.digits
         yield lambda text, _: padded(text, width), None
+
+
+def repaired_id(word: str, rule: IdRule) -> str:
+    """Return an ID as an `ids:` rule leaves it, whatever it reports."""
+    return word and reduce(lambda text, one: one[0](text, "")[0], id_transforms(rule), word)
 
 
 # --- capitals as people write names: McKay, O'Neil, de la Cruz ---

@@ -1,27 +1,17 @@
-"""The texts that a rule gives to the rows of a roster, and what its keys see meanwhile."""
+"""The texts that a rule gives to the rows of a roster, and what is known about them."""
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import reduce
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from importer.mapper.placeholders import Cell, Template, Variable
-from importer.mapper.transforms import Transform, each_line
-from importer.model.problem import VALUE, CellFinding
+from importer.mapper.transforms import Transform
+from importer.model.problem import CellFinding
 from importer.model.text import one_line
-
-if TYPE_CHECKING:
-    from importer.mapper.compile import CompiledField
-    from importer.mapper.conditions import Condition
-    from importer.mapper.evaluate import Evaluation
-    from importer.mapper.steps.step import Rule
 
 Rows = NDArray[np.bool_]
 """For each row of the roster, whether it is one of those that are meant."""
@@ -31,27 +21,6 @@ Texts = NDArray[np.object_]
 
 UNREAD = "\n"  # which no text of one line is
 """In place of a date that could not be read, where dates are compared."""
-
-ONE_PART = (
-    "has one part only, so a part is missing",
-    "Complete the cell, or give the field a `default:` in the mapping.",
-)
-"""The message and the advice if a cell that is divided has too few parts."""
-
-CLEANED = (
-    f"`clean` in the mapping leaves nothing of {VALUE}",
-    "Correct the cell, or the steps of the field's `clean` in the mapping.",
-)
-"""The message and the advice if the steps of `clean` leave nothing of a cell."""
-
-UNMET = "Correct the cell, or give the rule in the mapping a case for it or a `default`."
-"""The advice if a field is needed in a row to which its rule does not apply."""
-
-NO_SYSTEM = (
-    "Fill in the cell, or give `owning_system` in the mapping a `default`: Alma refuses an "
-    "External patron without one."
-)
-"""The advice if the cell that `owning_system` comes from is blank."""
 
 
 def texts_of(column: Iterable[str]) -> Texts:
@@ -161,46 +130,3 @@ class Values:
         failed = np.zeros(len(self.texts), dtype=bool)
         failed[[row for row, finding, _ in self.found if finding.holds]] = True
         return failed
-
-
-# --- what the keys of a rule see while it is evaluated ---
-
-
-@dataclass(frozen=True, slots=True)
-class RuleWork:
-    """A rule that is evaluated for some rows; `located`: the countries of its entry, if any."""
-
-    evaluation: Evaluation
-    one: CompiledField
-    rule: Rule
-    rows: Rows
-    located: Texts | None
-
-    def meeting(self, condition: Condition, rows: Rows) -> Rows:
-        """Return which of the rows meet a condition."""
-        return self.evaluation.meeting(condition, rows, unread=False)
-
-    def fill(self, template: Template, *, lines: bool) -> tuple[Texts, Rows]:
-        """The texts of a template, and whether the roster or the record contributes anything.
-
-        A text is blank if everything that it takes from roster and record is blank. Run variables
-        are never blank; they count only if nothing else is filled in. `lines`: with line breaks.
-        """
-        parts = template.parts
-        columns = [self.evaluation.column(part, lines=lines) for part in parts]
-        if template.lone_cell:
-            return columns[0], columns[0].astype(bool)
-        whole = reduce(operator.add, columns)
-        if len(columns) > 1 or template.variables:
-            whole = tidied(whole, each_line if lines else one_line)
-        given = [
-            column.astype(bool)
-            for part, column in zip(parts, columns, strict=True)
-            if isinstance(part, Cell) or (isinstance(part, Variable) and not part.of_run)
-        ]
-        content = reduce(operator.or_, given, np.zeros(len(whole), dtype=bool))
-        return (np.where(content, whole, "") if given else whole), content
-
-    def evaluate(self, rule: Rule, rows: Rows) -> Values:
-        """Evaluate a rule inside this one."""
-        return self.evaluation.evaluate(self.one, rule, rows, self.located)

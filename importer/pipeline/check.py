@@ -13,11 +13,11 @@ from itertools import chain
 from importer.errors import LedgerError, RosterError
 from importer.ledger.ledger import FILE, Ledger
 from importer.ledger.loads import EditMemory, LastLoad, institutions
-from importer.mapper.evaluate import misplaced
+from importer.mapper.findings import MappingFinding, in_order
 from importer.mapper.lookups import LookupFile, OwnTable
 from importer.mapper.mapping import FieldRule, MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE, Steps
-from importer.mapper.steps.step import MappingFinding, in_order
+from importer.mapper.secret_cells import misplaced
 from importer.mapper.yaml_source import scalar
 from importer.model.candidates import Candidates, FieldColumn
 from importer.model.fields import FIELDS, SECRETS, CodeTables, Field
@@ -110,7 +110,7 @@ class FailingColumn:
 
     def _lookup(self, written: str) -> str:
         """Return the advice to add the values to the field's lookup, or a lookup with them."""
-        rule, lookups = self.rule, self.mapped.mapping.file.lookups
+        rule, lookups = self.rule.rule, self.mapped.mapping.file.lookups
         entries = [f"    {self._line(text, n)}" for text, n in self.values.most_common()]
         if rule.lookup is None:
             name = re.sub(r"\W+", "_", self.place.heading.lower()).strip("_") or "codes"

@@ -26,7 +26,7 @@ from importer.loader.csv_file import Rows, read_rows
 from importer.loader.detect import LARGEST
 from importer.loader.read import read
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
-from importer.mapper.evaluate import evaluate, misplaced, secret_columns, without_secrets
+from importer.mapper.evaluate import evaluate
 from importer.mapper.explain import needed_columns
 from importer.mapper.load import NO_FILE, MappingText
 from importer.mapper.load import examine as read_mapping
@@ -34,6 +34,7 @@ from importer.mapper.load import load as load_mapping
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key
 from importer.mapper.schema import MatchPart
+from importer.mapper.secret_cells import misplaced, secret_columns, without_secrets
 from importer.model.candidates import Candidates
 from importer.model.fields import SECRETS, CodeTables
 from importer.model.plan import Fate, Match

@@ -8,10 +8,10 @@ from datetime import date
 from importer.loader.csv_file import Rows, read_rows
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
+from importer.mapper.findings import MappingFinding, in_order
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key, nearest
 from importer.mapper.schema import OwnRow, OwnTests
-from importer.mapper.steps.step import MappingFinding, in_order
 from importer.model.candidates import Candidates
 from importer.model.fields import NO_CODES
 from importer.model.problem import Severity

@@ -18,21 +18,18 @@ from dataclasses import dataclass, replace
 from dataclasses import field as default
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from importer.errors import RosterError
 from importer.files import read_text_bounded
 from importer.loader.read import read
+from importer.mapper.codes import Codes, looked_up
 from importer.mapper.compile import EMAIL, digits_of, looks_like_a_person
 from importer.mapper.dates import ORDER_WORDS, YEARS, Dates, Unread, is_any_date, without_a_day
 from importer.mapper.editing import is_marked
 from importer.mapper.load import examine
 from importer.mapper.mapping import FieldRule, MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
-from importer.mapper.steps.clean import Clean, Lookup
-from importer.mapper.steps.dates import DatesStep
-from importer.mapper.steps.read import Read
-from importer.mapper.steps.step import Codes, Step
+from importer.mapper.rule import Rule
 from importer.mapper.transforms import is_dash
 from importer.mapper.yaml_source import SIZE_LIMIT, cell
 from importer.model.fields import NO_CODES, CodeTables, country_of
@@ -400,22 +397,20 @@ def _takes_as_it_is(rule: FieldRule) -> bool:
     parts = [part for _, part in rule.giving_parts]
     templates = [template for part in parts for template in part.templates]
     whole = all(one.lone_cell or one.lone_value or one.constant for one in templates)
-    written = all(_is_written(step) for part in parts for step in part.steps)
-    return whole and written and any(one.lone_cell for one in templates)
+    return whole and all(map(_is_written, parts)) and any(one.lone_cell for one in templates)
 
 
-def _is_written(step: Step[Any]) -> bool:
-    """Whether a first mapping writes a step by itself, or it makes no other text."""
-    if isinstance(step, Clean):
-        return all(one.name in _CLEANED for one in step.value)
-    return isinstance(step, Lookup | DatesStep | Read) or not (step.changes or step.key == "cases")
+def _is_written(rule: Rule) -> bool:
+    """Whether a first mapping writes a rule by itself, or it makes no other text."""
+    cleaned = all(step.name in _CLEANED for step in rule.clean or ())
+    return cleaned and not rule.cases and rule.plus is rule.minus is None
 
 
 def _looked_up(document: MappingDocument, rule: FieldRule) -> Codes:
     """Return the codes of the one lookup that a column goes through, with their places."""
-    looks = [(step, at) for at, part in rule.giving_parts for step in part.steps
-             if isinstance(step, Lookup)]  # fmt: skip
-    return looks[0][0].codes((), looks[0][1], document.tables, {}) if len(looks) == 1 else ()
+    lookups = [(part.lookup, (*steps, "lookup")) for steps, part in rule.giving_parts
+               if part.lookup is not None]  # fmt: skip
+    return looked_up((), *lookups[0], document.tables) if len(lookups) == 1 else ()
 
 
 def _of(path: Path, codes: defaultdict[tuple[str, str], dict[str, str]]) -> Mapping[str, set[str]]:

@@ -17,11 +17,11 @@ from importer.files import write_atomically
 from importer.loader.detect import LARGEST
 from importer.loader.read import Preview, preview
 from importer.mapper import editing
-from importer.mapper.evaluate import misplaced, secret_columns
 from importer.mapper.explain import about_people, missing_people, retired_people
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key
+from importer.mapper.secret_cells import misplaced, secret_columns
 from importer.mapper.yaml_source import scalar
 from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, NOT_KEPT, Layout, Roster, letter

@@ -21,14 +21,14 @@ from importer.errors import MappingError, RosterError, UnreadableFileError, Usag
 from importer.mapper import editing
 from importer.mapper.compile import CompiledField, RunVariables, compile_mapping
 from importer.mapper.controls import Panel, panels
-from importer.mapper.evaluate import evaluate, misplaced, secret_columns, without_secrets
+from importer.mapper.evaluate import evaluate
 from importer.mapper.explain import explain
 from importer.mapper.load import examine
 from importer.mapper.lookups import OTHERWISE
 from importer.mapper.mapping import FieldRule, MappingDocument, entry_label
 from importer.mapper.mapping import label as path_of
 from importer.mapper.placeholders import TO_CHOOSE, Steps, heading_key
-from importer.mapper.steps.clean import Lookup
+from importer.mapper.secret_cells import misplaced, secret_columns, without_secrets
 from importer.mapper.yaml_source import cell, scalar
 from importer.model.candidates import ENDS
 from importer.model.fields import (
@@ -365,7 +365,7 @@ def _codes_of(
 
     They stay in this order: whoever chooses codes with the keyboard stays at their word.
     """
-    lookup = rule.lookup if isinstance(rule.lookup, str) else ""
+    lookup = rule.rule.lookup if isinstance(rule.rule.lookup, str) else ""
     labels = {
         row.code: f"{row.code}: {row.description}" if row.description else row.code for row in table
     }
@@ -409,7 +409,7 @@ def _spellings(rule: FieldRule, roster: Roster, secret: Collection[int]) -> dict
     coded = rule.field.shape in {Shape.CODE, Shape.DATE}
     if not coded or not rule.rule.lone_cells or len(rule.cells) != 1:
         return found
-    if not isinstance(rule.lookup, str | None):
+    if not isinstance(rule.rule.lookup, str | None):
         return found
     wanted = heading_key(rule.cells[0])
     columns = [at for at, place in enumerate(roster.places) if heading_key(place.heading) == wanted]
@@ -593,7 +593,7 @@ def _with_codes(visit: Visit, document: MappingDocument, roster: Roster, text: s
         }
         other = sent.get(f"other {field.key}", field.other)
         if field.new and (changed or (other and other != field.other)):
-            text = editing.set_key(text, steps_of(field.key), Lookup.key, scalar(lookup))
+            text = editing.set_key(text, steps_of(field.key), "lookup", scalar(lookup))
             before = {one.word: one.code for one in field.lines if one.code}
             changed = {one.word: (before | changed).get(one.word, "") for one in field.lines}
         for word, code in changed.items():
@@ -770,7 +770,7 @@ def _source(fields: Iterable[CompiledField]) -> tuple[str, bool]:
     fields = [*fields]
     places = [*dict.fromkeys(place for one in fields for place in one.column.places)]
     plain = all(
-        one.rule.rule.lone_cells and not any(step.changes for step in one.rule.rule.steps)
+        one.rule.rule.lone_cells and not one.rule.rule.changes
         for one in fields if one.column.places
     )  # fmt: skip
     if len(places) == 1:

@@ -12,8 +12,8 @@ import pytest
 from importer.cli.app import run
 from importer.errors import Exit, RosterError
 from importer.mapper.checks import findings
+from importer.mapper.findings import Level
 from importer.mapper.load import load
-from importer.mapper.steps.step import Level
 from importer.model.roster import Layout
 from importer.suggest.columns import best_reading
 from tests.command_line import typed

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from importer.mapper.clean import STEPS
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.schema import MappingFile
-from importer.mapper.steps.clean import KINDS
 from importer.model.fields import NO_CODES, OnUpdate
 from importer.model.problem import Severity
 from importer.suggest.user_loader_profile import read_profile, to_mapping
@@ -115,7 +115,7 @@ def test_every_word_is_on_the_page() -> None:
     missing = {
         str(word) for word in OnUpdate if f"`{word}`" not in text and f": {word}`" not in text
     }
-    missing |= {step for step in KINDS if f"`{step}`" not in text and f"{{{step}:" not in text}
+    missing |= {step for step in STEPS if f"`{step}`" not in text and f"{{{step}:" not in text}
     assert not missing
 
 

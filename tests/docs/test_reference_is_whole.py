@@ -17,6 +17,7 @@ import pytest
 from pydantic import BaseModel
 
 from importer.errors import MappingError
+from importer.mapper.clean import STEPS, CleanStep
 from importer.mapper.conditions import Test
 from importer.mapper.explain import about, explain
 from importer.mapper.json_schema import known_keys
@@ -24,8 +25,6 @@ from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import Steps
 from importer.mapper.schema import EntryPart, MappingFile
-from importer.mapper.steps.clean import KINDS, CleanStep
-from importer.mapper.steps.step import Key, Rule, rule_model
 from importer.mapper.yaml_source import Plain
 from tests.docs.test_examples import EXAMPLES, FILES, whole
 
@@ -52,13 +51,9 @@ def _of_record(model: type[BaseModel], name: str) -> bool:
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:
-    if annotation is Rule:
-        yield rule_model()
-    elif annotation is CleanStep:
-        for kind in KINDS.values():
+    if annotation is CleanStep:
+        for kind in STEPS.values():
             yield from _models(kind.form)
-    elif isinstance(annotation, type) and issubclass(annotation, Key):
-        yield from _models(annotation.form)
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in typing.get_args(annotation):
@@ -67,7 +62,7 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
 
 def _declared() -> Iterator[Name]:
     """Yield every key of the language, apart from the fields of the record."""
-    yield from (("CleanStep", key) for key, kind in KINDS.items() if kind.form)
+    yield from (("CleanStep", key) for key, kind in STEPS.items() if kind.form)
     waiting: list[type[BaseModel]] = [MappingFile, Test]
     seen = set(waiting)
     while waiting:
@@ -86,8 +81,6 @@ def _used(value: object, node: Plain, steps: Steps = ()) -> Iterator[tuple[Name,
         if isinstance(node, dict):
             yield ("CleanStep", value.name), (*steps, value.name)
             yield from _used(value.setting, node[value.name], (*steps, value.name))
-    elif isinstance(value, Key):
-        yield from _used(value.value, node, steps)
     elif isinstance(value, BaseModel) and isinstance(node, dict):
         for name in value.model_fields_set & {*type(value).model_fields}:
             alias = type(value).model_fields[name].alias or name

@@ -13,9 +13,9 @@ from importer.errors import MappingError
 from importer.mapper import checks
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
+from importer.mapper.findings import Level
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
-from importer.mapper.steps.step import Level
 from importer.model.candidates import Candidates
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.problem import Code, Place, Problem

@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 from importer.mapper.checks import findings
-from importer.mapper.steps.step import Level
+from importer.mapper.findings import Level
 from importer.model.fields import NO_CODES, fields_of
 from importer.model.plan import Fate
 from importer.pipeline.check import validate

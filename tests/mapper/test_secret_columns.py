@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from importer.mapper.evaluate import secret_columns
+from importer.mapper.secret_cells import secret_columns
 from importer.model.vocabulary import field_of, say_secret
 from tests.mapper.bench import Bench, places
 

@@ -55,8 +55,7 @@ def text_of(folder: Path, content: bytes, chosen: str = "") -> str:
 
 def _policy(entry: EntryRules) -> OnUpdate:
     """What the entry does to the list of a known user."""
-    given = (key.value for key in entry.part.keys if key.key == "on_update")
-    return next(given, OnUpdate.REPLACE)
+    return entry.part.on_update or OnUpdate.REPLACE
 
 
 @pytest.mark.parametrize(

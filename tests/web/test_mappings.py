@@ -228,7 +228,7 @@ def test_two_columns_of_one_field_have_codes_of_their_own(
     document, findings = examine(path)
     assert document is not None
     assert findings == ()
-    given = [document.tables[one.lookup].codes["law"] for one in document.rules if one.lookup]
+    given = [document.tables[one].codes["law"] for rule in document.rules for one in rule.lookups]
     assert given == ["MAJLAW", "COLLAW"]
 
 

@@ -1,24 +1,18 @@
-"""`read: name`: a whole name in one cell is divided into parts, for a rule under `values:`."""
+"""Whole names: which part of the text in one cell is which part of the name."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from importer.mapper.placeholders import VALUE
-from importer.mapper.steps.step import MappingFinding, RulePart, Step
-from importer.mapper.transforms import Reading
-from importer.mapper.values import ONE_PART, RuleWork, Values
 from importer.model.people import (
     ABBREVIATED_NAMES,
     COMMA,
     JOINS,
     LONG_SURNAMES,
-    MAY_BE_TWO,
     NO_NAME,
     TWO_FIRST_NAMES,
     TWO_PEOPLE,
@@ -28,8 +22,6 @@ from importer.model.people import (
     may_be_particle,
 )
 from importer.model.plan import MappingPart
-from importer.model.problem import CellFinding, Code, Severity
-from importer.model.text import counted, spans
 
 Order = Literal["auto", "last-first", "first-last"]
 """What comes first. `auto`: the last name if there is a comma, else the first name."""
@@ -61,21 +53,8 @@ _KANA = re.compile(r"[\u3041-\u30ff]+")
 _NO_PART = re.compile(r"\d|\A['‘’]|[^\W\d_]{2}\.\Z")
 """In a word: a digit, a nickname's mark, or the end of an abbreviation that is no initial."""
 
-_ROWS = 10
-"""Stretches of rows that a notice names."""
-_MIDDLE_WORD = (
-    "If it begins the last name, as in Garcia Lopez, write `Last name, First name` in that row. "
-    "Otherwise, no action needed."
-)
-_FEW = 10
-"""Of this number of names, one may be written in another way than the others."""
-_NO_COMMA = (
-    "Where the last name is first, write `Last name, First name`. Otherwise, no action needed."
-)
-
 PARTS = ("first", "middle", "last", "title", "suffix")
-_LEFT_OUT = {"middle": Code.ODD_COLUMN, "title": Code.TITLE_IN_NAME, "suffix": Code.TITLE_IN_NAME}
-"""Parts that a record may lack, and the code of the notice."""
+"""The parts of a name, which are used as `<$name.first>`."""
 
 
 def read_name(text: str, order: Order) -> PersonName:
@@ -131,7 +110,7 @@ def read_name(text: str, order: Order) -> PersonName:
     )
 
 
-def _has_middle_word(text: str, name: PersonName) -> bool:
+def has_middle_word(text: str, name: PersonName) -> bool:
     """Return whether a name without a comma has a middle name that is no initial."""
     words = name.middle.replace(".", " ").split()
     lone = not (COMMA.search(text) or name.two or TWO_PEOPLE.search(text))
@@ -183,89 +162,11 @@ class ReadPart(MappingPart):
     name: Order = "auto"
 
 
-@dataclass(frozen=True)
-class Read(Step[ReadPart]):
-    """A whole name, of which each part is used as `<$name.first>`, `.middle` or `.last`."""
-
-    part: str = ""
-    """The part that is taken."""
-
-    key = "read"
-    in_words = "divided as a name (order: {0.name})"
-    form = Annotated[
-        ReadPart,
-        BeforeValidator(
-            lambda value: {"name": "auto"} if value == "name" else value,
-            json_schema_input_type=Literal["name"] | ReadPart,
-        ),
-    ]
-    position = 45
-    parts = PARTS
-
-    def taking(self, part: str) -> Read:
-        return replace(self, part=part)
-
-    def check(self, part: RulePart) -> Iterator[MappingFinding]:
-        if part.of.field.parent != VALUE:
-            wrong = "is for a rule under `values:`, whose parts are written `<$name.first>`"
-            yield part.finding(self.key, wrong)
-
-    def run(self, values: Values, work: RuleWork) -> Values:
-        """Take the part of each name. One that has several readings needs review."""
-        message = "{value} cannot be divided into first and last name for certain"
-        unclear = CellFinding(Code.UNCLEAR_NAME, message)
-
-        if self.part == "last":
-            self._report_parts(values, work)
-
-        def read(text: str, _beside: str) -> Reading:
-            name = read_name(text, self.value.name)
-            two = MAY_BE_TWO if name.two and not TWO_PEOPLE.search(text) else None
-            return getattr(name, self.part, text), two if name.certain else unclear
-
-        values.step(read)
-        values.content = values.content & values.filled
-        return values
-
-    def _report_parts(self, values: Values, work: RuleWork) -> None:
-        """Report which names have parts that no rule takes, or a middle name that may be none."""
-        value = work.one.rule.field.path.rpartition(".")[0]
-        mapping = work.evaluation.mapping.mapping
-        taken = {name for one in (*mapping.values, *mapping.rules) for name in one.needs}
-        texts: list[str] = values.texts.tolist()
-        names = {text: read_name(text, self.value.name) for text in {*texts}}
-        for part, code in _LEFT_OUT.items():
-            if f"{value}.{part}" in taken:
-                continue
-            advice = f"If it belongs in the record, map `<{value}.{part}>`."
-            message = f"in {{}} the {part} is left out ({{}})"
-            finding = CellFinding(code, message, advice, Severity.REPAIRED)
-            having = {text for text, name in names.items() if getattr(name, part) and name.certain}
-            self._report(having, texts, finding, work)
-        if self.value.name != "last-first" and f"{value}.middle" in taken:
-            message = "in {} the word in the middle is taken as a middle name ({})"
-            finding = CellFinding(Code.ODD_COLUMN, message, _MIDDLE_WORD)
-            doubtful = {text for text, name in names.items() if _has_middle_word(text, name)}
-            self._report(doubtful, texts, finding, work)
-        plain = {text for text in names if " " in text and not COMMA.search(text)}
-        count = sum(text in plain for text in texts)
-        if self.value.name == "auto" and count <= sum(map(bool, texts)) / _FEW:
-            message = "most names have a comma; in {} without one the first name is first ({})"
-            finding = CellFinding(Code.ODD_COLUMN, message, _NO_COMMA)
-            self._report(plain, texts, finding, work)
-
-    @staticmethod
-    def _report(names: set[str], texts: list[str], finding: CellFinding, work: RuleWork) -> None:
-        """Report how many rows have one of the names, and which."""
-        evaluation, column = work.evaluation, work.one.column
-        pairs = zip(evaluation.numbers, texts, strict=True)
-        if rows := [number for number, text in pairs if text in names]:
-            message = finding.message.format(counted(len(rows), "name"), spans(rows, _ROWS))
-            one = replace(finding, message=message)
-            evaluation.report([(None, one, "")], column.label, column.places)
-
-    picks = True
-
-    def emptied(self, text: str) -> tuple[str, str]:
-        """Some people have one name."""
-        return ONE_PART
+NamePart = Annotated[
+    ReadPart,
+    BeforeValidator(
+        lambda value: {"name": "auto"} if value == "name" else value,
+        json_schema_input_type=Literal["name"] | ReadPart,
+    ),
+]
+"""What a cell contains, as the mapping writes it."""

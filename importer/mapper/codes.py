@@ -1,0 +1,107 @@
+"""The codes that a rule can give, with the places at which a person would change them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import assert_never
+
+from importer.mapper.clean import CleanStep, cleaned
+from importer.mapper.lookups import OTHERWISE, LookupKey, Tables
+from importer.mapper.placeholders import VALUE, Steps, Template, heading_key
+from importer.mapper.rule import (
+    AgreesWith,
+    Cases,
+    Clean,
+    Default,
+    Earlier,
+    From,
+    Later,
+    LookUp,
+    ReadDates,
+    ReadName,
+    Rule,
+    When,
+    keys_of,
+)
+
+Codes = Iterable[tuple[str | None, Steps]]
+"""Codes with their places; None is the text of a cell."""
+Named = dict[str, Rule | Codes]
+"""The rules that a `<$value>` stands for, by its name; in place of one its codes if known."""
+
+
+def value_steps(name: str) -> Steps:
+    """Return the steps that lead to a value, by its name with its `$`, or that of a part of it."""
+    return ("values", name.removeprefix(VALUE).partition(".")[0])
+
+
+def codes_of(rule: Rule, steps: Steps, tables: Tables, named: Named) -> Codes:
+    """Return the codes that a rule at `steps` can give."""
+    codes: Codes = ()
+    for key in keys_of(rule):
+        match key:
+            case From(templates):
+                codes = _of_templates(templates, steps, tables, named)
+            case Cases(rules):
+                codes = _of_cases(rules, steps, tables, named)
+            case Clean(clean):
+                codes = _cleaned(codes, clean)
+            case LookUp(lookup):
+                codes = looked_up(codes, lookup, (*steps, "lookup"), tables)
+            case Default(default):
+                codes = _or_else(codes, codes_of(default, (*steps, "default"), tables, named))
+            case When() | AgreesWith() | ReadName() | ReadDates() | Later() | Earlier():
+                pass
+            case _:
+                assert_never(key)
+    return codes
+
+
+def _of_templates(
+    templates: tuple[Template, ...], steps: Steps, tables: Tables, named: Named
+) -> Iterator[tuple[str | None, Steps]]:
+    """The constants, the cells, and what the named values give."""
+    for template in templates:
+        if (value := named.get(name := template.lone_value)) is not None:
+            if isinstance(value, Rule):  # taken once; one that takes itself gives no more
+                named[name] = ()
+                codes = codes_of(value, value_steps(name), tables, named)
+                named[name] = value = tuple(dict.fromkeys(codes))
+            yield from value
+        elif template.cells or template.constant:
+            yield template.constant, steps
+
+
+def _of_cases(
+    rules: tuple[Rule, ...], steps: Steps, tables: Tables, named: Named
+) -> Iterator[tuple[str | None, Steps]]:
+    for at, case in enumerate(rules):
+        yield from codes_of(case, (*steps, "cases", at), tables, named)
+
+
+def _cleaned(codes: Codes, clean: tuple[CleanStep, ...]) -> Iterator[tuple[str | None, Steps]]:
+    for text, where in codes:
+        yield text and cleaned(clean, text), where
+
+
+def _or_else(codes: Codes, default: Codes) -> Iterator[tuple[str | None, Steps]]:
+    """Those that are not blank, and those of the default."""
+    yield from (code for code in codes if code[0] != "")
+    yield from default
+
+
+def looked_up(
+    codes: Codes, lookup: LookupKey, steps: Steps, tables: Tables
+) -> Iterator[tuple[str | None, Steps]]:
+    """Yield the codes of a lookup, each at its key, or where its file is named; those it passes."""
+    table = tables.get(lookup)
+    if table is None:
+        yield from codes
+        return
+    if table.passes:
+        yield from (code for code in codes if heading_key(code[0] or "") not in table.codes)
+    keys = {table.written[key]: code for key, code in table.codes.items()}
+    if table.otherwise is not None and not table.passes:
+        keys[OTHERWISE] = table.otherwise
+    for key, code in keys.items():
+        yield code, ("lookups", lookup, key) if isinstance(lookup, str) else (*steps, key)

@@ -1,0 +1,35 @@
+"""What checks find in a mapping, each with its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from importer.mapper.placeholders import Steps
+from importer.mapper.yaml_source import Source
+
+
+class Level(StrEnum):
+    """What a finding means."""
+
+    ERROR = "error"  # the mapping cannot be used
+    TO_DO = "to do"  # a person still has to choose a column or a code
+    HINT = "hint"  # worth a second look
+
+
+@dataclass(frozen=True, slots=True)
+class MappingFinding:
+    """A finding about the key at these steps; `lacking`: a part that perhaps was not read."""
+
+    steps: Steps
+    wrong: str
+    lacking: bool = False
+    level: Level = Level.ERROR
+
+
+def in_order(source: Source, findings: list[MappingFinding]) -> tuple[str, ...]:
+    """Return findings with their places, each once, by line."""
+    lines = {
+        f"{source.place(one.steps)}: {one.wrong}": source.locate(one.steps) for one in findings
+    }
+    return tuple(sorted(lines, key=lambda text: lines[text][0]))
