@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import assert_never
 
+from importer.mapper import keys
 from importer.mapper.clean import STEPS
 from importer.mapper.dates import END_OF_TERM, Dates, is_iso
 from importer.mapper.findings import Level, MappingFinding, in_order
@@ -34,22 +35,7 @@ from importer.mapper.placeholders import (
     key_of,
     nearest,
 )
-from importer.mapper.rule import (
-    POLICIES,
-    AgreesWith,
-    Cases,
-    Clean,
-    Default,
-    Earlier,
-    From,
-    Later,
-    LookUp,
-    ReadDates,
-    ReadName,
-    Rule,
-    When,
-    keys_of,
-)
+from importer.mapper.rule import POLICIES, Rule
 from importer.mapper.schema import KeepHeaviest, RemovePart
 from importer.model.candidates import ENDS, NAMES, NEVER, ROLE_END, wrong_end
 from importer.model.fields import (
@@ -108,11 +94,11 @@ def _keys_of_rule(  # noqa: PLR0912  a case for each key
     """Find what is wrong with the keys of the rule of a field, or of one inside it."""
     dated = of.field.shape is Shape.DATE
     not_for = f"is for dates, but `{of.field.name}` is not a date"
-    for key in keys_of(rule):
+    for key in keys.keys_of(rule):
         match key:
-            case From(templates):
+            case keys.From(templates):
                 yield from _from(of, rule, templates, steps)
-            case AgreesWith(template):
+            case keys.AgreesWith(template):
                 at = (*steps, "agrees_with")
                 if of.field.path not in TYPED_TWICE:
                     wrong = "is for passwords, PINs and email addresses, which people type twice"
@@ -120,34 +106,34 @@ def _keys_of_rule(  # noqa: PLR0912  a case for each key
                 if not template.lone_cell or not rule.lone_cells:
                     wrong = "compares one column with another; write a heading each"
                     yield MappingFinding(at, wrong)
-            case Cases(cases):
+            case keys.Cases(cases):
                 yield from _cases(rule, cases, steps, dated=dated)
-            case Clean():
+            case keys.Clean():
                 yield from _clean(mapping, of, rule, steps)
-            case ReadName() if of.field.parent != VALUE:
+            case keys.ReadName() if of.field.parent != VALUE:
                 wrong = "is for a rule under `values:`, whose parts are written `<$name.first>`"
                 yield MappingFinding((*steps, "read"), wrong)
-            case ReadDates(dates):
+            case keys.ReadDates(dates):
                 at = (*steps, "dates")
                 if not dated:
                     yield MappingFinding(at, not_for)
                 if _ends_only(dates) and of.field.path not in {*ENDS, ROLE_END}:
                     yield MappingFinding(at, ONLY_ENDS)
-            case Later(plus):
+            case keys.Later(plus):
                 at = (*steps, "plus")
                 if not dated:
                     yield MappingFinding(at, not_for)
                 if plus == END_OF_TERM and not mapping.file.terms:
                     yield MappingFinding(at, "`end of term` needs `terms` in this mapping")
-            case Earlier() if not dated:
+            case keys.Earlier() if not dated:
                 yield MappingFinding((*steps, "minus"), not_for)
-            case Default():
+            case keys.Default():
                 fixed = any(template.never_blank for template in rule.templates)
                 may_be_blank = rule.chooses or rule.clean is not None or rule.lookup is not None
                 if fixed and not may_be_blank:
                     wrong = "is never used, because the value before it is never blank"
                     yield _hint((*steps, "default"), wrong)
-            case When() | ReadName() | LookUp() | Earlier():
+            case keys.When() | keys.ReadName() | keys.LookUp() | keys.Earlier():
                 pass
             case _:
                 assert_never(key)
@@ -348,8 +334,7 @@ def _rows(mapping: MappingDocument) -> Iterator[MappingFinding]:
     if (absent := mapping.absent) is None:
         return
     if not (absent.rules or absent.removals):
-        steps = (*mapping.leaving_steps, "set")
-        yield MappingFinding(steps, "sets nothing; name the fields to change")
+        yield MappingFinding(absent.start, "sets nothing; name the fields to change")
     deciding = ((entry, one) for entry in absent.entries for one in entry.deciding)
     cells = [(*entry.steps, "when") for entry, one in deciding if isinstance(one, Cell)]
     cells += [rule.steps for rule in absent.values if rule.headings and not rule.cells]

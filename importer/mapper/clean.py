@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from importer.mapper.keys import key
+from importer.mapper.optional import key
 from importer.mapper.placeholders import heading_key, nearest
 from importer.mapper.transforms import (
     LINE_BREAK,

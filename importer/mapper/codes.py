@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import assert_never
+from itertools import chain
 
-from importer.mapper.clean import CleanStep, cleaned
+from importer.mapper.clean import cleaned
 from importer.mapper.lookups import OTHERWISE, LookupKey, Tables
 from importer.mapper.placeholders import VALUE, Steps, Template, heading_key
-from importer.mapper.rule import (
-    AgreesWith,
-    Cases,
-    Clean,
-    Default,
-    Earlier,
-    From,
-    Later,
-    LookUp,
-    ReadDates,
-    ReadName,
-    Rule,
-    When,
-    keys_of,
-)
+from importer.mapper.rule import Rule
 
 Codes = Iterable[tuple[str | None, Steps]]
 """Codes with their places; None is the text of a cell."""
@@ -37,23 +23,16 @@ def value_steps(name: str) -> Steps:
 
 def codes_of(rule: Rule, steps: Steps, tables: Tables, named: Named) -> Codes:
     """Return the codes that a rule at `steps` can give."""
-    codes: Codes = ()
-    for key in keys_of(rule):
-        match key:
-            case From(templates):
-                codes = _of_templates(templates, steps, tables, named)
-            case Cases(rules):
-                codes = _of_cases(rules, steps, tables, named)
-            case Clean(clean):
-                codes = _cleaned(codes, clean)
-            case LookUp(lookup):
-                codes = looked_up(codes, lookup, (*steps, "lookup"), tables)
-            case Default(default):
-                codes = _or_else(codes, codes_of(default, (*steps, "default"), tables, named))
-            case When() | AgreesWith() | ReadName() | ReadDates() | Later() | Earlier():
-                pass
-            case _:
-                assert_never(key)
+    codes: Codes = _of_templates(rule.templates, steps, tables, named)
+    for at, case in enumerate(rule.cases):
+        codes = chain(codes, codes_of(case, (*steps, "cases", at), tables, named))
+    if (clean := rule.clean) is not None:
+        codes = ((text and cleaned(clean, text), where) for text, where in codes)
+    if rule.lookup is not None:
+        codes = looked_up(codes, rule.lookup, (*steps, "lookup"), tables)
+    if rule.default is not None:
+        filled = (code for code in codes if code[0] != "")
+        codes = chain(filled, codes_of(rule.default, (*steps, "default"), tables, named))
     return codes
 
 
@@ -70,24 +49,6 @@ def _of_templates(
             yield from value
         elif template.cells or template.constant:
             yield template.constant, steps
-
-
-def _of_cases(
-    rules: tuple[Rule, ...], steps: Steps, tables: Tables, named: Named
-) -> Iterator[tuple[str | None, Steps]]:
-    for at, case in enumerate(rules):
-        yield from codes_of(case, (*steps, "cases", at), tables, named)
-
-
-def _cleaned(codes: Codes, clean: tuple[CleanStep, ...]) -> Iterator[tuple[str | None, Steps]]:
-    for text, where in codes:
-        yield text and cleaned(clean, text), where
-
-
-def _or_else(codes: Codes, default: Codes) -> Iterator[tuple[str | None, Steps]]:
-    """Those that are not blank, and those of the default."""
-    yield from (code for code in codes if code[0] != "")
-    yield from default
 
 
 def looked_up(

@@ -12,13 +12,13 @@ from functools import partial
 from itertools import permutations
 
 from importer.errors import UsageError
-from importer.mapper import editing
+from importer.mapper import editing, keys
 from importer.mapper.checks import OF_ENTRIES, check_policy
 from importer.mapper.dates import END_OF_TERM, Term, as_plus_or_date, is_iso
 from importer.mapper.explain import MATCH, missing_people, retired_people
 from importer.mapper.mapping import EXTERNAL_SYSTEM, FieldRule, MappingDocument, entry_label, label
 from importer.mapper.placeholders import TO_CHOOSE, Steps
-from importer.mapper.rule import POLICIES, Default, From, Later, ReadDates, Rule, keys_of
+from importer.mapper.rule import POLICIES, Rule
 from importer.mapper.schema import TOP_FIELDS
 from importer.mapper.yaml_source import constant as yaml_constant
 from importer.mapper.yaml_source import scalar
@@ -153,13 +153,13 @@ def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
 
 def _way(rule: Rule, start: str) -> tuple[str, str]:
     """Return how a date is found, with its span or date: by a column, that of its blank cells."""
-    kinds = {type(key) for key in keys_of(rule)}
-    if rule.lone_cells and kinds <= {From, ReadDates, Default}:
+    kinds = {type(key) for key in keys.keys_of(rule)}
+    if rule.lone_cells and kinds <= {keys.From, keys.ReadDates, keys.Default}:
         way, text = _way(rule.default, start) if rule.default is not None else ("none", "")
         return ("column", text) if way not in {"column", "text"} else ("text", "")
-    if rule.constant is not None and is_iso(rule.constant) and kinds == {From}:
+    if rule.constant is not None and is_iso(rule.constant) and kinds == {keys.From}:
         return "date", rule.constant
-    if kinds == {From, Later} and rule.plus and rule.templates[0].text == start:
+    if kinds == {keys.From, keys.Later} and rule.plus and rule.templates[0].text == start:
         return "term" if rule.plus == END_OF_TERM else "span", rule.plus
     return "text", ""
 

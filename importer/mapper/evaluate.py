@@ -15,7 +15,7 @@ from typing import Any, assert_never
 import numpy as np
 import pandas as pd
 
-from importer.mapper import text_keys
+from importer.mapper import keys, text_keys
 from importer.mapper.clean import cleaned
 from importer.mapper.compile import CompiledEntry, CompiledField, CompiledMapping
 from importer.mapper.conditions import Condition, Subject
@@ -24,21 +24,7 @@ from importer.mapper.lookups import Tables, code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM, TYPED_TWICE
 from importer.mapper.placeholders import VALUE as VALUE_NAME
 from importer.mapper.placeholders import Cell, Template, Variable, heading_key, key_of
-from importer.mapper.rule import (
-    AgreesWith,
-    Cases,
-    Clean,
-    Default,
-    Earlier,
-    From,
-    Later,
-    LookUp,
-    ReadDates,
-    ReadName,
-    Rule,
-    When,
-    keys_for,
-)
+from importer.mapper.rule import Rule
 from importer.mapper.secret_cells import without_marks
 from importer.mapper.text_keys import Work
 from importer.mapper.transforms import each_line, id_transforms, in_each_part, is_dash, repaired_id
@@ -324,31 +310,31 @@ class Evaluation:
             partial(self.report, places=one.column.places),
         )
         values = Values.of(self.same(""), np.zeros_like(rows), rows)
-        for key in keys_for(rule, one.rule.field):
+        for key in keys.keys_for(rule, one.rule.field):
             match key:
-                case When(condition):
+                case keys.When(condition):
                     values = values.only(self.meeting(condition, values.applies, unread=False))
-                case From(templates):
+                case keys.From(templates):
                     values = self._filled(one, rule, templates, values.applies)
-                case AgreesWith(template):
+                case keys.AgreesWith(template):
                     self._compare(one, template, values)
-                case Cases(cases):
+                case keys.Cases(cases):
                     values = self._of_cases(one, cases, values, located)
-                case Clean(steps):
+                case keys.Clean(steps):
                     text_keys.clean(values, steps, work)
-                case ReadName(order):
+                case keys.ReadName(order):
                     text_keys.take_part(values, order, work)
-                case LookUp(lookup):
+                case keys.LookUp(lookup):
                     text_keys.look_up(values, lookup, work)
-                case ReadDates(dates):
+                case keys.ReadDates(dates):
                     if before_dates:
                         return values
                     text_keys.read_dates(values, dates, work)
-                case Later(plus):
+                case keys.Later(plus):
                     text_keys.move_later(values, plus, work)
-                case Earlier(span):
+                case keys.Earlier(span):
                     text_keys.move_earlier(values, span)
-                case Default(default):
+                case keys.Default(default):
                     values = self._or_else(one, default, values, rows, located)
                 case _:
                     assert_never(key)

@@ -13,26 +13,12 @@ from typing import assert_never
 
 from pydantic import BaseModel
 
+from importer.mapper import keys
 from importer.mapper.dates import ORDER_WORDS, Dates
 from importer.mapper.lookups import CodeTable, LookupFile, LookupKey, OwnTable, Tables
 from importer.mapper.mapping import FieldRule, MappingDocument
 from importer.mapper.placeholders import VALUE, Cell, heading_key
-from importer.mapper.rule import (
-    POLICIES,
-    AgreesWith,
-    Cases,
-    Clean,
-    Default,
-    Earlier,
-    From,
-    Later,
-    LookUp,
-    ReadDates,
-    ReadName,
-    Rule,
-    When,
-    keys_for,
-)
+from importer.mapper.rule import POLICIES, Rule
 from importer.mapper.schema import EntryPart, KeepHeaviest, MappingFile
 from importer.model.candidates import IdRule
 from importer.model.fields import Shape
@@ -221,34 +207,34 @@ def _described(  # noqa: PLR0912  a case for each key
 ) -> str:
     """Return what the rule of a field, or one inside it, does."""
     said = ""
-    for key in keys_for(rule, of.field):
+    for key in keys.keys_for(rule, of.field):
         match key:
-            case When(condition):
+            case keys.When(condition):
                 said += f"if {condition}: " if condition else ""
-            case From(templates):
+            case keys.From(templates):
                 ways = (t.text if "<" in t.text else f"always `{t.text}`" for t in templates)
                 said += " or else ".join(ways)
-            case AgreesWith(template):
+            case keys.AgreesWith(template):
                 said += f", the same as {template.text}"
-            case Cases(cases):
+            case keys.Cases(cases):
                 said += " – ".join(
                     ("otherwise: " if case.when is None else "") + _described(mapping, of, case)
                     for case in cases
                 )
-            case Clean(steps):
+            case keys.Clean(steps):
                 said = ", ".join((said, *map(str, steps)))
-            case ReadName(order):
+            case keys.ReadName(order):
                 said += f", divided as a name (order: {order})"
-            case LookUp(lookup):
+            case keys.LookUp(lookup):
                 said += f", looked up in {_about_lookup(lookup, mapping.tables)}"
-            case ReadDates(dates):
+            case keys.ReadDates(dates):
                 if of.field.shape is Shape.DATE and any(t.cells for t in rule.templates):
                     said += _about_dates(mapping.file.dates(dates))
-            case Later(plus):
+            case keys.Later(plus):
                 said += f", {'at' if plus.startswith('end') else 'plus'} {plus}"
-            case Earlier(span):
+            case keys.Earlier(span):
                 said += f", minus {span}"
-            case Default(default):
+            case keys.Default(default):
                 when = "otherwise" if rule.chooses else "if that is blank"
                 said += f"; {when}: {_described(mapping, of, default)}"
             case _:

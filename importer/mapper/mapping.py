@@ -28,7 +28,7 @@ from importer.mapper.placeholders import (
     heading_key,
 )
 from importer.mapper.rule import Rule
-from importer.mapper.schema import EntryPart, KeepHeaviest, LeavingPart, MappingFile, RosterPart
+from importer.mapper.schema import EntryPart, KeepHeaviest, MappingFile, RosterPart
 from importer.mapper.yaml_source import Source
 from importer.model.candidates import Removal
 from importer.model.fields import (
@@ -253,8 +253,7 @@ class MappingDocument:
     """A mapping that has been read.
 
     `sha256` is over the file and its lookup files: equal if nothing changed. `source` knows the
-    line of every key. `leaving`: whom it ends and what it sets for them, if it is about these; see
-    `absent`. `content`: its YAML, if it has no file.
+    line of every key. `content`: its YAML, if it has no file. `start` leads to the record.
     """
 
     path: Path
@@ -262,8 +261,8 @@ class MappingDocument:
     source: Source
     sha256: str = ""
     tables: Tables = default(default_factory=dict)
-    leaving: LeavingPart | None = None
     content: bytes | None = None
+    start: Steps = ("record",)
 
     @property
     def meaning(self) -> str:
@@ -281,22 +280,14 @@ class MappingDocument:
 
     @cached_property
     def values(self) -> tuple[FieldRule, ...]:
-        """The rules of `values:`, as fields of no record; for missing users, those they need."""
-        found = {}
+        """The rules of `values:`, as fields of no record."""
+        rules = []
         for name, rule in self._named.items():
             dated = any(part.of_dates for _, part in rule.parts())
             shape = Shape.DATE if dated else Shape.TEXT
             pseudo = Field(name, VALUE, name, shape, Facts(0))
-            found[name] = FieldRule(pseudo, rule, value_steps(name), values=self._named)
-        if self.leaving is None:
-            return tuple(found.values())
-        needed: set[str] = set()
-        rules = [*self.rules]
-        while rules:
-            new = (rules.pop().needs & found.keys()) - needed
-            needed |= new
-            rules += (found[name] for name in new)
-        return tuple(rule for name, rule in found.items() if name in needed)
+            rules.append(FieldRule(pseudo, rule, value_steps(name), values=self._named))
+        return tuple(rules)
 
     @cached_property
     def scalars(self) -> tuple[FieldRule, ...]:
@@ -306,23 +297,17 @@ class MappingDocument:
         people with one name.
         """
         file, values = self.file, self._named
-        if (part := self.leaving) is not None:
-            assert part.record is not None  # noqa: S101  `absent` asked
-            rules = _field_rules(part.record, FIELDS, (*self.leaving_steps, "set"), values)
-            if part.patron_role is not None:
-                steps = (*self.leaving_steps, "patron_role")
-                rules += _field_rules(part.patron_role, PATRON_ROLE, steps, values)
-            return rules
-        needed = {*ALWAYS_REQUIRED} if file.match.creates else set()
+        needed = {*ALWAYS_REQUIRED} if file.match.creates and self.start == ("record",) else set()
         first = getattr(file.record, "first_name", None)
         one_name = first is not None and first.required == "warn"
         needed -= {"first_name"} if one_name else set()
-        rules = _field_rules(file.record, FIELDS, ("record",), values, needed)
+        rules = _field_rules(file.record, FIELDS, self.start, values, needed)
         if (owner := file.owning_system) is not None:
-            field, steps = FIELDS[EXTERNAL_SYSTEM], ("owning_system",)
-            rules += (FieldRule(field, owner, steps, always_required=True, values=values),)
+            field, at = FIELDS[EXTERNAL_SYSTEM], ("owning_system",)
+            rules += (FieldRule(field, owner, at, always_required=True, values=values),)
         if file.patron_role is not None:
-            rules += _field_rules(file.patron_role, PATRON_ROLE, ("patron_role",), values)
+            steps = (*self.start[:-1], "patron_role")
+            rules += _field_rules(file.patron_role, PATRON_ROLE, steps, values)
         return rules
 
     @cached_property
@@ -339,14 +324,13 @@ class MappingDocument:
     def every_entry(self) -> tuple[EntryRules, ...]:
         """The entries and the removals, in the mapping's order within each list."""
         found = []
-        start = ("record",) if self.leaving is None else (*self.leaving_steps, "set")
         for parent in LISTS:
-            part: Any = self.leaving.record if self.leaving else self.file.record
+            part: Any = self.file.record
             for name in parent.split("."):
                 part = getattr(part, name, None)
             fields = {f.name: f for f in FIELDS.values() if f.parent == parent}
             for position, entry in enumerate(part or ()):
-                steps = (*start, *parent.split("."), position)
+                steps = (*self.start, *parent.split("."), position)
                 rules = _field_rules(entry, fields, steps, self._named)
                 found.append(EntryRules(parent, position, rules, entry, steps))
         return tuple(found)
@@ -382,18 +366,23 @@ class MappingDocument:
 
     @cached_property
     def absent(self) -> MappingDocument | None:
-        """What users get who leave, as a mapping without a roster; None if they get nothing."""
-        _, part = self.file.match.leaving or ("", None)
+        """What users get who leave, as a mapping without a roster; None if they get nothing.
+
+        Of `values:` it has those that it needs: others may take cells, which they do not have.
+        """
+        name, part = self.file.match.leaving or ("", None)
         if part is None or part.record is None:
             return None
-        file = self.file.model_copy(update={"roster": RosterPart()})
-        return replace(self, file=file, leaving=part)
-
-    @property
-    def leaving_steps(self) -> Steps:
-        """The steps to the key about users who leave."""
-        key, _ = self.file.match.leaving or ("absent", None)
-        return "match", key
+        change = {"roster": RosterPart(), "record": part.record, "owning_system": None}
+        file = self.file.model_copy(update=change | {"patron_role": part.patron_role})
+        leaving = replace(self, file=file, start=("match", name, "set"))
+        named = {rule.field.path: rule for rule in leaving.values}
+        rules = [*leaving.rules]
+        for rule in rules:
+            rules += [named.pop(name) for name in rule.needs & named.keys()]
+        kept = {rule.steps[-1] for rule in rules if rule.field.parent == VALUE}
+        values = {name: rule for name, rule in file.values.items() if name in kept}
+        return replace(leaving, file=file.model_copy(update={"values": values}))
 
     @property
     def with_absent(self) -> tuple[MappingDocument, ...]:

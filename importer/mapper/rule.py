@@ -1,9 +1,7 @@
 """A rule: the keys by which one field gets its value.
 
-Keys about the whole rule, such as `required`, are plain fields, in words in `POLICIES`. A key that
-makes the value is one of the types of `Key`; `keys_of` yields those of a rule in the order in which
-they apply. What is done with them are functions: `evaluate`, `codes`, `checks` and `explain`
-match every type, and mypy fails where one is left out.
+Keys that make the value come first, in the order in which they apply; `keys.py` has their types.
+Keys about the whole rule, such as `required`, are in words in `POLICIES`.
 """
 
 from __future__ import annotations
@@ -18,14 +16,14 @@ from pydantic.config import JsonDict
 
 from importer.mapper.clean import CleanStep, Split
 from importer.mapper.conditions import Condition, Subject
-from importer.mapper.dates import Dates, DatesPart, Plus, Span
-from importer.mapper.keys import Given, key
-from importer.mapper.lookups import LookupKey, LookupName
-from importer.mapper.names import NamePart, Order
-from importer.mapper.placeholders import Cell, Steps, Template, Variable, Written
-from importer.mapper.transforms import TIDIED, Word, one_or_more
+from importer.mapper.dates import DatesPart, Plus, Span
+from importer.mapper.lookups import LookupName
+from importer.mapper.names import NamePart
+from importer.mapper.optional import Given, key
+from importer.mapper.placeholders import Cell, Steps, Variable, Written
+from importer.mapper.transforms import Word, one_or_more
 from importer.model.candidates import Yes
-from importer.model.fields import Field, OnUpdate, Shape
+from importer.model.fields import OnUpdate
 from importer.model.plan import MappingPart
 
 # --- the rule ---
@@ -191,129 +189,6 @@ def _as_rule(value: object) -> object:
 Value = Annotated[Rule, BeforeValidator(_as_rule, json_schema_input_type=Word | Rule)]
 """A value of the record: a template, or a rule."""
 Rule.model_rebuild()
-
-
-# --- the keys that make the value ---
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """Rows that do not meet the condition get nothing, or the default."""
-
-    condition: Condition
-
-
-@dataclass(frozen=True, slots=True)
-class From:
-    """The text is the first of these templates that is not blank."""
-
-    templates: tuple[Template, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AgreesWith:
-    """The text as it came must be that of this template."""
-
-    template: Template
-
-
-@dataclass(frozen=True, slots=True)
-class Cases:
-    """The value is that of the first of these rules whose `when` is met."""
-
-    rules: tuple[Rule, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Clean:
-    """These steps change the text, one after the other."""
-
-    steps: tuple[CleanStep, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReadName:
-    """The text is a whole name in this order; a part of it is taken."""
-
-    order: Order
-
-
-@dataclass(frozen=True, slots=True)
-class LookUp:
-    """The text becomes its code in a lookup."""
-
-    lookup: LookupKey
-
-
-@dataclass(frozen=True, slots=True)
-class ReadDates:
-    """The text becomes a date, as ISO."""
-
-    dates: Dates
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """The date moves by a span of time, or to the end of the month or term."""
-
-    plus: str
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """The date moves back by a span of time."""
-
-    span: str
-
-
-@dataclass(frozen=True, slots=True)
-class Default:
-    """Where all that came before is blank, the value is that of this rule."""
-
-    rule: Rule
-
-
-Key = (
-    When | From | AgreesWith | Cases | Clean | ReadName | LookUp | ReadDates | Later | Earlier
-    | Default
-)  # fmt: skip
-"""A key that makes the value of a rule."""
-
-
-def keys_of(rule: Rule) -> Iterator[Key]:
-    """Yield the keys that make a rule's value, in the order in which they apply."""
-    if rule.when is not None:
-        yield When(rule.when)
-    if rule.templates:
-        yield From(rule.templates)
-    if rule.agrees_with is not None:
-        yield AgreesWith(rule.agrees_with)
-    if rule.cases:
-        yield Cases(rule.cases)
-    if rule.clean is not None:
-        yield Clean(rule.clean)
-    if rule.read is not None:
-        yield ReadName(rule.read.name)
-    if rule.lookup is not None:
-        yield LookUp(rule.lookup)
-    if rule.dates is not None:
-        yield ReadDates(rule.dates)
-    if rule.plus is not None:
-        yield Later(rule.plus)
-    if rule.minus is not None:
-        yield Earlier(rule.minus)
-    if rule.default is not None:
-        yield Default(rule.default)
-
-
-def keys_for(rule: Rule, field: Field) -> Iterator[Key]:
-    """Yield the keys of a rule and those that its field has by itself: dates are read."""
-    implied: dict[str, object] = {}
-    if rule.clean is None and field.path in TIDIED:
-        implied["clean"] = ()
-    if rule.dates is None and field.shape is Shape.DATE:
-        implied["dates"] = Dates()
-    return keys_of(rule.model_copy(update=implied))
 
 
 # --- the keys about the whole rule ---

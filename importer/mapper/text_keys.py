@@ -8,28 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import assert_never
 
 from importer.mapper.clean import CleanStep, Split, cleaned
 from importer.mapper.compile import CompiledField, CompiledMapping
 from importer.mapper.dates import SWAPPED, Dates, earlier, later, may_be_swapped, order_notice
 from importer.mapper.lookups import NO_CODE, LookupKey
 from importer.mapper.names import Order, has_middle_word, read_name
-from importer.mapper.rule import (
-    AgreesWith,
-    Cases,
-    Clean,
-    Default,
-    Earlier,
-    From,
-    Later,
-    LookUp,
-    ReadDates,
-    ReadName,
-    Rule,
-    When,
-    keys_of,
-)
+from importer.mapper.rule import Rule
 from importer.mapper.transforms import (
     TIDIED,
     UNSEEN,
@@ -258,19 +243,8 @@ CLEANED = (
 
 def emptied(rule: Rule, text: str) -> tuple[str, str] | None:
     """Return the message and the advice about the key that makes nothing of a text, if any does."""
-    for key in keys_of(rule):
-        match key:
-            case Clean(steps):
-                if not cleaned(steps, text):
-                    return ONE_PART if rule.splits else CLEANED
-            case ReadName():
-                return ONE_PART  # some people have one name
-            case LookUp():
-                return NO_CODE
-            case When() | From() | AgreesWith() | Cases() | ReadDates() | Later() | Earlier():
-                pass
-            case Default():
-                pass
-            case _:
-                assert_never(key)
-    return None
+    if rule.clean is not None and not cleaned(rule.clean, text):
+        return ONE_PART if rule.splits else CLEANED
+    if rule.read is not None:  # some people have one name
+        return ONE_PART
+    return NO_CODE if rule.lookup is not None else None

@@ -15,9 +15,10 @@ import pytest
 
 from importer.mapper.conditions import EVERY_ROW
 from importer.mapper.dates import Dates
+from importer.mapper.keys import Key, keys_of
 from importer.mapper.names import ReadPart
 from importer.mapper.placeholders import parse
-from importer.mapper.rule import POLICIES, Key, Rule, keys_of
+from importer.mapper.rule import POLICIES, Rule
 from importer.mapper.schema import EntryPart
 from tests.docs.pages import DOCS, blocks
 
