@@ -37,7 +37,8 @@ from importer.loader.read import read
 from importer.mapper.load import MappingText, load
 from importer.mapper.mapping import MappingDocument
 from importer.model.fields import cells_of
-from importer.model.plan import Answer, Fate, SafetyCheck
+from importer.model.plan import Fate, SafetyCheck
+from importer.model.question import Answer
 from importer.model.roster import Layout, Roster
 from importer.model.run import Summary
 from importer.model.text import read_row_label, row_label

@@ -20,7 +20,7 @@ from importer.cli.output import emit, now, say
 from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.integrity import check_whole, fault, first_broken
 from importer.ledger.ledger import Ledger, summarize
-from importer.model.plan import Answer
+from importer.model.question import Answer
 from importer.model.text import counted, read_row_label, row_label
 from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
 from importer.pipeline.inputs import Progress

@@ -6,46 +6,12 @@ person finds it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import TypeAdapter
 
 from importer.ledger.memory import Memory
-from importer.model.plan import DECISIONS, Answer
-from importer.model.problem import Code
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """A person's answer about a primary identifier: create, reject, update or rename `user`.
-
-    `against` are the people it was compared with, duplicates in the roster among them; all are
-    casefolded primary identifiers. `doubts` are the codes of problems that were resolved with it:
-    whether the user may be changed, and whose primary ID is right. `person`: a hash of the row's ID
-    and person; `theirs`: one of that user's, as it was then; "" where no user is named. `cells`: of
-    a rejection without other rows in question, a hash of the row's cells, for which it counts also
-    where nobody is in question. `as_it_is`: the answer was `load`, and became this one.
-    """
-
-    primary_id: str
-    answer: Answer
-    user: str
-    against: frozenset[str]
-    doubts: frozenset[Code]
-    operator: str
-    time: datetime
-    person: str = ""
-    theirs: str = ""
-    cells: str = ""
-    as_it_is: bool = False
-
-    @property
-    def sentence(self) -> str:
-        """For a message: who answered what, and when."""
-        said = DECISIONS[Answer.LOAD if self.as_it_is else self.answer]
-        return f"decided by {self.operator} on {self.time:%Y-%m-%d}: {said}"
-
+from importer.model.answers import Resolution
 
 _JSON = TypeAdapter(Resolution)
 
@@ -65,11 +31,21 @@ class DecisionMemory(Memory):
         found = self.parsed(_JSON.validate_json, query, (self.institution, primary_id))
         return next(iter(found), None)
 
-    def save(self, resolution: Resolution) -> None:
-        """Save a resolution in place of an earlier one."""
-        text = _JSON.dump_json(resolution).decode()
-        query = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)"
-        self.write((query, [(resolution.primary_id, text)]))
+    def keep(self, made: Resolution) -> None:
+        """Save a resolution in place of an earlier one.
+
+        Without anybody in question only a rejection is kept, and none that counts for other cells,
+        too, is replaced by it; another answer then deletes a rejection.
+        """
+        known = self.of(made.primary_id)
+        rejected, rejects = known is not None and not known.loads, not made.loads
+        says_more = rejected and known is not None and known.against
+        if made.primary_id and (made.against or (rejects and not says_more)):
+            text = _JSON.dump_json(made).decode()
+            query = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)"
+            self.write((query, [(made.primary_id, text)]))
+        elif rejected and not rejects:
+            self.delete(made.primary_id)
 
     def delete(self, primary_id: str) -> None:
         """Delete a person's resolution."""

@@ -39,6 +39,7 @@ from importer.ledger.ledger import (
     IMPRINTS,
     OPEN,
     PLACES,
+    QUESTION,
     SENT,
     TEXTS,
     Ledger,
@@ -543,12 +544,13 @@ def write_run(
 def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
     """Add problems, inside a transaction of the caller."""
     ledger.connection.executemany(
-        "INSERT INTO problems (row, code, severity, field, places, value, message, advice, repairs)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO problems (row, code, severity, field, places, value, message, advice, repairs,"
+        " question) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 one.origin.row, one.code.value, one.severity.value, one.field,
                 _places_json(one.places), one.value, one.message, one.advice, one.repairs.value,
+                QUESTION.dump_json(one.question).decode() if one.question else "",
             )
             for one in problems
         ),

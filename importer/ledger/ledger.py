@@ -20,6 +20,7 @@ from importer.ledger.database import Database, FileIdentity, file_identity
 from importer.model.formats import LEDGER
 from importer.model.plan import ALREADY, Act, Change, Fate, Imprint, Result, SafetyCheck
 from importer.model.problem import CANNOT_BORROW, Code, Place, Problem, Repairs, Severity
+from importer.model.question import Question
 from importer.model.run import (
     Calls,
     ColumnUse,
@@ -93,6 +94,7 @@ SENT = "act IN ('create', 'update', 'delete')"
 TEXTS = TypeAdapter(tuple[str, ...])
 CHANGES = TypeAdapter(tuple[Change, ...])
 PLACES = TypeAdapter(tuple[Place, ...])
+QUESTION = TypeAdapter(Question)
 COLUMNS = TypeAdapter(tuple[ColumnUse, ...])
 IMPRINTS: TypeAdapter[dict[str, Imprint]] = TypeAdapter(dict[str, Imprint])
 
@@ -327,15 +329,16 @@ class Ledger(Database):
         facts = self.facts
 
         def problem(*values: Any) -> Problem:
-            row, code, severity, field, places, value, message, advice, repairs = values
+            row, code, severity, field, places, value, message, advice, repairs, asked = values
             return Problem(
                 Code(code), facts.origin(row), Severity(severity), message, advice, field,
                 _places(places), value, Repairs(repairs),
+                QUESTION.validate_json(asked) if asked else None,
             )  # fmt: skip
 
         return self.parsed(
             problem,
-            "SELECT row, code, severity, field, places, value, message, advice, repairs"  # noqa: S608
+            "SELECT row, code, severity, field, places, value, message, advice, repairs, question"  # noqa: S608
             f" FROM problems WHERE {condition} ORDER BY row, id",
             values,
         )

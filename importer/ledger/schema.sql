@@ -13,7 +13,7 @@ CREATE TABLE cells (
 CREATE TABLE problems (
   id INTEGER PRIMARY KEY, row INTEGER NOT NULL, code TEXT NOT NULL, severity TEXT NOT NULL,
   field TEXT NOT NULL, places TEXT NOT NULL, value TEXT NOT NULL, message TEXT NOT NULL,
-  advice TEXT NOT NULL, repairs TEXT NOT NULL
+  advice TEXT NOT NULL, repairs TEXT NOT NULL, question TEXT NOT NULL
 ) STRICT;
 CREATE INDEX problems_by_row ON problems (row);
 

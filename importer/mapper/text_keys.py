@@ -26,6 +26,7 @@ from importer.mapper.transforms import (
 from importer.mapper.values import Texts, Values
 from importer.model.people import COMMA, MAY_BE_TWO, TWO_PEOPLE
 from importer.model.problem import VALUE, CellFinding, Code, Severity
+from importer.model.question import OF_NAME
 from importer.model.text import counted, spans
 
 
@@ -134,7 +135,9 @@ _NO_COMMA = (
 _LEFT_OUT = {"middle": Code.ODD_COLUMN, "title": Code.TITLE_IN_NAME, "suffix": Code.TITLE_IN_NAME}
 """Parts that a record may lack, and the code of the notice."""
 _UNCLEAR = CellFinding(
-    Code.UNCLEAR_NAME, f"{VALUE} cannot be divided into first and last name for certain"
+    Code.UNCLEAR_NAME,
+    f"{VALUE} cannot be divided into first and last name for certain",
+    question=OF_NAME,
 )
 
 

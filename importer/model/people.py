@@ -22,6 +22,7 @@ from email_validator.syntax import validate_email_local_part
 from rapidfuzz.distance import JaroWinkler
 
 from importer.model.problem import CellFinding, Code
+from importer.model.question import OF_NAME
 from importer.model.text import folded, word_list
 
 NO_NAME = re.compile('["“”„«»/]')
@@ -60,7 +61,7 @@ TWO_FIRST_NAMES = re.compile(
 )
 """What is between two people in their first names; a capital alone at the end is an initial."""
 
-MAY_BE_TWO = CellFinding(Code.TWO_PEOPLE, "{value} may name two people")
+MAY_BE_TWO = CellFinding(Code.TWO_PEOPLE, "{value} may name two people", question=OF_NAME)
 
 
 def is_particle(word: str) -> bool:

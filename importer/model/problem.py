@@ -6,12 +6,13 @@ Once released, a code keeps its meaning. `catalogue.toml` has the words of each 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib.resources import files
 
 from pydantic import BaseModel, TypeAdapter
 
+from importer.model.question import About, Answer, Question
 from importer.model.text import RowId, is_whole_roster
 
 
@@ -216,6 +217,7 @@ class CellFinding:
 
     `advice` and `severity` are the catalog's if not given; `repairs` goes with the given advice.
     `value`: the text that `{value}` in the message stands for, if the finding itself knows it.
+    `question`: what a person is asked about such a row.
     """
 
     code: Code
@@ -224,6 +226,7 @@ class CellFinding:
     severity: Severity | None = None
     repairs: Repairs = Repairs.ROW
     value: str = ""
+    question: Question | None = None
 
     @property
     def holds(self) -> bool:
@@ -245,6 +248,7 @@ class CellFinding:
             places,
             self.value if value is None else value,
             self.repairs if self.advice else kind.repairs,
+            self.question,
         )
 
 
@@ -256,6 +260,8 @@ class Problem:
     or the primary ID of the user in question. It contains no other private text. `advice` says
     what to do, `repairs` what that fixes if it is done in the mapping. Problems with equal code,
     severity, places, field and advice have one cause. `places` are the columns, possibly none.
+    `question`: what it asks, also once that is answered; a problem that needs review without one
+    leaves only not to load the row.
     """
 
     code: Code
@@ -267,6 +273,15 @@ class Problem:
     places: tuple[Place, ...] = ()
     value: str = ""
     repairs: Repairs = Repairs.ROW
+    question: Question | None = None
+
+    def asks(self, about: About) -> bool:
+        """Whether it is a question about this."""
+        return self.question is not None and self.question.about is about
+
+    def asking(self, about: About, *answers: Answer) -> Problem:
+        """Return the problem as a question about the user whose ID is its value, if it has one."""
+        return replace(self, question=Question(about, self.value, answers))
 
     def sentence(self, shown: str | None = None, *, begin: bool = False) -> str:
         """Return what is wrong, with the cell's text or `shown`; `begin`: with a capital."""

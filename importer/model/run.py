@@ -407,3 +407,8 @@ class RowHistory:
     changes: tuple[Change, ...] = ()
     result: Result | None = None
     cells: tuple[str, ...] = ()
+
+    @property
+    def needs_review(self) -> bool:
+        """Whether a person has to decide about it, before or since it was sent."""
+        return self.fate is Fate.REVIEW or self.result is Result.HELD

@@ -21,8 +21,9 @@ from importer.mapper.secret_cells import misplaced
 from importer.mapper.yaml_source import scalar
 from importer.model.candidates import Candidates, FieldColumn
 from importer.model.fields import FIELDS, SECRETS, CodeTables, Field
-from importer.model.plan import Answer, Fate, read_decision
+from importer.model.plan import Fate
 from importer.model.problem import CATALOGUE, KNOWN, VALUE, Code, Place, Problem, Repairs, Severity
+from importer.model.question import Answer, read_decision
 from importer.model.roster import ADDED, ROW, WHAT_TO_DO
 from importer.model.run import NotInRoster, SinceLoad
 from importer.model.text import counted, spans, word_list

@@ -1,77 +1,32 @@
-"""The fate of each row before anything is sent, and what people decided about those to review.
-
-A question about a person is not asked twice. An answer is used as long as no other user is in
-question than then, and nothing else is asked.
-"""
+"""The fate of each row before anything is sent, and what people decided about those to review."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
 
 from importer.errors import UsageError
-from importer.ledger.answers import DecisionMemory, Resolution
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger
 from importer.loader.read import read
-from importer.model.fields import SECRETS
-from importer.model.people import PersonKeys
-from importer.model.plan import (
-    ANOTHER,
-    DOUBTS,
-    NAME,
-    OF_ROWS,
-    WHO,
-    WHOSE_ID,
-    Answer,
-    Fate,
-    Result,
-    choices,
-    concerned,
-    in_question,
-    may_be_new,
-    read_decision,
-)
+from importer.model.answers import Resolution, allow, choices, possible_users
+from importer.model.plan import Fate, Result
 from importer.model.problem import CATALOGUE, Code, Origin, Problem, Severity
+from importer.model.question import OF_ROWS, About, Answer, read_decision
 from importer.model.roster import Layout, Roster
 from importer.model.run import RowHistory
 from importer.model.text import RowId, is_whole_roster, one_line, row_label
-from importer.model.user import User
 from importer.pipeline.inputs import CheckedRosters
+from importer.planner.answers import person_hash
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import current
 from importer.report.masking import shown_word
 from importer.report.wording import again, roster_of, row_numbers
-from importer.users.matching import user_keys
 from importer.validator.duplicates import connected
-
-
-class KeptAnswer(NamedTuple):
-    """An answer of an earlier run: a sentence with who gave it and when, and about which user.
-
-    `theirs`: the hash of who that user was then, "" if it does not matter.
-    """
-
-    answer: Answer
-    sentence: str
-    user: str = ""
-    theirs: str = ""
-
-    @property
-    def loads(self) -> bool:
-        """Whether the row is loaded."""
-        return self.answer is not Answer.REJECT
-
-    def is_about(self, live: User) -> bool:
-        """Return whether the user is still who it was: an ID may be somebody else's by now."""
-        return self.theirs in {"", _user_hash(live)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +49,7 @@ def decide_fates(
     rows: Mapping[int, Fate],
     problems: Iterable[Problem],
     *,
-    answers: Mapping[int, KeptAnswer],
+    answers: Mapping[int, Resolution],
     only_new: Sequence[Collection[str]],
 ) -> Decided:
     """Decide the fate of each row.
@@ -140,7 +95,9 @@ def decide_fates(
 def _depends_on_user(problem: Problem, needed: Collection[str]) -> bool:
     """Return whether a problem holds its row only if Alma has no such user, or another name."""
     missing = problem.field in needed and problem.code in {Code.MISSING_VALUE, Code.MISSING_EMPL_ID}
-    return problem.severity.holds and (missing or problem.code in {Code.PURGE_PAST, *NAME})
+    return problem.severity.holds and (
+        missing or problem.code is Code.PURGE_PAST or problem.asks(About.NAME)
+    )
 
 
 def worst(problems: Iterable[Problem]) -> Fate:
@@ -163,13 +120,13 @@ def as_warning(problem: Problem, answer: str | None) -> Problem:
     return replace(problem, severity=Severity.WARNING, message=message, advice=advice)
 
 
-def _answered(problems: list[Problem], answer: KeptAnswer | None) -> list[Problem]:
+def _answered(problems: list[Problem], answer: Resolution | None) -> list[Problem]:
     """Return the problems with the question about the same person answered, if it was."""
     if answer is None or worst(problems) is not Fate.REVIEW:
         return problems
     answered = [
         as_warning(problem, answer.sentence if answer.loads else "")
-        if problem.code is Code.DUPLICATE_PERSON and problem.severity is Severity.REVIEW
+        if problem.asks(About.ROWS) and problem.severity is Severity.REVIEW
         else problem
         for problem in problems
     ]
@@ -200,26 +157,15 @@ class Decision:
     user: str = ""
 
 
-def open_rows(ledger: Ledger) -> dict[int, frozenset[Code]]:
-    """Return the rows that need review, each with the codes of the problems that hold it."""
-    asked: dict[int, set[Code]] = {
-        one.row: set()
-        for one in ledger.returning()
-        if one.fate is Fate.REVIEW or one.result is Result.HELD
+def open_rows(ledger: Ledger) -> dict[int, list[Problem]]:
+    """Return the rows that need review, each with the problems that hold it."""
+    asked: dict[int, list[Problem]] = {
+        row.row: [] for row in ledger.returning() if row.needs_review
     }
     for problem in ledger.problems():
         if problem.severity is Severity.REVIEW and problem.origin.row in asked:
-            asked[problem.origin.row].add(problem.code)
-    return {row: frozenset(codes) for row, codes in asked.items()}
-
-
-def asked_of(ledger: Ledger, row: int) -> frozenset[Code]:
-    """Return the codes of the problems for which a row needs review; none if it does not."""
-    history = ledger.row(row)
-    if history is None or not (history.fate is Fate.REVIEW or history.result is Result.HELD):
-        return frozenset()
-    review = (one for one in ledger.problems(row) if one.severity is Severity.REVIEW)
-    return frozenset(problem.code for problem in review)
+            asked[problem.origin.row].append(problem)
+    return asked
 
 
 def rows_with(ledger: Ledger, code: str) -> list[int]:
@@ -227,7 +173,7 @@ def rows_with(ledger: Ledger, code: str) -> list[int]:
 
     The start of a code is enough. Raises UsageError if there are none.
     """
-    asked = open_rows(ledger)
+    asked = {row: {one.code for one in problems} for row, problems in open_rows(ledger).items()}
     found = [
         row
         for row, codes in asked.items()
@@ -256,23 +202,23 @@ def why_not(ledger: Ledger, decision: Decision) -> str:
         return f"The roster of this run has no row {label}."
     problems = [*ledger.problems(row.row)]
     asked = [one for one in problems if one.severity is Severity.REVIEW]
-    duplicate = any(one.code is Code.DUPLICATE_PERSON for one in asked)
+    duplicate = any(one.asks(About.ROWS) for one in asked)
     if wrong := _closed(row, decided=any(one.code is Code.RESOLVED for one in problems)):
         pass
     elif ledger.facts.command == "undo" and answer not in {Answer.UPDATE, Answer.REJECT}:
         wrong = "belongs to an undo plan; use --as update or --as reject"
     elif duplicate and answer not in {*OF_ROWS, Answer.REJECT}:
         wrong = "has another row of the same person; use one of: " + ", ".join(choices(asked))
-    elif answer in OF_ROWS and not any(one.code is Code.DUPLICATE_PERSON for one in problems):
+    elif answer in OF_ROWS and not any(one.asks(About.ROWS) for one in problems):
         wrong = "has no other row of the same person"
     elif answer is Answer.CREATE and row.result is Result.HELD:
         wrong = (
             "needs review since it was sent; use --as update or rename with the user's ID, or "
             "--as reject"
         )
-    elif answer is Answer.CREATE and not may_be_new(asked):
+    elif answer is Answer.CREATE and not allow(asked, answer):
         wrong = "cannot become a new user; use one of: " + ", ".join(choices(asked))
-    elif answer is Answer.LOAD and not {one.code for one in asked} <= NAME:
+    elif answer is Answer.LOAD and not allow(asked, answer):
         wrong = "is asked about more than its name; use --as update, rename, create or reject"
     return f"Row {label} {wrong}." if wrong else ""
 
@@ -366,7 +312,7 @@ def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[s
     for row, cell in roster.decisions.items():
         found, name = read_decision(cell.text), row_label(row)
         asked = (one for one in ledger.problems(row) if one.severity is Severity.REVIEW)
-        users = in_question(asked)
+        users = possible_users(asked)
         if found is None:
             continue
         seen = all(_has_word(cell.why, user) for user in users)
@@ -383,156 +329,21 @@ def _has_word(text: str, word: str) -> bool:
     return re.search(pattern, text.casefold()) is not None
 
 
-OTHER_LOADED = "another row of this person is loaded"
+def answers_of_rows(
+    answers: Mapping[str, Resolution], rosters: CheckedRosters, problems: Iterable[Problem]
+) -> dict[int, Resolution]:
+    """Return by row the answers about rows of one person, as long as the rosters have them all.
 
-
-@dataclass(frozen=True, slots=True)
-class Resolutions:
-    """What people decided in earlier runs, by the row's primary ID without case."""
-
-    by_id: Mapping[str, Resolution]
-
-    def of_rows(
-        self, rosters: CheckedRosters, problems: Iterable[Problem]
-    ) -> dict[int, KeptAnswer]:
-        """Return by row the answers about rows of one person, as long as the rosters have them all.
-
-        One answer counts for all rows of the person.
-        """
-        answered: dict[int, KeptAnswer] = {}
-        for group in same_people(rosters, problems) if self.by_id else ():
-            if (known := self.by_id.get(group_hash(group))) is None:
-                continue
-            for draft in group:
-                loads = known.answer is Answer.SEPARATE or draft.key == known.user
-                out = not loads and known.answer is Answer.ONLY
-                sentence = f"{OTHER_LOADED}, {known.sentence}" if out else known.sentence
-                answer = known.answer if loads else Answer.REJECT
-                answered[draft.row] = KeptAnswer(answer, sentence)
-        return answered
-
-    def fitting(
-        self, draft: DraftUser, asked: Sequence[Problem], there: Set[str]
-    ) -> KeptAnswer | None:
-        """Return the answer to everything that is asked about a row, if there is one.
-
-        `there`: the primary IDs, without case, of the users who may be the row's person.
-        """
-        decision = self._about(draft)
-        if decision is None:
-            return None
-        if not (asked and decision.against) and decision.cells == _cells_hash(draft):
-            return KeptAnswer(decision.answer, decision.sentence)
-        if not asked:
-            return None
-        codes, questioned = {problem.code for problem in asked}, {*_questioned(draft, asked)}
-        answer, user, theirs = decision.answer, decision.user, decision.theirs
-        others = {problem.value.casefold() for problem in asked if problem.code in ANOTHER}
-        has_id = draft.key in there - others and draft.key in questioned - decision.against
-        if has_id and user not in there and answer is not Answer.REJECT:
-            answer, user = Answer.UPDATE, draft.primary_id  # the user was created or renamed since
-            questioned.discard(draft.key)
-        if codes - WHO - NAME - decision.doubts or questioned - decision.against:
-            return None
-        return KeptAnswer(answer, decision.sentence, user, theirs)
-
-    def _about(self, draft: DraftUser) -> Resolution | None:
-        """Return what was decided about a row's ID, if it was about the row's person, too."""
-        decision = self.by_id.get(draft.key)
-        if decision is None or decision.person not in {"", person_hash(draft)}:
-            return None
-        return decision
-
-    def leaves_id(self, draft: DraftUser, user: str) -> bool:
-        """Return whether a person decided that a user's primary ID is right, and not the row's.
-
-        `user`: that ID, without case.
-        """
-        decision = self._about(draft)
-        return (
-            decision is not None
-            and decision.answer is Answer.UPDATE
-            and decision.user == user
-            and not decision.doubts.isdisjoint(WHOSE_ID)
-        )
-
-
-def keep_answer(
-    ledger: Ledger,
-    draft: DraftUser,
-    answer: Answer,
-    live: User | None,
-    operator: str,
-    now: datetime,
-    *,
-    as_it_is: bool,
-) -> None:
-    """Save the answer to a row's problems.
-
-    Without anybody in question only a rejection is kept; another answer deletes it. For the same
-    cells a rejection counts where nothing is asked any more. `live`: the user whom it names.
+    One answer counts for all rows of the person.
     """
-    alma, problems = ledger.facts.alma, tuple(ledger.problems(draft.row))
-    assert alma is not None  # noqa: S101  a plan has it
-    own, memory = draft.key, DecisionMemory(alma.key)
-    against = _questioned(draft, problems)
-    user = current(live, "primary_id").casefold() if live is not None else ""
-    doubts = doubts_of(problems, user)
-    hashes = person_hash(draft), _user_hash(live) if live is not None else ""
-    cells = _cells_hash(draft) if answer is Answer.REJECT else ""
-    known = memory.of(own)
-    if known and known.against and not against and known.answer is answer is Answer.REJECT:
-        return  # it says more: also for other cells
-    if own and (against or answer is Answer.REJECT):
-        made = Resolution(own, answer, user, against, doubts, operator, now, *hashes, cells)
-        memory.save(replace(made, as_it_is=as_it_is))
-    elif known and known.answer is Answer.REJECT:
-        memory.delete(own)
-
-
-def doubts_of(problems: Iterable[Problem], user: str) -> frozenset[Code]:
-    """Return what an answer about a user also decides: may it be changed, whose ID is right.
-
-    `user`: the primary ID without case. Whose ID is right is asked of some users, not of others.
-    """
-    return frozenset(
-        one.code
-        for one in problems
-        if one.code in DOUBTS or (one.code in WHOSE_ID and one.value.casefold() == user)
-    )
-
-
-def _questioned(draft: DraftUser, problems: Collection[Problem]) -> frozenset[str]:
-    """Return the IDs, without case, that an answer to a row's problems is about.
-
-    Beside users in question: the row's own ID if its name is, and all of its IDs if staff gave the
-    user another one, so that the next card is another question.
-    """
-    codes = {problem.code for problem in problems}
-    own = {draft.key} if codes & NAME else set()
-    if Code.CARD_DIFFERS in codes:
-        own.update(value.casefold() for _, value in draft.every_identifier)
-    return concerned(problems) | own
-
-
-def person_hash(draft: DraftUser) -> str:
-    """Return a hash of a row's ID with the person of the row, for an answer that is about both."""
-    return _hash(draft.key, draft.person)
-
-
-def _user_hash(live: User) -> str:
-    return _hash(current(live, "primary_id").casefold(), user_keys(live))
-
-
-def _hash(key: str, person: PersonKeys) -> str:
-    return hashlib.sha256("\n".join((key, *person.name, person.born)).encode()).hexdigest()
-
-
-def _cells_hash(draft: DraftUser) -> str:
-    """Return a hash of the cells that the mapping uses, without passwords and PINs."""
-    targets = draft.layout.targets.items()
-    used = sorted({at for label, one in targets if label not in SECRETS for at in one.reads})
-    return hashlib.sha256("\n".join(draft.cells[at] for at in used).encode()).hexdigest()
+    groups = same_people(rosters, problems) if answers else ()
+    known = ((group, answers.get(group_hash(group))) for group in groups)
+    return {
+        draft.row: answer.of_row(draft.key)
+        for group, answer in known
+        if answer is not None
+        for draft in group
+    }
 
 
 def same_people(rosters: CheckedRosters, problems: Iterable[Problem]) -> Iterator[list[DraftUser]]:
@@ -540,7 +351,7 @@ def same_people(rosters: CheckedRosters, problems: Iterable[Problem]) -> Iterato
 
     The problem of a row names another of them, or the user of Alma whom they all find.
     """
-    named = {p.origin.row: p.value.casefold() for p in problems if p.code is Code.DUPLICATE_PERSON}
+    named = {p.origin.row: p.value.casefold() for p in problems if p.asks(About.ROWS)}
     drafts = [*rosters.drafts(named, {}, "")] if named else []
     numbers: dict[str, int] = {}
     rows: defaultdict[int, list[DraftUser]] = defaultdict(list)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from importer.alma.client import Alma
@@ -11,16 +11,17 @@ from importer.alma.facts import facts_for
 from importer.errors import UsageError
 from importer.ledger.answers import DecisionMemory
 from importer.ledger.ledger import Ledger
-from importer.model.plan import Answer, Create, Delete, Fate, Held, Planned, Step, Update
+from importer.model.answers import Resolution
+from importer.model.plan import Create, Delete, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem
+from importer.model.question import Answer
 from importer.model.run import NotInRoster
 from importer.model.safety_checks import folded_groups
 from importer.model.text import RowId, counted
 from importer.pipeline.check import no_end_dates, since_last_load, validate
 from importer.pipeline.decisions import (
     Decided,
-    KeptAnswer,
-    Resolutions,
+    answers_of_rows,
     decide_fates,
     decisions_in,
     dismissed,
@@ -86,12 +87,12 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     of_alma = institution.facts(alma.base_url)
     with new_run(request.name, request.now, request.folder) as folder:
         rosters = validate(opened)
-        answers = Resolutions(DecisionMemory(of_alma.key).load())
+        answers = DecisionMemory(of_alma.key).load()
         problems = [*headings_changed(folder, rosters), *rosters.problems]
         checked = decide_fates(
             rosters.rows(),
             problems,
-            answers=answers.of_rows(rosters, problems),
+            answers=answers_of_rows(answers, rosters, problems),
             only_new=[one.mapping.needed_by_new_users for one in rosters],
         )
         progress.rows(len(checked.fates), 0)
@@ -193,18 +194,18 @@ async def _plan_rows(
 
 
 def _one_row_a_user(
-    every: Sequence[Step], answers: Resolutions, rosters: CheckedRosters
+    every: Sequence[Step], answers: Mapping[str, Resolution], rosters: CheckedRosters
 ) -> list[Step]:
     """Return the steps; of several rows of one user only the one that a person chose is loaded."""
     steps = review_collisions(every, rosters.origin)
     held = (step.problems for step in steps if isinstance(step, Held))
-    answered = answers.of_rows(rosters, chain.from_iterable(held))
+    answered = answers_of_rows(answers, rosters, chain.from_iterable(held))
     made: list[Step] = []
     for own, step in zip(every, steps, strict=True):
         match answered.get(step.row):
-            case KeptAnswer(answer=Answer.ONLY) if own is not step:
+            case Resolution(answer=Answer.ONLY) if own is not step:
                 made.append(own)
-            case KeptAnswer(answer=Answer.REJECT) as kept if own is not step:
+            case Resolution(answer=Answer.REJECT) as kept if own is not step:
                 made.append(Held(step.row, (dismissed(rosters.origin(step.row), kept.sentence),)))
             case _:
                 made.append(step)

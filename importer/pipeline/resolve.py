@@ -14,37 +14,31 @@ from importer.alma.client import Alma
 from importer.alma.facts import Facts, facts_for
 from importer.alma.models import OBLIGATIONS
 from importer.errors import StalePlanError, UnavailableError, UsageError
-from importer.ledger.answers import DecisionMemory, Resolution
+from importer.ledger.answers import DecisionMemory
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
 from importer.ledger.loads import EditMemory
+from importer.model.answers import OTHER_LOADED, Resolution, possible_users
 from importer.model.fields import CodeTables
 from importer.model.plan import (
-    DECISIONS,
-    OF_ROWS,
     Act,
-    Answer,
     Delete,
     Held,
     Planned,
     Result,
     Unchanged,
     Update,
-    in_question,
 )
 from importer.model.problem import Code, Problem, Severity
+from importer.model.question import DECISIONS, OF_ROWS, About, Answer
 from importer.model.run import RowHistory
 from importer.model.text import command_line, is_absent, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.check import no_end_dates, validate
 from importer.pipeline.decisions import (
-    OTHER_LOADED,
     Decision,
-    Resolutions,
-    asked_of,
     group_hash,
-    keep_answer,
     same_people,
     why_not,
     worst,
@@ -53,6 +47,7 @@ from importer.pipeline.inputs import CheckedRosters, reopen_inputs
 from importer.pipeline.lookup import Users, find_people, named_user
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.undo import answer_undo
+from importer.planner.answers import resolution
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
 from importer.planner.who import identify, is_another, review_collision
@@ -144,15 +139,20 @@ class Review:
 
     def _has_other_rows(self, row: int) -> bool:
         """Return whether it is open which of a row and others of its person to load."""
-        return any(
-            Code.DUPLICATE_PERSON in asked_of(self.ledger, one.row) for one in self._group(row)
-        )
+        problems = (one for draft in self._group(row) for one in self._asked(draft.row))
+        return any(problem.asks(About.ROWS) for problem in problems)
+
+    def _asked(self, row: int) -> list[Problem]:
+        """Return the problems for which a row needs review; none if it does not."""
+        history = self.ledger.row(row)
+        if history is None or not history.needs_review:
+            return []
+        return [one for one in self.ledger.problems(row) if one.severity is Severity.REVIEW]
 
     def _group(self, row: int) -> list[DraftUser]:
         """Return the rows of a row's person, none if it is the only one."""
-        if all(one.code is not Code.DUPLICATE_PERSON for one in self.ledger.problems(row)):
-            return []
-        return self._groups.get(row, [])
+        several = any(problem.asks(About.ROWS) for problem in self.ledger.problems(row))
+        return self._groups.get(row, []) if several else []
 
     @cached_property
     def _groups(self) -> dict[int, list[DraftUser]]:
@@ -171,7 +171,7 @@ class Review:
         own = history.primary_id if history else ""
         problems = tuple(self.ledger.problems(row))
         held = [problem for problem in problems if problem.severity is Severity.REVIEW]
-        users = in_question(held or problems) or tuple(filter(None, (own,)))
+        users = possible_users(held or problems) or tuple(filter(None, (own,)))
         if len(users) != 1:
             name, folder = row_label(row), str(self.ledger.folder)
             msg = (
@@ -197,7 +197,7 @@ class Review:
                 said += "; later plans ask again, because the roster or the mapping was changed"
         self._record(Decision(row, Answer.REJECT), None, said)
         if draft is not None:
-            self._keep(Answer.REJECT, None, draft)
+            self._keep(Answer.REJECT, None, draft, Answer.REJECT)
 
     async def _resolve(self, decision: Decision, alma: Alma) -> None:
         """Plan to create the row's user, or to update or rename the user with this ID.
@@ -214,8 +214,8 @@ class Review:
         found = await search_alma(alma, PersonQuery(draft.every_identifier))
         if found.failed:
             raise UnavailableError(found.failed)
-        as_it_is = decision.answer is Answer.LOAD
-        if as_it_is:
+        typed = decision.answer
+        if typed is Answer.LOAD:
             decision = self._as_it_is(decision, draft, found)
         answer = decision.answer
         live = await self._live(decision, alma) if answer.names_user else None
@@ -235,10 +235,10 @@ class Review:
             self._check_only_row(user, decision.row)
         done = replace(decision, answer=Answer.RENAME) if renames else decision
         deletes = isinstance(step, Delete)
-        said = DECISIONS[Answer.LOAD if as_it_is else done.answer]
+        said = DECISIONS[typed if typed is Answer.LOAD else done.answer]
         said = "delete the user that was named for good" if deletes else said
         self._record(done, planned, said)
-        self._keep(answer, live, draft, as_it_is=as_it_is)
+        self._keep(answer, live, draft, typed)
 
     def _as_it_is(self, decision: Decision, draft: DraftUser, found: MatchResult) -> Decision:
         """Return which user is updated, or that one is created, as the plan would do by itself.
@@ -259,7 +259,7 @@ class Review:
         Whoever a mistyped ID finds would be overwritten, and who has an ID of the row by mistake.
         """
         history = self.ledger.row(draft.row)
-        known = {*in_question(self.ledger.problems(draft.row))}
+        known = {*possible_users(self.ledger.problems(draft.row))}
         known |= {history.primary_id} if history else set()
         if {one.casefold() for one in known}.isdisjoint(identifiers(live)) and is_another(
             draft, live, self._context.common
@@ -337,16 +337,9 @@ class Review:
             step = review_collision(one.step, users, self.facts.origin)
             self._record_compared(decision.answer, draft, replace(one, step=step))
         keys = frozenset(draft.key for draft in group)
-        resolution = Resolution(
-            group_hash(group),
-            decision.answer,
-            own.key,
-            keys,
-            frozenset(),
-            self.operator,
-            self.now(),
-        )
-        DecisionMemory(self._key).save(resolution)
+        answer, person = decision.answer, group_hash(group)
+        made = Resolution(person, answer, answer, own.key, keys, self.operator, self.now())
+        DecisionMemory(self._key).keep(made)
 
     async def _compared(self, draft: DraftUser, alma: Alma) -> Planned:
         """Return the step of a row. Raises UsageError if a newer plan loaded its user."""
@@ -362,7 +355,7 @@ class Review:
         asked = [
             problem
             for problem in self.ledger.problems(draft.row)
-            if problem.severity is Severity.REVIEW and problem.code is not Code.DUPLICATE_PERSON
+            if problem.severity is Severity.REVIEW and not problem.asks(About.ROWS)
         ]
         held = (*asked, *(planned.step.problems if isinstance(planned.step, Held) else ()))
         note = Problem.of(
@@ -381,12 +374,9 @@ class Review:
 
     @cached_property
     def _context(self) -> PlanContext:
-        answers = Resolutions(DecisionMemory(self._key).load())
-        return self._opened.enter_context(
-            plan_context(
-                self._rosters, answers, self.facts, facts_for(self.measured, self._institution)
-            )
-        )
+        answers = DecisionMemory(self._key).load()
+        known = facts_for(self.measured, self._institution)
+        return self._opened.enter_context(plan_context(self._rosters, answers, self.facts, known))
 
     def _draft(self, row: int) -> DraftUser:
         draft = next(self._rosters.drafts({row}, {}, self._institution), None)
@@ -423,14 +413,15 @@ class Review:
         self._journal.record_resolution(row, worst(problems), planned, problems, answer)
         for user in self._users(row):
             self._planned_for[user].add(row)
-        if any(problem.code is Code.DUPLICATE_PERSON for problem in problems):
+        if any(problem.asks(About.ROWS) for problem in problems):
             self.__dict__.pop("_groups", None)  # the row is now beside other rows
 
     def _users(self, row: int) -> frozenset[str]:
         history = self.ledger.row(row)
         return frozenset() if history is None else _users_of(history)
 
-    def _keep(
-        self, answer: Answer, live: User | None, draft: DraftUser, *, as_it_is: bool = False
-    ) -> None:
-        keep_answer(self.ledger, draft, answer, live, self.operator, self.now(), as_it_is=as_it_is)
+    def _keep(self, answer: Answer, live: User | None, draft: DraftUser, typed: Answer) -> None:
+        """Keep an answer for later plans; `live`: the user whom it names."""
+        problems = tuple(self.ledger.problems(draft.row))
+        made = resolution(draft, problems, answer, live, self.operator, self.now(), typed=typed)
+        DecisionMemory(self._key).keep(made)

@@ -15,11 +15,11 @@ from importer.ledger.loads import EditMemory
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.mapping import EXTERNAL_SYSTEM
+from importer.model.answers import Resolution
 from importer.model.candidates import ROLE_END
 from importer.model.fields import STICKY
 from importer.model.people import Common
 from importer.model.plan import (
-    Answer,
     Create,
     Held,
     Planned,
@@ -30,14 +30,16 @@ from importer.model.plan import (
     UserMemory,
 )
 from importer.model.problem import KNOWN, VALUE, Code, Problem
+from importer.model.question import Answer
 from importer.model.roster import Roster
 from importer.model.run import RunFacts
 from importer.model.text import RowId, command_line, counted
 from importer.model.user import AccountType, User
-from importer.pipeline.decisions import Resolutions, as_warning, dismissed
+from importer.pipeline.decisions import as_warning, dismissed
 from importer.pipeline.inputs import MappedRoster, Rosters
 from importer.pipeline.remember import take_up
-from importer.planner.decide import decide, follow, with_borrowing, without_taken
+from importer.planner.answers import fitting, follow, is_about, leaves_id, without_taken
+from importer.planner.decide import decide, with_borrowing
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current, same_id
 from importer.planner.leavers import Among, Leavers, Retiring, come_back, leave, retire
@@ -54,6 +56,7 @@ from importer.validator import check_rows
 class PlanContext:
     """What the step of a row depends on, beside the row and the users of Alma.
 
+    `answers`: what people decided in earlier runs, by the row's primary ID without case.
     `leavers`: who was missing, and what was changed of them. `earlier`: what earlier loads left.
     `common`: what too many users have to be evidence. `facts`: what is
     known of this Alma. `retiring`: by roster, how it ends its users, None if it does not.
@@ -61,7 +64,7 @@ class PlanContext:
     """
 
     rosters: Rosters
-    answers: Resolutions
+    answers: Mapping[str, Resolution]
     leavers: Leavers
     earlier: Earlier
     common: Common
@@ -75,7 +78,7 @@ class PlanContext:
         planned = decide(draft, found, match, self.common, self.earlier)
         asked = planned.step.problems if isinstance(planned.step, Held) else ()
         there = {current(user, "primary_id").casefold() for user in found.every_user}
-        kept = self.answers.fitting(draft, asked, there)
+        kept = fitting(self.answers, draft, asked, there)
         if kept is None:
             return self._finish(draft, planned)
         if kept.answer is Answer.REJECT:
@@ -83,7 +86,7 @@ class PlanContext:
             out = Held(draft.row, (*warnings, dismissed(draft.origin, kept.sentence)))
             return self._finish(draft, replace(planned, step=out))
         live = next((u for u in found.every_user if same_id(u.primary_id, kept.user)), None)
-        if live is not None and not kept.is_about(live) and is_another(draft, live, self.common):
+        if live is not None and not is_about(kept, live) and is_another(draft, live, self.common):
             return self._finish(draft, planned)
         made = self.answer(kept.answer, draft, live, found)
         if not isinstance(made, Planned):
@@ -152,7 +155,7 @@ class PlanContext:
 
 @contextmanager
 def plan_context(
-    rosters: Rosters, answers: Resolutions, facts: RunFacts, known: KnownFacts
+    rosters: Rosters, answers: Mapping[str, Resolution], facts: RunFacts, known: KnownFacts
 ) -> Iterator[PlanContext]:
     """Read what earlier runs left for the Alma of a plan.
 
@@ -178,7 +181,7 @@ def plan_context(
             before = memory.of(mapping, (ours,))
             moved = has_id_of(before, live, hashed)  # staff gave the user another primary ID
             had_it = moved or former.get(ours) == key
-            keeps_id = had_it or answers.leaves_id(draft, key)
+            keeps_id = had_it or leaves_id(answers, draft, key)
             return replace(before if moved and known.is_blank else known, keeps_id=keeps_id)
 
         def of(draft: DraftUser, live: User) -> UserMemory:

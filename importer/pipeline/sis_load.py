@@ -19,6 +19,7 @@ from importer.model.fields import FIELDS
 from importer.model.people import Common
 from importer.model.plan import SisRules
 from importer.model.problem import Code, Origin, Problem
+from importer.model.question import About, Answer
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.text import counted, word_list
 from importer.model.user import AccountType, User
@@ -99,9 +100,9 @@ async def deliver(
         now = await _planned_again(step, users, ledger.facts.common)
         if isinstance(now, str):
             origin = ledger.facts.origin(row)
-            journal.record_outcome(
-                row, State.HELD, now, problems=[Problem.of(Code.CHANGED_IN_ALMA, origin, now)]
-            )
+            problem = Problem.of(Code.CHANGED_IN_ALMA, origin, now)
+            held = problem.asking(About.AGAIN, Answer.UPDATE)
+            journal.record_outcome(row, State.HELD, now, problems=[held])
             continue
         if now is not None:
             before, after = again[row] = now
@@ -226,7 +227,8 @@ def compare(
             case NoWrite.EDITED:
                 message = "Alma has neither what the file says nor what was there before."
                 problem = Problem.of(Code.CHANGED_IN_ALMA, origin(step.row), message)
-                yield Outcome(step.row, State.HELD, message, None, (problem,))
+                held = problem.asking(About.AGAIN, Answer.UPDATE)
+                yield Outcome(step.row, State.HELD, message, None, (held,))
             case _:
                 pass
 

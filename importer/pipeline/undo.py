@@ -29,6 +29,7 @@ from importer.model.plan import (
     Written,
 )
 from importer.model.problem import Code, Origin, Problem
+from importer.model.question import About, Answer
 from importer.model.run import RunFacts
 from importer.model.text import command_line, counted, row_label
 from importer.model.user import User
@@ -248,7 +249,10 @@ def undone(image: Image, live: User | None, origin: Origin, common: Common) -> P
 
 
 def _held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planned:
-    return Planned(Held(origin.row, (Problem.of(code, origin, sentence, advice=advice),)))
+    problem = Problem.of(code, origin, sentence, advice=advice)
+    if code is Code.CHANGED_IN_ALMA:
+        problem = problem.asking(About.AGAIN, Answer.UPDATE)
+    return Planned(Held(origin.row, (problem,)))
 
 
 def _elsewhere(origin: Origin) -> Planned:

@@ -6,13 +6,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import date
 
+from importer.model.answers import allow, possible_users
 from importer.model.candidates import NAMES, ROLE_END
 from importer.model.fields import STICKY, OnUpdate
 from importer.model.people import Common
 from importer.model.plan import (
-    NAME,
-    STAY,
-    Answer,
     Change,
     Create,
     Held,
@@ -22,20 +20,19 @@ from importer.model.plan import (
     Step,
     Unchanged,
     Update,
-    in_question,
-    may_be_new,
 )
 from importer.model.problem import Code, Problem, Severity
-from importer.model.text import counted, row_label
+from importer.model.question import About, Answer
+from importer.model.text import counted
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import obstacles, role_obstacles
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import current, same_id
+from importer.planner.entries import current
 from importer.planner.merge import Merged, changes_by_day, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
 from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, answered, edited_fields, review
-from importer.planner.who import Who, holders, identify, managed_elsewhere
-from importer.users.matching import MatchResult, identifiers
+from importer.planner.who import Who, holders, identify
+from importer.users.matching import MatchResult
 
 
 def decide(
@@ -71,7 +68,7 @@ def _obstacles(draft: DraftUser, found: MatchResult, who: Who, match: Match) -> 
     What only a new user needs counts where nobody has an ID by which users are found, and where an
     answer may create one.
     """
-    if match.creates and (not holders(found, match) or may_be_new(who.questions)):
+    if match.creates and (not holders(found, match) or allow(who.questions, Answer.CREATE)):
         yield from draft.missing
     elif who.questions:
         yield from _of_name(draft)
@@ -92,19 +89,15 @@ def _decide_known(
     of_name = (one for one in _of_name(draft) if _renames(live, draft, one))
     questions = (
         *who.questions,
-        *_differences(draft, live, match),
+        *change_questions(draft, live, match, asked=bool(who.questions)),
         *_not_to_update(draft, found, who, match),
         *of_name,
     )
     if questions:
         return Planned(_asked(draft, questions), who.warnings)
-    planned = _change(draft, live, match, earlier, rename=who.renames)
+    planned = change(draft, live, match, earlier, rename=who.renames)
     harmless = (_for_known_user(draft, problem) for problem in draft.missing)
     return _held(replace(planned, warnings=(*who.warnings, *planned.warnings, *harmless)))
-
-
-_ITS_ID = {Code.KNOWN_BY_ANOTHER_ID, Code.PRIMARY_ID_DIFFERS}
-"""Problems that advise to give the user the row's ID."""
 
 
 def _asked(draft: DraftUser, questions: Collection[Problem]) -> Held:
@@ -112,12 +105,14 @@ def _asked(draft: DraftUser, questions: Collection[Problem]) -> Held:
 
     That a user may get the row's ID is not advised where this user must stay as it is.
     """
-    stays = {one.value: one.advice for one in questions if one.code in STAY}
-    asked = (
-        replace(one, advice=stays[one.value]) if one.code in _ITS_ID and one.value in stays else one
-        for one in questions
-    )
-    return Held(draft.row, tuple(asked))
+    changes = [one for one in questions if one.asks(About.CHANGE)]
+    stays = {one.value: one.advice for one in changes if not allow([one], Answer.UPDATE)}
+
+    def advised(one: Problem) -> Problem:
+        is_known = one.asks(About.ID) and not allow([one], Answer.CREATE)
+        return replace(one, advice=stays[one.value]) if is_known and one.value in stays else one
+
+    return Held(draft.row, tuple(map(advised, questions)))
 
 
 def _held(planned: Planned) -> Planned:
@@ -144,7 +139,7 @@ def create(draft: DraftUser, earlier: Earlier) -> Planned:
     return Planned(Create(draft.row, user), imprints=imprints)
 
 
-def _change(
+def change(
     draft: DraftUser, live: User, match: Match, earlier: Earlier, *, rename: bool
 ) -> Planned:
     """Return the step for a known user; what `match.retire` does is decided later, in `retire`."""
@@ -226,93 +221,14 @@ def _card_differs(draft: DraftUser, edit: Edit, primary_id: str) -> Problem:
         f"the user {{value}} got another ID of this type in Alma {_between(edit)}, and the roster "
         "has a new one, too"
     )
-    return draft.problem(Code.CARD_DIFFERS, message, edit.label, primary_id)
+    problem = draft.problem(Code.CARD_DIFFERS, message, edit.label, primary_id)
+    return problem.asking(About.CHANGE, Answer.UPDATE)
 
 
 def _between(edit: Edit) -> str:
     if edit.since == edit.noticed:
         return f"after the load of {edit.since}"
     return f"between {edit.since} and {edit.noticed}"
-
-
-def follow(
-    answer: Answer,
-    draft: DraftUser,
-    live: User | None,
-    found: MatchResult,
-    match: Match,
-    common: Common,
-    earlier: Earlier,
-) -> Planned | str:
-    """Return the step that a person's answer asks for, or a sentence with why it cannot be sent.
-
-    `live`: the user that the answer names, if any. `found`: who has the row's IDs in Alma; `draft`
-    has none of other users in its lists (see `without_taken`). An update leaves the user's primary
-    ID, unless the mapping replaces it without a question.
-    """
-    name = row_label(draft.row)
-    mine = live.primary_id if live is not None else None
-    is_taken = draft.primary_id.casefold() in _taken(live, found)
-    if answer is Answer.CREATE:
-        if match.creates and not is_taken:
-            return create(draft, earlier)
-        taken = (
-            f"Alma already has a user with the primary ID of row {name}. Use --as update with that "
-            "user's ID, or correct the row."
-        )
-        return taken if match.creates else "The mapping creates no users. Reject the row."
-    if live is None:
-        return "Alma has no user with this ID. Nothing was changed."
-    if obstacle := _obstacle_to_update(draft, live, match):
-        return obstacle
-    if answer is Answer.RENAME and is_taken:
-        return (
-            f"The primary ID of row {name} belongs to another user of Alma, so Alma would refuse "
-            "the update. Nothing was changed. Correct the row or that user, or reject the row."
-        )
-    who = identify(draft, found, match, common, earlier)
-    unasked = who.renames and who.user is not None and same_id(who.user.primary_id, mine)
-    rename = answer is Answer.RENAME or (unasked and not is_taken)
-    planned = _change(draft, live, match, earlier, rename=rename)
-    answered = tuple(one for one in planned.warnings if not one.severity.holds)
-    return replace(planned, warnings=answered)
-
-
-def without_taken(draft: DraftUser, live: User | None, found: MatchResult) -> DraftUser:
-    """Return a row for this user without the entries whose IDs other users have."""
-    taken = _taken(live, found)
-    return draft.without(
-        frozenset(
-            label
-            for item in draft.entries("user_identifier")
-            if item.values["value"].casefold() in taken
-            for label in item.entry.labels
-        )
-    )
-
-
-def _taken(live: User | None, found: MatchResult) -> frozenset[str]:
-    """Return all IDs, without case, of the users with an ID of a row, but those of one of them."""
-    mine = live.primary_id if live is not None else None
-    others = (one.user for one in found.users if not same_id(one.user.primary_id, mine))
-    return frozenset(identifier for user in others for identifier in identifiers(user))
-
-
-def _obstacle_to_update(draft: DraftUser, live: User, match: Match) -> str:
-    """Return why a person's answer must not update this user; "" if it may.
-
-    Alma makes an Internal user External, and never the other way around (contract 1.2).
-    """
-    if managed_elsewhere(live, match):
-        return (
-            "That user is managed by another institution or system, is a contact, or is deleted in "
-            "Alma. Change it there, or reject the row."
-        )
-    if match.known != "update":
-        return "The mapping does not change users whom Alma has. Reject the row."
-    differences = _differences(draft, live, match)
-    stays = next((one for one in differences if one.code is Code.ACCOUNT_TYPE_STAYS), None)
-    return f"{stays.sentence(begin=True)}. {stays.advice}" if stays else ""
 
 
 def _why_it_stays(draft: DraftUser, match: Match) -> str:
@@ -375,7 +291,8 @@ def _exists(draft: DraftUser, found: MatchResult, live: User, match: Match) -> P
     kind = f" ({_account_type(live)})" if _account_type(live) else ""
     message = f"this {name} belongs to the Alma user {{value}}{kind}"
     theirs = current(live, "primary_id")
-    return draft.problem(Code.EXISTS_IN_ALMA, message, draft.label_of(key), theirs)
+    problem = draft.problem(Code.EXISTS_IN_ALMA, message, draft.label_of(key), theirs)
+    return problem.asking(About.CHANGE)
 
 
 def _not_in_alma(draft: DraftUser, match: Match) -> Iterator[Problem]:
@@ -387,8 +304,15 @@ def _not_in_alma(draft: DraftUser, match: Match) -> Iterator[Problem]:
             yield draft.problem(Code.NOT_IN_ALMA, message, label, value)
 
 
-def _differences(draft: DraftUser, live: User, match: Match) -> Iterator[Problem]:
-    """Yield how a known user differs from the row in what no update changes by itself."""
+def change_questions(
+    draft: DraftUser, live: User, match: Match, *, asked: bool
+) -> Iterator[Problem]:
+    """Yield what is asked before a known user is updated: it differs in what no update changes.
+
+    `asked`: it is also asked who the row is, which says what else can be answered.
+    """
+    new = (Answer.CREATE,) if asked else ()
+    changes = (Answer.UPDATE, *((Answer.RENAME,) if asked else ()), *new)
     ours, theirs = draft.layout.account_type, current(live, "primary_id")
     system, owning = draft.values.get("external_id", ""), current(live, "external_id")
     if current(live, "account_type") != ours and match.account_type != "any":
@@ -396,11 +320,13 @@ def _differences(draft: DraftUser, live: User, match: Match) -> Iterator[Problem
         message = f"the user {{value}} is {kind} in Alma, but {ours.capitalize()} in the mapping"
         advice = _why_it_stays(draft, match)
         code = Code.ACCOUNT_TYPE_STAYS if advice else Code.ACCOUNT_TYPE_DIFFERS
-        yield draft.problem(code, message, "primary_id", theirs, advice=advice)
+        problem = draft.problem(code, message, "primary_id", theirs, advice=advice)
+        yield problem.asking(About.CHANGE, *(new if advice else changes))
     elif current(live, "account_type") == AccountType.EXTERNAL and system and system != owning:
         there = owning or "no external system"
         message = f"the user {{value}} belongs to {there} in Alma, but to {system} in the mapping"
-        yield draft.problem(Code.OWNING_SYSTEM_DIFFERS, message, "external_id", theirs)
+        problem = draft.problem(Code.OWNING_SYSTEM_DIFFERS, message, "external_id", theirs)
+        yield problem.asking(About.CHANGE, *changes)
 
 
 def _not_to_update(
@@ -410,21 +336,22 @@ def _not_to_update(
 
     The mapping changes no known users, or another one has an account type that must stay.
     """
-    asked = in_question(who.questions)
+    asked = possible_users(who.questions)
     for user in found.every_user:
         if (theirs := current(user, "primary_id")) not in asked:
             continue
         if match.known != "update":
             message = "the mapping does not change users whom Alma has, such as {value}"
             code, severity = Code.EXISTS_IN_ALMA, Severity.REVIEW
-            yield draft.problem(code, message, "primary_id", theirs, severity)
+            problem = draft.problem(code, message, "primary_id", theirs, severity)
+            yield problem.asking(About.CHANGE, Answer.CREATE)
         elif user is not who.user:
-            differences = _differences(draft, user, match)
-            yield from (one for one in differences if one.code is Code.ACCOUNT_TYPE_STAYS)
+            every = change_questions(draft, user, match, asked=True)
+            yield from (one for one in every if one.code is Code.ACCOUNT_TYPE_STAYS)
 
 
 def _of_name(draft: DraftUser) -> Iterator[Problem]:
-    return (problem for problem in draft.missing if problem.code in NAME)
+    return (problem for problem in draft.missing if problem.asks(About.NAME))
 
 
 def _renames(user: User, draft: DraftUser, asked: Problem) -> bool:
@@ -441,7 +368,7 @@ def _renames(user: User, draft: DraftUser, asked: Problem) -> bool:
 
 def _for_known_user(draft: DraftUser, problem: Problem) -> Problem:
     """Return a problem that holds back only new users as a warning, for a user that Alma has."""
-    if problem.code in NAME:
+    if problem.asks(About.NAME):
         message, advice = f"{problem.message}; Alma has this name", "No action needed."
     elif problem.code is Code.PURGE_PAST:
         message, advice = problem.message, ""

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from importer.model.answers import choices
 from importer.model.fields import FIELDS, IDS, LISTS, STICKY
 from importer.model.plan import (
-    DECISIONS,
-    Answer,
     Create,
     Held,
     Imprint,
@@ -24,9 +23,9 @@ from importer.model.plan import (
     SisRules,
     Update,
     Where,
-    choices,
 )
 from importer.model.problem import Code
+from importer.model.question import DECISIONS, Answer
 from importer.model.user import AccountType, Coded, Part, Segment, User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import (

@@ -7,12 +7,13 @@ table: `identify`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from importer.model.people import Common, in_words
 from importer.model.plan import Delete, Held, Match, Step, Unchanged, Update
 from importer.model.problem import Code, Origin, Problem, Severity
+from importer.model.question import OF_ROWS, About, Answer
 from importer.model.text import row_label
 from importer.model.user import DELETED, User
 from importer.planner.borrowing import other_roles
@@ -152,11 +153,14 @@ def identify(
     if len(known) > 1:  # somebody who is another person is offered only if nobody else can be
         new = match.creates or any(one.is_same for one in known)
         another = Code.IDENTIFIER_OF_ANOTHER_PERSON if new else Code.ANOTHER_PERSON
-        several = {True: Code.MATCHES_TWO_USERS, False: another}
-        return Who(questions=tuple(_of(draft, several[one.is_same], one) for one in known))
+        of_same = (Code.MATCHES_TWO_USERS, About.USER, Answer.UPDATE)
+        of_another = (another, About.ANOTHER, Answer.CREATE if new else Answer.UPDATE)
+        several = {True: of_same, False: of_another}
+        return Who(questions=tuple(_of(draft, one, *several[one.is_same]) for one in known))
     same = [one for one in others if one.is_same]
     clear = known and known[0].is_same
-    alike = () if clear else tuple(_possible_matches(draft, found, match))
+    ways = (Answer.UPDATE,) if known else (Answer.RENAME, Answer.UPDATE, Answer.CREATE)
+    alike = () if clear else tuple(_possible_matches(draft, found, match, ways))
     if not known:
         return _without_p(draft, same, others, alike, match, earlier)
     return _with_p(draft, known[0], same, others, alike, match, earlier)
@@ -176,13 +180,17 @@ def _with_p(
     asks = rename and (match.id_change == "review" or _keeps_id(draft, p.user, earlier))
     questions: tuple[Problem, ...] = ()
     if not p.is_same:
-        by_other_ids = tuple(_of(draft, Code.KNOWN_BY_ANOTHER_ID, one) for one in same)
-        questions = (_of(draft, Code.ANOTHER_PERSON, p), *(by_other_ids or alike))
+        # the row's primary ID is another user's: nobody else can get it
+        known = (Code.KNOWN_BY_ANOTHER_ID, About.ID, Answer.UPDATE)
+        by_other_ids = tuple(_of(draft, one, *known) for one in same)
+        another = _of(draft, p, Code.ANOTHER_PERSON, About.ANOTHER, Answer.UPDATE)
+        questions = (another, *(by_other_ids or alike))
     elif others:
         questions = (_of_two(draft, p, (*same, *others)[0]),)
     elif asks:
         message = "the user's primary identifier in Alma is {value}"
-        questions = (draft.problem(Code.PRIMARY_ID_DIFFERS, message, "primary_id", theirs),)
+        differs = draft.problem(Code.PRIMARY_ID_DIFFERS, message, "primary_id", theirs)
+        questions = (differs.asking(About.ID, Answer.RENAME, Answer.UPDATE),)
     differences = tuple(_differences(draft, p)) if p.is_same else ()
     return Who(p.user, questions, differences, rename and not asks)
 
@@ -209,16 +217,16 @@ def _without_p(
     match: Match,
     earlier: Earlier,
 ) -> Who:
-    code = Code.IDENTIFIER_OF_ANOTHER_PERSON
-    taken = tuple(_of(draft, code, one) for one in others if not one.is_same)
+    theirs = (Code.IDENTIFIER_OF_ANOTHER_PERSON, About.ANOTHER, Answer.CREATE)
+    taken = tuple(_of(draft, one, *theirs) for one in others if not one.is_same)
     if same:
         q, alone = same[0], len(others) == 1
         sure = q.evidence.names is Names.BOTH and q.evidence.born is Born.AGREES
         renames = match.id_change == "rename" and sure and alone
         if renames and not _keeps_id(draft, q.user, earlier):
             return Who(q.user, (), tuple(_differences(draft, q)), renames=True)
-        known = tuple(_of(draft, Code.KNOWN_BY_ANOTHER_ID, one) for one in same)
-        return Who(questions=(*known, *taken))
+        known = (Code.KNOWN_BY_ANOTHER_ID, About.ID, Answer.RENAME, Answer.UPDATE)
+        return Who(questions=(*(_of(draft, one, *known) for one in same), *taken))
     if not match.creates:  # a new person, whoever is like the row's
         return Who()
     if taken:
@@ -233,22 +241,24 @@ def _without_p(
 # what is said
 
 
-def _of(draft: DraftUser, code: Code, one: Judged) -> Problem:
-    """Return a problem about a user with an ID of the row, and how the two compare."""
+def _of(draft: DraftUser, one: Judged, code: Code, about: About, *answers: Answer) -> Problem:
+    """Return a question about a user with an ID of the row, and how the two compare."""
     key = one.matched.by[0]
     name = "primary ID" if key == "primary_id" else key
     message = f"this {name} belongs to {_compared(one)}"
-    return draft.problem(code, message, draft.label_of(key), current(one.user, "primary_id"))
+    problem = draft.problem(code, message, draft.label_of(key), current(one.user, "primary_id"))
+    return problem.asking(about, *answers)
 
 
 def _of_two(draft: DraftUser, p: Judged, other: Judged) -> Problem:
-    """Return a problem about the row's user, at the column of an ID that is another user's."""
+    """Return a question about the row's user, at the column of an ID that is another user's."""
     by, theirs = other.matched.by, current(p.user, "primary_id")
     code, who = Code.IDENTIFIER_TAKEN, "another person in Alma"
     if other.is_same:
         code, who = Code.TWO_USERS_ONE_PERSON, "another user who seems to be the same person"
     message = f"the row's user is {_compared(p)}; its {' and '.join(by)} belongs to {who}"
-    return draft.problem(code, message, draft.label_of(by[0]), theirs)
+    problem = draft.problem(code, message, draft.label_of(by[0]), theirs)
+    return problem.asking(About.USER, Answer.UPDATE)
 
 
 _NAMES = {
@@ -282,7 +292,8 @@ def _elsewhere(draft: DraftUser, one: Judged, match: Match) -> Problem:
     why = managed_elsewhere(one.user, match)
     label = draft.label_of(one.matched.by[0])
     theirs = current(one.user, "primary_id")
-    return draft.problem(Code.MANAGED_ELSEWHERE, f"the Alma user {{value}} {why}", label, theirs)
+    message = f"the Alma user {{value}} {why}"
+    return draft.problem(Code.MANAGED_ELSEWHERE, message, label, theirs).asking(About.ANOTHER)
 
 
 def _differences(draft: DraftUser, one: Judged) -> Iterator[Problem]:
@@ -298,7 +309,9 @@ def _differences(draft: DraftUser, one: Judged) -> Iterator[Problem]:
         yield draft.problem(Code.ANOTHER_BIRTH_DATE, message, "birth_date", born)
 
 
-def _possible_matches(draft: DraftUser, found: MatchResult, match: Match) -> Iterator[Problem]:
+def _possible_matches(
+    draft: DraftUser, found: MatchResult, match: Match, answers: Collection[Answer]
+) -> Iterator[Problem]:
     """Report possible matches by primary ID, which the person who resolves it needs."""
     for user in found.possible_matches:
         if managed_elsewhere(user, match):
@@ -309,7 +322,8 @@ def _possible_matches(draft: DraftUser, found: MatchResult, match: Match) -> Ite
         like = in_words(shared, "this name") if ours.name == theirs.name else like
         message = f"Alma has a user with {like}: {{value}}"
         primary_id = current(user, "primary_id")
-        yield draft.problem(Code.POSSIBLE_MATCH_IN_ALMA, message, "primary_id", primary_id)
+        problem = draft.problem(Code.POSSIBLE_MATCH_IN_ALMA, message, "primary_id", primary_id)
+        yield problem.asking(About.ID, *answers)
 
 
 _LOOK_AT_USER = (
@@ -352,4 +366,4 @@ def review_collision(
         value=known,
         advice="Decide which row is right. Resolve the others as not to be loaded.",
     )
-    return Held(step.row, (problem,))
+    return Held(step.row, (problem.asking(About.ROWS, *OF_ROWS),))

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import xlsxwriter
 
-from importer.model.plan import DECISIONS, choices
+from importer.model.answers import choices
 from importer.model.problem import Code, Place, Problem, Severity
+from importer.model.question import DECISIONS
 from importer.model.roster import (
     ADDED,
     DECISION,

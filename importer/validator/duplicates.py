@@ -23,6 +23,7 @@ from importer.model.candidates import Candidates
 from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, PHONE, in_words, may_be_same
 from importer.model.plan import Duplicates
 from importer.model.problem import CellFinding, Code, Place, Problem, Severity
+from importer.model.question import OF_ROWS, About
 from importer.model.roster import Source
 from importer.model.text import RowId, folded, row_list
 from importer.validator.fields import no_id, rounded_ids
@@ -193,7 +194,8 @@ def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Proble
                     value=keys.id(other),
                 )
                 labels = keys.labels(shared[position])
-                problems.append(keys.problem(position, finding, PRIMARY, *_NAME, *labels))
+                found = keys.problem(position, finding, PRIMARY, *_NAME, *labels)
+                problems.append(found.asking(About.ROWS, *OF_ROWS))
     yield from sorted(problems, key=lambda problem: problem.origin.row)
 
 

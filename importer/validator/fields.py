@@ -51,6 +51,7 @@ from importer.model.problem import (
     Repairs,
     Severity,
 )
+from importer.model.question import OF_NAME
 from importer.model.text import (
     DOTS,
     STEERING,
@@ -447,14 +448,16 @@ def _unusual(text: str, cell: str) -> CellFinding | None:
     """Return what is unusual about a part of a name, which may be from a longer cell."""
     words, suffixes = _without_suffixes(text)
     if COMMA.search(words):
-        return CellFinding(Code.COMMA_IN_NAME, "{value} contains a comma")
+        return CellFinding(Code.COMMA_IN_NAME, "{value} contains a comma", question=OF_NAME)
     first, _, rest = words.partition(" ")
     divided = cell != text
     title = is_title(first, before=rest != "" or (divided and cell.startswith(f"{first} ")))
     if not words or (title and not rest):
         if words or divided:
             sentence = "{value} is a title or a suffix, and not a part of a name"
-            return CellFinding(Code.TITLE_IN_NAME, sentence, severity=Severity.REVIEW)
+            return CellFinding(
+                Code.TITLE_IN_NAME, sentence, severity=Severity.REVIEW, question=OF_NAME
+            )
         return None
     if title or suffixes:
         what = "a title" if title else "a suffix"

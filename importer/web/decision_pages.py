@@ -6,7 +6,7 @@ Answers are kept beside the run until all are given; then one `resolve` carries 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -19,9 +19,11 @@ from aiohttp import web
 
 from importer.errors import ImporterError
 from importer.ledger.ledger import Ledger, summarize
+from importer.model.answers import choices, possible_users
 from importer.model.fields import FIELDS, fields_of
-from importer.model.plan import Answer, KeepOldId, choices, in_question, read_decision
-from importer.model.problem import CATALOGUE, Code, Problem, Severity
+from importer.model.plan import KeepOldId
+from importer.model.problem import CATALOGUE, Code, Problem
+from importer.model.question import Answer, read_decision
 from importer.model.roster import DECISION
 from importer.model.text import RowId, counted, row_label
 from importer.model.user import User
@@ -52,17 +54,13 @@ MOST_USERS = 3
 class Queue:
     """The open rows of a run by kind, dangers first, and the answers that were given."""
 
-    rows: Mapping[int, tuple[Problem, ...]]
+    rows: Mapping[int, Sequence[Problem]]
     answers: Mapping[int, str]
 
     @classmethod
     def of(cls, ledger: Ledger) -> Queue:
         """Read the questions of a run, and the answers that still fit them."""
-        held = {row: list[Problem]() for row in open_rows(ledger)}
-        for one in ledger.problems():
-            if one.severity is Severity.REVIEW and one.origin.row in held:
-                held[one.origin.row].append(one)
-        rows = {row: tuple(problems) for row, problems in held.items()}
+        rows = open_rows(ledger)
         asked = (row for row, found in rows.items() if choices(found))
         ordered = sorted(asked, key=lambda row: (_kind(rows[row]), row))
         given = given_answers(ledger.folder).items()
@@ -86,7 +84,7 @@ class Kind(NamedTuple):
     title: str
 
 
-def _kind(problems: tuple[Problem, ...]) -> Kind:
+def _kind(problems: Sequence[Problem]) -> Kind:
     first = max(problems, key=lambda one: is_danger(one.code))
     return Kind(not is_danger(first.code), CATALOGUE[first.code].title)
 
@@ -171,7 +169,7 @@ class Desk:
         self.keep: Mapping[int, KeepOldId | None] = {}
         with suppress(ImporterError):  # the roster was changed
             self.records, self.keep = _records_of(space, ledger.folder, ledger.value("seal") or "")
-        wanted = dict.fromkeys(user for one in queue.rows.values() for user in in_question(one))
+        wanted = dict.fromkeys(user for one in queue.rows.values() for user in possible_users(one))
         self.known = dict(_users(space, ledger, tuple(wanted)))
 
     def question(self, row: int) -> dict[str, object]:
@@ -182,7 +180,7 @@ class Desk:
         one that it replaces is kept.
         """
         problems = self.queue.rows[row]
-        users = in_question(problems)[:MOST_USERS]
+        users = possible_users(problems)[:MOST_USERS]
         facts, _ = self.ledger.facts.of(row)
         file = facts.origin(row).file + (f", sheet {facts.sheet}" if facts.sheet else "")
         own = f"Row {row_label(row)} of the roster", file
@@ -214,14 +212,14 @@ class Desk:
         rows = (one for one, user_ in self.records.items() if user_.primary_id == user)
         return next((one for one in rows if one != row), None)
 
-    def _options(self, problems: tuple[Problem, ...]) -> Iterator[tuple[str, Answer, str, bool]]:
+    def _options(self, problems: Sequence[Problem]) -> Iterator[tuple[str, Answer, str, bool]]:
         """Yield the answers that the command line offers too: each, what it is, and of which user.
 
         And whether it changes the record of somebody who may be another person.
         """
         for text in choices(problems):
             found, user = read_decision(text) or (Answer.REJECT, "")
-            user = user or next(iter(in_question(problems)), "")
+            user = user or next(iter(possible_users(problems)), "")
             yield text, found, user, found.names_user and not _kind(problems).harmless
 
     def _title(self, user: str, row: int) -> tuple[str, str]:
@@ -257,7 +255,7 @@ class Desk:
 
     def _agreed(self, row: int) -> frozenset[str]:
         """Return what says who somebody is and is equal in a row and the only user in question."""
-        users = in_question(self.queue.rows[row])
+        users = possible_users(self.queue.rows[row])
         user = self.known.get(users[0]) if len(users) == 1 else None
         left, right = self._texts(self.records.get(row)), self._texts(user)
         names = [one for one in left.keys() & right.keys() if one in _PERSON or _is_contact(one)]

@@ -21,7 +21,9 @@ from importer.ledger.integrity import check_whole
 from importer.ledger.journal import JournalEntry
 from importer.ledger.ledger import DECIDED, OPEN, Ledger, summarize
 from importer.ledger.run_lock import HOLDER, LOCK, holder
-from importer.model.plan import DECISIONS, Result, choices
+from importer.model.answers import choices
+from importer.model.plan import Result
+from importer.model.question import DECISIONS
 from importer.model.run import FailedCheck, RunFacts, Summary
 from importer.model.text import counted, row_label
 from importer.pipeline.apply import STOP, check_unchanged, left_to_do, stopping_checks

@@ -31,6 +31,7 @@ from importer.ledger.journal import Journal, Pending
 from importer.ledger.ledger import GONE, State
 from importer.model.plan import Act
 from importer.model.problem import Code, Problem
+from importer.model.question import About, Answer
 from importer.model.text import counted
 from importer.model.user import User
 from importer.planner.borrowing import role_obstacles
@@ -455,6 +456,8 @@ class Executor:
         self, step: Pending, message: str, detail: str = "", *, code: Code = Code.CHANGED_IN_ALMA
     ) -> State:
         problem = Problem.of(code, self._facts.origin(step.row), message)
+        if code is Code.CHANGED_IN_ALMA:
+            problem = problem.asking(About.AGAIN, Answer.UPDATE)
         return self.journal.record_outcome(
             step.row, State.HELD, detail or message, problems=[problem]
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from importer.model.plan import DECISIONS, Answer
+from importer.model.question import DECISIONS, Answer
 from importer.model.text import command_line
 from tests.advice.desk import (
     Desk,

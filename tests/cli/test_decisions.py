@@ -14,7 +14,8 @@ import pytest
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.model.fields import NO_CODES
-from importer.model.plan import DECISIONS, Answer, Fate
+from importer.model.plan import Fate
+from importer.model.question import DECISIONS, Answer
 from importer.model.roster import ADDED, DECISION
 from importer.pipeline.inputs import RosterRequest, read_inputs
 from importer.web.drafts import Checked

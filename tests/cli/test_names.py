@@ -8,7 +8,9 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
-from importer.model.plan import DECISIONS, Answer, Fate, choices
+from importer.model.answers import choices
+from importer.model.plan import Fate
+from importer.model.question import DECISIONS, Answer
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ask, state
 from tests.cli.test_decisions import decide

@@ -13,7 +13,7 @@ from importer.ledger.answers import DecisionMemory
 from importer.ledger.integrity import first_broken
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger
-from importer.model.plan import choices
+from importer.model.answers import choices
 from importer.model.problem import Code
 from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox

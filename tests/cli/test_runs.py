@@ -16,9 +16,10 @@ import pytest
 from filelock import FileLock
 
 from importer.errors import Exit
-from importer.ledger.answers import DecisionMemory, Resolution
+from importer.ledger.answers import DecisionMemory
 from importer.ledger.run_lock import run_lock
-from importer.model.plan import Answer
+from importer.model.answers import Resolution
+from importer.model.question import Answer
 from tests.command_line import typed
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 from tests.practice import reached
@@ -243,12 +244,14 @@ def test_nothing_of_a_patron_is_left_by_purge() -> None:
     """Old decisions, which hold identifiers, and empty folders go as old runs do."""
     Path("runs/left-empty").mkdir(parents=True)
     os.utime(Path("runs/left-empty"), (0, 0))
-    DecisionMemory("01SANDBOX_INST sandbox").save(
-        Resolution(
-            "canary2001", Answer.CREATE, "", frozenset({"canary1001"}), frozenset(), "ana@desk",
-            datetime(2026, 1, 2, tzinfo=UTC),
-        ),
-    )  # fmt: skip
+    create, against, then = (
+        Answer.CREATE,
+        frozenset({"canary1001"}),
+        datetime(2026, 1, 2, tzinfo=UTC),
+    )
+    DecisionMemory("01SANDBOX_INST sandbox").keep(
+        Resolution("canary2001", create, create, "", against, "ana@desk", then)
+    )
     found = typed("purge", "--older-than", "30d", "--json").summary
     assert (found["decisions"], found["runs"]) == (1, ["runs/left-empty"])
     assert b"canary" in Path("runs/memory.sqlite").read_bytes()

@@ -20,7 +20,6 @@ from importer.ledger.loads import EditMemory
 from importer.model.plan import Fate, Imprint, Imprints, Planned, Result, Update, Written
 from importer.model.run import RowHistory
 from importer.model.user import User
-from importer.pipeline.decisions import KeptAnswer, Resolutions
 from importer.pipeline.inputs import CheckedRosters
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.planner.drafts import DraftUser
@@ -89,7 +88,7 @@ def answers_that_no_check_counts(patch: Patch) -> None:
 
 def answers_about_whoever_has_the_id(patch: Patch) -> None:
     """A kept answer counts for the next person with the ID."""
-    patch.setattr(KeptAnswer, "is_about", lambda *_: True)
+    patch.setattr(f"{PIPELINE}.row_plan.is_about", lambda *_: True)
 
 
 # plan and apply
@@ -156,7 +155,7 @@ def answers_with_other_people_s_ids(patch: Patch) -> None:
 
 def alma_s_id_that_does_not_last(patch: Patch) -> None:
     """The next plan does not know that a person found Alma's primary ID right."""
-    patch.setattr(Resolutions, "leaves_id", lambda *_: False)
+    patch.setattr(f"{PIPELINE}.row_plan.leaves_id", lambda *_: False)
 
 
 # apply, what is remembered, and the next plan

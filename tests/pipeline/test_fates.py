@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.ledger.journal import RESOLVED_ADVICE
-from importer.model.plan import Answer, Fate
+from importer.model.answers import Resolution
+from importer.model.plan import Fate
 from importer.model.problem import Code, Origin, Problem, Severity
-from importer.pipeline.decisions import KeptAnswer, decide_fates
+from importer.model.question import OF_ROWS, About, Answer
+from importer.pipeline.decisions import decide_fates
 
 CODES = (Code.BAD_EMAIL, Code.DUPLICATE_PERSON, Code.DUPLICATE_ID, Code.SKIPPED_DUPLICATE)
 
 
 def problem(row: int, code: Code, severity: Severity) -> Problem:
     """A problem of a row, or of the whole roster (row 0)."""
-    return Problem.of(code, Origin("roster.csv", "", row), "is so", severity=severity)
+    found = Problem.of(code, Origin("roster.csv", "", row), "is so", severity=severity)
+    return found.asking(About.ROWS, *OF_ROWS) if code is Code.DUPLICATE_PERSON else found
+
+
+def decided_so(answer: Answer) -> Resolution:
+    """An answer of an earlier run."""
+    return Resolution("1", answer, answer, "", frozenset(), "jo", datetime.now(UTC))
 
 
 ROWS = st.dictionaries(
@@ -31,13 +40,13 @@ PROBLEMS = st.lists(
 )
 ANSWERS = st.dictionaries(
     st.integers(2, 9),
-    st.builds(KeptAnswer, st.sampled_from([Answer.CREATE, Answer.REJECT]), st.just("decided")),
+    st.sampled_from([Answer.CREATE, Answer.REJECT]).map(decided_so),
 )
 
 
 @given(ROWS, PROBLEMS, ANSWERS)
 def test_every_row_has_one_fate_and_its_problems_say_why(
-    rows: Mapping[int, Fate], problems: Sequence[Problem], answers: Mapping[int, KeptAnswer]
+    rows: Mapping[int, Fate], problems: Sequence[Problem], answers: Mapping[int, Resolution]
 ) -> None:
     """No row or problem is lost or reordered; the gravest problem decides a row that was ready.
 
@@ -100,7 +109,7 @@ def test_an_answered_question_is_not_asked_again(answer: Answer, fate: Fate) -> 
     """The question whether two rows are one person was answered; other problems still count."""
     asked = problem(2, Code.DUPLICATE_PERSON, Severity.REVIEW)
     other = problem(2, Code.DUPLICATE_ID, Severity.REVIEW)
-    answers = {2: KeptAnswer(answer, "decided")}
+    answers = {2: decided_so(answer)}
     decided = decide_fates({2: Fate.READY}, [asked], answers=answers, only_new=())
     assert (decided.fates, decided.problems[0].advice) == ({2: fate}, RESOLVED_ADVICE)
     both = decide_fates({2: Fate.READY}, [asked, other], answers=answers, only_new=()).fates

@@ -19,8 +19,8 @@ from importer.mapper.compile import CompiledMapping
 from importer.mapper.evaluate import evaluate
 from importer.model.candidates import Candidates
 from importer.model.fields import NO_CODES, CodeTables
-from importer.model.plan import Answer
 from importer.model.problem import Code
+from importer.model.question import Answer
 from importer.model.roster import Roster
 from importer.pipeline import inputs
 from importer.pipeline.decisions import Decision, rows_with

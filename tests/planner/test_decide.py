@@ -7,21 +7,12 @@ from datetime import date
 
 import pytest
 
+from importer.model.answers import choices
 from importer.model.fields import OnUpdate
 from importer.model.people import NOTHING_COMMON
-from importer.model.plan import (
-    DECISIONS,
-    Answer,
-    Create,
-    Held,
-    LeftAlone,
-    Match,
-    Planned,
-    Unchanged,
-    Update,
-    choices,
-)
+from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Unchanged, Update
 from importer.model.problem import Code, Problem, Severity
+from importer.model.question import DECISIONS, Answer
 from importer.model.user import AccountType, User
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser

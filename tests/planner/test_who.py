@@ -6,8 +6,9 @@ from datetime import date
 
 import pytest
 
+from importer.model.answers import choices
 from importer.model.people import NOTHING_COMMON
-from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Unchanged, Update, choices
+from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Unchanged, Update
 from importer.model.problem import Code, Origin
 from importer.model.user import User
 from importer.planner.decide import decide

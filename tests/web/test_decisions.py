@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
-from importer.model.plan import choices
+from importer.model.answers import choices
 from tests.web.conftest import (
     Library,
     address_of,

@@ -6,33 +6,21 @@ plan, the answer, and a plan of the same row with Alma as it is then; nothing is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from random import Random
 
 import pytest
 
-from importer.ledger.answers import Resolution
+from importer.model.answers import Resolution, choices, possible_users
 from importer.model.people import NOTHING_COMMON, may_be_same
-from importer.model.plan import (
-    Answer,
-    Create,
-    Held,
-    Match,
-    Planned,
-    Step,
-    Update,
-    UserMemory,
-    choices,
-    concerned,
-    in_question,
-    read_decision,
-)
+from importer.model.plan import Create, Held, Match, Planned, Step, Update, UserMemory
 from importer.model.problem import Code, Problem, Severity
+from importer.model.question import Answer, read_decision
 from importer.model.user import AccountType, User
-from importer.pipeline.decisions import Resolutions, doubts_of, person_hash
-from importer.planner.decide import decide, follow, without_taken
+from importer.planner.answers import fitting, follow, leaves_id, resolution, without_taken
+from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
 from importer.planner.staff_edits import Earlier, keyed
@@ -122,7 +110,7 @@ class Campus:
     row: DraftUser
     users: Sequence[User]
     match: Match
-    answers: Resolutions
+    answers: Mapping[str, Resolution]
 
     @property
     def found(self) -> MatchResult:
@@ -146,7 +134,7 @@ class Campus:
 
         def of(row: DraftUser, live: User) -> UserMemory:
             key = current(live, "primary_id").casefold()
-            leaves = key != row.key and self.answers.leaves_id(row, key)
+            leaves = key != row.key and leaves_id(self.answers, row, key)
             return UserMemory(None, (), keeps_id=leaves)
 
         return Earlier(of, keyed(b""), TODAY, frozenset(), None)
@@ -161,7 +149,7 @@ class Campus:
         step = decide(self.row, self.found, self.match, NOTHING_COMMON, self.earlier).step
         there = {current(one, "primary_id").casefold() for one in self.found.every_user}
         asked = step.problems if isinstance(step, Held) else ()
-        if (kept := self.answers.fitting(self.row, asked, there)) is None:
+        if (kept := fitting(self.answers, self.row, asked, there)) is None:
             return step
         named = (one for one in self.found.every_user if same_id(one.primary_id, kept.user))
         made = self.follow(kept.answer, next(named, None))
@@ -179,16 +167,14 @@ class Campus:
         return users
 
 
-def kept(campus: Campus, step: Held, answer: Answer, live: User | None) -> Resolutions:
+def kept(campus: Campus, step: Held, answer: Answer, live: User | None) -> Mapping[str, Resolution]:
     """What is kept of an answer for later plans."""
-    name = "" if live is None else current(live, "primary_id").casefold()
-    about, asked = concerned(step.problems), doubts_of(step.problems, name)
-    now, row = datetime.now(UTC), campus.row
-    made = Resolution(row.key, answer, name, about, asked, "jo", now, person_hash(row))
-    return Resolutions({row.key: made})
+    row, now = campus.row, datetime.now(UTC)
+    made = resolution(row, step.problems, answer, live, "jo", now, typed=answer)
+    return {row.key: made}
 
 
-def answered(campus: Campus, step: Held, text: str) -> tuple[Step, Resolutions]:
+def answered(campus: Campus, step: Held, text: str) -> tuple[Step, Mapping[str, Resolution]]:
     """The step that an answer of the Decision column asks for, and what is kept of it."""
     decision = read_decision(text)
     assert decision is not None
@@ -196,7 +182,7 @@ def answered(campus: Campus, step: Held, text: str) -> tuple[Step, Resolutions]:
     held = [problem for problem in step.problems if problem.severity.holds]
     live = None
     if answer.names_user:
-        (name,) = (name,) if name else in_question(held)
+        (name,) = (name,) if name else possible_users(held)
         live = next(one for one in campus.users if same_id(one.primary_id, name))
     made = campus.follow(answer, live)
     assert isinstance(made, Planned), (text, held, made)
@@ -213,9 +199,9 @@ def test_each_answer_that_is_offered_is_taken_and_not_asked_again(seeds: range) 
     """
     for seed in seeds:
         dice = Random(seed)  # noqa: S311  invented people
-        campus = Campus(row_of(dice), users_of(dice), match_of(dice), Resolutions({}))
+        campus = Campus(row_of(dice), users_of(dice), match_of(dice), {})
         step = campus.plan()
-        ways: list[tuple[Step, Resolutions]] = [(step, campus.answers)]
+        ways: list[tuple[Step, Mapping[str, Resolution]]] = [(step, campus.answers)]
         if isinstance(step, Held) and {one.severity for one in step.problems} == {Severity.REVIEW}:
             texts = [text for text in choices(step.problems) if "do not load" not in text]
             ways = [answered(campus, step, text) for text in texts]

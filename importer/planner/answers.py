@@ -1,0 +1,222 @@
+"""What a person's answer about a row says: its step, when it counts, and what of it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Set
+from dataclasses import replace
+from datetime import datetime
+
+from importer.model.answers import Resolution
+from importer.model.fields import SECRETS
+from importer.model.people import Common, PersonKeys
+from importer.model.plan import Match, Planned
+from importer.model.problem import Code, Problem
+from importer.model.question import About, Answer
+from importer.model.text import row_label
+from importer.model.user import User
+from importer.planner.decide import change, change_questions, create
+from importer.planner.drafts import DraftUser
+from importer.planner.entries import current, same_id
+from importer.planner.staff_edits import Earlier
+from importer.planner.who import identify, managed_elsewhere
+from importer.users.matching import MatchResult, identifiers, user_keys
+
+
+def follow(
+    answer: Answer,
+    draft: DraftUser,
+    live: User | None,
+    found: MatchResult,
+    match: Match,
+    common: Common,
+    earlier: Earlier,
+) -> Planned | str:
+    """Return the step that a person's answer asks for, or a sentence with why it cannot be sent.
+
+    `live`: the user that the answer names, if any. `found`: who has the row's IDs in Alma; `draft`
+    has none of other users in its lists (see `without_taken`). An update leaves the user's primary
+    ID, unless the mapping replaces it without a question.
+    """
+    name = row_label(draft.row)
+    mine = live.primary_id if live is not None else None
+    is_taken = draft.primary_id.casefold() in _taken(live, found)
+    if answer is Answer.CREATE:
+        if match.creates and not is_taken:
+            return create(draft, earlier)
+        taken = (
+            f"Alma already has a user with the primary ID of row {name}. Use --as update with that "
+            "user's ID, or correct the row."
+        )
+        return taken if match.creates else "The mapping creates no users. Reject the row."
+    if live is None:
+        return "Alma has no user with this ID. Nothing was changed."
+    if obstacle := _obstacle_to_update(draft, live, match):
+        return obstacle
+    if answer is Answer.RENAME and is_taken:
+        return (
+            f"The primary ID of row {name} belongs to another user of Alma, so Alma would refuse "
+            "the update. Nothing was changed. Correct the row or that user, or reject the row."
+        )
+    who = identify(draft, found, match, common, earlier)
+    unasked = who.renames and who.user is not None and same_id(who.user.primary_id, mine)
+    rename = answer is Answer.RENAME or (unasked and not is_taken)
+    planned = change(draft, live, match, earlier, rename=rename)
+    answered = tuple(one for one in planned.warnings if not one.severity.holds)
+    return replace(planned, warnings=answered)
+
+
+def without_taken(draft: DraftUser, live: User | None, found: MatchResult) -> DraftUser:
+    """Return a row for this user without the entries whose IDs other users have."""
+    taken = _taken(live, found)
+    return draft.without(
+        frozenset(
+            label
+            for item in draft.entries("user_identifier")
+            if item.values["value"].casefold() in taken
+            for label in item.entry.labels
+        )
+    )
+
+
+def _taken(live: User | None, found: MatchResult) -> frozenset[str]:
+    """Return all IDs, without case, of the users with an ID of a row, but those of one of them."""
+    mine = live.primary_id if live is not None else None
+    others = (one.user for one in found.users if not same_id(one.user.primary_id, mine))
+    return frozenset(identifier for user in others for identifier in identifiers(user))
+
+
+def _obstacle_to_update(draft: DraftUser, live: User, match: Match) -> str:
+    """Return why a person's answer must not update this user; "" if it may.
+
+    Alma makes an Internal user External, and never the other way around (contract 1.2).
+    """
+    if managed_elsewhere(live, match):
+        return (
+            "That user is managed by another institution or system, is a contact, or is deleted in "
+            "Alma. Change it there, or reject the row."
+        )
+    if match.known != "update":
+        return "The mapping does not change users whom Alma has. Reject the row."
+    asked = change_questions(draft, live, match, asked=False)
+    stays = next((one for one in asked if one.code is Code.ACCOUNT_TYPE_STAYS), None)
+    return f"{stays.sentence(begin=True)}. {stays.advice}" if stays else ""
+
+
+# an answer that is kept for later plans
+
+
+def fitting(
+    answers: Mapping[str, Resolution],
+    draft: DraftUser,
+    asked: Collection[Problem],
+    there: Set[str],
+) -> Resolution | None:
+    """Return the answer to everything that is asked about a row, if there is one.
+
+    `answers`: by primary ID, without case. `there`: the primary IDs, without case, of the users who
+    may be the row's person. An answer is used as long as no other user is in question than then,
+    and nothing else is asked.
+    """
+    known = _of_person(answers, draft)
+    if known is None:
+        return None
+    if not (asked and known.against) and known.cells == _cells_hash(draft):
+        return known
+    new = _concerned(draft, asked) - known.against
+    others = {problem.value.casefold() for problem in asked if problem.asks(About.ANOTHER)}
+    if known.loads and known.user not in there and draft.key in new & there - others:
+        known = replace(known, answer=Answer.UPDATE, user=draft.primary_id)
+        new -= {draft.key}  # the user was created or renamed since
+    answered = all(
+        problem.question is not None
+        and (not problem.asks(About.CHANGE) or problem.code in known.changes)
+        for problem in asked
+    )
+    return known if asked and answered and not new else None
+
+
+def leaves_id(answers: Mapping[str, Resolution], draft: DraftUser, user: str) -> bool:
+    """Return whether a person decided that a user's primary ID is right, and not the row's.
+
+    `user`: that ID, without case.
+    """
+    known = _of_person(answers, draft)
+    return known is not None and known.leaves_id and known.user == user
+
+
+def _of_person(answers: Mapping[str, Resolution], draft: DraftUser) -> Resolution | None:
+    """Return what was decided about a row's ID, if it was about the row's person, too."""
+    known = answers.get(draft.key)
+    return known if known is not None and known.person in {"", person_hash(draft)} else None
+
+
+def is_about(resolution: Resolution, live: User) -> bool:
+    """Return whether the user is still who it was: an ID may be somebody else's by now."""
+    return resolution.theirs in {"", _user_hash(live)}
+
+
+def resolution(
+    draft: DraftUser,
+    problems: Collection[Problem],
+    answer: Answer,
+    live: User | None,
+    operator: str,
+    time: datetime,
+    *,
+    typed: Answer,
+) -> Resolution:
+    """Return an answer to a row's problems as it is kept; `live`: the user whom it names.
+
+    `typed`: what the person chose.
+    """
+    user = current(live, "primary_id").casefold() if live is not None else ""
+    of_user = (one for one in problems if one.asks(About.ID) and one.value.casefold() == user)
+    return Resolution(
+        draft.key,
+        answer,
+        typed,
+        user,
+        _concerned(draft, problems),
+        operator,
+        time,
+        changes=frozenset(problem.code for problem in problems if problem.asks(About.CHANGE)),
+        leaves_id=answer is Answer.UPDATE and any(of_user),
+        person=person_hash(draft),
+        theirs=_user_hash(live) if live is not None else "",
+        cells=_cells_hash(draft) if answer is Answer.REJECT else "",
+    )
+
+
+def _concerned(draft: DraftUser, problems: Collection[Problem]) -> frozenset[str]:
+    """Return the IDs, without case, that an answer to a row's problems is about.
+
+    Beside the users in question: the row's own ID if its name is, and all of its IDs if staff gave
+    the user another one, so that the next card is another question.
+    """
+    ids = {one.question.user for one in problems if one.question is not None} - {""}
+    if any(problem.asks(About.NAME) for problem in problems):
+        ids.add(draft.key)
+    if any(problem.code is Code.CARD_DIFFERS for problem in problems):
+        ids.update(value for _, value in draft.every_identifier)
+    return frozenset(map(str.casefold, ids))
+
+
+def person_hash(draft: DraftUser) -> str:
+    """Return a hash of a row's ID with the person of the row, for an answer that is about both."""
+    return _hash(draft.key, draft.person)
+
+
+def _user_hash(live: User) -> str:
+    return _hash(current(live, "primary_id").casefold(), user_keys(live))
+
+
+def _hash(key: str, person: PersonKeys) -> str:
+    return hashlib.sha256("\n".join((key, *person.name, person.born)).encode()).hexdigest()
+
+
+def _cells_hash(draft: DraftUser) -> str:
+    """Return a hash of the cells that the mapping uses, without passwords and PINs."""
+    targets = draft.layout.targets.items()
+    used = sorted({at for label, one in targets if label not in SECRETS for at in one.reads})
+    return hashlib.sha256("\n".join(draft.cells[at] for at in used).encode()).hexdigest()
