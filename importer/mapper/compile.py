@@ -182,12 +182,11 @@ class RunVariables:
     sheet: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledField:
-    """A column of the candidates and its rule."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledField(FieldColumn):
+    """A column of the candidates, with its rule as the mapping has it."""
 
-    column: FieldColumn
-    rule: FieldRule
+    written: FieldRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +207,10 @@ class CompiledEntry:
         """
 
         def optional(one: CompiledField) -> bool:
-            return one.rule.field.shape is Shape.FLAG and not one.rule.field.facts.required
+            return one.field.shape is Shape.FLAG and not one.field.facts.required
 
-        of_roster = tuple(one for one in self.fields if one.rule.cells)
-        of_record = tuple(one for one in self.fields if one.rule.fields)
+        of_roster = tuple(one for one in self.fields if one.written.cells)
+        of_record = tuple(one for one in self.fields if one.written.fields)
         return tuple(one for one in of_roster if not optional(one)) or of_roster or of_record
 
 
@@ -250,12 +249,12 @@ class CompiledMapping:
         found: set[str] = set()
         of_entries = (one for entry in self.entries for one in entry.fields)
         for one in (*self.named.values(), *of_entries):
-            for _, part in one.rule.parts:
+            for _, part in one.written.parts:
                 lone = (cell for t in part.templates if t.lone_cell for cell in t.cells)
                 if heading not in map(key_of, lone):
                     continue
                 divided = [text for split in part.splits for text in split.on]
-                if not divided and one.rule.field.path in ID_FIELDS:
+                if not divided and one.field.path in ID_FIELDS:
                     return frozenset()
                 found.update(divided)
         return frozenset(found)
@@ -326,7 +325,7 @@ def compile_mapping(
     layout = RecordLayout(
         mapping.file.account_type,
         mapping.file.record_type,
-        {one.column.label: one.column for one in fields},
+        {one.label: one for one in fields},
         tuple(entry.entry for entry in entries),
         tuple(entry.removal for entry in mapping.removals if entry.removal),
     )
@@ -342,7 +341,7 @@ def compile_mapping(
     if left and not mapping.from_alma:  # who a user is, is there for people
         message = "is not used by the mapping" if len(left) == 1 else "are not used by the mapping"
         unused.append(Problem.of(Code.UNUSED_COLUMN, origin, message, *left))
-    named = {one.column.label: one for one in (*values, *scalars)}
+    named = {one.label: one for one in (*values, *scalars)}
     return CompiledMapping(
         mapping,
         run,
@@ -408,8 +407,8 @@ def _droppable(mapping: MappingDocument, fields: Iterable[CompiledField]) -> dic
     """Return, by value, the label of the field with `bad: drop` that takes it as the only one."""
     taking: defaultdict[str, list[FieldColumn]] = defaultdict(list)
     for one in fields:
-        for name in one.rule.needs:
-            taking[name].append(one.column)
+        for name in one.written.needs:
+            taking[name].append(one)
     decide = {subject.name for _, subject, _ in mapping.tests if isinstance(subject, Variable)}
     return {
         name: columns[0].label
@@ -504,16 +503,14 @@ class _Compiler:
                 self.field(rule, f"{prefix}.{rule.field.name}", entry) for rule in entry.fields
             )
             constants = {
-                one.column.label: text
-                for one in fields
-                if (text := one.rule.rule.constant) is not None
+                one.label: text for one in fields if (text := one.written.rule.constant) is not None
             }
-            labels = tuple(one.column.label for one in fields)
+            labels = tuple(one.label for one in fields)
             part = entry.part
             on_update = part.on_update or OnUpdate.REPLACE
             whole = ListEntry(entry.parent, labels, on_update, constants, part.replaces or ())
             compiled = CompiledEntry(whole, part, fields)
-            if any(one.rule.cells and not one.column.places for one in compiled.deciding):
+            if any(one.written.cells and not one.places for one in compiled.deciding):
                 self.lost.add(entry.parent)
             yield compiled
 
@@ -526,27 +523,27 @@ class _Compiler:
         if policy is OnUpdate.ERASE and rule.cells and not places:
             policy = OnUpdate.REPLACE  # a column that the roster lacks clears nothing
         tables = self.mapping.tables
-        column = FieldColumn(
-            label,
-            rule.field,
-            tuple(dict.fromkeys(places)),
-            policy,
-            bool(rule.rule.override),
-            self._common_id_rule(rule),
-            bool(rule.run_variables),
-            rule.rule.bad == "drop",
-            {
-                code: self.mapping.source.place(steps)
-                for code, steps in rule.mapped_codes(tables).items()
-            },
-            rule.takes_cells(tables),
-            *self._deciding(rule, entry),
-            rule.fields,
-            own if any(not t.variables for _, part in rule.parts for t in part.templates) else (),
-            rule.needed,
-            bool(rule.run_variables - {"today"}),  # not the same in all rows of a run
+        mapped_codes = rule.mapped_codes(tables).items()
+        reads, fingerprint = self._deciding(rule, entry)
+        return CompiledField(
+            label=label,
+            field=rule.field,
+            places=tuple(dict.fromkeys(places)),
+            on_update=policy,
+            override=bool(rule.rule.override),
+            id_rule=self._common_id_rule(rule),
+            run_dependent=bool(rule.run_variables),
+            drop_bad=rule.rule.bad == "drop",
+            mapped_codes={code: self.mapping.source.place(steps) for code, steps in mapped_codes},
+            from_cells=rule.takes_cells(tables),
+            reads=reads,
+            rule=fingerprint,
+            takes=rule.fields,
+            instead=own if any(not t.variables for _, p in rule.parts for t in p.templates) else (),
+            needed=rule.needed,
+            by_row=bool(rule.run_variables - {"today"}),  # not the same in all rows of a run
+            written=rule,
         )
-        return CompiledField(column, rule)
 
     def _deciding(self, rule: FieldRule, entry: EntryRules | None) -> tuple[tuple[int, ...], str]:
         """Return the positions of all columns behind a value, also through others, and its rule."""

@@ -221,7 +221,7 @@ class Evaluation:
     def places(self, key: Subject) -> tuple[Place, ...]:
         """Return the roster's columns behind a cell or a variable."""
         if isinstance(key, Variable):
-            return self.mapping.named[key.name].column.places
+            return self.mapping.named[key.name].places
         use = self.mapping.columns.get(key_of(key))
         return (use.place,) if use else ()
 
@@ -236,8 +236,8 @@ class Evaluation:
 
     def scalar(self, one: CompiledField) -> None:
         """Evaluate a field of the record itself, unless another one has needed it already."""
-        if one.column.label not in self.columns:
-            values = self.evaluate(one, one.rule.rule, self.every, None)
+        if one.label not in self.columns:
+            values = self.evaluate(one, one.written.rule, self.every, None)
             self._require(one, values, self.every)
             self._finish(one, values)
 
@@ -251,22 +251,22 @@ class Evaluation:
             rows = self.meeting(when, rows, unread=False)
         located = self._countries(compiled, rows)
         values = {
-            one.column.label: self.evaluate(one, one.rule.rule, rows, located)
+            one.label: self.evaluate(one, one.written.rule, rows, located)
             for one in compiled.fields
         }
         deciding = () if compiled.part.placeholder else compiled.deciding
         there = np.zeros_like(rows) if deciding else rows
         for one in deciding:
-            there = there | values[one.column.label].content
+            there = there | values[one.label].content
         there = there & rows
-        needed = [one for one in compiled.fields if one.rule.field.facts.required]
+        needed = [one for one in compiled.fields if one.field.facts.required]
         for one in needed:
-            there = there & values[one.column.label].applies
+            there = there & values[one.label].applies
         for one in needed:
-            if one.rule.required == "false":
-                there = self._complete(one, values[one.column.label], there, compiled)
+            if one.written.required == "false":
+                there = self._complete(one, values[one.label], there, compiled)
         for one in compiled.fields:
-            found = values[one.column.label]
+            found = values[one.label]
             self._require(one, found, rows)
             if not there.all():
                 found.texts = np.where(there, found.texts, "")
@@ -278,8 +278,8 @@ class Evaluation:
         if compiled.entry.parent == "contact_info.phone":
             return self.countries
         for one in compiled.fields:
-            if one.rule.field.path == "contact_info.address.country":
-                own = self.evaluate(one, one.rule.rule, rows, None).texts
+            if one.field.path == "contact_info.address.country":
+                own = self.evaluate(one, one.written.rule, rows, None).texts
                 known = self.countries
                 self.countries = own if known is None else np.where(known != "", known, own)
                 return own
@@ -307,10 +307,10 @@ class Evaluation:
             self.numbers,
             located,
             partial(self._shown_order, one, rule, located),
-            partial(self.report, places=one.column.places),
+            partial(self.report, places=one.places),
         )
         values = Values.of(self.same(""), np.zeros_like(rows), rows)
-        for key in keys.keys_for(rule, one.rule.field):
+        for key in keys.keys_for(rule, one.field):
             match key:
                 case keys.When(condition):
                     values = values.only(self.meeting(condition, values.applies, unread=False))
@@ -344,7 +344,7 @@ class Evaluation:
         self, one: CompiledField, rule: Rule, templates: tuple[Template, ...], rows: Rows
     ) -> Values:
         """Return, by row, the text of the first template that is not blank."""
-        lines = one.rule.passes_lines or rule.sees_lines
+        lines = one.written.passes_lines or rule.sees_lines
         texts, content = self.fill(templates[0], lines=lines)
         for template in templates[1:]:
             more, contributes = self.fill(template, lines=lines)
@@ -354,7 +354,7 @@ class Evaluation:
             values.source = changed(values.texts, one_line)
         dashed = np.logical_or.reduce([self.dashed_in(template) for template in templates])
         values.dashed = dashed & rows & ~values.filled
-        if one.column.id_rule is None and one.rule.field.path in ID_FIELDS:
+        if one.id_rule is None and one.field.path in ID_FIELDS:
             values.found += self._wrong_ids(rule, rows)
         return values
 
@@ -379,7 +379,7 @@ class Evaluation:
         """Compare the cells as they came, before any other key."""
         other, _ = self.fill(template, lines=False)
         finding = CellFinding(
-            TYPED_TWICE[one.rule.field.path],
+            TYPED_TWICE[one.field.path],
             f"is not the same as the cell under {template.text}",
             "Ask the person, and correct one of the two cells.",
             Severity.REJECT,
@@ -414,7 +414,7 @@ class Evaluation:
     ) -> str | None:
         """Return the order that the column of a rule shows in all rows."""
         every = self.evaluate(one, rule, self.every, located, before_dates=True)
-        return self.order_of((one.column.label, *rule.templates), every.texts, dates)
+        return self.order_of((one.label, *rule.templates), every.texts, dates)
 
     def fill(self, template: Template, *, lines: bool) -> tuple[Texts, Rows]:
         """The texts of a template, and whether the roster or the record contributes anything.
@@ -467,45 +467,44 @@ class Evaluation:
 
     def _finish(self, one: CompiledField, values: Values) -> None:
         """Write codes as Alma has them, keep the column, and report what was found."""
-        column = one.column
-        read = code_reader(column.field, self.codes, from_cells=column.from_cells)
+        read = code_reader(one.field, self.codes, from_cells=one.from_cells)
         if read is not None:
             values.source = values.texts
             values.step(lambda text, _: read(text))
-        self.report(values.found, column.label, column.places)
-        if self.lines and one.rule.passes_lines:
-            self.lines[column.label] = values.texts
+        self.report(values.found, one.label, one.places)
+        if self.lines and one.written.passes_lines:
+            self.lines[one.label] = values.texts
             values.fold()
-        self.columns[column.label] = values.texts
-        if column.field.shape is Shape.DATE:
+        self.columns[one.label] = values.texts
+        if one.field.shape is Shape.DATE:
             # one that may be left out rejects no row by which `only` does not take it
-            self.dates[Variable(column.label)] = values.texts if column.drop_bad else values.marked
-        self.dashed[column.label] = values.dashed
-        self.behind[column.label] = self.behind.get(one.rule.rule.lone_variable, values.source)
+            self.dates[Variable(one.label)] = values.texts if one.drop_bad else values.marked
+        self.dashed[one.label] = values.dashed
+        self.behind[one.label] = self.behind.get(one.written.rule.lone_variable, values.source)
         silent = ~values.applies
-        if one.rule.on_update is OnUpdate.ERASE:
+        if one.written.on_update is OnUpdate.ERASE:
             silent = silent | values.dashed
         if silent.any():
-            self.not_applicable[column.label] = frozenset(compress(self.numbers, silent))
+            self.not_applicable[one.label] = frozenset(compress(self.numbers, silent))
 
     # --- problems ---
 
     def _require(self, one: CompiledField, values: Values, rows: Rows) -> None:
         """Add a problem for each of the rows that leaves a required field blank."""
-        if one.rule.required == "false":
+        if one.written.required == "false":
             return
-        severity = Severity.WARNING if one.rule.required == "warn" else None
-        no_id = one.column.label == "primary_id" and self.file.account_type is AccountType.EXTERNAL
+        severity = Severity.WARNING if one.written.required == "warn" else None
+        no_id = one.label == "primary_id" and self.file.account_type is AccountType.EXTERNAL
         code = Code.MISSING_EMPL_ID if no_id else Code.MISSING_VALUE
         message = "is blank, and this person is External" if no_id else "is blank"
-        advice = NO_SYSTEM if one.rule.field.path == EXTERNAL_SYSTEM else ""
+        advice = NO_SYSTEM if one.field.path == EXTERNAL_SYSTEM else ""
         self._blank(one, values, rows, CellFinding(code, message, advice, severity))
 
     def _complete(
         self, one: CompiledField, values: Values, there: Rows, compiled: CompiledEntry
     ) -> Rows:
         """Add a problem for each row whose entry lacks a part; return the rows that keep it."""
-        name = one.rule.field.name
+        name = one.field.name
         main = name != TYPE_FIELD[compiled.entry.parent]
         left_out = "; the entry is left out" if main else ""
         message = f"`{name}` is blank, but other parts of the same entry are not"
@@ -529,28 +528,28 @@ class Evaluation:
 
         With the reason, if the text became a blank. `beside`: in whose columns it is, else.
         """
-        every = tuple(place for other in beside for place in other.column.places)
+        every = tuple(place for other in beside for place in other.places)
         blank = values.unexplained(rows)
         for row in blank:
             shown, reason = self._emptied(one, values, row)
-            places = one.column.places or every
+            places = one.places or every
             if not values.applies[row]:
-                reason = f"no `when` of the rule for `{one.rule.steps[-1]}` is met", UNMET
-                keys = (key for key in one.rule.rule.deciding if isinstance(key, Cell))
+                reason = f"no `when` of the rule for `{one.written.steps[-1]}` is met", UNMET
+                keys = (key for key in one.written.rule.deciding if isinstance(key, Cell))
                 of_when = (place for key in keys for place in self.places(key))
                 places = tuple(dict.fromkeys(of_when)) or places
             why = finding
             if reason:
                 why = replace(finding, message=reason[0] + left_out, advice=reason[1])
-            self.report([(row, why, shown)], one.column.label, places)
+            self.report([(row, why, shown)], one.label, places)
         return blank
 
     def _emptied(
         self, one: CompiledField, values: Values, row: int
     ) -> tuple[str, tuple[str, str] | None]:
         """Return why a text became blank, by values, rule or cases, and the text if it is said."""
-        text = str(self.behind.get(one.rule.rule.lone_variable, values.source)[row])
-        parts = one.rule.giving_parts if text else ()
+        text = str(self.behind.get(one.written.rule.lone_variable, values.source)[row])
+        parts = one.written.giving_parts if text else ()
         ordered = sorted(parts, key=lambda part: ("cases" in part[0], part[0][0] != "values"))
         reasons = (text_keys.emptied(part, text) for _, part in ordered)
         reason = next(filter(None, reasons), None)

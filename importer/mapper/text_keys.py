@@ -49,7 +49,7 @@ class Work:
 
     def report_column(self, finding: CellFinding, shown: str = "") -> None:
         """Add a finding about the column."""
-        self.report([(None, finding, shown)], self.field.column.label)
+        self.report([(None, finding, shown)], self.field.label)
 
 
 # --- clean ---
@@ -64,7 +64,7 @@ UNTAKEN = CellFinding(
 
 def clean(values: Values, steps: tuple[CleanStep, ...], work: Work) -> None:
     """Take the steps; blanks in IDs go before, or after what looks for parts."""
-    field = work.field.rule
+    field = work.field.written
     tidied = TIDIED.get(field.field.path) if work.rule.is_lone(field.values) else None
     divided = any(step.kind.divides for step in steps)
     last = max((at for at, step in enumerate(steps) if step.sees_lines), default=-1)
@@ -90,7 +90,7 @@ def _write_names(values: Values, work: Work) -> None:
     which, read = NameOf.OTHER, work.rule.read
     if read is not None:
         which = NameOf.LAST_FIRST if read.name == "last-first" else NameOf.WHOLE
-    elif work.field.rule.field.path.endswith("last_name"):
+    elif work.field.field.path.endswith("last_name"):
         which = NameOf.LAST
     came: list[str] = values.texts.tolist()
     values.step(lambda text, _: (capitalize(text, which), None))
@@ -109,7 +109,7 @@ def _write_names(values: Values, work: Work) -> None:
 
 def _report_untaken(split: Split, values: Values, work: Work) -> None:
     """If several entries of a list take parts of a cell, report the parts that none takes."""
-    key = (work.field.column.field.path, work.rule.templates, split.on)
+    key = (work.field.field.path, work.rule.templates, split.on)
     takes = work.mapping.takes.get(key, ())
     if len(takes) < 2 or split.take != takes[0]:
         return
@@ -143,7 +143,7 @@ _UNCLEAR = CellFinding(
 
 def take_part(values: Values, order: Order, work: Work) -> None:
     """Take the field's part of each name. One that has several readings needs review."""
-    part = work.field.rule.field.path.rpartition(".")[2]
+    part = work.field.field.path.rpartition(".")[2]
     if part == "last":
         _report_parts(values, order, work)
 
@@ -158,7 +158,7 @@ def take_part(values: Values, order: Order, work: Work) -> None:
 
 def _report_parts(values: Values, order: Order, work: Work) -> None:
     """Report which names have parts that no rule takes, or a middle name that may be none."""
-    value = work.field.rule.field.path.rpartition(".")[0]
+    value = work.field.field.path.rpartition(".")[0]
     mapping = work.mapping.mapping
     taken = {name for rule in (*mapping.values, *mapping.rules) for name in rule.needs}
     texts: list[str] = values.texts.tolist()
@@ -192,8 +192,8 @@ def _report_parts(values: Values, order: Order, work: Work) -> None:
 
 def look_up(values: Values, lookup: LookupKey, work: Work) -> None:
     """Look the texts up. One whose code is blank is blank on purpose."""
-    whole = work.rule.is_lone(work.field.rule.values) and work.rule.clean is None
-    table = work.mapping.table(lookup, work.field.column.id_rule if whole else None)
+    whole = work.rule.is_lone(work.field.written.values) and work.rule.clean is None
+    table = work.mapping.table(lookup, work.field.id_rule if whole else None)
     values.step(table.find)
     values.content[values.unexplained(values.applies)] = False
 

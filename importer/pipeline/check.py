@@ -82,9 +82,9 @@ class FailingColumn:
         compiled = self.mapped.compiled
         entries = chain.from_iterable(entry.fields for entry in compiled.entries)
         return next(
-            field.rule
+            field.written
             for field in chain(compiled.scalars, entries)
-            if field.column.label == self.target.label
+            if field.label == self.target.label
         )
 
     def problem(self) -> Problem:

@@ -678,7 +678,7 @@ def card(
     for one in mapped.problems:
         if one.origin.row == row and one.severity.holds:
             wrong.setdefault(one.field, one)
-    scalars = {one.column.label: one for one in compiled.scalars}
+    scalars = {one.label: one for one in compiled.scalars}
     paths = [path for path in (*FIELDS, *scalars) if path in scalars or path in lacks]
     user = [
         _line(scalars[path], values, told.get(path, ""), wrong.get(path), codes)
@@ -728,12 +728,12 @@ def _without(part: Any, steps: Steps) -> Any:
 def _line(
     one: CompiledField, values: dict[str, str], rule: str, wrong: Problem | None, codes: CodeTables
 ) -> Line:
-    label, field = one.column.label, one.rule.field
+    label, field = one.label, one.field
     text, note = as_shown(field, values[label], codes)
     if label in SECRETS and text:
         text = "set, but not shown"
     return Line(
-        field_name(label), key_of(one.rule.steps), text, note, *_source([one]), rule,
+        field_name(label), key_of(one.written.steps), text, note, *_source([one]), rule,
         what(wrong, show_values=field.path not in SECRETS) if wrong else "",
     )  # fmt: skip
 
@@ -746,10 +746,7 @@ def _entry(
     codes: CodeTables,
 ) -> Iterator[Line]:
     """Yield the line of an entry: an address is one, and so is a note with all about it."""
-    found = [
-        (one, one.rule.field, values[one.column.label], wrong.get(one.column.label))
-        for one in fields
-    ]
+    found = [(one, one.field, values[one.label], wrong.get(one.label)) for one in fields]
     found = [each for each in found if each[2] or each[3]]
     named = {field.name: text for _, field, text, _ in found}
     aside = {TYPE_FIELD.get(parent), "segment_type"}
@@ -759,7 +756,7 @@ def _entry(
         faults = (what(fault, show_values=True) for *_, fault in main if fault)
         yield Line(
             field_name(f"{parent}[{named.get(TYPE_FIELD.get(parent, ''), '')}]"),
-            key_of(main[0][0].rule.steps), ", ".join(filter(None, texts)),
+            key_of(main[0][0].written.steps), ", ".join(filter(None, texts)),
             "preferred" if named.get("preferred") == "true" else "",
             *_source(one for one, *_ in main), "", " ".join(faults),
         )  # fmt: skip
@@ -768,14 +765,14 @@ def _entry(
 def _source(fields: Iterable[CompiledField]) -> tuple[str, bool]:
     """Return the columns behind values, or the kind of rule, and whether they are as they are."""
     fields = [*fields]
-    places = [*dict.fromkeys(place for one in fields for place in one.column.places)]
+    places = [*dict.fromkeys(place for one in fields for place in one.places)]
     plain = all(
-        one.rule.rule.lone_cells and not one.rule.rule.changes
-        for one in fields if one.column.places
+        one.written.rule.lone_cells and not one.written.rule.changes
+        for one in fields if one.places
     )  # fmt: skip
     if len(places) == 1:
         return f"{places[0].letter} {places[0].heading}", plain
     if places:
         return " ".join(place.letter for place in places), plain
-    same = all(one.rule.rule.constant is not None for one in fields)
+    same = all(one.written.rule.constant is not None for one in fields)
     return "the same for all" if same else "a rule", False

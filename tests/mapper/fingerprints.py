@@ -18,7 +18,7 @@ def fingerprints(path: Path, headings: list[str]) -> dict[str, str]:
     columns = tuple(Place(letter(at), heading) for at, heading in enumerate(headings))
     run = RunVariables(date(2026, 8, 20), "autumn.csv")
     compiled = compile_mapping(load(path), columns, run)
-    named = {label: one.column.rule for label, one in compiled.named.items()}
+    named = {label: one.rule for label, one in compiled.named.items()}
     return named | {label: column.rule for label, column in compiled.layout.targets.items()}
 
 
