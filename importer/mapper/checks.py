@@ -586,7 +586,7 @@ def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
     for at, name in enumerate(file.roster.unused):
         if heading_key(name) in used:
             yield _hint(("roster", "unused", at), f"a rule uses `{name}`; delete it here")
-    if file.terms and not any(rule.uses_terms for rule in rules):
+    if file.terms and not any(r.plus == END_OF_TERM for part in parts for _, _, r in part.parts):
         yield _hint(("terms",), "no rule uses `plus: end of term`")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from importer.errors import ColumnsError, MappingError
-from importer.mapper.dates import YEARS, is_any_date
+from importer.mapper.dates import END_OF_TERM, YEARS, is_any_date
 from importer.mapper.lookups import CodeTable, KeyFile, LookupKey, OwnTable
 from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
 from importer.mapper.placeholders import (
@@ -189,11 +189,10 @@ class CompiledField(FieldColumn):
     written: FieldRule
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledEntry:
-    """An entry of a list, and its fields."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledEntry(ListEntry):
+    """An entry of a list, with its fields and the keys that the mapping writes for it."""
 
-    entry: ListEntry
     part: EntryPart
     fields: tuple[CompiledField, ...]
 
@@ -326,7 +325,7 @@ def compile_mapping(
         mapping.file.account_type,
         mapping.file.record_type,
         {one.label: one for one in fields},
-        tuple(entry.entry for entry in entries),
+        entries,
         tuple(entry.removal for entry in mapping.removals if entry.removal),
     )
     columns = {
@@ -423,9 +422,8 @@ def _without_lost_lists(
 ) -> Iterator[CompiledEntry]:
     """Yield the entries; a list that lost a column is not replaced as a whole."""
     for one in entries:
-        owns = one.entry.parent in lost and one.entry.on_update is OnUpdate.REPLACE_ALL
-        kept = replace(one.entry, on_update=OnUpdate.REPLACE)
-        yield replace(one, entry=kept) if owns else one
+        owns = one.parent in lost and one.on_update is OnUpdate.REPLACE_ALL
+        yield replace(one, on_update=OnUpdate.REPLACE) if owns else one
 
 
 _MARKS = "<>«»“”„‘’"
@@ -505,11 +503,15 @@ class _Compiler:
             constants = {
                 one.label: text for one in fields if (text := one.written.rule.constant) is not None
             }
-            labels = tuple(one.label for one in fields)
-            part = entry.part
-            on_update = part.on_update or OnUpdate.REPLACE
-            whole = ListEntry(entry.parent, labels, on_update, constants, part.replaces or ())
-            compiled = CompiledEntry(whole, part, fields)
+            compiled = CompiledEntry(
+                parent=entry.parent,
+                labels=tuple(one.label for one in fields),
+                on_update=entry.part.on_update or OnUpdate.REPLACE,
+                constants=constants,
+                replaces=entry.part.replaces or (),
+                part=entry.part,
+                fields=fields,
+            )
             if any(one.written.cells and not one.places for one in compiled.deciding):
                 self.lost.add(entry.parent)
             yield compiled
@@ -586,10 +588,10 @@ class _Compiler:
         mapping, file = self.mapping, self.mapping.file
         written = [shortest(mapping.source.value(one.steps)) for one in rules]
         when = shortest(mapping.source.value((*entry.steps, "when")), own=True) if entry else ""
-        names: list[LookupKey] = [name for one in rules for name in one.lookups]
+        parts = [part for one in rules for _, part in one.parts]
+        names: list[LookupKey] = [part.lookup for part in parts if part.lookup is not None]
         if not any(one.run_variables for one in rules):
-            of_entry = entry.part.when if entry else None
-            conditions = (of_entry, *(when for one in rules for when in one.conditions))
+            conditions = (entry.part.when if entry else None, *(part.when for part in parts))
             names += (file for when in conditions if when is not None for file in when.files)
         codes = {
             name if isinstance(name, str) else name.model_dump_json(): mapping.tables[name].as_list
@@ -601,7 +603,8 @@ class _Compiler:
             for name in headings
             if (rule := file.id_rule(name))
         }
-        terms = [one.model_dump() for one in file.terms if any(r.uses_terms for r in rules)]
+        ends = any(part.plus == END_OF_TERM for part in parts)
+        terms = [term.model_dump() for term in file.terms if ends]
         roster = (file.roster.dates.model_dump(), sorted(file.roster.blank))
         text = json.dumps((_VERSION, written, when, codes, ids, terms, roster), sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

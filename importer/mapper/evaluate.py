@@ -19,7 +19,7 @@ from importer.mapper import keys, text_keys
 from importer.mapper.clean import cleaned
 from importer.mapper.compile import CompiledEntry, CompiledField, CompiledMapping
 from importer.mapper.conditions import Condition, Subject
-from importer.mapper.dates import Dates, Orders, shown_order
+from importer.mapper.dates import Dates, Orders, order_notice, shown_order
 from importer.mapper.lookups import Tables, code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM, TYPED_TWICE
 from importer.mapper.placeholders import VALUE as VALUE_NAME
@@ -211,9 +211,8 @@ class Evaluation:
 
     def _read_dates(self, key: Subject, texts: Texts) -> None:
         """Read the dates of a column or value as `dates` under `roster:` says."""
-        values, dates = Values.of(texts, self.every, self.every), self.file.roster.dates
-        order = None if dates.order else self.order_of(key, texts, dates)
-        dates = dates.model_copy(update={"order": order}) if order else dates
+        values = Values.of(texts, self.every, self.every)
+        dates = self._in_order(self.file.roster.dates, key, texts)
         values.step(lambda text, _: dates.iso(text))
         self.unread[key] = values.found
         self.dates[key] = values.marked
@@ -225,12 +224,16 @@ class Evaluation:
         use = self.mapping.columns.get(key_of(key))
         return (use.place,) if use else ()
 
-    def order_of(self, column: Hashable, texts: Texts, dates: Dates) -> str | None:
-        """Return the order that a column shows; the few rows of a rejects file show none."""
-        if column not in self.orders:
+    def _in_order(self, dates: Dates, column: Hashable, texts: Texts) -> Dates:
+        """Return how dates are read: without an order, in the one that their column shows.
+
+        The few rows of a rejects file show none.
+        """
+        if not dates.order and column not in self.orders:
             shown = None if self.roster.rejects else shown_order({*texts} - {""}, dates)
             self.orders[column] = shown
-        return self.orders[column]
+        order = dates.order or self.orders[column]
+        return dates.model_copy(update={"order": order}) if order else dates
 
     # --- fields and entries ---
 
@@ -275,7 +278,7 @@ class Evaluation:
 
     def _countries(self, compiled: CompiledEntry, rows: Rows) -> Texts | None:
         """The countries that an entry is in: its own, or for a phone those of the addresses."""
-        if compiled.entry.parent == "contact_info.phone":
+        if compiled.parent == "contact_info.phone":
             return self.countries
         for one in compiled.fields:
             if one.field.path == "contact_info.address.country":
@@ -289,7 +292,7 @@ class Evaluation:
 
     def evaluate(  # noqa: PLR0912  a case for each key
         self,
-        one: CompiledField,
+        field: CompiledField,
         rule: Rule,
         rows: Rows,
         located: Texts | None,
@@ -300,51 +303,44 @@ class Evaluation:
 
         `located`: the countries that the field's entry is in, None if it has none.
         """
-        work = Work(
-            self.mapping,
-            one,
-            rule,
-            self.numbers,
-            located,
-            partial(self._shown_order, one, rule, located),
-            partial(self.report, places=one.places),
-        )
+        report = partial(self.report, places=field.places)
+        work = Work(self.mapping, field, rule, located, self.numbers, report)
         values = Values.of(self.same(""), np.zeros_like(rows), rows)
-        for key in keys.keys_for(rule, one.field):
+        for key in keys.keys_for(rule, field.field):
             match key:
                 case keys.When(condition):
                     values = values.only(self.meeting(condition, values.applies, unread=False))
-                case keys.From(templates):
-                    values = self._filled(one, rule, templates, values.applies)
+                case keys.From():
+                    values = self._filled(work, values.applies)
                 case keys.AgreesWith(template):
-                    self._compare(one, template, values)
-                case keys.Cases(cases):
-                    values = self._of_cases(one, cases, values, located)
+                    self._compare(work, template, values)
+                case keys.Cases():
+                    values = self._of_cases(work, values)
                 case keys.Clean(steps):
                     text_keys.clean(values, steps, work)
                 case keys.ReadName(order):
                     text_keys.take_part(values, order, work)
                 case keys.LookUp(lookup):
                     text_keys.look_up(values, lookup, work)
+                case keys.ReadDates() if before_dates:
+                    return values
                 case keys.ReadDates(dates):
-                    if before_dates:
-                        return values
-                    text_keys.read_dates(values, dates, work)
+                    if rule.templates:  # else the cases have read their dates
+                        text_keys.read_dates(values, self._dates_of(work, dates), work)
                 case keys.Later(plus):
                     text_keys.move_later(values, plus, work)
                 case keys.Earlier(span):
                     text_keys.move_earlier(values, span)
                 case keys.Default(default):
-                    values = self._or_else(one, default, values, rows, located)
+                    values = self._or_else(work, default, values, rows)
                 case _:
                     assert_never(key)
         return values
 
-    def _filled(
-        self, one: CompiledField, rule: Rule, templates: tuple[Template, ...], rows: Rows
-    ) -> Values:
+    def _filled(self, work: Work, rows: Rows) -> Values:
         """Return, by row, the text of the first template that is not blank."""
-        lines = one.written.passes_lines or rule.sees_lines
+        field, templates = work.field, work.rule.templates
+        lines = field.written.passes_lines or work.rule.sees_lines
         texts, content = self.fill(templates[0], lines=lines)
         for template in templates[1:]:
             more, contributes = self.fill(template, lines=lines)
@@ -354,8 +350,8 @@ class Evaluation:
             values.source = changed(values.texts, one_line)
         dashed = np.logical_or.reduce([self.dashed_in(template) for template in templates])
         values.dashed = dashed & rows & ~values.filled
-        if one.id_rule is None and one.field.path in ID_FIELDS:
-            values.found += self._wrong_ids(rule, rows)
+        if field.id_rule is None and field.field.path in ID_FIELDS:
+            values.found += self._wrong_ids(work.rule, rows)
         return values
 
     def _wrong_ids(self, rule: Rule, rows: Rows) -> Iterator[tuple[int, CellFinding, str]]:
@@ -375,11 +371,11 @@ class Evaluation:
                         yield row, finding, one_line(texts[row])
             rows = rows & (texts == "")
 
-    def _compare(self, one: CompiledField, template: Template, values: Values) -> None:
+    def _compare(self, work: Work, template: Template, values: Values) -> None:
         """Compare the cells as they came, before any other key."""
         other, _ = self.fill(template, lines=False)
         finding = CellFinding(
-            TYPED_TWICE[one.field.path],
+            TYPED_TWICE[work.field.field.path],
             f"is not the same as the cell under {template.text}",
             "Ask the person, and correct one of the two cells.",
             Severity.REJECT,
@@ -387,34 +383,34 @@ class Evaluation:
         differs = (values.applies & (values.source != other)).nonzero()[0]
         values.found += [(int(row), finding, "") for row in differs]
 
-    def _of_cases(
-        self, one: CompiledField, cases: tuple[Rule, ...], values: Values, located: Texts | None
-    ) -> Values:
+    def _of_cases(self, work: Work, values: Values) -> Values:
         """Evaluate for each row the first case that is for it."""
         rows = values.applies
         chosen = values.only(np.zeros_like(rows))
-        for case in cases:
+        for case in work.rule.cases:
             met = rows if case.when is None else self.meeting(case.when, rows, unread=False)
             always = case.model_copy(update={"when": None})
-            chosen = self.evaluate(one, always, met, located).over(chosen, met)
+            chosen = self.evaluate(work.field, always, met, work.located).over(chosen, met)
             rows = rows & ~met
         return chosen
 
-    def _or_else(
-        self, one: CompiledField, default: Rule, values: Values, rows: Rows, located: Texts | None
-    ) -> Values:
+    def _or_else(self, work: Work, default: Rule, values: Values, rows: Rows) -> Values:
         """Evaluate the default where the rest is blank and nothing failed."""
         blank = rows & ~values.filled & ~values.failed
-        other = self.evaluate(one, default, blank, located)
+        other = self.evaluate(work.field, default, blank, work.located)
         values.dashed = values.dashed | other.dashed
         return values.over(other, ~(blank & other.filled))
 
-    def _shown_order(
-        self, one: CompiledField, rule: Rule, located: Texts | None, dates: Dates
-    ) -> str | None:
-        """Return the order that the column of a rule shows in all rows."""
-        every = self.evaluate(one, rule, self.every, located, before_dates=True)
-        return self.order_of((one.label, *rule.templates), every.texts, dates)
+    def _dates_of(self, work: Work, own: Dates) -> Dates:
+        """Return how the dates of a rule are read; report an order that only the column shows."""
+        dates = self.file.dates(own)
+        if dates.order:
+            return dates
+        every = self.evaluate(work.field, work.rule, self.every, work.located, before_dates=True)
+        ordered = self._in_order(dates, (work.field.label, *work.rule.templates), every.texts)
+        if ordered.order:
+            work.report_column(order_notice(ordered.order, dates))
+        return ordered
 
     def fill(self, template: Template, *, lines: bool) -> tuple[Texts, Rows]:
         """The texts of a template, and whether the roster or the record contributes anything.
@@ -505,7 +501,7 @@ class Evaluation:
     ) -> Rows:
         """Add a problem for each row whose entry lacks a part; return the rows that keep it."""
         name = one.field.name
-        main = name != TYPE_FIELD[compiled.entry.parent]
+        main = name != TYPE_FIELD[compiled.parent]
         left_out = "; the entry is left out" if main else ""
         message = f"`{name}` is blank, but other parts of the same entry are not"
         advice = "Fill in the cell, or clear the other cells of this entry."

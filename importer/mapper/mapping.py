@@ -15,7 +15,6 @@ from pydantic import BaseModel
 
 from importer.mapper.codes import Codes, codes_of, value_steps
 from importer.mapper.conditions import Condition, Subject, Test
-from importer.mapper.dates import END_OF_TERM
 from importer.mapper.lookups import LookupKey, Tables
 from importer.mapper.names import PARTS
 from importer.mapper.placeholders import (
@@ -160,21 +159,6 @@ class FieldRule:
         taken = (v for _, part in self.parts for t in part.templates for v in t.variables)
         deciding = (key for key in self.rule.deciding if isinstance(key, Variable))
         return frozenset(part.name for part in (*taken, *deciding) if not part.of_run)
-
-    @property
-    def lookups(self) -> Iterator[LookupKey]:
-        """The lookups of it and of those inside it."""
-        return (part.lookup for _, part in self.parts if part.lookup is not None)
-
-    @property
-    def conditions(self) -> Iterator[Condition]:
-        """The conditions of it and of those inside it."""
-        return (part.when for _, part in self.parts if part.when is not None)
-
-    @property
-    def uses_terms(self) -> bool:
-        """Whether it may be the end of a term."""
-        return any(part.plus == END_OF_TERM for _, part in self.parts)
 
     @property
     def run_variables(self) -> set[str]:

@@ -11,7 +11,7 @@ from datetime import date
 
 from importer.mapper.clean import CleanStep, Split, cleaned
 from importer.mapper.compile import CompiledField, CompiledMapping
-from importer.mapper.dates import SWAPPED, Dates, earlier, later, may_be_swapped, order_notice
+from importer.mapper.dates import SWAPPED, Dates, earlier, later, may_be_swapped
 from importer.mapper.lookups import NO_CODE, LookupKey
 from importer.mapper.names import Order, has_middle_word, read_name
 from importer.mapper.rule import Rule
@@ -32,19 +32,17 @@ from importer.model.text import counted, spans
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What these keys see: of a roster, the numbers of its rows and what its mapping says.
+    """What the keys of a rule see: of a roster, the numbers of its rows and what its mapping says.
 
-    `located`: the countries that the field's entry is in, None if it has none. `order`: returns the
-    order that the field's column shows, for dates that are read so. `report`: adds findings about
-    rows by their position, or with None about the column; with the label of the field, or "".
+    `located`: the countries that the field's entry is in, None if it has none. `report`: adds
+    findings about rows by their position, or with None about the column; with a label, or "".
     """
 
     mapping: CompiledMapping
     field: CompiledField
     rule: Rule
-    numbers: list[int]
     located: Texts | None
-    order: Callable[[Dates], str | None]
+    numbers: list[int]
     report: Callable[[Iterable[tuple[int | None, CellFinding, str]], str], None]
 
     def report_column(self, finding: CellFinding, shown: str = "") -> None:
@@ -201,14 +199,8 @@ def look_up(values: Values, lookup: LookupKey, work: Work) -> None:
 # --- dates ---
 
 
-def read_dates(values: Values, own: Dates, work: Work) -> None:
-    """Read dates as the rule says, or as the roster does; those of cases are read already."""
-    if not work.rule.templates:
-        return
-    dates = work.mapping.mapping.file.dates(own)
-    if not dates.order and (order := work.order(dates)) is not None:
-        work.report_column(order_notice(order, dates))
-        dates = dates.model_copy(update={"order": order})
+def read_dates(values: Values, dates: Dates, work: Work) -> None:
+    """Read the dates; report if a program may have taken days for months."""
     if may_be_swapped(set(values.texts.tolist())):
         work.report_column(SWAPPED)
     values.step(lambda text, _: dates.iso(text))

@@ -690,8 +690,8 @@ def card(
         "User information": user, "Contact": [], "Identifiers and notes": [],
     }  # fmt: skip
     for entry in compiled.entries:
-        parent = entry.entry.parent
-        if any(values[label] for label in entry.entry.labels):
+        parent = entry.parent
+        if any(values[label] for label in entry.labels):
             part_ = "Contact" if parent.startswith("contact_info.") else "Identifiers and notes"
             parts[part_] += _entry(entry.fields, parent, values, wrong, codes)
     last, *first = (values.get(name, "") for name in ("last_name", "first_name", "middle_name"))

@@ -166,5 +166,5 @@ def test_a_missing_column_clears_nothing(
     """Neither a field with `erase`, nor a list with `replace_all`."""
     compiled = Bench(tmp_path, record, OPTIONAL, columns).compiled
     field = compiled.layout.targets.get("middle_name")
-    found = {field.on_update} if field else {one.entry.on_update for one in compiled.entries}
+    found = {field.on_update} if field else {one.on_update for one in compiled.entries}
     assert found == policies

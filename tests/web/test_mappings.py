@@ -228,7 +228,9 @@ def test_two_columns_of_one_field_have_codes_of_their_own(
     document, findings = examine(path)
     assert document is not None
     assert findings == ()
-    given = [document.tables[one].codes["law"] for rule in document.rules for one in rule.lookups]
+    given = [
+        document.tables[look].codes["law"] for one in document.rules if (look := one.rule.lookup)
+    ]
     assert given == ["MAJLAW", "COLLAW"]
 
 
