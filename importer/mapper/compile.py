@@ -27,6 +27,7 @@ from importer.mapper.placeholders import (
     key_of,
     nearest,
 )
+from importer.mapper.rule import Rule
 from importer.mapper.schema import EntryPart, MappingFile
 from importer.mapper.transforms import repaired_id
 from importer.mapper.yaml_source import shortest
@@ -43,12 +44,18 @@ class Use:
     """A column of the roster that the mapping uses.
 
     `position` counts from 0. `how`: how its heading was matched. `labels`: what it feeds.
+    `id_rule`: its rule under `ids:`. `separators`: between which texts rules look for parts of its
+    cells, none if they are whole IDs. `dashed`: whether a dash means blank, but for these `words`.
     """
 
     position: int
     place: Place
     how: str = "exact"
     labels: tuple[str, ...] = ()
+    id_rule: IdRule | None = None
+    separators: frozenset[str] = frozenset()
+    dashed: bool = False
+    words: frozenset[str] = frozenset()
 
 
 class Headings:
@@ -218,11 +225,10 @@ class CompiledMapping:
     """A mapping ready for one roster.
 
     `columns`: the roster's columns that it uses, by `heading_key` of the heading as the mapping
-    writes it. `missing`: the keys of those that the roster may lack, and does. `ids`: the `ids:`
-    rules, by the columns' keys. `named`: its values and scalars by label. `droppable`: the labels
-    of fields with `bad: drop`, by the value that nothing else takes. `dashed`: the columns in
-    which a dash means blank, by their keys, with the words that are none there. `takes`: which
-    parts of a text the entries of a list take, by field, source and separators.
+    writes it. `missing`: the keys of those that the roster may lack, and does. `named`: its values
+    and scalars by label. `droppable`: the labels of fields with `bad: drop`, by the value that
+    nothing else takes. `takes`: which parts of a text the entries of a list take, by field, source
+    and separators.
     """
 
     mapping: MappingDocument
@@ -230,33 +236,17 @@ class CompiledMapping:
     layout: RecordLayout
     columns: Mapping[str, Use]
     missing: frozenset[str]
-    ids: Mapping[str, IdRule]
     named: Mapping[str, CompiledField]
     droppable: Mapping[str, str]
     scalars: tuple[CompiledField, ...]
     entries: tuple[CompiledEntry, ...]
-    dashed: Mapping[str, frozenset[str]]
     takes: Mapping[tuple[str, tuple[Template, ...], tuple[str, ...]], tuple[int, ...]]
     notices: tuple[Problem, ...]
 
     def id_rule(self, cell: Cell) -> IdRule | None:
         """Return the `ids:` rule of a cell."""
-        return self.ids.get(key_of(cell))
-
-    def separators(self, heading: str) -> frozenset[str]:
-        """Return between which texts rules look for parts of a column's cells, not of whole IDs."""
-        found: set[str] = set()
-        of_entries = (one for entry in self.entries for one in entry.fields)
-        for one in (*self.named.values(), *of_entries):
-            for _, part in one.written.parts:
-                lone = (cell for t in part.templates if t.lone_cell for cell in t.cells)
-                if heading not in map(key_of, lone):
-                    continue
-                divided = [text for split in part.splits for text in split.on]
-                if not divided and one.field.path in ID_FIELDS:
-                    return frozenset()
-                found.update(divided)
-        return frozenset(found)
+        use = self.columns.get(key_of(cell))
+        return use.id_rule if use else None
 
     def table(self, key: LookupKey, rule: IdRule | None) -> CodeTable:
         """Return a lookup; in a file, IDs are repaired by the `ids:` rule of what is looked up.
@@ -328,12 +318,7 @@ def compile_mapping(
         entries,
         tuple(entry.removal for entry in mapping.removals if entry.removal),
     )
-    columns = {
-        key: replace(
-            use, labels=tuple(label for label, t in layout.targets.items() if use.place in t.places)
-        )
-        for key, use in work.columns.items()
-    }
+    columns = {key: _with_rules(use, key, mapping, layout) for key, use in work.columns.items()}
     positions = [use.position for use in work.columns.values()]
     unused = []
     left = [*headings.unused(positions, mapping.file.roster.unused)]
@@ -347,12 +332,10 @@ def compile_mapping(
         layout,
         columns,
         frozenset(work.missing),
-        {key: ids for key in columns if (ids := mapping.file.id_rule(key))},
         named,
         _droppable(mapping, (*values, *fields)),
         scalars,
         entries,
-        _dashed(mapping),
         _takes(mapping),
         (*unused, *constants),
     )
@@ -362,30 +345,44 @@ _DASHED = frozenset({"contact_info.email.email_address", "contact_info.phone.pho
 """Fields in whose columns a dash means blank, beside dates."""
 
 
-def _dashed(mapping: MappingDocument) -> dict[str, frozenset[str]]:
-    """Return the columns in which a dash means blank, with the words that are none there.
+def _with_rules(use: Use, key: str, mapping: MappingDocument, layout: RecordLayout) -> Use:
+    """Return a column with what the mapping says about its cells, by its key.
 
-    These are the columns of dates, emails and phones, also of dates in conditions. A word that a
-    lookup or a condition of the column names is none.
+    A dash means blank in columns of dates, emails and phones, also of dates in conditions. A word
+    that a lookup or a condition of the column names is none.
     """
-    words: defaultdict[str, set[str]] = defaultdict(set)
-    columns: set[str] = set()
-    dated = {subject for _, subject, test in mapping.tests if test.of_date}
+    tests = [(subject, test) for _, subject, test in mapping.tests]
+    dated = {subject for subject, test in tests if test.of_date}
+    own = [test for subject, test in tests if isinstance(subject, Cell) and key_of(subject) == key]
+    words = {heading_key(word) for test in own for one in test.parts for word in one.words}
+    dashed, whole, separators = any(test.of_date for test in own), False, set[str]()
     for rule in (*mapping.values, *mapping.rules):
         field = rule.field
-        dashed = field.shape is Shape.DATE or field.path in _DASHED
-        for _, part in rule.giving_parts:
+        for part in _taking(rule.giving_parts, key):
             lookups = (name for name in (part.lookup, rule.rule.lookup) if name is not None)
             tables = map(mapping.tables.get, lookups)  # None: reported already
-            known = [word for table in tables if table for word in table.codes]
-            for key in (key_of(t.cells[0]) for t in part.templates if t.lone_cell):
-                words[key].update(known)
-                columns |= {key} if dashed or Variable(field.path) in dated else set()
-    for _, subject, test in mapping.tests:
-        if isinstance(subject, Cell):
-            words[key_of(subject)].update(heading_key(w) for t in test.parts for w in t.words)
-            columns |= {key_of(subject)} if test.of_date else set()
-    return {key: frozenset(words[key]) for key in columns}
+            words.update(word for table in tables if table for word in table.codes)
+            dashed |= field.shape is Shape.DATE or field.path in _DASHED
+            dashed |= Variable(field.path) in dated
+        for part in _taking(rule.parts, key):
+            divided = [text for split in part.splits for text in split.on]
+            whole |= not divided and field.path in ID_FIELDS
+            separators.update(divided)
+    return replace(
+        use,
+        labels=tuple(label for label, one in layout.targets.items() if use.place in one.places),
+        id_rule=mapping.file.id_rule(key),
+        separators=frozenset() if whole else frozenset(separators),
+        dashed=dashed,
+        words=frozenset(words),
+    )
+
+
+def _taking(parts: Iterable[tuple[Steps, Rule]], key: str) -> Iterator[Rule]:
+    """Yield the parts of a rule that take a column's cells as they are."""
+    for _, part in parts:
+        if any(key == key_of(t.cells[0]) for t in part.templates if t.lone_cell):
+            yield part
 
 
 def _takes(

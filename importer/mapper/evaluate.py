@@ -133,21 +133,19 @@ class Evaluation:
                 self.report(found, "".join(use.labels[:1]), (use.place,))
             if blank:
                 texts = changed(texts, lambda text: "" if heading_key(text) in blank else text)
-            if (words := mapping.dashed.get(heading)) is not None:
-                came, texts = texts, changed(texts, partial(_without_dash, words))
+            if use.dashed:
+                came, texts = texts, changed(texts, partial(_without_dash, use.words))
                 self.dashes[heading] = texts != came
             if use.position in roster.lines:
                 came = roster.frame[use.position].to_numpy()
                 several: Texts = whole[use.position].to_numpy()
                 self.lines[heading] = np.where(texts == came, several, texts)
-            rule = mapping.ids.get(heading)
-            if rule is not None and use.labels:
+            if use.id_rule is not None and use.labels:
                 values = Values.of(self.lines.get(heading, texts), self.every, self.every)
                 values.source = texts
-                parts = mapping.separators(heading)
-                for change, sign in id_transforms(rule):
-                    if parts or sign is None or values.has(sign):
-                        values.step(in_each_part(change, parts))
+                for change, sign in id_transforms(use.id_rule):
+                    if use.separators or sign is None or values.has(sign):
+                        values.step(in_each_part(change, use.separators))
                 self.report(values.found, use.labels[0], (use.place,))
                 self.lines |= {heading: values.texts} if heading in self.lines else {}
                 values.fold()
