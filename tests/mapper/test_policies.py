@@ -9,7 +9,7 @@ import pytest
 
 from importer.mapper.compile import compile_mapping
 from importer.mapper.evaluate import evaluate
-from importer.model.candidates import Candidates, IdRule, ListEntry
+from importer.model.candidates import Candidates, IdRule
 from importer.model.fields import NO_CODES, CodeRow, CodeTables, OnUpdate
 from importer.model.plan import SafetyLimit
 from importer.model.problem import Code, Problem, Severity
@@ -85,14 +85,13 @@ def test_an_entry_knows_its_policy_and_its_constants(tmp_path: Path) -> None:
     )
     scheme = Bench(tmp_path, record, columns="B").compiled.layout
     label = "user_identifier[0]"
-    assert scheme.entries == (
-        ListEntry(
-            "user_identifier",
-            (f"{label}.segment_type", f"{label}.id_type", f"{label}.value"),
-            OnUpdate.ADD,
-            constants={f"{label}.segment_type": "Internal", f"{label}.id_type": "BARCODE"},
-        ),
-    )
+    (entry,) = scheme.entries
+    assert (entry.parent, entry.on_update) == ("user_identifier", OnUpdate.ADD)
+    assert entry.labels == (f"{label}.segment_type", f"{label}.id_type", f"{label}.value")
+    assert entry.constants == {
+        f"{label}.segment_type": "Internal",
+        f"{label}.id_type": "BARCODE",
+    }
 
 
 def test_nothing_is_told_about_an_entry_that_a_row_does_not_have(tmp_path: Path) -> None:
