@@ -42,8 +42,8 @@ from importer.planner.decide import unidentified
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.staff_edits import changed_since, keyed
 from importer.validator import check_rows
+from importer.validator.codes import near_codes, state_of_tables, wrong_in_mapping
 from importer.validator.duplicates import find_duplicates
-from importer.validator.fields import near_codes, state_of_tables, wrong_in_mapping
 
 FEWEST = 3
 """Rows with the same problem that show something about their column."""

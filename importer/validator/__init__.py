@@ -8,15 +8,17 @@ from datetime import date
 from importer.model.candidates import Candidates
 from importer.model.fields import CodeTables
 from importer.model.problem import Problem
-from importer.validator import fields, steward
-from importer.validator.fields import Table
+from importer.validator import codes as in_table
+from importer.validator import contacts, dates, ids, names, passwords, steward
+from importer.validator.columns import Table
 
 CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
-    fields.identifiers, fields.own_proxies, fields.swapped_identifiers, fields.too_long,
-    fields.symbols_in_names, fields.two_people, fields.commas_and_titles,
-    fields.codes_in_table, fields.flags, fields.out_of_range, fields.expired,
-    fields.purged_before_expiry, fields.purge_passed, fields.emails, fields.phones,
-    fields.states, fields.zip_codes, fields.pins, fields.passwords, fields.forced_changes,
+    ids.identifiers, ids.own_proxies, ids.swapped_identifiers, in_table.too_long,
+    names.symbols_in_names, names.two_people, names.commas_and_titles,
+    in_table.codes_in_table, in_table.flags, dates.out_of_range, dates.expired,
+    dates.purged_before_expiry, dates.purge_passed, contacts.emails, contacts.phones,
+    contacts.states, contacts.zip_codes, passwords.pins, passwords.passwords,
+    passwords.forced_changes,
     steward.odd_columns, steward.odd_names, steward.test_people, steward.markup,
 )  # fmt: skip
 """The checks within rows, in the order in which their problems are reported."""

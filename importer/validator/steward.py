@@ -17,7 +17,7 @@ from importer.model.people import NICKNAMES, NO_NAME
 from importer.model.problem import KNOWN, CellFinding, Code, Problem, Repairs
 from importer.model.roster import FORMULA_ERRORS, NULLS
 from importer.model.text import counted
-from importer.validator.fields import NO_LETTER, WORDS, Column, Table, odd
+from importer.validator.columns import NO_LETTER, WORDS, Column, Table, odd
 
 _NO_NAMES, _NOBODY = frozenset(WORDS["no_names"]), frozenset(WORDS["nobody"])
 _TEST_WORDS = frozenset({"test", "tester", "dummy", "demo", "mustermann"})

@@ -16,8 +16,8 @@ from importer.model.problem import Place, Problem
 from importer.model.roster import Source, letter
 from importer.model.user import AccountType
 from importer.validator import CHECKS
+from importer.validator.columns import Table
 from importer.validator.duplicates import find_duplicates
-from importer.validator.fields import Table
 
 TODAY = date(2026, 8, 20)
 FIRST_ROW = 2

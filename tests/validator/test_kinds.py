@@ -16,7 +16,7 @@ import pytest
 
 import importer
 from importer.model.problem import Code, Problem
-from importer.validator.fields import Column
+from importer.validator.columns import Column
 from tests.sheets import write_rows
 from tests.validator.building import PERSON, candidates, within
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from importer.model.fields import COUNTRIES, FIELDS, NO_CODES, CodeRow, CodeTables
 from importer.model.problem import KNOWN, Code, Severity
 from importer.model.user import AccountType
-from importer.validator.fields import Table, commas_and_titles, two_people
+from importer.validator.columns import Table
+from importer.validator.names import commas_and_titles, two_people
 from tests.validator.building import (
     PERSON,
     SHORT,

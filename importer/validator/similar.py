@@ -1,0 +1,109 @@
+"""People who may be the same: rows of similar names, and contacts that several people share.
+
+Only rows that share a birth date, an email, a phone number or an address, and beside it a name, a
+nickname of it or the initials, are compared. So that the work grows with the roster and not
+with its square, what more than 200 rows share does not count: as a contact it is an office's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from itertools import chain, combinations
+
+import numpy as np
+import pandas as pd
+
+from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, PHONE, in_words, may_be_same
+from importer.model.problem import CellFinding, Code, Problem
+from importer.validator.keys import NAME, RowKeys
+
+
+def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]:
+    """Yield a warning for each row that has similar ones under other primary IDs.
+
+    The same name with the same birth date or email is a duplicate person, another check's.
+    """
+    others: defaultdict[int, list[int]] = defaultdict(list)
+    shared: defaultdict[int, set[str]] = defaultdict(set)
+    lines = keys.shared
+    common = (lines.groupby("key")["key"].transform("size") > COMMON) & (lines["kind"] != BORN)
+    often = lines[common].drop_duplicates("key")
+    known = zip(often["kind"], keys.trait[often["key"]], strict=True)
+    contacts = frozenset(map(" ".join, known))
+    pairs = _pairs(keys, lines[~common & ~lines["position"].isin([*skipped])])
+    rows = {at: keys.person_keys(at, contacts) for at in {*chain.from_iterable(pairs)}}
+    for one, two in sorted(pairs):
+        left, right = rows[one], rows[two]
+        if not may_be_same(left, right):
+            continue
+        kinds = left.shared(right)
+        if left.name != right.name or {BORN, EMAIL}.isdisjoint(kinds):
+            for own, other in ((one, two), (two, one)):
+                others[own].append(other)
+                shared[own].update(kinds)
+    for position in sorted(others):
+        named = keys.listed(sorted(others[position]), position)
+        what = f"with the same {in_words(shared[position])}"
+        sentence = f"the name is similar to the one in {named}, {what}"
+        finding = CellFinding(Code.SIMILAR_PERSON, sentence)
+        yield keys.problem(position, finding, *NAME, *keys.labels(shared[position]))
+
+
+def _pairs(keys: RowKeys, lines: pd.DataFrame) -> set[tuple[int, int]]:
+    """Find the pairs of positions that share something and whose names may be similar.
+
+    These have a part of the name, one that a nickname stands for, or the initials in common.
+    `lines`: as `keys.shared`.
+    """
+    named = lines.loc[keys.parts[1][lines["position"]] >= 0, ["position", "key"]]
+    both = keys.parts[:, named["position"]]
+    number = {text: at for at, text in enumerate(keys.folded)}
+    letters = np.array([ord(text[:1] or "\0") for text in number] + [0])  # a blank is -1
+    low, high = np.sort(letters[both], axis=0)
+    parts = pd.concat([named.assign(part=part) for part in both])
+    long_forms = {
+        number[short]: [number.setdefault(text, len(number)) for text in texts]
+        for short, texts in NICKNAMES.items()
+        if short in number
+    }
+    long = parts.assign(part=parts["part"].map(long_forms)).dropna().explode("part")
+    long = long.astype({"part": np.intp})
+    initials = named.assign(part=low * (sys.maxunicode + 1) + high)
+    groups: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+    for every in (pd.concat([parts, long]), initials):
+        alike = every[every.duplicated(["key", "part"], keep=False)]
+        for position, key, part in alike.itertuples(index=False, name=None):
+            groups[key, part].add(position)
+    pairs: set[tuple[int, int]] = set()
+    for group in groups.values():
+        if len(group) <= COMMON:
+            pairs.update(combinations(sorted(group), 2))
+    return {(a, b) for a, b in pairs if keys.person(a) != keys.person(b)}
+
+
+def shared_contacts(keys: RowKeys) -> Iterator[Problem]:
+    """Yield one notice about the roster's emails and one about its phone numbers.
+
+    It is one sentence however many rows share them: in some rosters everybody has the office's
+    number. Rows of one name do not count; other checks cover them.
+    """
+    for kind, what in ((EMAIL, "email addresses"), (PHONE, "phone numbers")):
+        lines = keys.shared[keys.shared["kind"] == kind]
+        names = lines.drop_duplicates(["key", "name"])["key"]
+        lines = lines[lines["key"].isin(names[names.duplicated()])]
+        if lines.empty:
+            continue
+        count, positions = lines["key"].nunique(), sorted({*lines["position"].tolist()})
+        labels = keys.labels([kind])
+        first = positions[0]
+        one = what.removesuffix("es" if kind == EMAIL else "s")
+        which = f"{count:,} {what} are" if count > 1 else f"1 {one} is"
+        yield Problem.of(
+            Code.SHARED_CONTACT,
+            keys.source(first).origin(),
+            f"{which} shared by different people ({keys.listed(positions, first)})",
+            *keys.places(first, *labels),
+            field=labels[0],
+        )
