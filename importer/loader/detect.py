@@ -88,7 +88,10 @@ class Kind(StrEnum):
     ODS = "ods"
 
 
-_WORKBOOKS = frozenset(f".{kind}" for kind in Kind) - {".csv"} | {".xlsb"}
+ROSTER_ENDINGS = (".csv", ".txt", *(f".{kind}" for kind in Kind if kind is not Kind.CSV))
+"""How the name of a roster may end; what the file is, its content says."""
+
+_WORKBOOKS = frozenset(ROSTER_ENDINGS) - {".csv", ".txt"} | {".xlsb"}
 
 
 class NotReadableError(Exception):

@@ -149,18 +149,22 @@ def is_several_words(text: str) -> bool:
 _SHORTEST = 5  # in shorter words one other letter makes another word: `Grad` and `Brad`
 
 
+def is_slip(one: str, other: str) -> bool:
+    """Return whether two words of five letters or more differ by at most one typing error.
+
+    That is one letter missing, added or replaced, or two letters swapped.
+    """
+    long_enough = min(len(one), len(other)) >= _SHORTEST
+    return long_enough and OSA.distance(one, other, score_cutoff=1) <= 1
+
+
 def means_one_of(text: str, words: Iterable[str]) -> bool:
     """Return whether the text is one of the words, ignoring case, blanks and one typing error.
 
-    A typing error is one letter missing, added or replaced, or two letters swapped. A text that
-    is only similar may be somebody's name: `Stafford` is not `Staff`.
+    A text that is only similar may be somebody's name: `Stafford` is not `Staff`.
     """
     typed = _plain(text)
-    for word in map(_plain, words):
-        most = 1 if min(len(typed), len(word)) >= _SHORTEST else 0
-        if OSA.distance(typed, word, score_cutoff=most) <= most:
-            return True
-    return False
+    return any(typed == word or is_slip(typed, word) for word in map(_plain, words))
 
 
 def similar(text: str, words: Iterable[str], count: int = 1, least: int = 60) -> list[str]:

@@ -28,7 +28,7 @@ from importer.model.people import (
     is_suffix,
     phone_trait,
 )
-from importer.model.text import folded
+from importer.model.text import folded, is_slip
 from importer.model.user import ContactInfo, User
 from importer.planner.drafts import DraftUser
 
@@ -361,8 +361,6 @@ _GENERATIONS = {"jr": "jr", "sr": "sr", "ii": "ii", "iii": "iii", "iv": "iv"} | 
 }  # fmt: skip
 """Suffixes, folded, by which members of a family with one name differ."""
 _APART = re.compile(r"[\s\-‐‑–.,/]+")
-_LONG_ENOUGH = 5
-"""From N letters on, one typing error makes no other name."""
 
 _ORDER = (Names.UNKNOWN, Names.NEITHER, Names.LAST, Names.FIRST, Names.BOTH)
 _rank = _ORDER.index
@@ -405,7 +403,7 @@ def agree(one: str, other: str) -> bool | None:
     for word in short:
         fitting = next((there for there in left if _word_agrees(word, there)), None)
         if fitting is None:
-            return _mistyped("".join(ours), "".join(theirs))
+            return is_slip("".join(ours), "".join(theirs))
         names_it = names_it or min(len(word), len(fitting)) > 1
         left.remove(fitting)
     return names_it
@@ -427,12 +425,7 @@ def _word_agrees(one: str, other: str) -> bool:
     if one == other or are_nicknames(one, other):
         return True
     short, long = sorted((one, other), key=len)
-    return long.startswith(short) if len(short) == 1 else _mistyped(one, other)
-
-
-def _mistyped(one: str, other: str) -> bool:
-    long_enough = min(len(one), len(other)) >= _LONG_ENOUGH
-    return long_enough and OSA.distance(one, other, score_cutoff=1) <= 1
+    return long.startswith(short) if len(short) == 1 else is_slip(one, other)
 
 
 def _scripts(words: Iterable[str]) -> set[str]:

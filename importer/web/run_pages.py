@@ -21,6 +21,7 @@ from importer.ledger.integrity import check_whole
 from importer.ledger.journal import JournalEntry
 from importer.ledger.ledger import DECIDED, OPEN, Ledger, summarize
 from importer.ledger.run_lock import HOLDER, LOCK, holder
+from importer.loader.detect import ROSTER_ENDINGS
 from importer.model.answers import choices
 from importer.model.plan import Result
 from importer.model.question import DECISIONS
@@ -192,8 +193,8 @@ def _stale(ledger: Ledger, draft: Draft | None) -> str:
 ALL = "no"
 """In the form of approval: all rows are to be written."""
 
-ALMA_REPORT, ROSTERS = "alma-job-report", frozenset({".csv", ".txt", ".xlsx", ".xls", ".ods"})
-"""In a run's folder: Alma's list of rejected users, as it was sent; what it may be."""
+ALMA_REPORT = "alma-job-report"
+"""In a run's folder: Alma's list of rejected users, as it was sent."""
 
 SEAL = "--seal"
 """The option of `apply` with the plan that was approved: it refuses another one."""
@@ -306,7 +307,7 @@ def sis_report(visit: Visit) -> web.Response:
         raise RefusedError(409, "One after the other", sentence, visit.run_address)
     for file in visit.files[:1]:
         kind = PurePath(file.filename).suffix.casefold()
-        path = visit.run / f"{ALMA_REPORT}{kind if kind in ROSTERS else '.csv'}"
+        path = visit.run / f"{ALMA_REPORT}{kind if kind in ROSTER_ENDINGS else '.csv'}"
         for old in visit.run.glob(f"{ALMA_REPORT}.*"):
             old.unlink()
         write_atomically(path, file.file.read())

@@ -22,7 +22,7 @@ from jinja2 import Environment
 
 from importer.errors import ImporterError, UsageError, defect
 from importer.files import write_atomically
-from importer.loader.detect import LARGEST
+from importer.loader.detect import LARGEST, ROSTER_ENDINGS
 from importer.mapper.dates import is_iso
 from importer.model.fields import FIELDS, NO_CODES, CodeTables, Field, Shape
 from importer.model.text import counted, word_list
@@ -427,6 +427,7 @@ def _environment() -> Environment:
     """Return the report's environment, for the pages' own templates."""
     pages = environment("importer.web")
     pages.globals |= {"fact_lines": fact_lines, "sentences_of": sentences_of, "tallies": tallies}
+    pages.globals["endings"] = ",".join(ROSTER_ENDINGS)
     pages.filters |= {
         "on_page": on_page,
         "day": day,
