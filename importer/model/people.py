@@ -224,17 +224,19 @@ def may_be_same(one: PersonKeys, other: PersonKeys) -> bool:
       an address, not a birth date; or
     - one birth date, one first name, and one thing more in common: a marriage.
     """
+    same, first, last = one.name == other.name, one.first, one.last
+    similar = (_near(first, other.first) and _near(last, other.last)) or (
+        _near(first, other.last) and _near(last, other.first)
+    )
+    one_first = first == other.first or are_nicknames(first, other.first)
+    if not (same or similar or one_first):
+        return False  # as of most pairs, which so cost no look at what they share
     shared = one.shared(other)
     if not shared or not any(one.name):
         return False
-    if one.name == other.name:
-        return True
-    if (_near(one.first, other.first) and _near(one.last, other.last)) or (
-        _near(one.first, other.last) and _near(one.last, other.first)
-    ):
-        return not _conflict(one.born, other.born)
-    married = len(shared) > 1 and shared[0] == BORN and min(len(one.first), len(other.first)) > 1
-    return married and (one.first == other.first or are_nicknames(one.first, other.first))
+    if same or similar:
+        return same or not _conflict(one.born, other.born)
+    return len(shared) > 1 and shared[0] == BORN and min(len(first), len(other.first)) > 1
 
 
 def are_namesakes(one: PersonKeys, other: PersonKeys) -> bool:
@@ -274,7 +276,7 @@ def are_nicknames(one: str, two: str) -> bool:
 
 def _is_part(one: str, two: str) -> bool:
     """Return whether one is the initial, the beginning or the end of the other."""
-    short, long = sorted((one, two), key=len)
+    short, long = (one, two) if len(one) < len(two) else (two, one)
     if len(short) < 3:
         return len(short) == 1 and long.startswith(short)
     return long.startswith(short) or long.endswith(short)
@@ -282,10 +284,13 @@ def _is_part(one: str, two: str) -> bool:
 
 def _sound_alike(one: str, two: str) -> bool:
     """Return whether both have the same consonants, as Muhammad and Mohamed have."""
+    if one[:1] != two[:1]:
+        return False
     left, right = _consonants(one), _consonants(two)
-    return one[:1] == two[:1] and len(left) >= 4 and left == right
+    return len(left) >= 4 and left == right
 
 
+@lru_cache(maxsize=65_536)
 def _consonants(name: str) -> str:
     """Return the name without vowels and doubled letters."""
     bare = name.translate(_VOWELS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from itertools import chain, combinations
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]
     contacts = frozenset(map(" ".join, known))
     pairs = _pairs(keys, lines[~common & ~lines["position"].isin([*skipped])])
     rows = {at: keys.person_keys(at, contacts) for at in {*chain.from_iterable(pairs)}}
-    for one, two in sorted(pairs):
+    for one, two in pairs:
         left, right = rows[one], rows[two]
         if not may_be_same(left, right):
             continue
@@ -51,11 +51,11 @@ def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]
         yield keys.problem(position, finding, *NAME, *keys.labels(shared[position]))
 
 
-def _pairs(keys: RowKeys, lines: pd.DataFrame) -> set[tuple[int, int]]:
-    """Find the pairs of positions that share something and whose names may be similar.
+def _pairs(keys: RowKeys, lines: pd.DataFrame) -> list[tuple[int, int]]:
+    """Find the pairs of positions that share something and whose names may be similar, in order.
 
-    These have a part of the name, one that a nickname stands for, or the initials in common.
-    `lines`: as `keys.shared`.
+    These have a part of the name, one that a nickname stands for, or the initials in common: all
+    pairs of such a block of rows. `lines`: as `keys.shared`.
     """
     named = lines.loc[keys.parts[1][lines["position"]] >= 0, ["position", "key"]]
     both = keys.parts[:, named["position"]]
@@ -69,18 +69,19 @@ def _pairs(keys: RowKeys, lines: pd.DataFrame) -> set[tuple[int, int]]:
         if short in number
     }
     long = parts.assign(part=parts["part"].map(long_forms)).dropna().explode("part")
-    long = long.astype({"part": np.intp})
-    initials = named.assign(part=low * (sys.maxunicode + 1) + high)
-    groups: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
-    for every in (pd.concat([parts, long]), initials):
-        alike = every[every.duplicated(["key", "part"], keep=False)]
-        for position, key, part in alike.itertuples(index=False, name=None):
-            groups[key, part].add(position)
-    pairs: set[tuple[int, int]] = set()
-    for group in groups.values():
-        if len(group) <= COMMON:
-            pairs.update(combinations(sorted(group), 2))
-    return {(a, b) for a, b in pairs if keys.person(a) != keys.person(b)}
+    initials = named.assign(part=-2 - low * (sys.maxunicode + 1) - high)
+    every = pd.concat([parts, long.astype({"part": np.intp}), initials]).drop_duplicates()
+    blocks = every.groupby(["key", "part"])
+    every = every.assign(block=blocks.ngroup(), size=blocks["part"].transform("size"))
+    every = every[every["size"].between(2, COMMON)].sort_values(["block", "position"])
+    block, position = every["block"].to_numpy(), every["position"].to_numpy()
+    rows = len(keys.rows)
+    pairs = set[int]()
+    for ahead in range(1, COMMON):
+        first = np.flatnonzero(block[ahead:] == block[:-ahead])
+        pairs.update((position[first] * rows + position[first + ahead]).tolist())
+    every_pair = (divmod(pair, rows) for pair in sorted(pairs))
+    return [(one, two) for one, two in every_pair if keys.person(one) != keys.person(two)]
 
 
 def shared_contacts(keys: RowKeys) -> Iterator[Problem]:
