@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from importer.ledger.loads import BEFORE, EditMemory, Remembered
-from importer.ledger.memory import PATH
+from importer.ledger.loads import EditMemory, Remembered
+from importer.ledger.memory import BEFORE, PATH
 from importer.model.plan import Imprint, Where
 
 LOADS = (1, 10, 100)
@@ -60,7 +60,7 @@ def _load(memory: EditMemory, number: int, people: int, *, changes: bool) -> Pat
         found.append(Remembered(key, key, "m", values, number == 0, seen=None if wrote else time))
     folder = Path("runs", str(number))
     folder.mkdir(parents=True)
-    memory.remember(str(number), 1, found, time, {"m"}, folder)
+    memory.remember(str(number), found, time, {"m"}, folder)
     return folder
 
 

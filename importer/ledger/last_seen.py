@@ -2,17 +2,17 @@
 
 One date a person and mapping: the last load whose rosters had them; of somebody whom no load had,
 the moment before the first one that lacked them. A person is missing since that mapping's first
-load after it. A plan is a load once it is applied or has nothing to send. Its run keeps the dates
-from before, so that an undo puts them back.
+load after it. A plan is a load once it is applied or has nothing to send.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import Memory, utc
+from importer.ledger.memory import Before, Memory, add_before, read_before, utc
 from importer.model.plan import Written
 from importer.model.user import User
 
@@ -57,25 +57,31 @@ class LastSeen(Memory):
     def see(self, ledger: Ledger, now: datetime) -> None:
         """Save, once, who was in the rosters of a run, and who was missing for the first time."""
         run, time = ledger.facts.run_name, self.next_time("rosters", now)
-        for mapping, people in ledger.seen().items():
-            if self._load(mapping, run):
-                continue
-            dates = self._dates(mapping)
-            seen = {
-                key: utc(time - _BEFORE if missing else time)
-                for key, missing in people.items()
-                if not missing or key not in dates
-            }
-            ledger.keep_dates(mapping, {key: dates.get(key, "") for key in seen})
-            self.write(
-                ("INSERT INTO rosters VALUES (?, ?, ?, ?)", [(mapping, run, utc(time))]),
-                (_SEE, ((mapping, key, date) for key, date in seen.items())),
-            )
+        every = ledger.seen().items()
+        if not (new := {name: seen for name, seen in every if not self._load(name, run)}):
+            return
+        before: dict[str, dict[str, str]] = {}
+        with self.transaction():
+            for mapping, people in new.items():
+                dates = self._dates(mapping)
+                seen = {
+                    key: utc(time - _BEFORE if missing else time)
+                    for key, missing in people.items()
+                    if not missing or key not in dates
+                }
+                before[mapping] = {key: dates.get(key, "") for key in seen}
+                self.write(
+                    ("INSERT INTO rosters VALUES (?, ?, ?, ?)", [(mapping, run, utc(time))]),
+                    (_SEE, ((mapping, key, date) for key, date in seen.items())),
+                )
+            add_before(ledger.folder, Before(seen=before))
 
-    def restore(self, ledger: Ledger) -> None:
-        """Save the dates from before a run that is undone, of whom no later load had."""
-        run = ledger.facts.run_name
-        for mapping, before in ledger.dates_before().items():
+    def unsee(self, run: str, folder: Path) -> None:
+        """Save the dates from before a run that is undone, of whom no later load had.
+
+        `folder`: of the undo, with what was remembered before.
+        """
+        for mapping, before in read_before(folder).seen.items():
             if not (load := self._load(mapping, run)):
                 continue
             of_run = {load, utc(datetime.fromisoformat(load) - _BEFORE)}

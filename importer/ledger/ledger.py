@@ -362,7 +362,7 @@ class Ledger(Database):
         """Save, by mapping and primary ID, whether somebody is missing from the rosters."""
         with self.transaction() as connection:
             connection.executemany(
-                "INSERT INTO seen VALUES (?, ?, ?, NULL)",
+                "INSERT INTO seen VALUES (?, ?, ?)",
                 ((*key, missing) for key, missing in seen.items()),
             )
 
@@ -374,25 +374,6 @@ class Ledger(Database):
         found: dict[str, dict[str, bool]] = {}
         for mapping, key, missing in self.read("SELECT mapping, primary_id, missing FROM seen"):
             found.setdefault(mapping, {})[key] = bool(missing)
-        return found
-
-    def keep_dates(self, mapping: str, dates: Mapping[str, str]) -> None:
-        """Save when people were last seen before this run, "" if never."""
-        with self.transaction() as connection:
-            connection.executemany(
-                "UPDATE seen SET before = ? WHERE mapping = ? AND primary_id = ?",
-                ((date, mapping, key) for key, date in dates.items()),
-            )
-
-    def dates_before(self) -> dict[str, dict[str, str]]:
-        """Return by mapping when people were last seen before this run, "" if never.
-
-        Of those whose date it changed.
-        """
-        found: dict[str, dict[str, str]] = {}
-        query = "SELECT mapping, primary_id, before FROM seen WHERE before IS NOT NULL"
-        for mapping, key, date in self.read(query):
-            found.setdefault(mapping, {})[key] = date
         return found
 
     def row(self, row: int) -> RowHistory | None:

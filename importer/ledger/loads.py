@@ -2,8 +2,7 @@
 
 If the roster still has the same value and Alma has another one, someone edited it there, and the
 edit stays. Of each person and mapping the newest load is kept, so that the file grows with people
-and values, not with loads. What it replaces is saved in the folder of its own run, in `BEFORE`: an
-undo takes it with it when it is planned, and puts it back.
+and values, not with loads.
 """
 
 from __future__ import annotations
@@ -16,19 +15,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
-
-from pydantic import TypeAdapter
 
 from importer.errors import LedgerError
-from importer.files import write_atomically, write_new
+from importer.files import write_new
 from importer.ledger.ledger import IMPRINTS
-from importer.ledger.memory import LOST, Memory, utc
+from importer.ledger.memory import LOST, Before, Entry, Memory, add_before, read_before, utc
 from importer.model.plan import Imprint, Imprints, UserMemory
 from importer.model.run import RunFacts
-
-BEFORE = "memory-before.json"
-"""The file in a run's folder with what was remembered of its users before it."""
 
 _KEY = 32
 """The bytes of a key."""
@@ -46,45 +39,6 @@ _WRITTEN_LATER = (
 """SQL for the last run that wrote user ?2 after run ?3 did; if that left nothing, after ?4."""
 
 _SAVE = "INSERT OR REPLACE INTO loaded VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-
-class _Entry(NamedTuple):
-    """What is kept of a user and mapping: the columns of the table `loaded` after the user's ID."""
-
-    mapping: str
-    run: str
-    imprints: str
-    time: str
-    key: str
-    writer: str
-    wrote: str
-
-
-_ENTRIES: TypeAdapter[dict[str, list[_Entry]]] = TypeAdapter(dict[str, list[_Entry]])
-
-
-def read_before(folder: Path) -> dict[str, list[_Entry]]:
-    """Return what was remembered before a run of users whom it changed in the memory.
-
-    By the primary ID without case that the run left. Raises LedgerError.
-    """
-    path = folder / BEFORE
-    try:
-        return _ENTRIES.validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        msg = f"{path} cannot be read. Restore it from a backup, then run the same command again."
-        raise LedgerError(msg) from error
-
-
-def write_before(folder: Path, before: Mapping[str, list[_Entry]]) -> None:
-    """Save what was remembered before a run, in its folder. Raises LedgerError."""
-    try:
-        write_atomically(folder / BEFORE, _ENTRIES.dump_json({**before}))
-    except OSError as error:
-        msg = f"{folder / BEFORE} cannot be written ({error.strerror}). Check the folder."
-        raise LedgerError(msg) from error
 
 
 def _undated(values: Imprints) -> dict[str, Imprint]:
@@ -194,11 +148,11 @@ class EditMemory(Memory):
             )
         )
 
-    def _entries(self, key: str) -> list[_Entry]:
+    def _entries(self, key: str) -> list[Entry]:
         """Return what is kept of a user, also what was hashed with another key."""
-        names = ", ".join(_Entry._fields)
+        names = ", ".join(Entry._fields)
         query = f"SELECT {names} FROM loaded WHERE institution = ? AND primary_id = ?"  # noqa: S608
-        return [*self.parsed(_Entry, query, (self.institution, key))]
+        return [*self.parsed(Entry, query, (self.institution, key))]
 
     def last_load(self, mapping: str) -> LastLoad | None:
         """Return what loads with a mapping left; None if none is remembered.
@@ -259,35 +213,38 @@ class EditMemory(Memory):
         query = "SELECT entry FROM runs WHERE institution = ? AND run = ?"
         return next((int(entry) for (entry,) in self.read(query, (self.institution, run))), None)
 
+    def done(self, run: str, entry: int, folder: Path) -> None:
+        """Save up to which entry of its history a run is remembered, and its folder."""
+        with self.transaction() as connection:
+            values = (self.institution, run, entry, str(folder))
+            connection.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", values)
+
     def remember(
         self,
         run: str,
-        entry: int,
         found: Collection[Remembered],
         time: datetime,
         mappings: Collection[str],
         folder: Path,
     ) -> None:
-        """Save what a run left of users, up to an entry of its history.
+        """Save what a run left of users.
 
-        `mappings`: those of its whole rosters. `folder`: of the run; what was remembered before is
-        saved there first, once a user, so that an apply that was killed in between changes nothing.
+        `mappings`: those of its whole rosters. `folder`: of the run, where what was remembered
+        before is saved first.
         """
         pairs = {one.before.casefold(): one.primary_id.casefold() for one in found if not one.new}
-        before: dict[str, list[_Entry]] = {}
+        before: dict[str, list[Entry]] = {}
         with self.transaction():
-            saved = read_before(folder)
             self._rename({old: new for old, new in pairs.items() if old != new})
             self.write((_IN_USE, ((one.primary_id.casefold(),) for one in found if one.new)))
             for one in found:
                 before |= self._remember(run, one, utc(time))
             add = "INSERT OR IGNORE INTO loads VALUES (?, ?, ?, ?)"
             self.write((add, ((mapping, run, utc(time)) for mapping in mappings)))
-            self._done(run, entry, folder)
-            if not before.keys() <= saved.keys():
-                write_before(folder, before | saved)
+            if before:
+                add_before(folder, Before(loaded=before))
 
-    def _remember(self, run: str, one: Remembered, time: str) -> dict[str, list[_Entry]]:
+    def _remember(self, run: str, one: Remembered, time: str) -> dict[str, list[Entry]]:
         """Save what a run left of a user; return what it replaced, nothing if that stays."""
         execute, key = self.connection.execute, one.primary_id.casefold()
         user = "institution = ? AND primary_id = ?"
@@ -308,7 +265,7 @@ class EditMemory(Memory):
         before = self._values(key).get(one.mapping, {})
         values = {name: it for name, it in {**before, **one.values}.items() if it.made}
         text = IMPRINTS.dump_json(values).decode()
-        left = _Entry(one.mapping, run, text, time, self._mark, run, time)
+        left = Entry(one.mapping, run, text, time, self._mark, run, time)
         if one.seen is not None:
             left = left._replace(writer=own.writer if own else "", wrote=own.wrote if own else "")
         elif own is not None and own.time > time:  # a later load is remembered, and counts more
@@ -333,15 +290,9 @@ class EditMemory(Memory):
             self.write((add, renamed.items()), (_IN_USE, ((new,) for new in renamed.values())))
 
     def restore(
-        self,
-        run: str,
-        entry: int,
-        undone: str,
-        now: Mapping[str, str],
-        done: Collection[str],
-        folder: Path,
+        self, undone: str, now: Mapping[str, str], done: Collection[str], folder: Path
     ) -> None:
-        """Remember of users what was remembered before a run, which was undone by `run`.
+        """Remember of users what was remembered before a run that was undone.
 
         Whatever later runs saw of them; users whom a later run wrote stay as they are. All are
         primary IDs as the undone run left them, without case. `now`: those that are others now, ""
@@ -353,7 +304,7 @@ class EditMemory(Memory):
             "SELECT primary_id, max(writer = ?2) FROM loaded"
             " WHERE institution = ?1 AND ?2 IN (run, writer) GROUP BY primary_id"
         )
-        before = read_before(folder)
+        before = read_before(folder).loaded
         load = "DELETE FROM loads WHERE institution = ? AND run = ?"
         renamed = {user: key for user, key in now.items() if key not in {"", user}}
         former = self.former()
@@ -374,11 +325,6 @@ class EditMemory(Memory):
             self._rename(renamed)
             taken = (user for user, key in renamed.items() if former.get(key) == user)
             self.write((_IN_USE, ((user,) for user in taken)))
-            self._done(run, entry, folder)
-
-    def _done(self, run: str, entry: int, folder: Path) -> None:
-        values = (self.institution, run, entry, str(folder))
-        self.connection.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", values)
 
 
 def institutions(mapping: str, code: str) -> Iterator[str]:

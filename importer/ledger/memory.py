@@ -1,5 +1,8 @@
 """What earlier runs leave for later plans: one private file beside the runs, and what it forgets.
 
+What a run replaces in it is saved in the run's folder, in `BEFORE`: an undo takes that with it when
+it is planned, and puts it back.
+
 By subject, each in a module: `answers` of people about rows, `loads` and what they wrote,
 `last_seen`, when each person was last in a roster, and `one_person`, all that is kept of somebody.
 """
@@ -12,9 +15,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
+
+from pydantic import BaseModel
 
 from importer.errors import LedgerError
+from importer.files import write_atomically
 from importer.ledger.database import Database
 from importer.model.formats import MEMORY
 
@@ -141,6 +147,60 @@ class Memory(Database):
         query = f"SELECT max(time) FROM {table} WHERE institution = ?"  # noqa: S608
         last = next(self.read(query, (self.institution,)), (None,))[0]
         return max(now, datetime.fromisoformat(last) + timedelta(microseconds=2)) if last else now
+
+
+BEFORE = "memory-before.json"
+"""The file in a run's folder with what was remembered before it."""
+
+
+class Entry(NamedTuple):
+    """What is kept of a user and mapping: the columns of the table `loaded` after the user's ID."""
+
+    mapping: str
+    run: str
+    imprints: str
+    time: str
+    key: str
+    writer: str
+    wrote: str
+
+
+class Before(BaseModel, frozen=True, extra="forbid"):
+    """What was remembered before a run of those whom it changed in the memory.
+
+    `loaded`: by the primary ID without case that the run left. `seen`: by mapping and primary ID
+    without case, when somebody was last in a roster, "" if never.
+    """
+
+    loaded: dict[str, list[Entry]] = {}
+    seen: dict[str, dict[str, str]] = {}
+
+
+def read_before(folder: Path) -> Before:
+    """Return what was remembered before the run in a folder. Raises LedgerError."""
+    path = folder / BEFORE
+    try:
+        return Before.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return Before()
+    except (OSError, ValueError) as error:
+        msg = f"{path} cannot be read. Restore it from a backup, then run the same command again."
+        raise LedgerError(msg) from error
+
+
+def add_before(folder: Path, before: Before) -> None:
+    """Save what a run replaces beside what it replaced earlier, which stays. Raises LedgerError.
+
+    It is done before the memory is written: a command that is killed in between changes nothing.
+    """
+    saved = read_before(folder)
+    both = Before(loaded=before.loaded | saved.loaded, seen=before.seen | saved.seen)
+    try:
+        if both != saved:
+            write_atomically(folder / BEFORE, both.model_dump_json().encode())
+    except OSError as error:
+        msg = f"{folder / BEFORE} cannot be written ({error.strerror}). Check the folder."
+        raise LedgerError(msg) from error
 
 
 def forget(limit: datetime) -> None:

@@ -38,9 +38,9 @@ CREATE TABLE images (
 ) STRICT;
 
 -- Who is in the rosters of a mapping with `match.absent`, by primary ID without case, and who is
--- missing (1); `before`: when they were last seen before this run.
+-- missing (1).
 CREATE TABLE seen (
-  mapping TEXT NOT NULL, primary_id TEXT NOT NULL, missing INTEGER NOT NULL, before TEXT,
+  mapping TEXT NOT NULL, primary_id TEXT NOT NULL, missing INTEGER NOT NULL,
   PRIMARY KEY (mapping, primary_id)
 ) STRICT, WITHOUT ROWID;
 

@@ -45,7 +45,7 @@ from importer.pipeline.lookup import (
     with_rows,
 )
 from importer.pipeline.people import AbsentPlan, plan_absent
-from importer.pipeline.remember import remember_seen
+from importer.pipeline.remember import remember_nothing_to_send
 from importer.pipeline.resolve import Review
 from importer.pipeline.row_plan import (
     PlanContext,
@@ -160,7 +160,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             ledger.keep_seen(leaving.seen)
     await _carry_out_decisions(ledger, rosters, request, alma, progress)
     if not ledger.left:  # nobody will apply it
-        remember_seen(ledger, request.now)
+        remember_nothing_to_send(ledger, request.now)
     return ledger
 
 

@@ -16,7 +16,7 @@ from importer.files import exists, new_file, shown
 from importer.ledger.database import as_json
 from importer.ledger.journal import write_run
 from importer.ledger.ledger import FILE, Ledger
-from importer.ledger.loads import BEFORE
+from importer.ledger.memory import BEFORE
 from importer.loader.corrections import digest
 from importer.mapper.load import NO_FILE
 from importer.mapper.placeholders import heading_key

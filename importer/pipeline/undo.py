@@ -14,7 +14,8 @@ from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import PASSWORDS, Image, history, images, write_run
 from importer.ledger.ledger import Ledger, State
-from importer.ledger.loads import EditMemory, read_before, write_before
+from importer.ledger.loads import EditMemory
+from importer.ledger.memory import add_before, read_before
 from importer.model.people import Common
 from importer.model.plan import (
     Act,
@@ -93,7 +94,7 @@ async def undo(
         known = facts_for(request.facts, of_first.alma.institution if of_first.alma else "")
         every = await _compare(first, alma, request, progress)
         planned = [_checked(one, known) for one in every]
-        write_before(folder, read_before(first.folder))  # that run may be purged before the apply
+        add_before(folder, read_before(first.folder))  # that run may be purged before the apply
         steps = {one.step.row: one.step for one in planned}
         created = sum(image.act is Act.CREATE for image in images(first))
         stay = 0 if request.delete_created else created

@@ -241,7 +241,7 @@ def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
         connection.execute("INSERT INTO pages VALUES (0, 'b1\np5', 0)")
     edits, folder = EditMemory(inst), Path("folder of the runs")
     folder.mkdir()
-    edits.remember("one", 1, [Remembered("F5", "F5", "small", {})], found, ["small"], folder)
+    edits.remember("one", [Remembered("F5", "F5", "small", {})], found, ["small"], folder)
     Path("runs/one").mkdir()
     with write_run(Path("runs/one"), FACTS, {}) as run:
         run.keep_seen({("small", "f5"): True})
@@ -252,7 +252,7 @@ def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
     assert traces("F5")[:2] == [("run", "runs/one"), ("run", "runs/two")]
     rmtree("runs/one")
     rmtree("runs/two")
-    edits.remember("two", 1, [Remembered("P5", "F5", "small", {})], found, ["small"], folder)
+    edits.remember("two", [Remembered("P5", "F5", "small", {})], found, ["small"], folder)
     places = [("user cache", str(path)), ("memory", str(PATH)), ("draft", "alma.sqlite")]
     assert traces("p5") == traces("F5") == traces("7000007") == places
     Path("alma.sqlite-wal").touch()
@@ -266,7 +266,7 @@ def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
     with UserCache.open(path) as cache:
         assert cache.stale() == ("B1",)
     new = Remembered("F5", "F5", "small", {}, new=True)
-    edits.remember("three", 1, [new], found, ["small"], folder)
+    edits.remember("three", [new], found, ["small"], folder)
     assert edits.former() == {}
 
 

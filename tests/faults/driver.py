@@ -29,7 +29,7 @@ from pydantic import BaseModel
 from importer.alma import client, connection, pacing
 from importer.alma.responses import CallResult
 from importer.cli.app import run
-from importer.ledger import journal, loads
+from importer.ledger import journal, memory
 from importer.ledger.integrity import MARK
 from importer.ledger.journal import Journal
 from importer.ledger.last_seen import LastSeen
@@ -49,12 +49,11 @@ PRELOADED = (files, page, rejects)
 
 
 REMEMBERS: dict[Any, tuple[str, ...]] = {
-    EditMemory: ("remember", "_done", "restore"),
-    LastSeen: ("see", "leave", "restore", "undo_leaving"),
-    Ledger: ("keep_dates",),
+    EditMemory: ("remember", "done", "restore"),
+    LastSeen: ("see", "leave", "unsee", "undo_leaving"),
     Memory: ("write",),
-    loads: ("write_before",),
-    remember: ("add_applied", "remember_seen"),
+    memory: ("write_atomically",),
+    remember: ("add_applied",),
 }
 """The steps in which what a run leaves is saved, by what they belong to."""
 

@@ -222,7 +222,7 @@ def nobody_comes_back(patch: Patch) -> None:
 
 def leavers_that_nobody_remembers(patch: Patch) -> None:
     """Who was changed for leaving is not known to the next plan."""
-    patch.setattr(f"{PIPELINE}.remember.remember_seen", _nothing)
+    patch.setattr(f"{PIPELINE}.remember._remember_people", _nothing)
 
 
 # a plan for the SIS load, its file and its report

@@ -26,7 +26,7 @@ ALLOWED = [word for check in SafetyCheck for word in ("--allow", check)]
 PLAN = ("plan", "people.csv", "-m", "absent.yaml", "-o")
 
 STEPS = {
-    *("remember", "_done", "write_before", "remember_seen", "see", "keep_dates", "write", "leave"),
+    *("remember", "write_atomically", "see", "write", "leave", "done"),
     "add_applied",
 }
 """The steps in which a load is remembered; see `driver`."""

@@ -14,8 +14,8 @@ from importer.errors import LedgerError
 from importer.ledger.answers import DecisionMemory
 from importer.ledger.journal import Journal, write_run
 from importer.ledger.last_seen import LastSeen
-from importer.ledger.loads import BEFORE, EditMemory, Remembered, institutions
-from importer.ledger.memory import forget
+from importer.ledger.loads import EditMemory, Remembered, institutions
+from importer.ledger.memory import BEFORE, forget
 from importer.ledger.one_person import entries_about, rows_about
 from importer.ledger.run_lock import WriteGate, open_alone
 from importer.model.plan import Create, Fate, Imprint, Where, Written
@@ -37,12 +37,13 @@ def load(memory: EditMemory, day: int, *found: Remembered, run: str = "", part: 
     """Remember a run of a day; `part`: the mapping of a rejects file."""
     name, time = run or f"run {day}", DAY + timedelta(days=day)
     Path("runs", name).mkdir(parents=True, exist_ok=True)
-    memory.remember(name, 1, found, time, {"m"} - {*part}, Path("runs", name))
+    memory.remember(name, found, time, {"m"} - {*part}, Path("runs", name))
+    memory.done(name, 1, Path("runs", name))
 
 
 def undo(memory: EditMemory, run: str, now: dict[str, str], done: Iterable[str]) -> None:
     """Remember that a run was undone; what was remembered before it is read from its folder."""
-    memory.restore("undo", 1, run, now, {*done}, Path("runs", run))
+    memory.restore(run, now, {*done}, Path("runs", run))
 
 
 def one(user: str, values: dict[str, Imprint], before: str = "", mapping: str = "m") -> Remembered:
@@ -94,7 +95,7 @@ def test_for_an_undone_user_the_memory_is_what_it_was_before_the_load(memory: Ed
     undo(memory, "run 1", {"3": ""}, {"1", "2", "3"})
     assert known(memory, "1", "2", "3") == ["C", "A", ""]
     assert not memory.of("m", ["2"]).others
-    assert memory.entry("undo") == 1
+    assert memory.entry("run 2") == 1
     load(memory, 3, one("2", left("B")))
     assert memory.written_later("2", "run 1", DAY + timedelta(days=1)) == "runs/run 3"
 
