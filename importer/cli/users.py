@@ -15,7 +15,7 @@ from importer.cli.options import USERS, Commands, Json, ShowValues, Yes
 from importer.cli.output import confirm, emit, now, printable, say
 from importer.errors import Exit, UsageError
 from importer.model.text import counted, word_list
-from importer.pipeline.people import COLUMNS, find_pairs
+from importer.pipeline.duplicate_users import COLUMNS, find_pairs
 from importer.report.files import write_list
 from importer.report.masking import shown
 from importer.settings import Settings

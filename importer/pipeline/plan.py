@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 
 from importer.alma.client import Alma
 from importer.alma.doctor import wrong_clock
-from importer.alma.facts import facts_for
+from importer.alma.facts import KnownFacts, facts_for
+from importer.alma.models import Institution
 from importer.errors import UsageError
 from importer.ledger.answers import DecisionMemory
 from importer.ledger.ledger import Ledger
 from importer.model.answers import Resolution
-from importer.model.plan import Create, Delete, Fate, Held, Planned, Step, Update
+from importer.model.fields import CodeTables
+from importer.model.plan import Create, Delete, Fate, Held, Planned, SisRules, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.question import Answer
 from importer.model.run import NotInRoster
@@ -44,7 +47,7 @@ from importer.pipeline.lookup import (
     query_of,
     with_rows,
 )
-from importer.pipeline.people import AbsentPlan, plan_absent
+from importer.pipeline.missing import AbsentPlan, plan_absent
 from importer.pipeline.remember import remember_nothing_to_send
 from importer.pipeline.resolve import Review
 from importer.pipeline.row_plan import (
@@ -73,7 +76,77 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     UsageError for code tables of another institution or a damaged user cache.
     """
     opened = None if any(one.roster is None for one in request.rosters) else open_inputs(request)
-    institution, codes = await alma.general(), request.codes
+    institution = await alma.general()
+    _check_codes(request.codes, institution)
+    if opened is None:
+        request = await with_rows(request, alma, institution, progress)
+        opened = open_inputs(request)
+    of_alma = institution.facts(alma.base_url)
+    known = facts_for(request.facts, of_alma.institution)
+    with new_run(request.name, request.now, request.folder) as folder:
+        rosters, answers = validate(opened), DecisionMemory(of_alma.key).load()
+        checked = _decide_checked(folder, rosters, answers)
+        progress.rows(len(checked.fates), 0)
+        drafts = [*rosters.drafts(checked.rows(Fate.READY), checked.missing, institution.code)]
+        queries = [query_of(draft, rosters.match(draft.row)) for draft in drafts]
+        needed = _needs_cache(rosters, request)
+        async with open_users(
+            request, alma, institution, queries, progress, needed=needed
+        ) as users:
+            if users.described:
+                progress.note(users.described)
+            rules = _rules_of_load(users, known) if request.sis else None
+            since = [*since_last_load(rosters, of_alma.key)]
+            facts = run_facts("plan", rosters, request).model_copy(
+                update={
+                    "alma": of_alma,
+                    "users_as_of": users.as_of,
+                    "rate": rate,
+                    "since_last_load": tuple(one for one, _ in since),
+                    "overwrite_edits": paths_of(rosters, request.overwrite_edits),
+                    "common": users.common(),
+                    "groups": (*map(folded_groups, _expected_groups(rosters, drafts)),),
+                    "sis": rules,
+                }
+            )
+            with plan_context(rosters, answers, facts, known) as context:
+                planned = await _plan_rows(drafts, queries, users, context, progress)
+                leaving = await plan_absent(rosters, users, context, facts)
+            every = [one.step for one in (*planned, *leaving.planned.values())]
+            steps = _one_row_a_user(every, answers, rosters)
+            if request.sis:
+                loaded = {one.row for one in steps if isinstance(one, Create | Update)}
+                check_one_system(draft for draft in drafts if draft.row in loaded)
+            about = (
+                *wrong_clock(alma.clock_offset),
+                *(about_sis_load if request.sis else against_facts)(every, known),
+            )
+            update = {
+                "kept_in_alma": sum(one.kept for one in planned),
+                "about_alma": about,
+                "calls_left": alma.limiter.available,
+            }
+            ledger = save_run(
+                folder,
+                facts.model_copy(update=update),
+                rosters,
+                _decide_compared(rosters, checked, planned, leaving, steps, users),
+                steps,
+                leaving.cells,
+                [(it.step.row, it.imprints) for it in planned if not facts.retires(it.step.row)],
+                missing=[_of_last_load(key, users) for _, keys in since for key in keys],
+            )
+            ledger.keep_seen(leaving.seen)
+    for sentence in about:
+        progress.note(sentence)
+    await _carry_out_decisions(ledger, rosters, request, alma, progress)
+    if not ledger.left:  # nobody will apply it
+        remember_nothing_to_send(ledger, request.now)
+    return ledger
+
+
+def _check_codes(codes: CodeTables, institution: Institution) -> None:
+    """Raise UsageError for code tables of another institution than the key's."""
     if codes.institution and codes.institution != institution.code:
         msg = (
             f"The saved code tables are those of {codes.institution}, and this key belongs to "
@@ -81,90 +154,41 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             "with --codes."
         )
         raise UsageError(msg)
-    if opened is None:
-        request = await with_rows(request, alma, institution, progress)
-        opened = open_inputs(request)
-    of_alma = institution.facts(alma.base_url)
-    with new_run(request.name, request.now, request.folder) as folder:
-        rosters = validate(opened)
-        answers = DecisionMemory(of_alma.key).load()
-        problems = [*headings_changed(folder, rosters), *rosters.problems]
-        checked = decide_fates(
-            rosters.rows(),
-            problems,
-            answers=answers_of_rows(answers, rosters, problems),
-            only_new=[one.mapping.needed_by_new_users for one in rosters],
-        )
-        progress.rows(len(checked.fates), 0)
-        drafts = (*rosters.drafts(checked.rows(Fate.READY), checked.missing, institution.code),)
-        queries = [query_of(draft, rosters.match(draft.row)) for draft in drafts]
-        needed = "match.absent" if any(one.match.absent for one in rosters) else ""
-        if request.sis:
-            check_external(rosters)
-            needed = "--to sis-xml"
-        async with open_users(
-            request, alma, institution, queries, progress, needed=needed
-        ) as users:
-            if users.described:
-                progress.note(users.described)
-            if request.sis and users.cache is None:
-                msg = "A plan for the SIS load needs the user cache. Run `importer users refresh`."
-                raise UsageError(msg)
-            known = facts_for(request.facts, of_alma.institution)
-            since = tuple(since_last_load(rosters, of_alma.key))
-            facts = run_facts("plan", rosters, request).model_copy(
-                update={
-                    "since_last_load": tuple(one for one, _ in since),
-                    "alma": of_alma,
-                    "users_as_of": users.as_of,
-                    "rate": rate,
-                    "overwrite_edits": paths_of(rosters, request.overwrite_edits),
-                    "common": users.common(),
-                    "groups": (*map(folded_groups, _expected_groups(rosters, drafts)),),
-                    "sis": sis_rules(known, find_record_types(users.cache))
-                    if request.sis and users.cache
-                    else None,
-                }
-            )
-            with plan_context(rosters, answers, facts, known) as context:
-                planned = await _plan_rows(drafts, queries, users, context, progress)
-                leaving = await plan_absent(rosters, users, context, facts)
-            every = [one.step for one in (*planned, *leaving.planned.values())]
-            about = (
-                *wrong_clock(alma.clock_offset),
-                *(about_sis_load if request.sis else against_facts)(every, known),
-            )
-            for sentence in about:
-                progress.note(sentence)
-            steps = _one_row_a_user(every, answers, rosters)
-            if request.sis:
-                loaded = {one.row for one in steps if isinstance(one, Create | Update)}
-                check_one_system(draft for draft in drafts if draft.row in loaded)
-            decided = _decide_compared(rosters, checked, planned, leaving, steps, users)
-            facts = facts.model_copy(
-                update={
-                    "kept_in_alma": sum(one.kept for one in planned),
-                    "about_alma": about,
-                    "calls_left": alma.limiter.available,
-                }
-            )
-            imprints = [
-                (one.step.row, one.imprints)
-                for one in planned
-                if rosters.match(one.step.row).retire is None
-            ]
-            ledger = save_run(
-                folder, facts, rosters, decided, steps, leaving.cells, imprints,
-                missing=[_missing(key, users) for _, keys in since for key in keys],
-            )  # fmt: skip
-            ledger.keep_seen(leaving.seen)
-    await _carry_out_decisions(ledger, rosters, request, alma, progress)
-    if not ledger.left:  # nobody will apply it
-        remember_nothing_to_send(ledger, request.now)
-    return ledger
 
 
-def _missing(key: str, users: Users) -> NotInRoster:
+def _decide_checked(
+    folder: Path, rosters: CheckedRosters, answers: Mapping[str, Resolution]
+) -> Decided:
+    """Decide the fates of all rows before Alma is asked, with what people answered before."""
+    problems = [*headings_changed(folder, rosters), *rosters.problems]
+    return decide_fates(
+        rosters.rows(),
+        problems,
+        answers=answers_of_rows(answers, rosters, problems),
+        only_new=[one.mapping.needed_by_new_users for one in rosters],
+    )
+
+
+def _needs_cache(rosters: Rosters, request: RunRequest) -> str:
+    """Return what of the request is about all users of Alma; "" if nothing is.
+
+    Raises UsageError for rosters that an SIS load cannot load, if the plan is for one.
+    """
+    if request.sis:
+        check_external(rosters)
+        return "--to sis-xml"
+    return "match.absent" if any(one.match.absent for one in rosters) else ""
+
+
+def _rules_of_load(users: Users, known: KnownFacts) -> SisRules:
+    """Return what is known of the SIS load of this Alma. Raises UsageError without a user cache."""
+    if users.cache is None:
+        msg = "A plan for the SIS load needs the user cache. Run `importer users refresh`."
+        raise UsageError(msg)
+    return sis_rules(known, find_record_types(users.cache))
+
+
+def _of_last_load(key: str, users: Users) -> NotInRoster:
     """Return a person of the last load by primary ID without case, as the user cache has them."""
     for found in find_read(users.cache, (("primary_id", key),)) if users.cache else ():
         names = (current(found.user, name) for name in ("first_name", "last_name"))

@@ -306,7 +306,7 @@ def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:
     every = ((part[0].mapping.name, *one) for part in parts for one in enumerate(part))
     for name, place, mapped in every:
         last = _last_headings(folder, name, place)
-        differences = () if last is None else tuple(_differences(last[1], mapped))
+        differences = () if last is None else tuple(_heading_changes(last[1], mapped))
         if last is not None and differences:
             message = (
                 f"headings differ from the last run with this mapping ({last[0]}): "
@@ -315,7 +315,7 @@ def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:
             yield mapped.problem(Code.HEADINGS_CHANGED, message)
 
 
-def _differences(before: Iterable[str], mapped: MappedRoster) -> Iterator[str]:
+def _heading_changes(before: Iterable[str], mapped: MappedRoster) -> Iterator[str]:
     now = (place.heading for place in mapped.roster.places)
     old, new = ({heading_key(name): name for name in these if name} for these in (before, now))
     unused = {heading_key(heading) for heading in (*mapped.mapping.file.roster.unused, *ADDED)}

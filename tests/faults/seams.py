@@ -208,7 +208,7 @@ def present_by_id_alone(patch: Patch) -> None:
     def counts(draft: DraftUser, *_: object) -> frozenset[str]:
         return frozenset(value.casefold() for _, value in draft.every_identifier)
 
-    patch.setattr(f"{PIPELINE}.people.counts_for", counts)
+    patch.setattr(f"{PIPELINE}.missing.counts_for", counts)
 
 
 def nobody_comes_back(patch: Patch) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from importer.model.people import NICKNAMES
 from importer.model.user import Address, Coded, ContactInfo, Email, Phone, User, UserRole
-from importer.pipeline.people import DuplicatePair, find_pairs
+from importer.pipeline.duplicate_users import DuplicatePair, find_pairs
 from importer.users.cache import UserCache
 
 NAMES = tomllib.loads(

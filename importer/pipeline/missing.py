@@ -1,12 +1,12 @@
-"""People in the user cache: who is missing from the rosters of a plan, and who is there twice.
+"""People who are missing from the rosters of a plan, and what is planned for them.
 
-They are found without a call; those who are missing and would be changed are then read one by one,
-with their loans and fees. A missing person has a row number beyond those of the roster.
+They are found in the user cache without a call; those who would be changed are then read one by
+one, with their loans and fees. A missing person has a row number beyond those of the roster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -15,28 +15,19 @@ from importer.alma.pacing import run_concurrently
 from importer.ledger.last_seen import LastSeen
 from importer.ledger.loads import EditMemory
 from importer.mapper.dates import later
-from importer.model.people import ADDRESS, Common
+from importer.model.people import Common
 from importer.model.plan import Planned
 from importer.model.problem import Code, Problem
 from importer.model.run import RunFacts
 from importer.model.text import ABSENT_ROWS, RowId, counted, steering
-from importer.model.user import DELETED, AccountType, ContactInfo, User
+from importer.model.user import User
 from importer.pipeline.inputs import CheckedRosters, MappedRoster
 from importer.pipeline.lookup import Users
 from importer.pipeline.row_plan import PlanContext, among, template
-from importer.planner.borrowing import other_roles
 from importer.planner.entries import current, same_id
-from importer.planner.leavers import OURS, counts_for, has_expired, without_counts
-from importer.planner.person import Person, are_one, person_of_user
-from importer.planner.who import agreement, managed_elsewhere
-from importer.users.cache import (
-    UserCache,
-    find_common,
-    find_in_groups,
-    find_near,
-    find_sharing,
-)
-from importer.users.matching import PersonQuery, identifiers, user_keys
+from importer.planner.leavers import counts_for, has_expired, without_counts
+from importer.users.cache import UserCache, find_in_groups, find_near
+from importer.users.matching import PersonQuery, identifiers
 
 _NAMES = ("primary_id", "first_name", "middle_name", "last_name")
 
@@ -181,14 +172,10 @@ async def _plan(
         has = obligations(live)
         draft = replace(usual, row=row, origin=mapped.roster.source.origin(row))
         planned = context.leave(draft, without_counts(live))
-        problem = Problem.of(
-            Code.MISSING_FROM_ROSTER,
-            draft.origin,
-            f"the Alma user {{value}} is missing since {one.since}"
-            + (f" and has {has}" if has else ""),
-            field="primary_id",
-            value=current(live, "primary_id"),
-        )
+        message = f"the Alma user {{value}} is missing since {one.since}"
+        message += f" and has {has}" if has else ""
+        theirs = current(live, "primary_id")
+        problem = draft.problem(Code.MISSING_FROM_ROSTER, message, "primary_id", theirs)
         texts = ((current(live, name) for name in own) for own in names)
         plan.cells.append((row, tuple(" ".join(filter(None, own)) for own in texts)))
         plan.planned[one.key] = replace(planned, warnings=(*planned.warnings, problem))
@@ -219,83 +206,3 @@ async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:
         return one.key, None
 
     return {key: user async for key, user in run_concurrently(users.alma.limiter, missing, read)}
-
-
-# users who seem to be one person
-
-COLUMNS = (
-    "primary_id", "first_name", "middle_name", "last_name", "birth_date", "user_group",
-    "account_type", "expiry_date", "last_patron_activity_date", "emails", "phones", "roles",
-)  # fmt: skip
-"""What is shown of each of two users."""
-
-
-@dataclass(frozen=True, slots=True)
-class DuplicatePair:
-    """Two users who seem to be one person, and how they agree.
-
-    Alma's Merge Users moves everything from `removed` to `kept`, and deletes `removed`. `obstacle`:
-    why the two cannot be merged, "" if they can.
-    """
-
-    removed: User
-    kept: User
-    agreement: str
-    obstacle: str
-
-    @property
-    def texts(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The values of COLUMNS of both."""
-        return _texts(self.removed), _texts(self.kept)
-
-
-def find_pairs(cache: UserCache) -> Iterator[DuplicatePair]:
-    """Yield the pairs of users who seem to be one person, as the evidence about people has it.
-
-    Users that Alma has deleted are left out.
-    """
-    common, known = find_common(cache), dict[str, tuple[Person, frozenset[str]]]()
-
-    def person(user: User) -> tuple[Person, frozenset[str]]:
-        key = user.primary_id or ""
-        if key not in known:
-            known[key] = person_of_user(user), user_keys(user).of(ADDRESS)
-        return known[key]
-
-    for one, other in find_sharing(cache):
-        (ours, here), (theirs, there) = person(one), person(other)
-        evidence = are_one(ours, theirs, common, address=bool(here & there))
-        deleted = any(current(user, "status").upper() == DELETED for user in (one, other))
-        if evidence is not None and not deleted:
-            removed, kept = sorted((one, other), key=_stays)
-            yield DuplicatePair(removed, kept, agreement(evidence), _obstacle(removed, kept))
-
-
-def _stays(user: User) -> tuple[bool, bool, str, str]:
-    """Return a key by which the user who should stay comes last.
-
-    Alma merges nobody with another role than Patron into somebody else, and the external system
-    loads an External user again.
-    """
-    external = current(user, "account_type") == AccountType.EXTERNAL
-    activity, expires = (
-        current(user, name) for name in ("last_patron_activity_date", "expiry_date")
-    )
-    return bool(other_roles(user)), external, activity, expires
-
-
-def _obstacle(removed: User, kept: User) -> str:
-    for which, user in (("first", removed), ("second", kept)):
-        if why := managed_elsewhere(user, OURS):
-            return f"the {which} {why}"
-    return "both have staff roles" if other_roles(removed) else ""
-
-
-def _texts(user: User) -> tuple[str, ...]:
-    contact = user.contact_info or ContactInfo()
-    return (
-        *(current(user, name) for name in COLUMNS[:-3]),
-        ", ".join(one.email_address or "" for one in contact.email or ()),
-        ", ".join(one.phone_number or "" for one in contact.phone or ()),
-        ", ".join(dict.fromkeys(other_roles(user))),
-    )
