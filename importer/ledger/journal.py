@@ -287,12 +287,7 @@ class Journal:
         """
         connection = self.ledger.connection
         with self._writing():
-            connection.execute("UPDATE rows SET fate = ? WHERE row = ?", (fate, row))
-            before = step_seal(self.ledger, row)
-            connection.execute("DELETE FROM steps WHERE row = ?", (row,))
-            add_steps(self.ledger, [planned.step] if planned else [])
-            add_imprints(self.ledger, [(row, planned.imprints)] if planned else [])
-            change_seal(self.ledger, before, step_seal(self.ledger, row))
+            self._replan(row, fate, planned)
             connection.execute(
                 "UPDATE problems SET severity = ?, advice = ? WHERE row = ? AND severity = ?",
                 (Severity.WARNING, RESOLVED_ADVICE, row, Severity.REVIEW),
@@ -312,11 +307,7 @@ class Journal:
         """Record that a row is listed no more, and needs review because of a problem."""
         row = problem.origin.row
         with self._writing():
-            before = step_seal(self.ledger, row)
-            execute = self.ledger.connection.execute
-            execute("UPDATE rows SET fate = ? WHERE row = ?", (Fate.REVIEW, row))
-            execute("DELETE FROM steps WHERE row = ?", (row,))
-            change_seal(self.ledger, before, 0)
+            self._replan(row, Fate.REVIEW, None)
             add_problems(self.ledger, [problem])
             self._append(row, State.HELD, problem.message)
 
@@ -369,6 +360,14 @@ class Journal:
         """Return whether a mark beside the ledger was ever older than the one that was written."""
         self._went_back |= any(b"" < read_mark(path) < self._mark for path in self._marks)
         return self._went_back
+
+    def _replan(self, row: int, fate: Fate, planned: Planned | None) -> None:
+        execute, before = self.ledger.connection.execute, step_seal(self.ledger, row)
+        execute("UPDATE rows SET fate = ? WHERE row = ?", (fate, row))
+        execute("DELETE FROM steps WHERE row = ?", (row,))
+        add_steps(self.ledger, [planned.step] if planned else [])
+        add_imprints(self.ledger, [(row, planned.imprints)] if planned else [])
+        change_seal(self.ledger, before, step_seal(self.ledger, row))
 
     def _state(self, row: int, state: State) -> None:
         self.ledger.connection.execute("UPDATE steps SET state = ? WHERE row = ?", (state, row))
@@ -484,8 +483,7 @@ def next_deletes(ledger: Ledger, limit: int | None) -> int:
         f"SELECT count(*) FROM (SELECT act FROM steps WHERE {SENT} AND state IN ({marks})"  # noqa: S608
         " ORDER BY row LIMIT ?) WHERE act = 'delete'"
     )
-    ((count,),) = ledger.read(query, (*OPEN, -1 if limit is None else limit))
-    return int(count)
+    return ledger.number(query, *OPEN, -1 if limit is None else limit)
 
 
 # a new run

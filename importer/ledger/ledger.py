@@ -10,6 +10,7 @@ from contextlib import suppress
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,7 @@ class Ledger(Database):
 
     def _check_version(self) -> None:
         """Raise UsageError if the ledger is unfinished or of another version."""
-        ((version,),) = self.read("PRAGMA user_version")
+        version = self.number("PRAGMA user_version")
         # the version is set after the tables are made
         if version != 0:
             LEDGER.check(self.folder, version)
@@ -210,8 +211,12 @@ class Ledger(Database):
 
     def version_seen(self) -> int:
         """Return a number that changes when another connection has written to the ledger."""
-        ((version,),) = self.read("PRAGMA data_version")
-        return int(version)
+        return self.number("PRAGMA data_version")
+
+    def number(self, query: str, *values: object) -> int:
+        """Return the number that a query gives."""
+        ((number,),) = self.read(query, values)
+        return int(number)
 
     def value(self, name: str) -> str | None:
         """Return a value of the run by its name; None where there is none. Raises as `open`."""
@@ -227,10 +232,8 @@ class Ledger(Database):
 
         Raises LedgerError.
         """
-        try:
-            self.connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (name, value))
-        except sqlite3.Error as error:
-            raise self.failure(error) from error
+        with self.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (name, value))
 
     @property
     def facts(self) -> RunFacts:
@@ -392,17 +395,11 @@ class Ledger(Database):
 
     def quiet_rows(self) -> Iterator[tuple[int, int, Fate]]:
         """Return the rows with a fate alone, in order: first and last of each stretch, and fate."""
-        query = (
-            f"WITH quiet AS (SELECT row, fate FROM rows WHERE {_QUIET}), ends AS ("  # noqa: S608
-            "SELECT one.row, one.fate, before.row IS NULL AS first, after.row IS NULL AS last"
-            " FROM quiet AS one"
-            " LEFT JOIN quiet AS before ON before.row = one.row - 1 AND before.fate = one.fate"
-            " LEFT JOIN quiet AS after ON after.row = one.row + 1 AND after.fate = one.fate"
-            " WHERE first OR last) "
-            "SELECT row, until, fate FROM (SELECT *, iif(last, row, lead(row) OVER (ORDER BY row))"
-            " AS until FROM ends) WHERE first ORDER BY row"
-        )
-        return self.parsed(lambda first, last, fate: (first, last, Fate(fate)), query)
+        query = f"SELECT row, fate FROM rows WHERE {_QUIET} ORDER BY row"  # noqa: S608
+        rows = self.parsed(lambda row, fate: (row, Fate(fate)), query)
+        for _, stretch in groupby(enumerate(rows), lambda one: (one[1][0] - one[0], one[1][1])):
+            (first, fate), *others = (row for _, row in stretch)
+            yield first, others[-1][0] if others else first, fate
 
     def returning(self, roster: int | None = None) -> Iterator[RowHistory]:
         """Return the rows to correct or resolve, of all rosters or one, in row order.
@@ -427,7 +424,7 @@ class Ledger(Database):
             "SELECT count(*) FROM rows LEFT JOIN cells USING (row) LEFT JOIN steps USING (row)"  # noqa: S608
             f" WHERE {_having(end)} AND {_CONTAINS}"
         )
-        return int(next(self.read(query, (containing,)))[0])
+        return self.number(query, containing)
 
     def some_rows(
         self, end: Fate | Act | Result | None, containing: str, offset: int, most: int
@@ -523,7 +520,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
     counts: dict[str, int] = {fate.value: fates.get(fate, 0) for fate in Fate}
     codes = set(stopped)
     query = "SELECT count(DISTINCT row) FROM problems WHERE code = ? AND severity = ?"
-    dismissed = next(ledger.read(query, (Code.RESOLVED, Severity.REJECT)))[0]
+    dismissed = ledger.number(query, Code.RESOLVED, Severity.REJECT)
     if counts[Fate.REJECTED] > dismissed or counts[Fate.REVIEW]:
         codes.add(Exit.REJECTS)
     calls = None
@@ -558,7 +555,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
     returned = f"row IN (SELECT row FROM problems WHERE code = '{Code.RETURNED}')"  # noqa: S608
     of_updated = f"SELECT count(*) FROM steps WHERE {updated} AND "  # noqa: S608
     leaving, back = (
-        0 if undoes else next(ledger.read(of_updated + who))[0] for who in (missing, returned)
+        0 if undoes else ledger.number(of_updated + who) for who in (missing, returned)
     )
     return Summary(
         rows=sum(fates.values()),
@@ -570,9 +567,9 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         calls=calls,
         of_these=OfThese(
             dismissed=dismissed,
-            absent=next(ledger.read(absent))[0],
+            absent=ledger.number(absent),
             kept_in_alma=facts.kept_in_alma,
-            cannot_borrow=next(ledger.read(blocked, CANNOT_BORROW))[0],
+            cannot_borrow=ledger.number(blocked, *CANNOT_BORROW),
             leaving=leaving,
             back=back,
         ),
