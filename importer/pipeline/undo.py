@@ -204,7 +204,7 @@ async def _compare(
         except (UnavailableError, RefusedError) as error:
             sentence = f"could not be looked up in Alma: {error}"
             return _held_back(origin, Code.NOT_LOOKED_UP, sentence, "Undo again."), str(error)
-        return undone(image, live, origin, facts.common), ""
+        return undone(image, live, origin, facts.common, answered=False), ""
 
     wrote = sum(1 for _ in images(first))
     with memory:
@@ -239,16 +239,6 @@ def _users_were(count: int) -> str:
     return f"{counted(count, 'user')} {'was' if count == 1 else 'were'}"
 
 
-def undone(image: Image, live: User | None, origin: Origin, common: Common) -> Planned:
-    """Return the step that undoes a write; `live` is the user now, None if it is not in Alma.
-
-    A user that the run created was read with its loans, requests and fees.
-    """
-    if image.act is Act.CREATE:
-        return _create_undone(image, live, origin)
-    return _update_undone(image, live, origin, common, answered=False)
-
-
 def _held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planned:
     problem = Problem.of(code, origin, sentence, advice=advice)
     if code is Code.CHANGED_IN_ALMA:
@@ -256,24 +246,26 @@ def _held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planne
     return Planned(Held(origin.row, (problem,)))
 
 
-def _elsewhere(origin: Origin) -> Planned:
-    sentence = "This user was deleted in Alma since the run, or has another ID now."
-    advice = "Look for the user in Alma; what the run changed can only be fixed there."
-    return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
-
-
-def _update_undone(
+def undone(
     image: Image, live: User | None, origin: Origin, common: Common, *, answered: bool
 ) -> Planned:
-    """Return the step that undoes one update, given the record as it is now.
+    """Return the step that undoes a write; `live` is the user now, None if it is not in Alma.
 
-    What somebody changed since stays: a warning names it, and the rest is restored. A user whom
-    the run made External needs review, because Alma's API cannot make it Internal again, and so
-    does one who seems to be another person, unless a person has `answered`.
+    A user that the run created was read with its loans, requests and fees.
+
+    What somebody changed since an update stays: a warning names it, and the rest is restored. A
+    user whom the run made External needs review, because Alma's API cannot make it Internal again,
+    and so does one who seems to be another person, unless a person has `answered`.
     """
     before = image.before
-    if live is None or before is None or not _is_of(image, live):
-        return _elsewhere(origin)
+    if before is None and live is None:
+        return Planned(Unchanged(image.row, image.primary_id))
+    if live is None or not same_id(live.primary_id, image.new_id):
+        sentence = "This user was deleted in Alma since the run, or has another ID now."
+        advice = "Look for the user in Alma; what the run changed can only be fixed there."
+        return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+    if before is None:
+        return _create_undone(image, live, origin)
     if not answered and not is_still((before, image.sent), live, common):
         sentence = "Another person seems to have this ID in Alma since the run."
         advice = (
@@ -291,11 +283,19 @@ def _update_undone(
         )
         return _held_back(origin, Code.ACCOUNT_TYPE_DIFFERS, sentence, advice)
     written = Written(before, image.sent, image.answered, image.override)
-    undone = undo_update(image.row, written, live)
-    if not undone.theirs:
-        return Planned(undone.step)
-    sentence = f"Someone changed in Alma since what the run wrote: {', '.join(undone.theirs)}."
-    return Planned(undone.step, (Problem.of(Code.NOT_UNDONE, origin, sentence),))
+    step, theirs = undo_update(image.row, written, live)
+    sentence = f"Someone changed in Alma since what the run wrote: {', '.join(theirs)}."
+    return Planned(step, (Problem.of(Code.NOT_UNDONE, origin, sentence),) if theirs else ())
+
+
+def _create_undone(image: Image, live: User, origin: Origin) -> Planned:
+    if not as_created(image.sent, image.answered, live):
+        sentence = "Someone changed this user in Alma since the run created it."
+        advice = "Check the user in Alma, and delete it there if it should go."
+        return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+    if has := obligations(live):
+        return _held_back(origin, Code.NOT_DELETED, f"This user has {has}.", "")
+    return Planned(Delete(image.row, image.primary_id, live))
 
 
 async def answer_undo(
@@ -320,7 +320,7 @@ async def answer_undo(
         msg = f"Row {row_label(row)}: {load} changed this user later. Undo that run first."
         raise UsageError(msg)
     live = await named_user(user_id or image.new_id, alma, "none")
-    planned = _update_undone(image, live, facts.origin(row), facts.common, answered=True)
+    planned = undone(image, live, facts.origin(row), facts.common, answered=True)
     if isinstance(planned.step, Held):
         msg = f"Row {row_label(row)}: {planned.step.problems[0].message}"
         raise UsageError(msg)
@@ -332,22 +332,3 @@ def _checked(planned: Planned, known: KnownFacts) -> Planned:
     if not isinstance(planned.step, Update):
         return planned
     return replace(planned, step=with_checks(planned.step, (), known, sis=False))
-
-
-def _create_undone(image: Image, live: User | None, origin: Origin) -> Planned:
-    if live is None:
-        return Planned(Unchanged(image.row, image.primary_id))
-    if not _is_of(image, live):
-        return _elsewhere(origin)
-    if not as_created(image.sent, image.answered, live):
-        sentence = "Someone changed this user in Alma since the run created it."
-        advice = "Check the user in Alma, and delete it there if it should go."
-        return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
-    if has := obligations(live):
-        return _held_back(origin, Code.NOT_DELETED, f"This user has {has}.", "")
-    return Planned(Delete(image.row, image.primary_id, live))
-
-
-def _is_of(image: Image, live: User) -> bool:
-    """Return whether this is the user of the write; another one may have the ID by now."""
-    return same_id(live.primary_id, image.new_id)

@@ -143,7 +143,7 @@ class Leavers:
         None, too, if the user did not leave.
         """
         key = self.key_of(user)
-        undone = undo_update(0, self.changed[key], record).step if key else None
+        undone = undo_update(0, self.changed[key], record)[0] if key else None
         return undone.after if isinstance(undone, Update) else None
 
 
@@ -262,7 +262,7 @@ def come_back(
     assert live is not None  # noqa: S101  who does not change was found
     if not (key := leavers.key_of(live)):
         return planned
-    undone = undo_update(draft.row, leavers.changed[key], live).step
+    undone, _ = undo_update(draft.row, leavers.changed[key], live)
     if not isinstance(undone, Update):
         return planned
     rename = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)

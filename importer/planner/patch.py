@@ -6,7 +6,6 @@ A list of a record is a keyed set: an entry is known by its types, its segment a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
@@ -342,24 +341,19 @@ def _is_stored(exact: Iterable[str], sent: Part, answered: Part) -> bool:
 # undo: what a write changed is put back where Alma still has it as written, and nothing else
 
 
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """The step that puts back what it can, and the paths that someone changed since."""
-
-    step: Update | Unchanged
-    theirs: tuple[str, ...] = ()
-
-
 def made_external(before: User, live: User) -> bool:
     """Return whether a user was Internal and is External, which the API cannot reverse."""
     kinds = current(before, "account_type"), current(live, "account_type")
     return kinds == (AccountType.INTERNAL, AccountType.EXTERNAL)
 
 
-def undo_update(row: int, written: Written, live: User) -> Undone:
+def undo_update(
+    row: int, written: Written, live: User
+) -> tuple[Update | Unchanged, tuple[str, ...]]:
     """Return the step that puts back each field and entry that Alma still has as written.
 
-    A user who was made External stays External.
+    Also the paths that someone changed since, which stay as they are. A user who was made External
+    stays External.
     """
     before = written.before
     if made_external(before, live):
@@ -373,10 +367,10 @@ def undo_update(row: int, written: Written, live: User) -> Undone:
         )
         after = with_entries(after, {"user_identifier": others})
     if not (changed := differences(live, after)):
-        return Undone(Unchanged(row, primary_id), theirs)
+        return Unchanged(row, primary_id), theirs
     override = _override(written, live, after, changed)
     own = len(others) == len(ids)  # nothing goes but what the update added
-    return Undone(Update(row, primary_id, live, after, changed, override, takes_back=own), theirs)
+    return Update(row, primary_id, live, after, changed, override, takes_back=own), theirs
 
 
 def as_created(sent: User, answered: User | None, live: User) -> bool:

@@ -24,7 +24,7 @@ from importer.pipeline.inputs import CheckedRosters
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.planner.drafts import DraftUser
 from importer.planner.leavers import Leavers
-from importer.planner.patch import Undone, differences
+from importer.planner.patch import differences
 from importer.planner.staff_edits import NO_MEMORY
 from importer.writer.outcomes import WriteFound
 from importer.writer.sis_xml import write_sis_zip
@@ -187,9 +187,9 @@ def memory_lost_with_the_id(patch: Patch) -> None:
 def undo_of_the_whole_record(patch: Patch) -> None:
     """An undo restores the record, not what the run changed in it."""
 
-    def undo(row: int, written: Written, live: User) -> Undone:
+    def undo(row: int, written: Written, live: User) -> tuple[Update, tuple[str, ...]]:
         before, primary_id = written.before, live.primary_id or ""
-        return Undone(Update(row, primary_id, live, before, differences(live, before)))
+        return Update(row, primary_id, live, before, differences(live, before)), ()
 
     patch.setattr(f"{PIPELINE}.undo.undo_update", undo)
 
