@@ -267,27 +267,19 @@ def come_back(
         return planned
     rename = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)
     updated = update(draft, undone.after, match, earlier, rename=rename)
-    again = updated.step
-    after = again.after if isinstance(again, Update) else undone.after
-    override = again.override if isinstance(again, Update) else ()
-    if not (changes := differences(live, after)):
+    again = updated.step if isinstance(updated.step, Update) else undone
+    if not (changes := differences(live, again.after)):
         return planned
-    returns = Update(
-        draft.row,
-        step.primary_id,
-        live,
-        after,
-        changes,
-        tuple(dict.fromkeys((*undone.override, *override))),
-        takes_back=leavers.only_takes_back(live, after),
-        first_load=isinstance(again, Update) and again.first_load,
+    returns = replace(
+        again,
+        primary_id=step.primary_id,
+        before=live,
+        changes=changes,
+        override=tuple(dict.fromkeys((*undone.override, *again.override))),
+        takes_back=leavers.only_takes_back(live, again.after),
     )
-    problem = Problem.of(
-        Code.RETURNED,
-        draft.origin,
-        "was missing from earlier rosters; what was changed for that is taken back",
-        field="primary_id",
-    )
+    sentence = "was missing from earlier rosters; what was changed for that is taken back"
+    problem = Problem.of(Code.RETURNED, draft.origin, sentence, field="primary_id")
     of_edits = {Code.EDITED_IN_ALMA, Code.REPLACES_EDIT}  # of the record before the return
     others = (one for one in planned.warnings if one.code not in of_edits)
     return replace(
@@ -296,7 +288,7 @@ def come_back(
         warnings=(*others, *updated.warnings, problem),
         imprints=updated.imprints,
         kept=updated.kept,
-        user=after,
+        user=again.after,
     )
 
 
