@@ -51,6 +51,7 @@ from importer.model.plan import (
     Delete,
     Fate,
     Held,
+    Image,
     Imprints,
     LeftAlone,
     Planned,
@@ -71,14 +72,6 @@ RESOLVED_ADVICE = "No action needed: a person decided."
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """A write that was to be sent: Alma's record just before it (None for a create), its body."""
-
-    before: User | None
-    body: User
-
-
-@dataclass(frozen=True, slots=True)
 class Pending:
     """A create, update or delete with its current state.
 
@@ -94,12 +87,12 @@ class Pending:
     override: tuple[str, ...]
     state: State
     attempts: int = 0
-    sent: Write | None = None
+    sent: Image | None = None
 
     @property
     def body(self) -> User:
         """The record that was sent last; the planned one if none was sent."""
-        return self.sent.body if self.sent else self.after
+        return self.sent.sent if self.sent else self.after
 
     @property
     def new_id(self) -> str:
@@ -182,7 +175,7 @@ class Journal:
             return Pending(
                 row, Act(act), primary_id, _user(before), User.from_json(after),
                 TEXTS.validate_json(override), State(state), attempts,
-                Write(_user(overwritten), User.from_json(sent)) if sent else None,
+                Image(_user(overwritten), User.from_json(sent)) if sent else None,
             )  # fmt: skip
 
         (found,) = self.ledger.parsed(pending, query, (INTENT, UNSENT, row))
@@ -418,21 +411,13 @@ def applied_since(ledger: Ledger, entry: int) -> tuple[frozenset[int], int]:
     return frozenset(row for row, _ in found), max((number for _, number in found), default=entry)
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
-    """One write that is in Alma.
-
-    `before` is Alma's record just before it, None for a create; `sent` is what was put or posted,
-    for a delete the record that went; `answered` is Alma's answer, None where there was none.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowImage(Image):
+    """The write of a row that is in Alma."""
 
     row: int
     act: Act
     primary_id: str
-    before: User | None
-    sent: User
-    answered: User | None
-    override: tuple[str, ...]
 
     @property
     def new_id(self) -> str:
@@ -440,17 +425,17 @@ class Image:
         return self.sent.primary_id or self.primary_id
 
 
-def images(ledger: Ledger, row: int | None = None) -> Iterator[Image]:
+def images(ledger: Ledger, row: int | None = None) -> Iterator[RowImage]:
     """Return the writes of a run that are in Alma, in row order; or that of one row.
 
     Rows that Alma refused, that need review, or that were up to date already were not written.
     """
 
-    def image(*values: Any) -> Image:
+    def image(*values: Any) -> RowImage:
         number, act, primary_id, before, sent, answered, override = values
-        return Image(
-            number, Act(act), primary_id, _user(before), User.from_json(sent), _user(answered),
-            TEXTS.validate_json(override),
+        return RowImage(
+            _user(before), User.from_json(sent), _user(answered), TEXTS.validate_json(override),
+            row=number, act=Act(act), primary_id=primary_id,
         )  # fmt: skip
 
     return ledger.parsed(

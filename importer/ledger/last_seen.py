@@ -13,7 +13,7 @@ from pathlib import Path
 
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import Before, Memory, add_before, read_before, utc
-from importer.model.plan import Written
+from importer.model.plan import Image
 from importer.model.user import User
 
 COUNTS = timedelta(days=400)
@@ -104,7 +104,7 @@ class LastSeen(Memory):
         query = "SELECT primary_id, time FROM seen WHERE institution = ? AND mapping = ?"
         return dict(self.read(query, (self.institution, mapping)))
 
-    def leavers(self, *, before: datetime | None = None) -> Mapping[str, Written]:
+    def leavers(self, *, before: datetime | None = None) -> Mapping[str, Image]:
         """Return what was changed of users who were missing and are not back yet.
 
         `before`: of those who left before this time.
@@ -112,11 +112,11 @@ class LastSeen(Memory):
         until = "9" if before is None else utc(before)
         return self._leavers("back = '' AND time < ?", until)
 
-    def leavers_of(self, run: str) -> Mapping[str, Written]:
+    def leavers_of(self, run: str) -> Mapping[str, Image]:
         """Return what was changed of users who left, or were back, by a run."""
         return self._leavers("?2 IN (run, back)", run)
 
-    def _leavers(self, which: str, value: str) -> Mapping[str, Written]:
+    def _leavers(self, which: str, value: str) -> Mapping[str, Image]:
         query = (
             "SELECT primary_id, before, sent, answered FROM leavers"  # noqa: S608
             f" WHERE institution = ?1 AND {which} ORDER BY time"
@@ -124,13 +124,11 @@ class LastSeen(Memory):
         return dict(self.parsed(_leaver, query, (self.institution, value)))
 
     def leave(
-        self, gone: Mapping[str, Written], back: Collection[str], run: str, time: datetime
+        self, gone: Mapping[str, Image], back: Collection[str], run: str, time: datetime
     ) -> None:
         """Save who left by a run, and who of those who left was back by it."""
         records = {
-            key.casefold(): [
-                user.to_json() for user in (one.before, one.sent, one.answered or one.sent)
-            ]
+            key.casefold(): [user.to_json() for user in (one.was, one.sent, one.after)]
             for key, one in gone.items()
         }
         left = "INSERT OR REPLACE INTO leavers VALUES (?, ?, ?, ?, ?, ?, '', ?)"
@@ -155,6 +153,6 @@ class LastSeen(Memory):
 _SEE = "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)"
 
 
-def _leaver(primary_id: str, *records: str) -> tuple[str, Written]:
+def _leaver(primary_id: str, *records: str) -> tuple[str, Image]:
     before, sent, answered = map(User.from_json, records)
-    return primary_id, Written(before, sent, answered)
+    return primary_id, Image(before, sent, answered)

@@ -252,13 +252,26 @@ Step = Create | Update | Delete | Unchanged | LeftAlone | Held
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """One update that is in Alma: the record before it, the body sent, and Alma's answer."""
+class Image:
+    """A write: the record before it, None for a create, what was sent, and Alma's answer, if known.
 
-    before: User
+    `sent`: of a delete, the record that went. `override`: the protected fields that it replaces.
+    """
+
+    before: User | None
     sent: User
-    answered: User | None
+    answered: User | None = None
     override: tuple[str, ...] = ()
+
+    @property
+    def was(self) -> User:
+        """The record before it, a blank one for a create."""
+        return self.before or type(self.sent)()
+
+    @property
+    def after(self) -> User:
+        """The record that Alma has then, as far as it is known."""
+        return self.answered or self.sent
 
 
 class Where(NamedTuple):

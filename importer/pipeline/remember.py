@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from importer.errors import ImporterError, LedgerError, StalePlanError, UsageError
-from importer.ledger.journal import Image, applied_since, images
+from importer.ledger.journal import RowImage, applied_since, images
 from importer.ledger.last_seen import LastSeen
 from importer.ledger.ledger import FILE, Ledger
 from importer.ledger.loads import EditMemory, Remembered
@@ -64,7 +64,7 @@ def _remember_run(ledger: Ledger, now: datetime, *, late: bool = False) -> None:
 def _remember_loaded(
     memory: RunMemory,
     ledger: Ledger,
-    written: Sequence[Image],
+    written: Sequence[RowImage],
     same: Sequence[RowHistory],
     time: datetime,
 ) -> None:
@@ -72,8 +72,8 @@ def _remember_loaded(
     facts, values, hashed = ledger.facts, ledger.imprints(), keyed(memory.key)
     found: list[Remembered] = []
     for image in written:
-        after, made = image.answered or image.sent, values.get(image.row, {})
-        kept = {} if facts.leaves(image.row) else answered(made, image.before, after, hashed)
+        made = values.get(image.row, {})
+        kept = {} if facts.leaves(image.row) else answered(made, image.before, image.after, hashed)
         name, new = facts.of(image.row)[1].name, image.before is None
         found.append(Remembered(image.new_id, image.primary_id, name, kept, new))
     for one in same:
@@ -85,21 +85,21 @@ def _remember_loaded(
 
 
 def _remember_people(
-    memory: RunMemory, ledger: Ledger, written: Sequence[Image], now: datetime
+    memory: RunMemory, ledger: Ledger, written: Sequence[RowImage], now: datetime
 ) -> None:
     """Remember who was in the rosters, who was changed because of missing, and who is back."""
     facts = ledger.facts
     memory.see(ledger, now)
     known = Leavers(memory.leavers())
     gone = {
-        image.primary_id: left(image.before, image.sent, image.answered or image.sent)
+        image.primary_id: left(image)
         for image in written
-        if facts.leaves(image.row) and image.act is Act.UPDATE and image.before is not None
+        if facts.leaves(image.row) and image.act is Act.UPDATE
     }
     back = {
         known.key_of(image.before)
         for image in written
-        if image.before is not None and known.is_back(image.before, image.answered or image.sent)
+        if image.before is not None and known.is_back(image.before, image.after)
     }
     if facts.sis is None:
         # who is in a roster and does not change has come back: staff took back the changes
@@ -113,7 +113,7 @@ def _remember_people(
 
 
 def _take_back(
-    memory: RunMemory, ledger: Ledger, written: Sequence[Image], same: Sequence[RowHistory]
+    memory: RunMemory, ledger: Ledger, written: Sequence[RowImage], same: Sequence[RowHistory]
 ) -> None:
     """Remember of the users of an undo what was remembered before the run that it undoes."""
     facts = ledger.facts
@@ -125,8 +125,8 @@ def _take_back(
     memory.restore(facts.undoes_run, new_ids, done, ledger.folder)
     memory.unsee(facts.undoes_run, ledger.folder)
     known = Leavers(memory.leavers_of(facts.undoes_run))
-    after = (image.answered or image.sent for image in written)
-    memory.undo_leaving(facts.undoes_run, {key for user in after if (key := known.key_of(user))})
+    keys = {key for image in written if (key := known.key_of(image.after))}
+    memory.undo_leaving(facts.undoes_run, keys)
     with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
         first.note_undo(ledger)
 

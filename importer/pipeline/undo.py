@@ -12,7 +12,7 @@ from importer.alma.facts import Facts, KnownFacts, facts_for
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
-from importer.ledger.journal import PASSWORDS, Image, history, images, write_run
+from importer.ledger.journal import PASSWORDS, RowImage, history, images, write_run
 from importer.ledger.ledger import Ledger, State
 from importer.ledger.loads import EditMemory
 from importer.ledger.memory import add_before, read_before
@@ -27,7 +27,6 @@ from importer.model.plan import (
     Result,
     Unchanged,
     Update,
-    Written,
 )
 from importer.model.problem import Code, Origin, Problem
 from importer.model.question import About, Answer
@@ -190,7 +189,7 @@ async def _compare(
     take_up(facts.alma.key)
     memory = EditMemory(facts.alma.key)
 
-    async def one(image: Image) -> tuple[Planned, str]:
+    async def one(image: RowImage) -> tuple[Planned, str]:
         if image.act is Act.CREATE and not request.delete_created:
             return Planned(LeftAlone(image.row)), ""
         origin = facts.origin(image.row)
@@ -247,7 +246,7 @@ def _held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planne
 
 
 def undone(
-    image: Image, live: User | None, origin: Origin, common: Common, *, answered: bool
+    image: RowImage, live: User | None, origin: Origin, common: Common, *, answered: bool
 ) -> Planned:
     """Return the step that undoes a write; `live` is the user now, None if it is not in Alma.
 
@@ -282,13 +281,12 @@ def undone(
             "`--as update`: the user stays External, and the rest is restored."
         )
         return _held_back(origin, Code.ACCOUNT_TYPE_DIFFERS, sentence, advice)
-    written = Written(before, image.sent, image.answered, image.override)
-    step, theirs = undo_update(image.row, written, live)
+    step, theirs = undo_update(image.row, image, live)
     sentence = f"Someone changed in Alma since what the run wrote: {', '.join(theirs)}."
     return Planned(step, (Problem.of(Code.NOT_UNDONE, origin, sentence),) if theirs else ())
 
 
-def _create_undone(image: Image, live: User, origin: Origin) -> Planned:
+def _create_undone(image: RowImage, live: User, origin: Origin) -> Planned:
     if not as_created(image.sent, image.answered, live):
         sentence = "Someone changed this user in Alma since the run created it."
         advice = "Check the user in Alma, and delete it there if it should go."

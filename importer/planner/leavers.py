@@ -17,6 +17,7 @@ from importer.model.people import Common, may_be_same
 from importer.model.plan import (
     ChangeKind,
     Held,
+    Image,
     Imprints,
     LeftAlone,
     Match,
@@ -25,7 +26,6 @@ from importer.model.plan import (
     Unchanged,
     Update,
     UserMemory,
-    Written,
 )
 from importer.model.problem import Code, Problem
 from importer.model.text import counted, word_list
@@ -86,10 +86,10 @@ class Leavers:
     `changed` is by the primary ID that they had then, without case.
     """
 
-    def __init__(self, changed: Mapping[str, Written]) -> None:
+    def __init__(self, changed: Mapping[str, Image]) -> None:
         """Make them findable by everything by which they are still the same users."""
         self.changed = changed
-        self._keys = {mark: key for key, one in changed.items() for mark in _marks(one.before)}
+        self._keys = {mark: key for key, one in changed.items() for mark in _marks(one.was)}
         self._keys |= {key: key for key in changed}
 
     def key_of(self, user: User) -> str:
@@ -104,8 +104,8 @@ class Leavers:
         """Return what loads left of a user, but of who left nothing of what the leaving changed."""
         if not (key := self.key_of(user)):
             return memory
-        one = self.changed[key]
-        paths = {*_changed(one.before, one.sent), *changed_lists(one.before, one.sent)}
+        before, sent = self.changed[key].was, self.changed[key].sent
+        paths = {*_changed(before, sent), *changed_lists(before, sent)}
         paths |= {ROLE_END} if "user_role" in paths else set()
 
         def others(imprints: Imprints) -> Imprints:
@@ -230,8 +230,9 @@ def without_counts(user: User) -> User:
 _WHO = ("first_name", "last_name", "birth_date")
 
 
-def left(before: User, sent: User, answered: User) -> Written:
+def left(image: Image) -> Image:
     """Return what is remembered of a user who left: what the change was about, and who it was."""
+    before, sent = image.was, image.sent
     lists = {"user_identifier", *changed_lists(before, sent)}
     lists -= {"user_note"}  # notes stay: they say what happened
 
@@ -239,7 +240,7 @@ def left(before: User, sent: User, answered: User) -> Written:
         fields = with_fields(User(), user, (*_WHO, *_changed(before, sent)))
         return with_entries(fields, {name: entries(user, name) for name in lists})
 
-    return Written(part(before), part(sent), part(answered))
+    return Image(part(before), part(sent), part(image.after))
 
 
 def _changed(before: User, sent: User) -> set[str]:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from importer.model.fields import LISTS, OVERRIDE_NAMES, ROLE, STICKY, text
-from importer.model.plan import Change, ChangeKind, Unchanged, Update, Written
+from importer.model.plan import Change, ChangeKind, Image, Unchanged, Update
 from importer.model.user import AccountType, Part, User
 from importer.planner.borrowing import merge_roles, role_changes, roles_kept
 from importer.planner.entries import (
@@ -347,15 +347,13 @@ def made_external(before: User, live: User) -> bool:
     return kinds == (AccountType.INTERNAL, AccountType.EXTERNAL)
 
 
-def undo_update(
-    row: int, written: Written, live: User
-) -> tuple[Update | Unchanged, tuple[str, ...]]:
+def undo_update(row: int, written: Image, live: User) -> tuple[Update | Unchanged, tuple[str, ...]]:
     """Return the step that puts back each field and entry that Alma still has as written.
 
     Also the paths that someone changed since, which stay as they are. A user who was made External
     stays External.
     """
-    before = written.before
+    before = written.was
     if made_external(before, live):
         before = with_fields(before, live, ("account_type", "external_id"))
     after, theirs = carried_over(_as_kept(written), before, live)
@@ -385,10 +383,9 @@ def as_created(sent: User, answered: User | None, live: User) -> bool:
     )
 
 
-def _as_kept(written: Written) -> User:
+def _as_kept(written: Image) -> User:
     """Return the record before the update with what the update changed, as Alma shows it."""
-    before, sent = written.before, written.sent
-    answered = written.answered or sent
+    before, sent, answered = written.was, written.sent, written.after
     lists = {parent: _echo(parent, sent, answered) for parent in changed_lists(before, sent)}
     kept = with_entries(with_fields(before, answered, changed_fields(before, sent)), lists)
     return merge_roles(before, sent, kept) or kept
@@ -411,7 +408,7 @@ def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
 
 
 def _override(
-    written: Written, live: User, after: User, changes: Iterable[Change]
+    written: Image, live: User, after: User, changes: Iterable[Change]
 ) -> tuple[str, ...]:
     """Return the sticky fields to override.
 

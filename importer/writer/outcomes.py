@@ -158,7 +158,7 @@ def refusal_problem(step: Pending, refusal: RefusedError, origin: Origin) -> Pro
     known = explain_refusal(refusal)
     write = step.sent
     if write is not None and write.before is not None:
-        known = _blamed(known, refusal.said, write.before, write.body)
+        known = _blamed(known, refusal.said, write.before, write.sent)
     tracking = f"(tracking ID {refusal.tracking_id})" if refusal.tracking_id else ""
     texts = (refusal.code, VALUE if refusal.said else "", tracking)
     own = " ".join(part for part in texts if part)

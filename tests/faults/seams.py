@@ -17,7 +17,7 @@ from importer.alma.facts import KnownFacts
 from importer.ledger.journal import ALLOWED, Journal, JournalEntry, made_by_people
 from importer.ledger.ledger import Ledger
 from importer.ledger.loads import EditMemory
-from importer.model.plan import Fate, Imprint, Imprints, Planned, Result, Update, Written
+from importer.model.plan import Fate, Image, Imprint, Imprints, Planned, Result, Update
 from importer.model.run import RowHistory
 from importer.model.user import User
 from importer.pipeline.inputs import CheckedRosters
@@ -187,8 +187,8 @@ def memory_lost_with_the_id(patch: Patch) -> None:
 def undo_of_the_whole_record(patch: Patch) -> None:
     """An undo restores the record, not what the run changed in it."""
 
-    def undo(row: int, written: Written, live: User) -> tuple[Update, tuple[str, ...]]:
-        before, primary_id = written.before, live.primary_id or ""
+    def undo(row: int, written: Image, live: User) -> tuple[Update, tuple[str, ...]]:
+        before, primary_id = written.was, live.primary_id or ""
         return Update(row, primary_id, live, before, differences(live, before)), ()
 
     patch.setattr(f"{PIPELINE}.undo.undo_update", undo)

@@ -143,7 +143,7 @@ def test_an_older_copy_is_noticed(ledger: Ledger, tmp_path: Path) -> None:
         assert older.results() == {Result.UNKNOWN: 2}
         step = journal(older).step(3)
         assert step.sent is not None
-        assert (step.sent.before, step.sent.body) == (ANA, CHANGED)
+        assert (step.sent.before, step.sent.sent) == (ANA, CHANGED)
         assert journal(older).step(2).sent is not None
         assert (end_is_lost(older), fault(older)) == (False, "")
 

@@ -273,7 +273,7 @@ def test_an_intent_is_in_doubt_until_it_is_settled(ledger: Ledger, journal: Jour
     step = journal.step(3)
     assert (step.state, step.attempts) == (State.INTENT, 1)
     assert step.sent is not None
-    assert (step.sent.before, step.sent.body) == (ANA, CHANGED)
+    assert (step.sent.before, step.sent.sent) == (ANA, CHANGED)
     assert journal.rows_in(State.INTENT, State.UNKNOWN) == (3,)
     assert ledger.results()[Result.UNKNOWN] == 1
     journal.record_outcome(3, State.APPLIED, answered=CHANGED)

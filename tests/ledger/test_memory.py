@@ -18,7 +18,7 @@ from importer.ledger.loads import EditMemory, Remembered, institutions
 from importer.ledger.memory import BEFORE, forget
 from importer.ledger.one_person import entries_about, rows_about
 from importer.ledger.run_lock import WriteGate, open_alone
-from importer.model.plan import Create, Fate, Imprint, Where, Written
+from importer.model.plan import Create, Fate, Image, Imprint, Where
 from importer.model.run import RunFacts
 from importer.model.user import User
 from tests.report import building
@@ -247,7 +247,7 @@ def test_a_damaged_file_is_named(memory: EditMemory) -> None:
 def test_case_does_not_hide_a_person(memory: EditMemory, tmp_path: Path, other: str) -> None:
     """An ID with letters beyond A to Z is found, and erased, in records that write it otherwise."""
     user = User(primary_id="MÜLLER1", first_name="Ana", last_name="Vex")
-    LastSeen(ALMA).leave({"1": Written(user, user, user)}, (), "run", DAY)
+    LastSeen(ALMA).leave({"1": Image(user, user, user)}, (), "run", DAY)
     ids = {other.casefold()}
     assert entries_about(ids) == entries_about(ids, erase=True) == {"leavers": 1}
     assert entries_about(ids) == {}

@@ -13,18 +13,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from importer.cli.app import run
-from importer.ledger.journal import Image, next_deletes
+from importer.ledger.journal import RowImage, next_deletes
 from importer.ledger.ledger import Ledger
 from importer.model.people import NOTHING_COMMON
 from importer.model.plan import (
     Act,
     ChangeKind,
     Held,
+    Image,
     SafetyCheck,
     SafetyLimits,
     Unchanged,
     Update,
-    Written,
 )
 from importer.model.problem import Origin
 from importer.model.user import User
@@ -78,13 +78,13 @@ def test_the_reverse_gives_the_record_before(pair: tuple[DraftUser, User]) -> No
     draft, live = pair
     merged = people.updated(draft, live)
     assume(merged.changes)
-    written = Written(live, merged.after, merged.after)
+    written = Image(live, merged.after, merged.after)
     assert isinstance(undo_update(draft.row, written, live)[0], Unchanged)
     back, theirs = undo_update(draft.row, written, merged.after)
     assume(not theirs)
     if isinstance(back, Update):
         assert people.shape(back.after) == people.shape(live)
-        written = Written(merged.after, back.after, back.after)
+        written = Image(merged.after, back.after, back.after)
         forth, _ = undo_update(draft.row, written, back.after)
         assert isinstance(forth, Update)
         assert people.shape(forth.after) == people.shape(merged.after)
@@ -110,7 +110,7 @@ def test_what_staff_did_to_a_list_since_is_theirs(
     before: str, sent: str, answered: str, now: str, theirs: str, after: str
 ) -> None:
     """The rest of the list is put back."""
-    step, paths = undo_update(2, Written(mails(before), mails(sent), mails(answered)), mails(now))
+    step, paths = undo_update(2, Image(mails(before), mails(sent), mails(answered)), mails(now))
     assert paths == (f"contact_info.email{theirs}",)
     user = step.after if isinstance(step, Update) else mails(now)
     assert people.shape(user) == people.shape(mails(after))
@@ -124,7 +124,7 @@ def test_an_id_that_is_put_back_as_primary_id_goes_where_it_was_kept() -> None:
     now = people.user(
         primary_id="new", last_name="Doe", user_identifier=[kept | {"note": "destroyed"}]
     )
-    step, _ = undo_update(2, Written(before, sent, sent), now)
+    step, _ = undo_update(2, Image(before, sent, sent), now)
     assert isinstance(step, Update)
     assert (step.after.primary_id, step.after.last_name) == ("old", "Roe")
     assert entries(step.after, "user_identifier") == ()
@@ -138,7 +138,10 @@ def test_nothing_is_put_back_of_another_person_with_the_id() -> None:
     before, sent = (people.user(**who, expiry_date=f"{year}-12-31Z") for year in (2026, 2027))
     other = {"first_name": "Bob", "last_name": "Jones", "birth_date": "2001-05-05Z"}
     family = {"first_name": "Zora", "last_name": "Smith", "birth_date": "2001-05-05Z"}
-    image, origin = Image(2, Act.UPDATE, "21234", before, sent, sent, ()), Origin("a.csv", "", 2)
+    image, origin = (
+        RowImage(before, sent, sent, row=2, act=Act.UPDATE, primary_id="21234"),
+        Origin("a.csv", "", 2),
+    )
     for now, step in (({**who, "last_name": "Lee"}, Update), (other, Held), (family, Held)):
         live = people.user(**now, expiry_date="2027-12-31Z")
         assert isinstance(undone(image, live, origin, NOTHING_COMMON, answered=False).step, step)
@@ -149,7 +152,7 @@ def test_only_what_the_run_added_goes_without_a_safety_check() -> None:
     note = {"note_type": {"value": "OTHER"}, "note_text": "kept"}
     before, sent = people.user(user_note=[]), people.user(user_note=[note])
     live = people.user(user_note=[note, note | {"note_text": "theirs"}])
-    step, _ = undo_update(2, Written(before, sent, sent), live)
+    step, _ = undo_update(2, Image(before, sent, sent), live)
     assert isinstance(step, Update)
     assert len(entries(step.after, "user_note")) == 1
     assert people.failing([step], SafetyLimits(), ()) == ()

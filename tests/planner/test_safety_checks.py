@@ -20,6 +20,7 @@ from importer.model.plan import (
     Delete,
     Fate,
     Held,
+    Image,
     LeftAlone,
     Match,
     Planned,
@@ -223,7 +224,7 @@ def test_who_is_back_counts_for_the_checks_as_anybody_else() -> None:
     """
     ended = leave(draft({"expiry_date": "2026-08-20"}), here(), Match(), TODAY).step
     assert isinstance(ended, Update)
-    leavers = Leavers({"21234": left(here(), ended.after, ended.after)})
+    leavers = Leavers({"21234": left(Image(here(), ended.after))})
     row = {**WHO, f"{MAIL}.email_address": "jane@example.org", f"{MAIL}.email_type": "personal"}
     for rule, removes in ((OnUpdate.REPLACE, False), (OnUpdate.REPLACE_ALL, True)):
         one = draft(row, plan=scheme(list(row), lists={MAIL: rule}))

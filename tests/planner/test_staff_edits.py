@@ -11,7 +11,7 @@ import pytest
 
 from importer.model.candidates import RecordLayout, Removal
 from importer.model.fields import text
-from importer.model.plan import Imprint, UserMemory, Written
+from importer.model.plan import Image, Imprint, UserMemory
 from importer.model.problem import Origin
 from importer.model.user import AccountType, ContactInfo, Email, User
 from importer.planner.drafts import DraftUser
@@ -243,7 +243,7 @@ def test_a_mark_of_staff_stays_when_a_blank_cell_gets_a_value() -> None:
 def test_an_sis_load_knows_no_value_that_a_leaving_changed() -> None:
     """It takes nothing back, so the roster's value is written; of others all is remembered."""
     before, sent = user(expiry_date="2027-05-15Z"), user(expiry_date="2026-08-20Z")
-    leavers = Leavers({"21234": Written(before, sent, sent)})
+    leavers = Leavers({"21234": Image(before, sent, sent)})
     autumn = loaded(person()).memory["autumn"]
     known = UserMemory(autumn, (autumn,))
     now = leavers.forgotten(sent, known)

@@ -21,10 +21,10 @@ from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.alma.responses import UnreadableUserError
 from importer.errors import Cause, DailyLimitError, Exit, ImporterError, UsageError
-from importer.ledger.journal import Journal, Pending, Write, images, write_run
+from importer.ledger.journal import Journal, Pending, images, write_run
 from importer.ledger.ledger import FILE, Ledger, State
 from importer.ledger.run_lock import WriteGate, open_alone
-from importer.model.plan import Act, Create, Delete, Fate, Update
+from importer.model.plan import Act, Create, Delete, Fate, Image, Update
 from importer.model.problem import Code, Problem
 from importer.model.user import Coded, ContactInfo, Email, User, UserIdentifier
 from importer.sandbox.server import Options, running
@@ -669,17 +669,17 @@ BODY = _but(WAS, last_name="Vega", user_group=Coded(value="GRAD"))
 
 def _update(before: User, body: User) -> Pending:
     return Pending(
-        2, Act.UPDATE, "1000001", before, body, (), State.UNKNOWN, 1, Write(before, body)
+        2, Act.UPDATE, "1000001", before, body, (), State.UNKNOWN, 1, Image(before, body)
     )
 
 
-DELETE = Pending(2, Act.DELETE, "1000001", WAS, WAS, (), State.UNKNOWN, 1, Write(WAS, WAS))
+DELETE = Pending(2, Act.DELETE, "1000001", WAS, WAS, (), State.UNKNOWN, 1, Image(WAS, WAS))
 
 
 BARCODE = UserIdentifier(id_type=Coded(value="BARCODE"), value="21234")
 EMAIL = ContactInfo(email=(Email(email_address="ana@example.org"),))
 SENT = _but(BODY, account_type=Coded(value="INTERNAL"), user_identifier=(BARCODE,))
-CREATE = Pending(2, Act.CREATE, "1000001", None, SENT, (), State.UNKNOWN, 1, Write(None, SENT))
+CREATE = Pending(2, Act.CREATE, "1000001", None, SENT, (), State.UNKNOWN, 1, Image(None, SENT))
 
 
 @pytest.mark.parametrize(
@@ -738,7 +738,7 @@ def test_what_staff_changed_before_the_write_is_not_ours() -> None:
     """Compared is with what was there just before the write, not with the plan's record."""
     planned = Pending(
         2, Act.UPDATE, "1000001", WAS, BODY, (), State.UNKNOWN, 1,
-        Write(_but(WAS, first_name="Anna"), _but(BODY, first_name="Anna")),
+        Image(_but(WAS, first_name="Anna"), _but(BODY, first_name="Anna")),
     )  # fmt: skip
     assert verify(planned, _but(BODY, first_name="Hanna")) == WriteFound()
 
