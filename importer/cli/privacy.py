@@ -29,7 +29,7 @@ from importer.model.roster import Layout
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.pipeline.apply import left_to_do
 from importer.pipeline.runs import SavedRun, find_folder, kept_files, list_runs
-from importer.users.cache import NoCacheError, UserCache, holders
+from importer.users.cache import NoCacheError, UserCache, users_with_id
 from importer.users.matching import identifiers
 from importer.web.tasks import PRACTICE, is_in_use, kept_in, unused_since
 
@@ -113,7 +113,7 @@ def _ids(person_id: str) -> frozenset[str]:
     ids = one_person.known_as({person_id.strip().casefold()})
     for path in user_caches():
         with suppress(NoCacheError), UserCache.open(path) as cache:
-            for primary_id, user in [found for one in ids for found in holders(cache, one)]:
+            for primary_id, user in [found for one in ids for found in users_with_id(cache, one)]:
                 ids |= {primary_id.casefold(), *(identifiers(user) if user else ())}
     return one_person.known_as(ids)
 

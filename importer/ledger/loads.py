@@ -197,10 +197,7 @@ class EditMemory(Memory):
         key, mine = user.casefold(), self.institution
         now = "SELECT primary_id FROM former WHERE institution = ? AND former = ?"
         (key,) = next(self.read(now, (mine, key)), (key,))
-        return self._later(key, run, utc(since))
-
-    def _later(self, key: str, run: str, since: str) -> str:
-        values = (self.institution, key, run, since)
+        values = (mine, key, run, utc(since))
         return next((str(folder) for (folder,) in self.read(_WRITTEN_LATER, values)), "")
 
     def former(self) -> Mapping[str, str]:
@@ -314,7 +311,7 @@ class EditMemory(Memory):
                 for user, wrote in self.read(loaded, (self.institution, undone))
                 if user in before
                 and (user in done or not wrote)
-                and not self._later(user, undone, "")
+                and not self.written_later(user, undone, datetime.min.replace(tzinfo=UTC))
             }
             self.write(
                 (deleted, ((user,) for user in back)),

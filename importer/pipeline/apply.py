@@ -40,7 +40,7 @@ from importer.pipeline.inputs import PASSWORD, check_sources, mapping_of, reopen
 from importer.pipeline.remember import check_later_loads
 from importer.planner.entries import current
 from importer.planner.leavers import why_not_listed
-from importer.writer.executor import Executor, Progress
+from importer.writer.executor import ApplyEvent, Executor
 
 STOP = "stop"
 """A file of this name in a run's folder asks the apply that it names to stop softly.
@@ -249,7 +249,7 @@ async def carry_out(
     alma: Alma,
     journal: Journal,
     options: ApplyOptions,
-    report: Callable[[Progress], None],
+    report: Callable[[ApplyEvent], None],
 ) -> ImporterError | None:
     """Carry out what is left of the plan; return why it stopped early, if it did.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -39,14 +39,6 @@ from importer.writer.outcomes import NoWrite, WriteFound, has_id, refusal_proble
 from importer.writer.sis_xml import write_sis_zip
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """The zips of a file for the SIS load, and how many protected values it only repeats."""
-
-    zips: tuple[Path, ...] = ()
-    repeated: int = 0
-
-
 async def write_file(
     ledger: Ledger, alma: Alma, journal: Journal, options: ApplyOptions, users_folder: Path
 ) -> tuple[Path, ...]:
@@ -64,24 +56,26 @@ async def write_file(
         await Refresh(cache, alma, now, SILENT.rows, options.note).run(due=incomplete)
         journal.start(f"limit {options.limit}" if options.limit is not None else "")
         users = Users(alma, now, cache)
-        delivery = await deliver(ledger, journal, users, facts.sis, options.limit)
-    if delivery.zips:
+        zips, repeats = await deliver(ledger, journal, users, facts.sis, options.limit)
+    if zips:
         options.note(
             "The file has PINs, notes and blocks as plain text. Nobody else must be able to read "
             "it."
         )
-    if delivery.repeated:
+    if repeats:
         options.note(
-            f"Load it today. It repeats {counted(delivery.repeated, 'protected value')} of Alma, "
+            f"Load it today. It repeats {counted(repeats, 'protected value')} of Alma, "
             "and what staff change of these until the load is lost."
         )
-    return delivery.zips
+    return zips
 
 
 async def deliver(
     ledger: Ledger, journal: Journal, users: Users, rules: SisRules, limit: int | None
-) -> Delivery:
+) -> tuple[tuple[Path, ...], int]:
     """Write the file of what is left of the plan into the run's folder.
+
+    Return its zips, and how many protected values of Alma it only repeats.
 
     `users`: those of a user cache that is up to date, so that no old value goes into the file. A
     row whose user changed since the plan is planned again, as through the API, or held.
@@ -111,7 +105,7 @@ async def deliver(
                 continue
         rows.append(row)
     if not rows:
-        return Delivery()
+        return (), 0
     number = sum(entry.event == DELIVERED for entry in history(ledger, 0)) + 1
     out = ledger.folder / f"sis-load-{number:02}.zip"
     for unfinished in ledger.folder.glob(f"{out.stem}*{out.suffix}"):
@@ -130,7 +124,7 @@ async def deliver(
     zips = write_sis_zip(records(), out)
     hashes = (f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in zips)
     journal.record_delivery(rows, again, ", ".join(hashes))
-    return Delivery(zips, sum(counts))
+    return zips, sum(counts)
 
 
 async def _planned_again(

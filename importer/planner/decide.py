@@ -30,7 +30,14 @@ from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
 from importer.planner.merge import Merged, changes_by_day, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
-from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, answered, edited_fields, review
+from importer.planner.staff_edits import (
+    NO_MEMORY,
+    Earlier,
+    StaffEdit,
+    answered,
+    edited_fields,
+    review,
+)
 from importer.planner.who import Who, holders, identify
 from importer.users.matching import MatchResult
 
@@ -204,7 +211,7 @@ def _purged_early(draft: DraftUser, changes: Collection[Change], after: User) ->
         yield draft.problem(Code.PURGE_BEFORE_EXPIRY, message, "purge_date", purges)
 
 
-def _edited(draft: DraftUser, edit: Edit) -> Problem:
+def _edited(draft: DraftUser, edit: StaffEdit) -> Problem:
     has = "Alma has {value}" if edit.shown else "Alma has no such value any more"
     when = f"edited there {_between(edit)}"
     if edit.replaced:
@@ -215,7 +222,7 @@ def _edited(draft: DraftUser, edit: Edit) -> Problem:
     return draft.problem(Code.EDITED_IN_ALMA, message, edit.label, edit.shown)
 
 
-def _card_differs(draft: DraftUser, edit: Edit, primary_id: str) -> Problem:
+def _card_differs(draft: DraftUser, edit: StaffEdit, primary_id: str) -> Problem:
     """Return the question which of two new IDs of a kind is right."""
     message = (
         f"the user {{value}} got another ID of this type in Alma {_between(edit)}, and the roster "
@@ -225,7 +232,7 @@ def _card_differs(draft: DraftUser, edit: Edit, primary_id: str) -> Problem:
     return problem.asking(About.CHANGE, Answer.UPDATE)
 
 
-def _between(edit: Edit) -> str:
+def _between(edit: StaffEdit) -> str:
     if edit.since == edit.noticed:
         return f"after the load of {edit.since}"
     return f"between {edit.since} and {edit.noticed}"

@@ -42,7 +42,7 @@ from importer.planner.entries import (
 )
 from importer.planner.merge import SET_APART, Merged
 from importer.planner.patch import changed_fields, changed_lists, differences
-from importer.planner.staff_edits import Earlier, Edit, Keyed, Reviewed, texts, value_of
+from importer.planner.staff_edits import Earlier, Keyed, Reviewed, StaffEdit, texts, value_of
 
 _DEFAULTS = {"status": "ACTIVE", "preferred_language": "en", "cataloger_level": "00"}
 """What Alma sets where the file has nothing (contract 1.2)."""
@@ -210,7 +210,7 @@ def after_load(
             imprints[key] = one._replace(answered=last.answered, since=last.since)
     targets = reviewed.draft.layout.targets
 
-    def as_left(edit: Edit) -> Edit:
+    def as_left(edit: StaffEdit) -> StaffEdit:
         field = targets[edit.label].field
         stays = (field.parent or field.name) in kept
         return replace(edit, replaced=False, asked=False) if stays else edit

@@ -348,7 +348,7 @@ def changed_since(draft: DraftUser, left: Imprints, hashed: Keyed) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class StaffEdit:
     """A value that staff changed in Alma.
 
     `shown`: Alma's value now, "" if there is none. `since`, `noticed`: the loads between which it
@@ -378,8 +378,8 @@ class Reviewed:
 
     draft: DraftUser
     beside: frozenset[str]
-    edits: tuple[Edit, ...]
-    asks: tuple[Edit, ...]
+    edits: tuple[StaffEdit, ...]
+    asks: tuple[StaffEdit, ...]
     imprints: Imprints
     renames: bool
     lines: Lines
@@ -395,8 +395,8 @@ def review(
     """
     left: set[str] = set()
     beside: set[str] = set()
-    edits: list[Edit] = []
-    asks: list[Edit] = []
+    edits: list[StaffEdit] = []
+    asks: list[StaffEdit] = []
     edited: set[str] = set()
     imprints: dict[str, Imprint] = {}
     today = earlier.today
@@ -553,10 +553,10 @@ def _shown(value: Value, live: User, lines: Lines) -> str:
     return main_value(value.where.path, own) if own is not None else ""
 
 
-def _edit(value: Value, last: Imprint, alma: str, today: date, *, replaced: bool) -> Edit:
+def _edit(value: Value, last: Imprint, alma: str, today: date, *, replaced: bool) -> StaffEdit:
     again = bool(last.noticed) and today - date.fromisoformat(last.noticed) < REPEATED
     noticed = last.noticed if again else today.isoformat()
-    return Edit(value.labels[0], alma, last.since, noticed, replaced, again and not replaced)
+    return StaffEdit(value.labels[0], alma, last.since, noticed, replaced, again and not replaced)
 
 
 def value_of(

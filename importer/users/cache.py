@@ -475,7 +475,7 @@ def find_sharing(cache: UserCache) -> Iterator[tuple[User, User]]:
             yield one, other
 
 
-def holders(cache: UserCache, value: str) -> Iterator[tuple[str, User | None]]:
+def users_with_id(cache: UserCache, value: str) -> Iterator[tuple[str, User | None]]:
     """Yield the primary ID of each user with this ID, and the record if it was read."""
     query = f"SELECT primary_id, record FROM users WHERE {_HAS_ID}"  # noqa: S608
     return cache.parsed(_read, query, (value.casefold(),))

@@ -103,7 +103,7 @@ class Waiting:
     seconds: float
 
 
-Progress = RowDone | Waiting
+ApplyEvent = RowDone | Waiting
 
 
 @dataclass
@@ -124,7 +124,7 @@ class Executor:
     clock: Callable[[], float]
     passwords: Mapping[int, str]
     stopping: Callable[[], bool]
-    report: Callable[[Progress], None]
+    report: Callable[[ApplyEvent], None]
     _doubt: float = field(default=0, init=False)
 
     def __post_init__(self) -> None:

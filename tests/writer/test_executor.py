@@ -28,7 +28,7 @@ from importer.model.plan import Act, Create, Delete, Fate, Image, Update
 from importer.model.problem import Code, Problem
 from importer.model.user import Coded, ContactInfo, Email, User, UserIdentifier
 from importer.sandbox.server import Options, running
-from importer.writer.executor import LONGEST_OUTAGE, Executor, Progress, Waiting
+from importer.writer.executor import LONGEST_OUTAGE, ApplyEvent, Executor, Waiting
 from importer.writer.outcomes import NoWrite, WriteFound, verify
 from tests.ledger.test_ledger import FACTS, NOW
 from tests.practice import call
@@ -65,7 +65,7 @@ class Desk:
     time: float = 1000.0
     now: datetime = NOW
     slept: list[float] = field(default_factory=list)
-    news: list[Progress] = field(default_factory=list)
+    news: list[ApplyEvent] = field(default_factory=list)
     stop_when: Callable[[], bool] = lambda: False
     in_a_pause: Callable[[], None] = lambda: None
     before_gate: Callable[[], object] = lambda: None
