@@ -7,60 +7,41 @@ function also works where an event loop runs already, as in a notebook.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import wraps
 from os import PathLike
 from pathlib import Path
-from typing import Literal, ParamSpec, TypeVar
+from typing import Literal, TypeVar
 
 import pandas as pd
 
-from importer.alma.code_tables import write_file
-from importer.cli.check import run_request
-from importer.cli.connection import connected
-from importer.cli.console import codes_of, saved_facts
-from importer.cli.load import undo_request
-from importer.cli.options import CODES, USERS, operator
-from importer.cli.output import now
 from importer.errors import StoppedError, UsageError
 from importer.ledger.integrity import check_whole
-from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.run_lock import open_alone
 from importer.loader.csv_file import Rows
 from importer.loader.read import read
 from importer.mapper.load import MappingText, load
 from importer.mapper.mapping import MappingDocument
 from importer.model.fields import cells_of
-from importer.model.plan import Fate, SafetyCheck
+from importer.model.plan import SafetyCheck
 from importer.model.question import Answer
 from importer.model.roster import Layout, Roster
 from importer.model.run import Summary
 from importer.model.text import read_row_label, row_label
-from importer.pipeline import apply as apply_stage
-from importer.pipeline import sis_load
-from importer.pipeline.check import check as check_request
-from importer.pipeline.check import validate
-from importer.pipeline.decisions import Decision, decide_fates
+from importer.pipeline.decisions import Decision
 from importer.pipeline.inputs import Progress as RowProgress
-from importer.pipeline.inputs import RosterRequest, RunRequest, open_inputs
-from importer.pipeline.plan import plan as plan_request
-from importer.pipeline.remember import remembering
-from importer.pipeline.resolve import Review
-from importer.pipeline.sis_load import convert as convert_rosters
-from importer.pipeline.undo import check_undoable
-from importer.pipeline.undo import undo as plan_undo
+from importer.pipeline.inputs import RosterRequest
 from importer.report.files import write_all
 from importer.report.view import RunView
-from importer.settings import Settings
-from importer.users.cache import UserCache, cache_path, find_all
-from importer.users.refresh import Refresh
-from importer.writer.executor import RowDone, Waiting
+from importer.service import answers, loads, plans, tables
+from importer.service.check import Request
+from importer.service.check import check as check_rosters
+from importer.service.connection import alone, apart
+from importer.service.office import Advance, Consent, Stop, office
+from importer.service.place import CODES
+from importer.users.cache import find_all
 
 FileName = str | PathLike[str]
 RosterLike = FileName | Roster | pd.DataFrame | Iterable[Mapping[str, object]]
@@ -68,8 +49,6 @@ RosterLike = FileName | Roster | pd.DataFrame | Iterable[Mapping[str, object]]
 MappingLike = FileName | MappingDocument | Mapping[str, object]
 """A file, its text (of several lines), what `load_mapping` returns, or its values as a dict."""
 
-P = ParamSpec("P")
-T = TypeVar("T")
 Closed = TypeVar("Closed", bound=StrEnum)
 
 
@@ -97,15 +76,19 @@ SILENT = Progress()
 def request_of(
     pairs: Iterable[tuple[RosterLike | None, MappingLike]],
     codes: FileName | None,
-    folder: FileName | None,
+    folder: FileName | None = None,
     *,
     refresh: bool = True,
     overwrite_edits: tuple[str, ...] = (),
-) -> RunRequest:
+) -> Request:
     """Return what a run is asked to do. Raises RosterError, MappingError."""
     rosters = tuple(_roster(roster, mapping_of(mapping)) for roster, mapping in pairs)
-    output, file = (None if path is None else Path(path) for path in (folder, codes))
-    return run_request(rosters, output, file, refresh=refresh, overwrite_edits=overwrite_edits)
+    return Request(rosters, path_of(codes), path_of(folder), refresh, overwrite_edits)
+
+
+def path_of(name: FileName | None) -> Path | None:
+    """Return the path of a file or folder, None where none is named."""
+    return None if name is None else Path(name)
 
 
 def _roster(roster: RosterLike | None, mapping: Path | MappingText) -> RosterRequest:
@@ -134,51 +117,39 @@ def mapping_of(mapping: MappingLike) -> Path | MappingText:
             return MappingText.of(mapping)
 
 
-def watched(progress: Progress) -> RowProgress:
-    """Return a progress that raises StoppedError between two rows, if it is to stop."""
+class Silent:
+    """What an operation tells and asks in a program: what the call says already.
 
-    def rows(done: int, of: int) -> None:
-        if progress.cancel():
-            msg = "Stopped, as you asked. Nothing was saved."
-            raise StoppedError(msg)
-        progress.rows(done, of)
+    `delete`: how many users it deletes. `production`: the code of the institution to whose
+    production Alma it may write.
+    """
 
-    return RowProgress(rows, progress.note)
+    def __init__(self, progress: Progress, delete: int | None = None, production: str = "") -> None:
+        """Take what the call says."""
+        self._progress, self._delete, self._production = progress, delete, production
 
+    def note(self, sentence: str, /) -> None:
+        """Pass a sentence on."""
+        self._progress.note(sentence)
 
-def blocking(work: Callable[P, Coroutine[object, object, T]]) -> Callable[P, T]:
-    """Return the function that waits for the work, also where an event loop runs already."""
+    @contextmanager
+    def working(self, what: str, notice: Callable[[], str], /) -> Iterator[Advance]:  # noqa: ARG002
+        """Pass the rows on."""
+        yield lambda done, of, counts="": self._progress.rows(done, of)  # noqa: ARG005
 
-    @wraps(work)
-    def wait(*args: P.args, **kwargs: P.kwargs) -> T:
-        return _finished(work(*args, **kwargs))
+    def typed(self, asked: Consent, /) -> int | None:  # noqa: ARG002
+        """Return how many users are deleted."""
+        return self._delete
 
-    return wait
-
-
-def _finished(work: Coroutine[object, object, T]) -> T:
-    """Return what the work gives; in a running event loop, a thread with one of its own does it."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    begun: list[Callable[[], object]] = []
-
-    async def main() -> T:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        if task is not None:
-            begun.append(lambda: loop.call_soon_threadsafe(task.cancel))
-        return await work
-
-    with ThreadPoolExecutor(1) as threads:
-        result = threads.submit(lambda: asyncio.run(main()))
-        try:
-            return result.result()
-        except KeyboardInterrupt:
-            for cancel in begun:
-                with suppress(RuntimeError):  # it has ended
-                    cancel()
-            raise
+    def agree(self, asked: Consent, /) -> None:
+        """Raise UsageError unless the code of the institution was passed."""
+        code = asked.production
+        if self._production.casefold() != code.casefold() and code:
+            msg = (
+                f"This writes to the production Alma of {code}. Pass its code: "
+                f"apply(run, allow_production={code!r}). Nothing was sent."
+            )
+            raise UsageError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +252,8 @@ def frame(names: str, rows: Iterable[Sequence[object]]) -> pd.DataFrame:
     return pd.DataFrame(texts, columns=names.split(), dtype=object)
 
 
-@blocking
-async def read_users(*, refresh: bool = True, progress: Progress = SILENT) -> pd.DataFrame:
+@apart
+def read_users(*, refresh: bool = True, progress: Progress = SILENT) -> pd.DataFrame:
     """Return Alma's users from the user cache; `refresh`: first read who changed since.
 
     The columns are the fields' paths, as in a mapping with `from: alma`; the frame is personal
@@ -292,20 +263,16 @@ async def read_users(*, refresh: bool = True, progress: Progress = SILENT) -> pd
     >>> "primary_id" in importer.read_users().columns
     True
     """
-    async with connected(Settings.read()) as alma:
-        institution = await alma.general()
-        path = cache_path(USERS, institution.code, institution.environment)
-        with UserCache.make(path, institution.code, institution.environment) as cache:
-            if refresh:
-                await Refresh(cache, alma, now, progress.rows, progress.note).run()
-            every = [cells_of(user) for user in find_all(cache)]
+    stop = Stop(progress.cancel)
+    with tables.users(office(), Silent(progress), stop, refresh=refresh, full=False) as cache:
+        every = [cells_of(user) for user in find_all(cache)]
     names = dict.fromkeys(("primary_id", *(name for one in every for name in one)))
     rows = [[one.get(name, "") for name in names] for one in every]
     return pd.DataFrame(rows, columns=[*names], dtype=object)
 
 
-@blocking
-async def read_codes(*, save: bool = True) -> pd.DataFrame:
+@apart
+def read_codes(*, save: bool = True) -> pd.DataFrame:
     """Return Alma's code tables: `table, code, description, enabled`.
 
     `save`: also as `codes.json`, by which `check` and `plan` check codes from then on. Raises
@@ -315,13 +282,10 @@ async def read_codes(*, save: bool = True) -> pd.DataFrame:
     >>> "COMM" in importer.read_codes(save=False).query("table == 'UserGroups'")["code"].tolist()
     True
     """
-    async with connected(Settings.read()) as alma:
-        tables = await alma.code_tables(now().date())
-    if save:
-        write_file(CODES, tables)
+    read = tables.codes(office(), Silent(SILENT), CODES if save else None)
     found = [
         (name, row.code, row.description, row.enabled)
-        for name, rows in tables.tables.items()
+        for name, rows in read.tables.items()
         for row in rows
     ]
     return frame("table code description enabled", found)
@@ -374,12 +338,12 @@ def check(
     1
     """
     request = request_of(((roster, mapping), *others), codes, folder)
-    with check_request(request, watched(progress)) as ledger:
+    with check_rosters(office(), request, Silent(progress), Stop(progress.cancel)) as ledger:
         return Run(ledger.folder)
 
 
-@blocking
-async def plan(
+@apart
+def plan(
     roster: RosterLike | None,
     mapping: MappingLike,
     *,
@@ -401,17 +365,16 @@ async def plan(
     >>> run.rows().query("act == 'create'").shape[0] == run.summary.create
     True
     """
-    settings = Settings.read()
-    pairs = ((roster, mapping), *others)
     edits = several(overwrite_edits)
-    request = request_of(pairs, codes, folder, refresh=refresh, overwrite_edits=edits)
-    async with connected(settings) as alma:
-        with await plan_request(request, alma, settings.alma_rate, watched(progress)) as ledger:
-            return Run(ledger.folder)
+    request = request_of(
+        ((roster, mapping), *others), codes, folder, refresh=refresh, overwrite_edits=edits
+    )
+    with plans.plan(office(), request, Silent(progress), Stop(progress.cancel)) as ledger:
+        return Run(ledger.folder)
 
 
-@blocking
-async def apply(
+@apart
+def apply(
     run: Run,
     *,
     limit: int | None = None,
@@ -440,62 +403,21 @@ async def apply(
     if limit is not None and limit < 0:
         msg = f"limit is a number of rows, not {limit}. Nothing was sent."
         raise UsageError(msg)
-    with (
-        open_alone(run.folder, operator(), now()) as ledger,
-        remembering(ledger, USERS, now, progress.note),
-    ):
-        journal = Journal(ledger, operator(), now)
-        left, listed = apply_stage.left_to_do(ledger), journal.listed()
-        if not left and not listed:  # also after an apply that was killed
-            return run
-        facts = ledger.facts.alma
-        code = facts.institution if facts is not None and facts.is_production else ""
-        if left and code and allow_production.casefold() != code.casefold():
-            msg = (
-                f"This writes to the production Alma of {code}. Pass its code: "
-                f"apply(run, allow_production={code!r}). Nothing was sent."
-            )
-            raise UsageError(msg)
-        settings = Settings.read()
-        options = apply_stage.ApplyOptions(
-            now=now,
-            note=progress.note,
-            stopping=progress.cancel,
-            verify_delay=settings.alma_verify_delay,
-            plan_days=settings.alma_plan_days,
-            seal="",
-            limit=limit,
-            allowed=allowed,
-            deletes=delete,
-        )
-        apply_stage.prepare(ledger, journal, options)
-        if listed:
-            async with connected(settings) as alma:
-                await apply_stage.list_again(ledger, alma, journal)
-            if not left:
-                return run
-        if ledger.facts.sis:
-            async with connected(settings) as alma:
-                await sis_load.write_file(ledger, alma, journal, options, USERS)
-            return run
-        done: set[int] = set()
-
-        def report(event: RowDone | Waiting) -> None:
-            if isinstance(event, RowDone):
-                done.add(event.row)
-                progress.rows(len(done), left if limit is None else min(left, limit))
-
-        async with connected(settings) as alma:
-            stop = await apply_stage.carry_out(ledger, alma, journal, options, report)
-        if stop is not None:
-            error = StoppedError(str(stop))
-            error.exit = stop.exit
-            raise error
+    here, surface = office(), Silent(progress, delete, allow_production)
+    with alone(here, run.folder) as ledger:
+        stop = Stop(progress.cancel)
+        done = loads.apply(here, ledger, surface, stop, limit=limit, allow=allowed, seal="")
+    if done.stopped is not None:
+        if not done.begun:
+            raise done.stopped
+        error = StoppedError(str(done.stopped))
+        error.exit = done.stopped.exit
+        raise error
     return run
 
 
-@blocking
-async def undo(
+@apart
+def undo(
     run: Run,
     *,
     delete_created: bool = False,
@@ -512,18 +434,18 @@ async def undo(
     >>> importer.undo(run, delete_created=True).summary.delete
     3
     """
-    with open_alone(run.folder, operator(), now()) as done:
-        check_undoable(done)
-        settings = Settings.read()
-        output = None if folder is None else Path(folder)
-        request = undo_request(output, settings, delete_created=delete_created)
-        async with connected(settings) as alma:
-            with await plan_undo(done, alma, request, watched(progress)) as ledger:
-                return Run(ledger.folder)
+    here, surface, stop = office(), Silent(progress), Stop(progress.cancel)
+    with (
+        alone(here, run.folder) as done,
+        loads.undo(
+            here, done, surface, stop, folder=path_of(folder), delete_created=delete_created
+        ) as ledger,
+    ):
+        return Run(ledger.folder)
 
 
-@blocking
-async def resolve(
+@apart
+def resolve(
     run: Run,
     rows: int | str | Iterable[int | str],
     how: Literal["update", "rename", "create", "only", "separate", "load", "reject"],
@@ -549,15 +471,11 @@ async def resolve(
     except ValueError:
         msg = "A row is named as in the column `row` of the frames, such as 14 or 2:14."
         raise UsageError(msg) from None
-    with open_alone(run.folder, operator(), now()) as ledger:
-        review = Review(ledger, codes_of(ledger.facts, codes), saved_facts(), operator(), now)
-        if answer is Answer.REJECT:
-            left = await review.resolve_all(decisions, None)
-        else:
-            async with connected(Settings.read()) as alma:
-                left = await review.resolve_all(decisions, alma)
-    if left:
-        raise UsageError("\n".join(left))
+    here = office()
+    with alone(here, run.folder) as ledger:
+        resolved = answers.resolve(here, ledger, decisions, Silent(SILENT), codes=path_of(codes))
+    if resolved.left:
+        raise UsageError("\n".join(resolved.left))
     return run
 
 
@@ -580,6 +498,6 @@ def convert(
     if to not in {"jsonl", "sis-xml"}:
         msg = f"{to} is no format: there are jsonl and sis-xml."
         raise UsageError(msg)
-    rosters = validate(open_inputs(request_of(((roster, mapping),), codes, None)))
-    decided = decide_fates(rosters.rows(), rosters.problems, answers={}, only_new=())
-    return convert_rosters(rosters, decided.rows(Fate.READY), to, Path(output))
+    request = request_of(((roster, mapping),), codes)
+    with plans.convert(office(), request, to, Path(output)) as converted:
+        return converted.files

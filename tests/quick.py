@@ -31,11 +31,12 @@ def begin() -> None:
     parameters = typer.main.get_params_from_function  # type: ignore[attr-defined]
     typer.main.get_params_from_function = cache(parameters)  # type: ignore[attr-defined]
     typer.core.build_runtime_param = cache(typer.core.build_runtime_param)  # type: ignore[attr-defined]
-    from importer.cli import app, output
+    from importer.cli import app
     from importer.mapper import checks, editing, load, yaml_source
+    from importer.service import place
 
     vars(app)["get_group"] = cache(typer.main.get_group)
-    vars(output)["version"] = cache(version)
+    vars(place)["metadata"] = SimpleNamespace(version=cache(version))
     for module in (editing, yaml_source):
         vars(module)["YAML"] = _Reader
     known: dict[object, Any] = {}

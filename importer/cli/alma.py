@@ -20,14 +20,18 @@ from importer.alma.doctor import examine as examine_alma
 from importer.alma.doctor import first_contact as read_first_contact
 from importer.alma.facts import Facts, save, save_facts
 from importer.alma.probe import probe as measure
-from importer.cli.connection import fetch_codes, user_caches, with_alma
-from importer.cli.console import progress, saved_codes, saved_facts
-from importer.cli.options import CODES, FACTS, FIRST_CONTACT, REPLIES, USERS, Commands, Json
-from importer.cli.output import emit, now, say, write_findings
+from importer.cli.connection import user_caches
+from importer.cli.console import Screen, progress
+from importer.cli.options import Commands, Json
+from importer.cli.output import emit, say, write_findings
 from importer.errors import Exit, ImporterError, StoppedError, UsageError
 from importer.model.fields import NO_CODES
 from importer.model.text import counted, similar, word_list
 from importer.pipeline.runs import RUNS
+from importer.service.connection import with_alma
+from importer.service.office import office, saved_codes, saved_facts
+from importer.service.place import CODES, FACTS, FIRST_CONTACT, REPLIES, USERS, now
+from importer.service.tables import codes as fetch_codes
 from importer.settings import Settings
 from importer.users.cache import NoCacheError, UserCache
 
@@ -43,7 +47,7 @@ File = Annotated[
 @codes.command()
 def fetch(file: File = None) -> None:
     """Read the code tables from Alma into a file."""
-    with_alma(Settings.read(), lambda alma: fetch_codes(alma, file or CODES))
+    fetch_codes(office(), Screen(), file or CODES)
 
 
 @codes.command("show")
@@ -137,7 +141,7 @@ def doctor(
         if settings.alma_proxy:
             host = urlsplit(settings.alma_proxy).hostname
             findings.append(Finding("proxy", State.OK, f"Calls to Alma go through {host}."))
-        found = with_alma(settings, lambda alma: examine_alma(alma, tables, saved, today))
+        found = with_alma(office(), lambda alma: examine_alma(alma, tables, saved, today))
         known = {one.name for one in findings}  # a damaged file is not one that is missing
         findings += [one for one in found if one.name not in known]
     except ImporterError as error:
@@ -147,7 +151,7 @@ def doctor(
 
 def _first_contact(pin_user: str, *, as_json: bool) -> int:
     today = now().date()
-    found = with_alma(Settings.read(), lambda alma: read_first_contact(alma, pin_user, today))
+    found = with_alma(office(), lambda alma: read_first_contact(alma, pin_user, today))
     known = found.facts.model_dump(mode="json")
     code = write_findings(found.findings, as_json=as_json, known=known)
     say("Nothing was written to Alma.")
@@ -166,7 +170,7 @@ def _probe(external_id: str, also_for: str, *, as_json: bool) -> int:
             return await measure(alma, external_id, also_for, calls, advance)
 
     try:
-        measured = with_alma(Settings.read(), use)
+        measured = with_alma(office(), use)
     except KeyboardInterrupt:
         msg = "Stopped. No facts were saved. The next probe deletes what this one left in Alma."
         raise StoppedError(msg) from None

@@ -17,7 +17,7 @@ import typer
 import typer.core
 from typer.main import get_group
 
-from importer.cli.output import commit, complain, output, printable, program
+from importer.cli.output import commit, complain, output, printable
 from importer.errors import (
     Cause,
     Exit,
@@ -29,12 +29,13 @@ from importer.errors import (
     known,
     missing_library,
 )
+from importer.service.place import version
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
     if asked:
         built_from = f" ({known})" if (known := commit()) else ""
-        sys.stdout.write(f"importer {program()}{built_from}\n")
+        sys.stdout.write(f"importer {version()}{built_from}\n")
         raise typer.Exit
 
 

@@ -1,16 +1,16 @@
-"""The command `check`, and the rosters and the request of commands that read rosters."""
+"""The command `check`, and the rosters of commands that read some."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 
 from importer.cli import options
-from importer.cli.console import conclude, progress, saved_codes, saved_facts
-from importer.cli.output import now, program
+from importer.cli.console import Screen, conclude
 from importer.errors import UsageError
-from importer.pipeline.check import check as check_roster
-from importer.pipeline.inputs import Progress, RosterRequest, RunRequest
+from importer.pipeline.inputs import RosterRequest
+from importer.service.check import Request
+from importer.service.check import check as check_rosters
+from importer.service.office import Stop, office
 
 app = options.Commands()
 
@@ -27,37 +27,9 @@ def check(
 ) -> int:
     """Read, map and check every row offline; write a report and the rejects (dry run)."""
     rosters = paired(roster, mapping, visible_only=visible_only)
-    request = run_request(rosters, output, codes, refresh=False)
-    with progress("Checking") as advance:
-        checked = check_roster(request, Progress(advance))
-    with checked as ledger:
+    request = Request(rosters, codes, output)
+    with check_rosters(office(), request, Screen(), Stop()) as ledger:
         return conclude(ledger, as_json=as_json, show_values=show_values)
-
-
-def run_request(
-    rosters: tuple[RosterRequest, ...],
-    output: Path | None,
-    codes: Path | None,
-    *,
-    refresh: bool,
-    overwrite_edits: Collection[str] = (),
-    sis: bool = False,
-) -> RunRequest:
-    """Return what a run is asked to do, with the saved codes and facts of this folder."""
-    return RunRequest(
-        rosters=rosters,
-        codes=saved_codes(codes),
-        codes_file=codes,
-        facts=saved_facts(),
-        folder=output,
-        now=now(),
-        operator=options.operator(),
-        version=program(),
-        users_folder=options.USERS,
-        refresh=refresh,
-        overwrite_edits=tuple(overwrite_edits),
-        sis=sis,
-    )
 
 
 def paired(

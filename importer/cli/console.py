@@ -4,50 +4,25 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from os import PathLike
-from pathlib import Path
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Literal
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from importer.alma.code_tables import read_file
-from importer.alma.facts import Facts, load_facts
-from importer.cli.options import CODES, FACTS, FIRST_CONTACT
-from importer.cli.output import complain, output, say
+from importer.cli.output import complain, confirm, output, say
 from importer.errors import LedgerError, defect
 from importer.ledger.ledger import Ledger, summarize
-from importer.model.fields import NO_CODES, CodeTables
 from importer.model.plan import Fate
-from importer.model.run import RowHistory, RunFacts, Summary
+from importer.model.run import RowHistory, Summary
 from importer.model.text import command_line, counted, row_label
 from importer.report import terminal
 from importer.report.files import write_all
 from importer.report.view import RunView
 from importer.report.wording import DISMISSED, ENDS, headline
-
-
-def saved_codes(path: Path | None) -> CodeTables:
-    """Return the code tables of a file; without one, those of `codes.json`, or none.
-
-    Raises UsageError where a named file is missing, or a file is wrong.
-    """
-    return NO_CODES if path is None and not CODES.is_file() else read_file(path or CODES)
-
-
-def codes_of(facts: RunFacts, file: str | PathLike[str] | None) -> CodeTables:
-    """Return the tables of a file or, without one, those of a run; raises as `saved_codes`."""
-    path = file or facts.codes
-    return saved_codes(Path(path) if path else None)
-
-
-def saved_facts() -> dict[Path, Facts]:
-    """Return what was measured of Alma, by file. Raises UsageError if a file is wrong."""
-    return {path: load_facts(path) for path in (FACTS, FIRST_CONTACT) if path.is_file()}
-
+from importer.service.office import Advance, Consent
 
 Reports = Literal["required", "wanted", "none"]
 """What a run's reports are to a command: its purpose, something beside it, or not written."""
@@ -115,8 +90,8 @@ def conclude(
     return summary.exit
 
 
-def conclude_resolved(ledger: Ledger, before: Mapping[int, RowHistory]) -> int:
-    """Show what became of these rows since, and return the exit code.
+def conclude_resolved(ledger: Ledger, rows: Iterable[RowHistory]) -> int:
+    """Show what became of the rows, and return the exit code.
 
     The plan as a whole was shown before; its files are written again.
     """
@@ -124,11 +99,9 @@ def conclude_resolved(ledger: Ledger, before: Mapping[int, RowHistory]) -> int:
     output.run = summary.run
     output.note("summary", **summary.model_dump(mode="json", exclude_none=True))
     changed = []
-    for row, then in before.items():
-        now_is = ledger.row(row) or then
-        if (now_is.fate, now_is.act, now_is.result) != (then.fate, then.act, then.result):
-            end = DISMISSED if now_is.fate is Fate.REJECTED else now_is.act or now_is.fate
-            changed.append(f"Row {row_label(row)}: {ENDS[end]}.")
+    for row in rows:
+        end = DISMISSED if row.fate is Fate.REJECTED else row.act or row.fate
+        changed.append(f"Row {row_label(row.row)}: {ENDS[end]}.")
     more = len(changed) - 20
     say("\n".join(changed[:20]) or "No row changed.")
     if more > 0:
@@ -157,20 +130,69 @@ def _reporting(ledger: Ledger, reports: Reports) -> Iterator[None]:
         )
 
 
-# progress
+# what is told and asked while an operation works
+
+
+class Screen:
+    """What an operation tells and asks at a terminal.
+
+    `delete`: how many users it deletes, where that was typed already. `yes`: do not ask whether to
+    write to production.
+    """
+
+    def __init__(self, delete: int | None = None, *, yes: bool = False) -> None:
+        """Take what the command line says."""
+        self._delete = delete
+        self._agreed = yes
+
+    def note(self, sentence: str, /) -> None:
+        """Say a sentence."""
+        say(sentence)
+
+    def working(self, what: str, notice: Callable[[], str], /) -> AbstractContextManager[Advance]:
+        """Show a bar, or lines."""
+        return progress(what, notice)
+
+    def typed(self, asked: Consent, /) -> int | None:
+        """Return how many users are deleted, as it was typed: beside the command, or now.
+
+        In production the institution's code is typed with it. Raises UsageError without the code.
+        """
+        if not asked.count or self._delete is not None or not sys.stdin.isatty():
+            return self._delete
+        of = asked.production
+        first = "" if asked.limit is not None else " With --limit 5 you can try a few first."
+        users = counted(asked.count, "user")
+        confirm(
+            f"This deletes {users} for good; undo cannot restore all of it.{first}\n"
+            f"Type the number{f' and the institution code ({of})' if of else ''} to continue:",
+            f"{asked.count} {of}".strip(),
+            "",
+            "That is not the number. Nothing was sent.",
+        )
+        self._agreed = True
+        return asked.count
+
+    def agree(self, asked: Consent, /) -> None:
+        """Ask for the institution code before writing to production."""
+        if self._agreed or asked.alma is None or not (code := asked.production):
+            return
+        confirm(
+            f"This writes {counted(asked.count, 'row')} to the production Alma of "
+            f"{asked.alma.name or code}.\n"
+            f"Type the institution code ({code}) to continue:",
+            code,
+            f"This writes to the production Alma of {code}. Give --yes to write without "
+            "confirmation.",
+            "That is not the institution code. Nothing was sent.",
+        )
+
 
 INTERVAL = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
 _WIDTH = 24
 """Characters of the bar: with counts of six digits all of it fits into 80 columns."""
-
-
-class Advance(Protocol):
-    """Reports progress: items done, items in all (0: not known), and their results in words."""
-
-    def __call__(self, done: int, of: int, counts: str = "") -> None:
-        """Report."""
 
 
 @contextmanager

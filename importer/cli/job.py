@@ -14,17 +14,8 @@ from typing import Annotated
 import typer
 
 from importer.alma.doctor import Finding, State
-from importer.cli.options import Commands, JobFile, Json, operator
-from importer.cli.output import (
-    complain,
-    emit,
-    now,
-    output,
-    printable,
-    say,
-    write_findings,
-    write_new,
-)
+from importer.cli.options import Commands, JobFile, Json
+from importer.cli.output import complain, emit, output, printable, say, write_findings, write_new
 from importer.errors import Exit, ImporterError, MappingError, UsageError, defect, known
 from importer.jobs import guards
 from importer.jobs.commands import Tools, run_command
@@ -37,6 +28,7 @@ from importer.jobs.state import Decision, Store
 from importer.jobs.words import in_lines, job_files, jobs_in
 from importer.mapper.yaml_source import scalar
 from importer.model.text import command_line, word_list
+from importer.service.place import now, operator
 from importer.settings import mail_settings
 
 app = Commands()

@@ -12,9 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from importer.cli.check import book_and_sheet
-from importer.cli.console import saved_codes
 from importer.cli.options import Codes, Commands, Json, NewFile, ShowValues, VisibleOnly, shipped
-from importer.cli.output import emit, now, say, write, write_new
+from importer.cli.output import emit, say, write, write_new
 from importer.errors import Exit, RosterError, UsageError
 from importer.files import new_file, require_new
 from importer.mapper.checks import findings as checked
@@ -35,6 +34,8 @@ from importer.pipeline.mapping_tests import failing_tests
 from importer.report.masking import shown as masked
 from importer.report.wording import sentence
 from importer.report.workbook import version_of, write_blank
+from importer.service.office import saved_codes
+from importer.service.place import now
 from importer.suggest.columns import Beside, best_reading, confirmed
 from importer.suggest.first_mapping import GROUP, Choices, Draft, suggest, to_do
 from importer.suggest.user_loader_profile import read_profile, to_mapping

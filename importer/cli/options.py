@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -113,30 +111,6 @@ ShowValues = Annotated[
 ]
 JobFile = Annotated[Path, typer.Argument(help="The job (YAML).", metavar="JOB")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
-
-USERS = Path("users")
-"""The folder of the user caches, one file for each institution's Alma."""
-
-FACTS = Path("facts.json")
-"""What `importer doctor --probe` measured of a sandbox environment."""
-
-REPLIES = Path("facts-replies.jsonl")
-"""Alma's replies to the last probe, without patron data."""
-
-FIRST_CONTACT = Path("first-contact.json")
-"""What `importer doctor --first-contact` read of Alma."""
-
-CODES = Path("codes.json")
-"""The file of saved code tables, unless another file is named."""
-
-
-def operator() -> str:
-    """Return who runs the command, on which computer: `ana@desk`."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = "somebody"
-    return f"{name}@{socket.gethostname()}"
 
 
 def shipped(name: str = "") -> Path:

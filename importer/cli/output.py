@@ -12,32 +12,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer.errors import Exit, UsageError
 from importer.files import hide, is_full, new_file
+from importer.service.place import now, version
 
 if TYPE_CHECKING:
     from importer.alma.doctor import Finding
 
-PACKAGE = "alma-roster-importer"
-"""The name of this program's distribution."""
-
 _OWN_STREAM = re.compile(r"/dev/stdout$|/(dev|proc/self)/fd/")
 """Names of streams that each process has for itself; a job reads what its commands write there."""
-
-
-def now() -> datetime:
-    """Return the time in the time zone of this computer."""
-    return datetime.now(UTC).astimezone()
-
-
-def program() -> str:
-    """Return the version of this program."""
-    return version(PACKAGE)
 
 
 def commit() -> str:
@@ -73,7 +59,7 @@ class Output:
     def begin(self, *, quiet: bool, verbose: bool, log: Path | None) -> None:
         """Set the options. Raises UsageError if the log cannot be written."""
         self.quiet, self.verbose, self._log = quiet, verbose, log
-        self.note("begin", version=program())
+        self.note("begin", version=version())
 
     def options(self) -> tuple[str, ...]:
         """Return the options for a command that this one starts: as quiet, and with its log.

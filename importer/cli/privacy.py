@@ -15,8 +15,8 @@ from typing import Annotated, Literal
 import typer
 
 from importer.cli.connection import user_caches
-from importer.cli.options import Commands, Json, Yes, operator
-from importer.cli.output import confirm, emit, now, say
+from importer.cli.options import Commands, Json, Yes
+from importer.cli.output import confirm, emit, say
 from importer.errors import Exit, LedgerError, RosterError, UsageError, WhichSheetError
 from importer.jobs.state import JOBS, Store
 from importer.ledger import answers, memory, one_person
@@ -29,6 +29,7 @@ from importer.model.roster import Layout
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.pipeline.apply import left_to_do
 from importer.pipeline.runs import SavedRun, find_folder, kept_files, list_runs
+from importer.service.place import now, operator
 from importer.users.cache import NoCacheError, UserCache, users_with_id
 from importer.users.matching import identifiers
 from importer.web.tasks import PRACTICE, is_in_use, kept_in, unused_since

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,28 +10,23 @@ from typing import Annotated, Literal
 
 import typer
 
-from importer.alma.client import Alma
 from importer.cli import options
-from importer.cli.connection import open_alone, with_alma
-from importer.cli.console import codes_of, conclude, conclude_resolved, progress, saved_facts
-from importer.cli.load import undo_request
-from importer.cli.output import emit, now, say
+from importer.cli.connection import open_alone
+from importer.cli.console import Screen, conclude, conclude_resolved
+from importer.cli.output import emit, say
 from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.integrity import check_whole, fault, first_broken
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.question import Answer
 from importer.model.text import counted, read_row_label, row_label
 from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
-from importer.pipeline.inputs import Progress
-from importer.pipeline.resolve import Review
 from importer.pipeline.runs import SavedRun, find_folder, list_runs
-from importer.pipeline.undo import check_undoable
-from importer.pipeline.undo import undo as plan_undo
 from importer.report.files import List, write_people
 from importer.report.lineage import lineage
 from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
-from importer.settings import Settings
+from importer.service import answers, loads
+from importer.service.office import Stop, office
 
 app = options.Commands()
 
@@ -161,17 +155,13 @@ def undo(
     as_json: options.Json = False,
 ) -> int:
     """Plan how to undo a run, from the records saved before each write. `apply` carries it out."""
-    with open_alone(run) as done:
-        check_undoable(done)
-        settings = Settings.read()
-        request = undo_request(output, settings, delete_created=delete_created)
-
-        async def use(alma: Alma) -> Ledger:
-            with progress("Comparing with Alma", lambda: alma.limiter.notice) as advance:
-                return await plan_undo(done, alma, request, Progress(advance))
-
-        with with_alma(settings, use) as ledger:
-            return conclude(ledger, as_json=as_json, show_values=show_values)
+    with (
+        open_alone(run) as done,
+        loads.undo(
+            office(), done, Screen(), Stop(), folder=output, delete_created=delete_created
+        ) as ledger,
+    ):
+        return conclude(ledger, as_json=as_json, show_values=show_values)
 
 
 @app.command()
@@ -209,9 +199,6 @@ def resolve(
     reject: do not load the row, or rows of one person.
     """
     with open_alone(run) as ledger:
-        review = Review(
-            ledger, codes_of(ledger.facts, codes), saved_facts(), options.operator(), now
-        )
         left = list[str]()
         match row, how, code, file:
             case int(), str(), "", None:
@@ -227,27 +214,12 @@ def resolve(
                     "rejects file (importer resolve RUN --from rejects.xlsx)."
                 )
                 raise UsageError(msg)
-        before = {one.row: one for one in ledger.returning()}
-        before |= {one.row: history for one in decisions if (history := ledger.row(one.row))}
-        left += _resolve(review, decisions)
+        resolved = answers.resolve(office(), ledger, decisions, Screen(), codes=codes)
+        left += resolved.left
         if left and row is not None:
             raise UsageError(left[0])
         for sentence in left:
             say(sentence)
         if as_json:
             return conclude(ledger, as_json=True, show_values=False, reports="wanted")
-        return conclude_resolved(ledger, before)
-
-
-def _resolve(review: Review, decisions: list[Decision]) -> list[str]:
-    """Resolve the rows, with Alma if it must be asked; return why some could not be."""
-
-    async def use(alma: Alma | None) -> list[str]:
-        with progress("Resolving", lambda: alma.limiter.notice if alma else "") as advance:
-            return await review.resolve_all(
-                decisions, alma, lambda done: advance(done, len(decisions))
-            )
-
-    if all(decision.answer is Answer.REJECT for decision in decisions):
-        return asyncio.run(use(None))
-    return with_alma(Settings.read(), use)
+        return conclude_resolved(ledger, resolved.changed)

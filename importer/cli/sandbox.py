@@ -12,13 +12,14 @@ import typer
 from importer.alma.code_tables import plain, read_file
 from importer.cli.app import run
 from importer.cli.options import Commands, shipped
-from importer.cli.output import now, say
+from importer.cli.output import say
 from importer.errors import Exit, UsageError
 from importer.model.fields import NO_CODES
 from importer.model.text import command_line, counted, shell_word
 from importer.report.wording import PAGE, PROBLEMS, WORKBOOK
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options, running, serve, users_in
+from importer.service.place import now
 from importer.settings import ENV
 
 app = Commands()

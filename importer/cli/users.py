@@ -8,20 +8,19 @@ from typing import Annotated
 
 import typer
 
-from importer.alma.client import Alma
-from importer.cli.connection import only_user_cache, user_caches, with_alma
-from importer.cli.console import progress
-from importer.cli.options import USERS, Commands, Json, ShowValues, Yes
-from importer.cli.output import confirm, emit, now, printable, say
+from importer.cli.connection import only_user_cache, user_caches
+from importer.cli.console import Screen
+from importer.cli.options import Commands, Json, ShowValues, Yes
+from importer.cli.output import confirm, emit, printable, say
 from importer.errors import Exit, UsageError
 from importer.model.text import counted, word_list
 from importer.pipeline.duplicate_users import COLUMNS, find_pairs
 from importer.report.files import write_list
 from importer.report.masking import shown
-from importer.settings import Settings
-from importer.users.cache import NoCacheError, UserCache, cache_path
+from importer.service import tables
+from importer.service.office import Stop, office
+from importer.users.cache import NoCacheError, UserCache
 from importer.users.cache import delete_cache as remove
-from importer.users.refresh import Refresh
 
 app = Commands()
 users = Commands(
@@ -40,17 +39,8 @@ def refresh(
 
     The first time, and once a month, all users are read.
     """
-    settings = Settings.read()
-
-    async def use(alma: Alma) -> None:
-        of = await alma.general()
-        path = cache_path(USERS, of.code, of.environment)
-        with UserCache.make(path, of.code, of.environment) as cache:
-            with progress("Reading users", lambda: alma.limiter.notice) as advance:
-                await Refresh(cache, alma, now, advance, say).run(full=full)
-            say(_sentence(cache))
-
-    with_alma(settings, use)
+    with tables.users(office(), Screen(), Stop(), refresh=True, full=full) as cache:
+        say(_sentence(cache))
 
 
 @users.command()

@@ -18,13 +18,14 @@ import typer
 from filelock import FileLock, Timeout
 
 from importer.cli.app import run
-from importer.cli.options import Commands, operator, shipped
-from importer.cli.output import now, say
+from importer.cli.options import Commands, shipped
+from importer.cli.output import say
 from importer.errors import UsageError
 from importer.files import write_atomically
 from importer.ledger.database import merge_journal
 from importer.sandbox.server import Options, running
 from importer.sandbox.users import is_unusable
+from importer.service.place import now, operator
 from importer.settings import (
     APPROVERS,
     ENV,

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import importer
-from importer.cli.output import now
 from importer.errors import Exit
 from importer.ledger.last_seen import LastSeen
 from importer.ledger.ledger import Ledger
+from importer.service.place import now
 from tests.cli.conftest import Sandbox
 from tests.cli.small import (
     ANA,
@@ -75,8 +75,7 @@ def undo(run: str) -> None:
 def later(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
     """Go on as so many days from now."""
     day = now() + timedelta(days=days)
-    for command in ("check", "load", "runs"):
-        monkeypatch.setattr(f"importer.cli.{command}.now", lambda: day)
+    monkeypatch.setattr("importer.service.office.now", lambda: day)
 
 
 def inactive(sandbox: Sandbox) -> set[str]:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from importer.cli.load import _ShownProgress
 from importer.errors import Exit, LedgerError
 from importer.report import files, page
+from importer.service.loads import Counts
 from importer.writer.executor import RowDone, Waiting
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, BO, HEAD, MAPPING, load, state, write
@@ -59,13 +59,13 @@ def test_a_stop_after_the_last_row_leaves_nothing_to_continue(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message says that the plan is complete, and so does the same command again."""
-    show = _ShownProgress.__call__
+    show = Counts.__call__
 
-    def press(shown: _ShownProgress, event: RowDone | Waiting) -> None:
+    def press(shown: Counts, event: RowDone | Waiting) -> None:
         show(shown, event)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(_ShownProgress, "__call__", press)
+    monkeypatch.setattr(Counts, "__call__", press)
     typed("plan", write(ANA), "-m", "small.yaml", "-o", "run")
     got = typed("apply", "run")
     assert got.exit == Exit.INTERRUPTED

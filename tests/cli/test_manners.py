@@ -20,12 +20,13 @@ from rich.console import Console
 
 from importer.cli.app import COMMANDS, run
 from importer.cli.console import INTERVAL, Bar, progress
-from importer.cli.load import _ShownProgress
-from importer.cli.output import PACKAGE, UnbrokenStream, commit
+from importer.cli.output import UnbrokenStream, commit
 from importer.cli.web import _opened
 from importer.errors import Exit, missing_library
 from importer.ledger.ledger import State
 from importer.model.plan import Act
+from importer.service.loads import Counts
+from importer.service.place import PACKAGE
 from importer.writer.executor import RowDone
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, state, write
@@ -256,7 +257,7 @@ def test_without_a_terminal_there_is_a_line_every_few_seconds(
 def test_rows_are_counted_by_what_came_of_them() -> None:
     """A row counts once, by its last state, and only what is final is done."""
     told: list[tuple[int, int, str]] = []
-    telling = _ShownProgress(lambda *news: told.append(news), 3)
+    telling = Counts(lambda *news: told.append(news), 3, print)
     telling(RowDone(2, Act.CREATE, State.UNKNOWN))
     telling(RowDone(3, Act.UPDATE, State.APPLIED))
     telling(RowDone(2, Act.CREATE, State.APPLIED))

@@ -489,7 +489,7 @@ def test_a_file_has_no_old_values(campus: Campus, monkeypatch: pytest.MonkeyPatc
     assert typed(*PLAN, "--no-refresh", "-o", "run").exit == Exit.USAGE
     campus.plan("run")
     later = datetime.now(UTC) + timedelta(days=1, minutes=1)
-    monkeypatch.setattr("importer.cli.load.now", lambda: later)
+    monkeypatch.setattr("importer.service.office.now", lambda: later)
     assert typed("apply", "run").exit == Exit.STALE
     assert not [*Path("run").glob("sis-load-*")]
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from importer.cli.connection import typed_deletions
+from importer.cli.console import Screen
 from importer.errors import Exit, UsageError
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Result
 from importer.model.run import AlmaFacts
 from importer.report.wording import ENDS
+from importer.service.office import Consent
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, BO, HEAD, ask, change, codes, load, state, write
 from tests.command_line import typed
@@ -306,11 +307,11 @@ def test_the_number_is_typed(
     monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
     if typed is None:
         with pytest.raises(UsageError):
-            typed_deletions(alma, 3, None, None)
+            Screen().typed(Consent(3, alma, None))
     else:
-        assert typed_deletions(alma, 3, None, None) == typed
-    assert typed_deletions(alma, 3, 2, None) == 2
-    assert typed_deletions(alma, 0, None, None) is None
+        assert Screen().typed(Consent(3, alma, None)) == typed
+    assert Screen(2).typed(Consent(3, alma, None)) == 2
+    assert Screen().typed(Consent(0, alma, None)) is None
 
 
 def test_a_plan_that_deletes_nobody_takes_no_number(sandbox: Sandbox) -> None:

@@ -16,7 +16,7 @@ from shutil import copytree
 
 import pytest
 
-from importer import cli
+from importer import cli, service
 from importer.cli.app import run
 from importer.errors import Exit
 from tests.practice import call, reached, users_of
@@ -67,7 +67,11 @@ def test_every_sample_is_golden() -> None:
 @pytest.fixture
 def alma(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty practice Alma on a fixed day; the working folder holds the sample and mappings."""
-    names = [found.name for found in pkgutil.iter_modules(cli.__path__, "importer.cli.")]
+    names = [
+        found.name
+        for package in (cli, service)
+        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+    ]
     for module in [import_module(name) for name in names]:  # all are imported before any is changed
         for name, fixed in (("now", lambda: NOW), ("operator", lambda: "librarian@desk")):
             if hasattr(module, name):

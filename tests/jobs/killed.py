@@ -17,13 +17,14 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from importer.cli.output import now, say
+from importer.cli.output import say
 from importer.jobs import notify, places, sftp
 from importer.jobs.commands import Command, Ended, Tools
 from importer.jobs.guards import allow, skip
 from importer.jobs.run import JobRun
 from importer.jobs.schema import load_job
 from importer.jobs.state import Store
+from importer.service.place import now
 from tests.jobs.office import in_process
 
 DONE_AT_ALL = 64

@@ -24,13 +24,13 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from importer.cli.app import run
-from importer.cli.output import now
 from importer.errors import Exit
 from importer.jobs.commands import Command, Ended, Tools, how_it_ended
 from importer.jobs.guards import allow, skip
 from importer.jobs.run import JobRun
 from importer.jobs.schema import Job, load_job
 from importer.jobs.state import Load, Store
+from importer.service.place import now
 from tests.cli.small import HEAD, MAPPING, TABLES
 from tests.serving import serving
 

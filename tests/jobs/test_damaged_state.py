@@ -12,11 +12,11 @@ from unittest.mock import Mock
 
 import pytest
 
-from importer.cli.output import now
 from importer.errors import Exit, ImporterError, LedgerError
 from importer.jobs.commands import Ended
 from importer.jobs.feed import Feed, FeedFile
 from importer.jobs.state import State, Store
+from importer.service.place import now
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import state
 from tests.jobs.office import Office, people, rows_of

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from importer.cli.output import now
 from importer.errors import FINE, Exit, UsageError
 from importer.jobs.commands import Ended
 from importer.jobs.feed import Feed
 from importer.jobs.state import Store
 from importer.jobs.words import JobOverview, jobs_in
+from importer.service.place import now
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import state
 from tests.jobs.office import Office, in_process, names, people, rows_of

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from importer.cli.output import now
 from importer.errors import Exit
+from importer.service.place import now
 from tests.campus.retiring import caller, record
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ask, state
@@ -52,8 +52,7 @@ def test_three_terms_and_the_end_of_the_year(
     def go_on(days: int) -> None:
         office.clock = timedelta(days=days)
         day = now() + office.clock
-        for command in ("check", "load", "runs"):
-            monkeypatch.setattr(f"importer.cli.{command}.now", lambda: day)
+        monkeypatch.setattr("importer.service.office.now", lambda: day)
 
     call = caller(sandbox.host)
     for at, user in enumerate(PEOPLE):

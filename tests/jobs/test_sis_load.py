@@ -6,10 +6,10 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
-from importer.cli.output import now
 from importer.errors import Exit
 from importer.jobs.words import jobs_in
 from importer.ledger.ledger import Ledger, summarize
+from importer.service.place import now
 from tests.cli.conftest import Sandbox
 from tests.cli.small import MAPPING, ask
 from tests.jobs.office import Office, people, rows_of

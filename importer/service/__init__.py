@@ -1,0 +1,1 @@
+"""What a person can ask for, as ordinary functions: for the command line, the page and programs."""

@@ -1,0 +1,61 @@
+"""Answer the rows of a run that need review."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from importer.alma.client import Alma
+from importer.ledger.ledger import Ledger
+from importer.model.question import Answer
+from importer.model.run import RowHistory
+from importer.pipeline.decisions import Decision
+from importer.pipeline.resolve import Review
+from importer.service.connection import with_alma
+from importer.service.office import Office, Surface, saved_codes, saved_facts
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What became of answers: the rows that changed by them, and why others could not be taken."""
+
+    changed: tuple[RowHistory, ...]
+    left: tuple[str, ...]
+
+
+def resolve(
+    office: Office,
+    run: Ledger,
+    answers: Sequence[Decision],
+    surface: Surface,
+    *,
+    codes: Path | None,
+) -> Resolved:
+    """Answer rows of a run that is open alone; later plans remember it.
+
+    `codes`: a file of code tables, None for that of the run. Alma is asked unless all rows are
+    rejected. Raises StalePlanError, LedgerError, UsageError, AlmaError.
+    """
+    file = codes or (Path(run.facts.codes) if run.facts.codes else None)
+    review = Review(run, saved_codes(file), saved_facts(), office.operator, office.now)
+    before = {one.row: one for one in run.returning()}
+    before |= {one.row: row for one in answers if (row := run.row(one.row))}
+
+    async def use(alma: Alma | None) -> list[str]:
+        notice: Callable[[], str] = lambda: alma.limiter.notice if alma else ""  # noqa: E731
+        with surface.working("Resolving", notice) as advance:
+            return await review.resolve_all(answers, alma, lambda done: advance(done, len(answers)))
+
+    if all(one.answer is Answer.REJECT for one in answers):
+        left = asyncio.run(use(None))
+    else:
+        left = with_alma(office, use)
+    changed = (
+        row
+        for then in before.values()
+        if (row := run.row(then.row))
+        and (row.fate, row.act, row.result) != (then.fate, then.act, then.result)
+    )
+    return Resolved(tuple(changed), tuple(left))

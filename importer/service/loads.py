@@ -1,0 +1,213 @@
+"""Apply a plan, report what Alma's SIS load did with its file, and undo a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from importer.alma.client import Alma
+from importer.errors import AlmaError, ImporterError, StoppedError
+from importer.ledger.journal import Journal, next_deletes
+from importer.ledger.ledger import RESULTS, Ledger, State
+from importer.model.plan import Result, SafetyCheck
+from importer.model.problem import Code
+from importer.model.text import counted
+from importer.pipeline import apply as stage
+from importer.pipeline import sis_load
+from importer.pipeline.inputs import Progress
+from importer.pipeline.remember import remember, remembering
+from importer.pipeline.undo import UndoRequest, check_undoable
+from importer.pipeline.undo import undo as plan_undo
+from importer.report import wording
+from importer.service.connection import with_alma
+from importer.service.office import Advance, Consent, Office, Stop, Surface, saved_facts, working
+from importer.service.place import USERS
+from importer.users.cache import UserCache, cache_path
+from importer.users.refresh import Refresh
+from importer.writer.executor import RowDone, Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How an apply ended.
+
+    `files`: those of a plan for the SIS load, None if rows are sent. `stopped`: why it ended early,
+    if it did; `begun`: whether it was about to send rows then.
+    """
+
+    files: tuple[Path, ...] | None = None
+    stopped: ImporterError | None = None
+    begun: bool = True
+
+
+def apply(
+    office: Office,
+    run: Ledger,
+    surface: Surface,
+    stop: Stop,
+    *,
+    limit: int | None,
+    allow: frozenset[SafetyCheck],
+    seal: str,
+) -> Applied:
+    """Carry out the rest of a plan that is open alone; the users of a list are read again.
+
+    `limit`: send at most so many rows. `allow`: safety checks that may fail. `seal`: of the plan
+    that a person approved, "" where it is approved as it is. Where nothing is left, Alma is not
+    called. Raises UsageError, StalePlanError, SafetyCheckError, LedgerError or AlmaError before
+    anything is sent.
+    """
+    with remembering(run, USERS, office.now, surface.note):
+        left, journal = stage.left_to_do(run), Journal(run, office.operator, office.now)
+        listed = len(journal.listed())
+        if not left and not listed:  # also after an apply that was killed
+            why = "is already complete" if run.was_applied else "has nothing to apply"
+            surface.note(f"This plan {why}. Nothing was sent.")
+            return Applied()
+        settings, of = office.settings(), left if limit is None else min(left, limit)
+        how = stage.ApplyOptions(
+            now=office.now,
+            note=surface.note,
+            stopping=stop,
+            verify_delay=settings.alma_verify_delay,
+            plan_days=settings.alma_plan_days,
+            seal=seal,
+            limit=limit,
+            allowed=allow,
+            deletes=surface.typed(Consent(next_deletes(run, limit), run.facts.alma, limit)),
+        )
+        stage.prepare(run, journal, how)
+        if listed:
+            unlisted = with_alma(office, lambda alma: stage.list_again(run, alma, journal))
+            surface.note(f"{wording.SET} lists {counted(listed - unlisted, 'user')}.")
+            if unlisted:
+                changed = f"{counted(unlisted, 'user')} of the plan may not be retired any more"
+                surface.note(f"{changed}. See `{Code.NOT_DELETED.value}`.")
+        if not left:
+            return Applied()
+        if run.facts.sis:
+            return Applied(
+                with_alma(office, lambda alma: sis_load.write_file(run, alma, journal, how, USERS))
+            )
+        if of:
+            surface.agree(Consent(of, run.facts.alma, limit))
+
+        async def carry_out(alma: Alma) -> ImporterError | None:
+            with surface.working("Applying", lambda: alma.limiter.notice) as advance:
+                counts = Counts(advance, of, surface.note)
+                return await stage.carry_out(run, alma, journal, how, counts)
+
+        try:
+            with stop.listening():
+                stopped = with_alma(office, lambda alma: stop.run(carry_out(alma)))
+        except StoppedError as error:
+            return Applied(stopped=error)
+        except AlmaError as error:
+            return Applied(stopped=error, begun=False)
+        return Applied(stopped=stopped)
+
+
+def stop_file(run: Path) -> Path:
+    """Return the file that asks the apply of a run which it names to stop softly."""
+    return run / stage.STOP
+
+
+class Counts:
+    """Reports the progress of an apply, with counts by result: a row counts by its last one."""
+
+    def __init__(self, advance: Advance, of: int, note: Callable[[str], None]) -> None:
+        """Start without a row, `of` so many."""
+        self._advance, self._of, self._note = advance, of, note
+        self._results: dict[int, Result] = {}
+        self._counts: Counter[Result] = Counter()
+
+    def __call__(self, event: RowDone | Waiting) -> None:
+        """Count a row, or tell of a wait."""
+        match event:
+            case RowDone(row, act, state):
+                if before := self._results.get(row):
+                    self._counts[before] -= 1
+                result = self._results[row] = RESULTS[act, state]
+                self._counts[result] += 1
+                ends = [(self._counts[end], words) for end, words in _ENDS.items()]
+                done = sum(count for count, _ in ends)
+                told = ", ".join(f"{n:,} {wording.in_number(words, n)}" for n, words in ends if n)
+                self._advance(min(done, self._of), self._of, told)
+            case Waiting(waiting, seconds):
+                self._note(
+                    f"Alma's answer was lost for {wording.rows(waiting)}. Waiting {seconds:,.0f} s "
+                    "before asking Alma whether they were written."
+                )
+
+
+_ENDS = {
+    result: words
+    for result, words in wording.ENDS.items()
+    if isinstance(result, Result) and result not in {Result.UNKNOWN, Result.NOT_SENT}
+}
+"""The results that are final, in words."""
+
+
+def sis_report(
+    office: Office, run: Ledger, surface: Surface, report: Path | None, *, refresh: bool
+) -> int:
+    """Record what Alma's SIS load did with each row of a run that is open alone.
+
+    `report`: the list of rejected users that Alma's job report exports. `refresh`: first read who
+    changed in Alma. Returns how many rows Alma does not show. Raises UsageError, StalePlanError,
+    LedgerError, AlmaError.
+    """
+    facts, journal = run.facts, Journal(run, office.operator, office.now)
+    steps = sis_load.delivered(journal)
+    reasons = sis_load.read_reasons(report, steps) if report else {}
+    assert facts.alma is not None  # noqa: S101  a plan has it
+    path = cache_path(USERS, facts.alma.institution, facts.alma.environment)
+    with UserCache.open(path) as cache:
+
+        async def read(alma: Alma) -> None:
+            await stage.check_same_institution(facts, alma)
+            with surface.working("Reading changes", lambda: alma.limiter.notice) as advance:
+                incomplete = cache.state.as_of is None
+                await Refresh(cache, alma, office.now, advance, surface.note).run(due=incomplete)
+
+        if refresh:
+            with_alma(office, read)
+        journal.record_outcomes(sis_load.compare(steps, cache, reasons, facts.origin))
+    remember(run, USERS, office.now(), surface.note)
+    return len(journal.rows_in(State.DELIVERED))
+
+
+def undo(
+    office: Office,
+    run: Ledger,
+    surface: Surface,
+    stop: Stop,
+    *,
+    folder: Path | None,
+    delete_created: bool,
+) -> Ledger:
+    """Return the saved plan that undoes a run, open; the run is open alone. Alma is only read.
+
+    `folder`: of the plan, None for a new one under `runs/`. `delete_created`: also delete the users
+    that the run created. Raises UsageError if the run wrote nothing, StalePlanError, LedgerError,
+    AlmaError, StoppedError.
+    """
+    check_undoable(run)
+    request = UndoRequest(
+        folder=folder,
+        now=office.now(),
+        operator=office.operator,
+        version=office.version,
+        rate=office.settings().alma_rate,
+        facts=saved_facts(),
+        delete_created=delete_created,
+    )
+
+    async def use(alma: Alma) -> Ledger:
+        notice = lambda: alma.limiter.notice  # noqa: E731
+        with working(surface, "Comparing with Alma", stop, notice) as progress:
+            return await plan_undo(run, alma, request, Progress(progress.rows))
+
+    return with_alma(office, use)
