@@ -8,10 +8,12 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cached_property
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 from importer.errors import ImporterError
+from importer.model.formats import Format
 
 T = TypeVar("T")
 
@@ -67,10 +69,12 @@ class Database:
     """One SQLite file, opened when it is first used. What is deleted in it leaves no trace.
 
     Subclasses say what its failures mean. `durable`: a commit is on the disk when it returns;
-    otherwise a power cut takes whole transactions away.
+    otherwise a power cut takes whole transactions away. `tables`: the format of the file, and the
+    script that makes its tables when it is opened; None where its maker does.
     """
 
     durable: ClassVar[bool] = True
+    tables: ClassVar[tuple[Format, str] | None] = None
 
     def __init__(self, path: Path) -> None:
         """Use the file at a path."""
@@ -93,8 +97,21 @@ class Database:
         except OSError as error:
             raise self.failure(sqlite3.OperationalError(error.strerror)) from error
 
-    def prepare(self, connection: sqlite3.Connection) -> None:
-        """Make what is missing in the file that was just opened."""
+    def _make_tables(self, connection: sqlite3.Connection) -> None:
+        """Make the tables of a new file. Raises UsageError for another format."""
+        if self.tables is None:
+            return
+        made, script = self.tables
+        # the tables and the number come at once, so whoever sees tables then sees the number
+        there = [*connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")]
+        ((number,),) = connection.execute("PRAGMA user_version")
+        if there or number:
+            made.check(self.path, number)
+            return
+        text = files("importer").joinpath(script).read_text("utf-8")
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {text} PRAGMA user_version = {made.number}; COMMIT;"
+        )
 
     @cached_property
     def connection(self) -> sqlite3.Connection:
@@ -108,7 +125,7 @@ class Database:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
                 connection.execute("PRAGMA foreign_keys = ON")
-                self.prepare(connection)
+                self._make_tables(connection)
             except BaseException:
                 connection.close()
                 raise

@@ -13,7 +13,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -65,6 +64,8 @@ class Memory(Database):
     cannot be written.
     """
 
+    tables = (MEMORY, "ledger/memory.sql")
+
     def __init__(self, institution: str) -> None:
         """Use the entries of this institution, by its key."""
         super().__init__(PATH)
@@ -99,19 +100,6 @@ class Memory(Database):
                 "read or written now. The next plan writes what is missing."
             )
         return self.damaged
-
-    def prepare(self, connection: sqlite3.Connection) -> None:
-        """Make the tables. Raises UsageError for another format."""
-        # the tables and the number come at once, so whoever sees tables then sees the number
-        tables = [*connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")]
-        ((number,),) = connection.execute("PRAGMA user_version")
-        if tables or number:
-            MEMORY.check(self.path, number)
-            return
-        script = files("importer.ledger").joinpath("memory.sql").read_text("utf-8")
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {MEMORY.number}; COMMIT;"
-        )
 
     @property
     def exists(self) -> bool:

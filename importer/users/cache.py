@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from importlib.resources import files
 from math import inf
 from pathlib import Path
 
@@ -90,6 +89,7 @@ class UserCache(Database):
     """
 
     durable = False  # what a power cut takes away is read again
+    tables = (USER_CACHE, "users/schema.sql")
 
     @classmethod
     def open(cls, path: Path) -> UserCache:
@@ -126,17 +126,6 @@ class UserCache(Database):
             f"The user cache {self.path} cannot be used now ({error}). Check the disk and the "
             "folder, and try again."
         )
-
-    def prepare(self, connection: sqlite3.Connection) -> None:
-        """Make the tables. Raises UsageError for another version."""
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            tables = files("importer.users").joinpath("schema.sql").read_text("utf-8")
-            connection.executescript(
-                f"BEGIN; {tables} PRAGMA user_version = {USER_CACHE.number}; COMMIT;"
-            )
-        else:
-            USER_CACHE.check(self.path, version)
 
     # its state
 
