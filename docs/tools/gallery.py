@@ -118,7 +118,7 @@ def _first(mapped: MappedRoster) -> tuple[int, Sequence[tuple[str, str]]]:
     checked = validate((mapped,))
     fates = decide_fates(mapped.rows(), checked.problems, answers={}, only_new=()).fates
     ready = [row for row, fate in fates.items() if fate is Fate.READY]
-    draft = next(iter(checked.drafts(ready, {}, "")))
+    draft = next(iter(checked.drafts(ready, {})))
     fields = [one for one in fields_of(new_user(draft)) if not _ADDED.match(one[0])]
     return draft.row, [(path.removeprefix("contact_info."), text) for path, text in fields]
 

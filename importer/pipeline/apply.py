@@ -291,7 +291,7 @@ def _passwords(facts: RunFacts) -> dict[int, str]:
     rosters = validate(reopen_inputs(facts, NO_CODES))
     return {
         draft.row: text
-        for draft in rosters.drafts(rosters.rows(), {}, "")
+        for draft in rosters.drafts(rosters.rows(), {})
         if (text := draft.values.get(PASSWORD))
     }
 

@@ -89,7 +89,7 @@ def since_last_load(rosters: CheckedRosters, institution: str) -> Iterator[Compa
         with EditMemory(key) as memory:
             if (last := memory.last_load(name)) is not None:
                 rows = {row for one in part for row in one.candidates.rows}
-                yield _since(rosters.drafts(rows, {}, ""), last, memory, name)
+                yield _since(rosters.drafts(rows, {}), last, memory, name)
 
 
 def _since(
@@ -155,9 +155,7 @@ def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
         checked.append(one)
         problems += (*one.compiled.notices, *column_causes(one, cells), *cells)
         if not match.creates:
-            made = (
-                unidentified(draft, match) for draft in drafts(candidates, candidates.rows, {}, "")
-            )
+            made = (unidentified(draft, match) for draft in drafts(candidates, candidates.rows, {}))
             problems += filter(None, made)
     problems += _duplicates(checked)
     for one in checked:

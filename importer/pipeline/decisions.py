@@ -352,7 +352,7 @@ def same_people(rosters: CheckedRosters, problems: Iterable[Problem]) -> Iterato
     The problem of a row names another of them, or the user of Alma whom they all find.
     """
     named = {p.origin.row: p.value.casefold() for p in problems if p.asks(About.ROWS)}
-    drafts = [*rosters.drafts(named, {}, "")] if named else []
+    drafts = [*rosters.drafts(named, {})] if named else []
     numbers: dict[str, int] = {}
     rows: defaultdict[int, list[DraftUser]] = defaultdict(list)
     pairs = []

@@ -280,14 +280,11 @@ class CheckedRosters(Rosters):
         return made
 
     def drafts(
-        self, rows: Collection[int], missing: Mapping[int, tuple[Problem, ...]], institution: str
+        self, rows: Collection[int], missing: Mapping[int, tuple[Problem, ...]]
     ) -> Iterator[DraftUser]:
-        """Yield the draft users of these rows, in order, with what a new user lacks, by row.
-
-        `institution`: its code, for the Patron role of a new user; "" if nothing is planned.
-        """
+        """Yield the draft users of these rows, in order, with what a new user lacks, by row."""
         for mapped in self:
-            yield from drafts(mapped.candidates, rows, missing, institution)
+            yield from drafts(mapped.candidates, rows, missing)
 
 
 def open_inputs(request: RunRequest) -> Rosters:

@@ -110,7 +110,7 @@ def present(
     former = EditMemory(institution).former()
     there = set[str]()
     rows = {row for one in rosters for row in one.candidates.rows}
-    for draft in rosters.drafts(rows, {}, ""):
+    for draft in rosters.drafts(rows, {}):
         near = find_near(cache, PersonQuery(draft.every_identifier, person=draft.person))
         there |= counts_for(draft, near, rosters.match(draft.row), common)
         there.add(draft.primary_id.casefold())  # whom the load creates

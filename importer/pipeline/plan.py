@@ -87,7 +87,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         rosters, answers = validate(opened), DecisionMemory(of_alma.key).load()
         checked = _decide_checked(folder, rosters, answers)
         progress.rows(len(checked.fates), 0)
-        drafts = [*rosters.drafts(checked.rows(Fate.READY), checked.missing, institution.code)]
+        drafts = [*rosters.drafts(checked.rows(Fate.READY), checked.missing)]
         queries = [query_of(draft, rosters.match(draft.row)) for draft in drafts]
         needed = _needs_cache(rosters, request)
         async with open_users(

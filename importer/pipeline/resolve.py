@@ -379,7 +379,7 @@ class Review:
         return self._opened.enter_context(plan_context(self._rosters, answers, self.facts, known))
 
     def _draft(self, row: int) -> DraftUser:
-        draft = next(self._rosters.drafts({row}, {}, self._institution), None)
+        draft = next(self._rosters.drafts({row}, {}), None)
         if draft is None:
             msg = f"The mapping makes no record of row {row_label(row)}. Plan again."
             raise UsageError(msg)

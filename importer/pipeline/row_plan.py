@@ -190,7 +190,7 @@ def plan_context(
             return known if facts.sis is None else leavers.forgotten(live, known)
 
         today, overwritten = rosters[0].today, frozenset(facts.overwrite_edits)
-        earlier = Earlier(of, hashed, today, overwritten, facts.sis)
+        earlier = Earlier(of, hashed, today, alma.institution, overwritten, facts.sis)
         leavers = Leavers(LastSeen(alma.key).leavers())
         yield PlanContext(
             rosters, answers, leavers, earlier, facts.common, known, retiring, facts.groups
@@ -241,7 +241,7 @@ def template(mapped: MappedRoster) -> DraftUser:
             f"{p.field} {p.message.replace(KNOWN, VALUE).replace(VALUE, p.value)}" for p in wrong
         )
         raise MappingError(tuple(f"match: {key}: set: {finding}" for finding in findings))
-    (draft,) = drafts(candidates, {1}, {}, "")
+    (draft,) = drafts(candidates, {1}, {})
     return draft
 
 

@@ -239,7 +239,7 @@ def convert(
     rosters: CheckedRosters, ready: Collection[int], to: Format, out: Path
 ) -> tuple[Path, ...]:
     """Write the records of ready rows; return the files. Raises UsageError if one cannot be."""
-    users = map(new_user, rosters.drafts(ready, {}, ""))
+    users = map(new_user, rosters.drafts(ready, {}))
     match to:
         case "jsonl":
             with new_file(
@@ -249,7 +249,7 @@ def convert(
             return (out,)
         case "sis-xml":
             check_external(rosters)
-            check_one_system(rosters.drafts(ready, {}, ""))
+            check_one_system(rosters.drafts(ready, {}))
             return write_sis_zip(users, out)
 
 
@@ -304,7 +304,7 @@ def sis_clears(rosters: Rosters) -> tuple[str, ...]:
 
 def blank_cells(rosters: CheckedRosters, ready: Collection[int]) -> Iterator[tuple[int, str]]:
     """Yield the ready rows without a value in a mapped field outside lists, and the field."""
-    for draft in rosters.drafts(ready, {}, ""):
+    for draft in rosters.drafts(ready, {}):
         for target in draft.layout.scalars:
             if target.field.facts.sis and not draft.values.get(target.label):
                 yield draft.row, target.field.path

@@ -177,6 +177,7 @@ def update(
         convert=match.account_type == "convert",
         keep_old_id=match.keep_old_id,
         overrides=earlier.overwrites,
+        institution=earlier.institution,
         lines=reviewed.lines,
     )
     merged = sis_merge(live, merged, protected, earlier)

@@ -97,7 +97,7 @@ class DraftUser:
     `not_applicable` are the labels that the mapping leaves out for this row (`when`); they are not
     in `values`, and their fields stay unchanged. `cells` are the row as it came, by position.
     `missing` are the problems that hold the row only if Alma has no such user, such as that of a
-    blank cell that only a new user needs. `institution` is its code, for a new Patron role.
+    blank cell that only a new user needs.
     """
 
     row: int
@@ -107,7 +107,6 @@ class DraftUser:
     cells: tuple[str, ...]
     not_applicable: frozenset[str]
     missing: tuple[Problem, ...]
-    institution: str
 
     @property
     def key(self) -> str:
@@ -251,7 +250,6 @@ def drafts(
     candidates: Candidates,
     rows: Collection[int],
     missing: Mapping[int, tuple[Problem, ...]],
-    institution: str,
 ) -> Iterator[DraftUser]:
     """Return the draft users of these rows, in the roster's order; `missing` by row."""
     labels = tuple(candidates.frame.columns)
@@ -272,5 +270,4 @@ def drafts(
             cells,
             not_applicable,
             missing.get(row, ()),
-            institution,
         )

@@ -467,6 +467,7 @@ def merge(
     convert: bool,
     keep_old_id: KeepOldId | None,
     overrides: Collection[str],
+    institution: str,
     lines: Mapping[str, Part | None],
 ) -> Merged:
     """Return Alma's record with the row's values; removals come first in the changes.
@@ -474,7 +475,8 @@ def merge(
     `rename`: the
     user gets the row's primary ID, and keeps the old one as `keep_old_id` asks for. `convert`: an
     Internal user becomes External if the mapping is. `overrides`: fields and lists that Alma is to
-    take although it protects them, beside those of the mapping. `lines`: as in `Known`.
+    take although it protects them, beside those of the mapping. `institution`: of a new Patron
+    role, "" to add none. `lines`: as in `Known`.
     """
     update: dict[str, object] = {}
     if rename and draft.primary_id and not same_id(draft.primary_id, live.primary_id):
@@ -501,7 +503,7 @@ def merge(
             if target.field.facts.sticky and (wanted or not will):
                 override.append(name)
     expiry, scope = (draft.values.get(f"patron_role.{name}", "") for name in ("expiry", "scope"))
-    after = with_patron_role(after, expiry, scope, draft.institution)
+    after = with_patron_role(after, expiry, scope, institution)
 
     known = Known(account, after.primary_id, converts, lines)
     lists: dict[str, list[Edit]] = {}

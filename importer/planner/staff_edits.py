@@ -135,6 +135,7 @@ class Earlier:
     """What earlier loads left, for the rows of a plan.
 
     `of` returns that of a row's user. `hashed` makes the hashes. `today`: the day of the plan.
+    `institution`: its code, for a new Patron role; "" to add none.
     `overwrites`: paths of fields and lists that are written although staff edited them. `sis`: the
     rules of a plan for the SIS load, None where the plan is sent through the API.
     """
@@ -142,13 +143,14 @@ class Earlier:
     of: Callable[[DraftUser, User], UserMemory]
     hashed: Keyed
     today: date
+    institution: str
     overwrites: frozenset[str]
     sis: SisRules | None
 
 
 def nothing_earlier(today: date) -> Earlier:
     """Return what is left where no load is remembered."""
-    return Earlier(lambda _draft, _live: NO_MEMORY, keyed(b""), today, frozenset(), None)
+    return Earlier(lambda _draft, _live: NO_MEMORY, keyed(b""), today, "", frozenset(), None)
 
 
 NO_MEMORY = UserMemory(None, ())

@@ -340,7 +340,5 @@ def _records_of(
     """
     with Ledger.open(folder) as ledger:
         rosters = validate(reopen_inputs(ledger.facts, space.codes()))
-        code = ledger.facts.alma.institution if ledger.facts.alma else ""
-        drafts = rosters.drafts(open_rows(ledger), {}, institution=code)
-        records = {one.row: new_user(one) for one in drafts}
+        records = {one.row: new_user(one) for one in rosters.drafts(open_rows(ledger), {})}
         return records, {row: rosters.match(row).keep_old_id for row in records}

@@ -147,7 +147,7 @@ def answers_with_other_people_s_ids(patch: Patch) -> None:
     finish = PlanContext._finish
 
     def whole(context: PlanContext, draft: DraftUser, planned: Planned) -> Planned:
-        (row,) = cast("CheckedRosters", context.rosters).drafts({draft.row}, {}, "")
+        (row,) = cast("CheckedRosters", context.rosters).drafts({draft.row}, {})
         return finish(context, row, planned)
 
     patch.setattr(PlanContext, "_finish", whole)

@@ -53,7 +53,7 @@ def _result(mapped: MappedRoster) -> tuple[dict[int, Fate], dict[int, dict[str, 
     checked = validate((mapped,))
     fates = decide_fates(mapped.rows(), checked.problems, answers={}, only_new=()).fates
     ready = [row for row, fate in fates.items() if fate is Fate.READY]
-    records = {one.row: dict(fields_of(new_user(one))) for one in checked.drafts(ready, {}, "")}
+    records = {one.row: dict(fields_of(new_user(one))) for one in checked.drafts(ready, {})}
     return dict(fates), records
 
 

@@ -120,7 +120,7 @@ def draft(
         [row],
         {label: frozenset({FIRST}) for label in not_applicable},
     )
-    return next(drafts(made, [FIRST], {}, ""))
+    return next(drafts(made, [FIRST], {}))
 
 
 def user(**fields: object) -> User:
@@ -169,6 +169,7 @@ def updated(
         convert=False,
         keep_old_id=None,
         overrides=(),
+        institution="",
         lines=lines or {},
     )
     return Merged(live) if changes_by_day(row, beside, live, made.after) else made

@@ -191,7 +191,7 @@ def drafts(
     )
     spoken = {label: value for label, value in values.items() if label not in silent}
     cells = tuple(values.values())
-    return DraftUser(2, Origin("autumn.csv", "", 2), plan, spoken, cells, silent, (), "")
+    return DraftUser(2, Origin("autumn.csv", "", 2), plan, spoken, cells, silent, ())
 
 
 @st.composite

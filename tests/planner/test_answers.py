@@ -137,7 +137,7 @@ class Campus:
             leaves = key != row.key and leaves_id(self.answers, row, key)
             return UserMemory(None, (), keeps_id=leaves)
 
-        return Earlier(of, keyed(b""), TODAY, frozenset(), None)
+        return Earlier(of, keyed(b""), TODAY, "", frozenset(), None)
 
     def follow(self, answer: Answer, live: User | None) -> Planned | str:
         """The step that an answer asks for."""

@@ -109,6 +109,7 @@ def test_a_renamed_user_has_each_id_once(
         convert=False,
         keep_old_id=keep,
         overrides=(),
+        institution="",
         lines={},
     )
     made = renamed(live)
@@ -129,7 +130,14 @@ def test_a_community_patron_becomes_external() -> None:
     one = draft(row, plan=scheme(list(row), AccountType.EXTERNAL))
     keep = KeepOldId(type="BARCODE")
     after = merge(
-        one, live, rename=True, convert=True, keep_old_id=keep, overrides=(), lines={}
+        one,
+        live,
+        rename=True,
+        convert=True,
+        keep_old_id=keep,
+        overrides=(),
+        institution="",
+        lines={},
     ).after
     ids = [current(after, name) for name in ("primary_id", "account_type", "external_id")]
     assert ids == ["0012345", "EXTERNAL", "SIS"]

@@ -94,7 +94,7 @@ def test_lists_that_are_only_added_to_can_be_changed_on_request(
 ) -> None:
     """What goes, what is replaced in its place, and what is revised; nothing else is touched."""
     candidates = Bench(tmp_path, record).map(())
-    (draft,) = drafts(candidates, candidates.rows, {}, "")
+    (draft,) = drafts(candidates, candidates.rows, {})
     step = update(draft, LIVE, Match(), EARLIER, rename=False).step
     assert isinstance(step, Update | Unchanged)
     found = step.changes if isinstance(step, Update) else ()

@@ -81,7 +81,7 @@ class Roster:
             values[EXPIRY] = (today + timedelta(days=self.span)).isoformat()
         plan = _plan(tuple(sorted(self.rules.items())), by_day=self.by_day)
         cells = tuple(values[label] for label in LABELS)
-        return DraftUser(2, Origin("autumn.csv", "", 2), plan, values, cells, frozenset(), (), "")
+        return DraftUser(2, Origin("autumn.csv", "", 2), plan, values, cells, frozenset(), ())
 
 
 @cache
@@ -103,7 +103,7 @@ class Alma:
         """Compare a roster's row with what was left."""
         others = tuple(seen for name, seen in self.memory.items() if name != roster.name)
         known = UserMemory(self.memory.get(roster.name), others)
-        earlier = Earlier(lambda _draft, _live: known, HASHED, today, self.overwrites, None)
+        earlier = Earlier(lambda _draft, _live: known, HASHED, today, "", self.overwrites, None)
         return review(roster.row(today), self.live, known, earlier, rename=False)
 
     def after(self, reviewed: Reviewed) -> User:
@@ -317,10 +317,9 @@ def test_an_address_under_one_type_more_is_written() -> None:
     values = {**row.values, **more}
     plan = scheme([*values], AccountType.INTERNAL, rules={})
     row = replace(row, layout=plan, values=values, cells=tuple(values.values()))
-    earlier = Earlier(
-        lambda _row, _live: UserMemory(alma.memory["autumn"], ()), HASHED, LATER, frozenset(), None
-    )
-    reviewed = review(row, alma.live, UserMemory(alma.memory["autumn"], ()), earlier, rename=False)
+    known = UserMemory(alma.memory["autumn"], ())
+    earlier = Earlier(lambda _row, _live: known, HASHED, LATER, "", frozenset(), None)
+    reviewed = review(row, alma.live, known, earlier, rename=False)
     found = _emails(alma.after(reviewed))
     assert [text(one.email_type) for one in found] == ["personal", "school"]
     assert not reviewed.edits
