@@ -14,7 +14,6 @@ from importer.errors import UsageError
 from importer.ledger.answers import DecisionMemory
 from importer.ledger.ledger import Ledger
 from importer.model.answers import Resolution
-from importer.model.fields import CodeTables
 from importer.model.plan import Create, Delete, Fate, Held, Planned, SisRules, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.question import Answer
@@ -75,12 +74,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     `rate` is in calls a second. Raises RosterError, MappingError, LedgerError, AlmaError, and
     UsageError for code tables of another institution or a damaged user cache.
     """
-    opened = None if any(one.roster is None for one in request.rosters) else open_inputs(request)
-    institution = await alma.general()
-    _check_codes(request.codes, institution)
-    if opened is None:
-        request = await with_rows(request, alma, institution, progress)
-        opened = open_inputs(request)
+    request, opened, institution = await _open(request, alma, progress)
     of_alma = institution.facts(alma.base_url)
     known = facts_for(request.facts, of_alma.institution)
     with new_run(request.name, request.now, request.folder) as folder:
@@ -145,8 +139,16 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     return ledger
 
 
-def _check_codes(codes: CodeTables, institution: Institution) -> None:
-    """Raise UsageError for code tables of another institution than the key's."""
+async def _open(
+    request: RunRequest, alma: Alma, progress: Progress
+) -> tuple[RunRequest, Rosters, Institution]:
+    """Read the rosters and mappings, before any call unless rows are from Alma; ask who Alma is.
+
+    Return the request with the rows that are from Alma. Raises UsageError for code tables of
+    another institution than the key's.
+    """
+    opened = None if any(one.roster is None for one in request.rosters) else open_inputs(request)
+    institution, codes = await alma.general(), request.codes
     if codes.institution and codes.institution != institution.code:
         msg = (
             f"The saved code tables are those of {codes.institution}, and this key belongs to "
@@ -154,6 +156,10 @@ def _check_codes(codes: CodeTables, institution: Institution) -> None:
             "with --codes."
         )
         raise UsageError(msg)
+    if opened is None:
+        request = await with_rows(request, alma, institution, progress)
+        opened = open_inputs(request)
+    return request, opened, institution
 
 
 def _decide_checked(
