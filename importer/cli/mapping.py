@@ -36,8 +36,10 @@ from importer.report.wording import sentence
 from importer.report.workbook import version_of, write_blank
 from importer.service.office import saved_codes
 from importer.service.place import now
-from importer.suggest.columns import Beside, best_reading, confirmed
+from importer.suggest.columns import Beside
+from importer.suggest.confirmed import confirmed
 from importer.suggest.first_mapping import GROUP, Choices, Draft, suggest, to_do
+from importer.suggest.reading import best_reading
 from importer.suggest.user_loader_profile import read_profile, to_mapping
 
 app = Commands()

@@ -33,7 +33,7 @@ from importer.model.roster import (
     read_row,
 )
 from importer.model.text import counted, unescape
-from importer.model.vocabulary import is_known
+from importer.model.vocabulary import known_headings
 
 ROWS, COLUMNS = 1_048_576, 16_384
 """Rows and columns that a sheet can have."""
@@ -221,7 +221,7 @@ def _usual(row: Sequence[str]) -> int:
     """Return how many different headings that offices use are in a row; 0 if it is a person's."""
     if any("@" in cell for cell in row):
         return 0
-    return sum(map(is_known, {*filter(None, row)}))
+    return known_headings(row)
 
 
 def _is_word(cell: str) -> bool:

@@ -36,7 +36,7 @@ from importer.model.fields import OnUpdate, Shape
 from importer.model.problem import Code, Origin, Place, Problem
 from importer.model.roster import ADDED
 from importer.model.text import command_line
-from importer.model.vocabulary import IDENTITIES, field_of, meaning_of, named_by
+from importer.model.vocabulary import field_of, meaning_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def looks_like_a_person(headings: Iterable[str]) -> bool:
         digits_of(text) >= 5 or is_any_date(text) or (text.isdecimal() and int(text) not in YEARS)
         for text in texts
     )
-    known = sum(bool(field_of(text) or named_by(text, IDENTITIES)) for text in texts)
+    known = sum(bool(meaning_of(text)) for text in texts)
     return values > known or any(map(EMAIL.fullmatch, texts))
 
 

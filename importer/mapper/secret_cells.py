@@ -16,7 +16,7 @@ from importer.mapper.values import Rows, Texts, Values
 from importer.model.fields import SECRETS
 from importer.model.problem import CellFinding, Code, Place, Severity
 from importer.model.roster import NOT_KEPT, Roster
-from importer.model.vocabulary import say_secret
+from importer.model.secret_headings import say_secret
 
 
 def secret_columns(

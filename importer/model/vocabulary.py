@@ -1,7 +1,9 @@
-"""What the headings of a roster name. The words are data, by language and system: `headings/`.
+"""What the headings of a roster mean, by method: the data has words, and no whole headings.
 
-A heading is put together from one phrase that names a field and words around it, in any order:
-whose it is (`home`, `work`), a number (`Phone 2`), and what adds nothing.
+A heading becomes words, words become concepts, and the head of the heading decides: the last
+concept in English, German or Japanese, the first in French or Arabic. Unknown words cost nothing.
+Short words count only in the two likeliest languages of the row. `headings.txt` has the words of
+each language, `headings.toml` what their concepts mean, alone and together.
 """
 
 from __future__ import annotations
@@ -9,279 +11,475 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import lru_cache
 from importlib.resources import files
-
-BARCODE = "barcode"
-
-
-_FILES = [
-    tomllib.loads(file.read_text("utf-8"))
-    for file in sorted((files(__package__) / "headings").iterdir(), key=lambda file: file.name)
-    if file.name.endswith(".toml")
-]
-"""The words of each language; `kinds`: whose an address is; `type_words`: cells of types."""
+from itertools import chain, pairwise
 
 
-def _all(name: str) -> frozenset[str]:
-    return frozenset[str]().union(*(one.get(name, ()) for one in _FILES))
+class Part(StrEnum):
+    """What a column can be without being a field."""
+
+    BARCODE = "barcode"
+    PRIMARY_ID = "primary id"
+    EMPL_ID = "empl id"
+    FULL_NAME = "full name"
+    LAST_FIRST = "last first name"
+    GIVEN = "name or given name"
+    SECOND_LAST = "second last name"
+    BEFORE_LAST = "surname prefix"
+    FIRST_MIDDLE = "first and middle"
+    OWNING_SYSTEM = "owning system"
+    HOUSE = "house number"
+    AREA = "area code"
+    CITY_LINE = "city line"
+    PASSWORD_AGAIN = "password again"  # noqa: S105  a column, no password
 
 
-def _by_key(name: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for one in _FILES:
-        for key, texts in one.get(name, {}).items():
-            found.setdefault(key, []).extend(texts)
-    return found
+BIRTH_PARTS = ("birth year", "birth month", "birth day")
+TYPES = {"email type": "email", "phone type": "phone", "address type": "address"}
+"""Columns of a part of a birth date, and of types of emails, phones and addresses."""
+OF_PASSWORDS = frozenset({"password", Part.PASSWORD_AGAIN, "force_password_change"})
 
+DATA = tomllib.loads((files(__package__) / "headings.toml").read_text("utf-8"))
+US_STATES = frozenset[str](DATA["us_states"])
+STATES = frozenset[str](DATA["states"])
+"""Words that say whether somebody is active, or yes or no."""
+_FIELDS: dict[str, str] = DATA["fields"]
+_PAIRS = tuple((frozenset(pair.split()), field) for pair, field in DATA["pairs"].items())
+_WEAK, _VETO, _IDENTITIES, _ENTERED, _NOUN, _NAMES = (
+    frozenset[str](DATA["concepts"][of])
+    for of in ("weak", "veto", "identities", "entered", "noun", "names")
+)
+_HEAD_FIRST, _LINKED, _COMPOUND, _INFLECTED = (
+    frozenset[str](DATA["languages"][of])
+    for of in ("head_first", "linked", "compound", "inflected")
+)
+_PEOPLE = frozenset({"student", "person"})
+_AN_ID = "id"
+_LAYERS = ("small", "dead", "left", "yes")
 
-SOMEBODY_ELSE, RELATIONSHIP, NEVER = map(_all, ("somebody_else", "relationship", "never"))
-ID_WORDS, NO_IDS, US_STATES = map(_all, ("id_words", "no_ids", "us_states"))
-UNTIL, SINCE, OF_NAMES, DEAD, YES = map(_all, ("until", "since", "names", "dead", "yes"))
-STATES = _all("states")  # words that say whether somebody is active, or yes or no
-_SMALL = _all("small")
-_KINDS = {key: frozenset(words) for key, words in _by_key("kinds").items()}
-TYPE_WORDS = {word: key for key, words in _by_key("type_words").items() for word in words}
-_AROUND = _all("passing") | _all("closing") | _SMALL | frozenset().union(*_KINDS.values())
-"""Words beside a phrase that do not change what it names."""
-_CODED = frozenset({"user_group", "gender", "country", "user_title"})
-"""Fields of codes: `Gender ID` names one."""
+STRONG, VAGUE, BESIDE_HEAD = 4.0, 2.5, 1.5
+"""What a heading adds to the score of a field: it names it, in a word of many uses, or beside."""
+ENOUGH_SCORE = 2.0
+"""The score from which a field is written; below it a column is only listed."""
 
-_CHINESE = re.compile(r"[\u3400-\u9fff]+")
-_BRACKETS = re.compile(r"[\[(][^\[\]()]*+[\])]")
+_SIGNS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u3005\uff41-\uff5a"
+_EAST_ASIAN = re.compile(f"[{_SIGNS}]+")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z]{2})(?=[A-Z][a-z])")
+_APART = re.compile(
+    r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z]{2})(?=[A-Z][a-z])"
+    f"|(?<=[A-Za-z])(?=[{_SIGNS}])|(?<=[{_SIGNS}])(?=[A-Za-z])"
+)
+_E_MAIL = re.compile(r"(?i)\be-(?=mail|post)")
+_BRACKETS = re.compile(r"[\[(（][^\[\]()（）]*+[\])）]")
+_TWO_LETTERS = re.compile("([ao])[ae]|ue")  # `foedselsdato`
+_HEBREW = ("ה", "ו", "ל", "ב")
+_LETTERS: dict[str, str] = DATA["letters"]
+_SIMPLIFIED = zip(_LETTERS.pop("traditional"), _LETTERS.pop("simplified"), strict=True)
+_ALIKE = str.maketrans(_LETTERS | dict(_SIMPLIFIED))
+_SHORT, _LONG = 3, 4
+"""Letters of a word that counts in its language only, and of one that is known by its beginning."""
+_MOST_WORDS, _PHRASE = 30, 6
+"""Words of a heading (a notice above the headings has more), and of a phrase."""
 
 
-def _keys(words: Sequence[str]) -> tuple[str, ...]:
-    """Return what a phrase is known by: joined, without small words between, and in any order."""
-    last = len(words) - 1
-    kept = [word for at, word in enumerate(words) if at in {0, last} or word not in _SMALL]
-    joined = "".join(words), "".join(kept)
-    return (*joined, " ".join(sorted(kept))) if len(kept) > 1 else joined
+def _plain(text: str) -> str:
+    """Return a text in small letters without accents."""
+    taken = unicodedata.normalize("NFKD", text).casefold().translate(_ALIKE)
+    kept = "".join(char for char in taken if not unicodedata.combining(char))
+    return unicodedata.normalize("NFC", kept)
 
 
-def _joined(texts: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """Return the key of each text, by the text without blanks, and by its words in any order."""
-    found: dict[str, str] = {}
-    for key, several in texts.items():
-        for text in several:
-            for name in _keys(text.split()):
-                found.setdefault(name, key)
-    return found
+def _bare(word: str) -> str:
+    """Return an Arabic word without its article."""
+    return word.removeprefix("ال") if len(word) > _SHORT else word
 
 
-IDENTITIES = _joined(_by_key("identity"))
-CARDS = _joined({BARCODE: _all("card")})
-_ALONE = _joined(_by_key("alone"))
-_BY_NAME = _joined(_by_key("fields"))
+class _Table:
+    """The words of `headings.txt`.
+
+    `concepts`: by word, or phrase without blanks, then by language, the concept, and whether the
+    word is vague, which a `~` says. `kinds`: whose an email, phone or address is. `layers`: other
+    lists of words. `words`: single words by language.
+    """
+
+    def __init__(self, text: str) -> None:
+        """Read the sections of the languages."""
+        self.concepts: dict[str, dict[str, tuple[str, bool]]] = {}
+        self.kinds: dict[str, str] = {}
+        self.layers: dict[str, set[str]] = {layer: set() for layer in _LAYERS}
+        self.words: defaultdict[str, set[str]] = defaultdict(set)
+        language = ""
+        for line in text.splitlines():
+            name, _, rest = line.partition(":")
+            if line.startswith("== "):
+                language = line.split()[1]
+            elif not line.startswith("#"):
+                for word in rest.split():
+                    self._add(language, name, word)
+        self.longest = max(map(len, self.concepts))
+
+    def _add(self, language: str, name: str, written: str) -> None:
+        parts = [_bare(_plain(part)) for part in written.rstrip("~").split("_")]
+        key = "".join(filter(str.isalpha, chain(*parts)))  # numbers are words of their own
+        if name in self.layers:
+            self.layers[name].add(key)
+        elif name.startswith("~"):
+            self.kinds.setdefault(key, name[1:])
+        else:
+            self.concepts.setdefault(key, {}).setdefault(language, (name, written.endswith("~")))
+        if len(parts) == 1 and name not in _LAYERS[1:]:
+            self.words[language].add(key)
+
+    def knows(self, word: str) -> bool:
+        """Return whether this is a word or phrase of any language."""
+        return word in self.concepts or word in self.kinds or word in self.layers["small"]
 
 
-def _chinese_pieces() -> re.Pattern[str]:
-    known = {text for name in ("passing", "closing", "somebody_else", "relationship", "never",
-                               "id_words", "no_ids", "card") for text in _all(name)}  # fmt: skip
-    known |= {text for words in _KINDS.values() for text in words} | _BY_NAME.keys() | _ALONE.keys()
-    pieces = sorted(filter(_CHINESE.fullmatch, known), key=lambda text: (-len(text), text))
-    return re.compile(f"({'|'.join(pieces)})")
-
-
-_PIECES = _chinese_pieces()
-_KNOWN_WORDS = (
-    _AROUND | SOMEBODY_ELSE | RELATIONSHIP | NEVER | ID_WORDS | NO_IDS
-    | _BY_NAME.keys() | _ALONE.keys() | IDENTITIES.keys() | CARDS.keys()
-)  # fmt: skip
-
-
-_LONGEST = max(map(len, _AROUND)) + max(map(len, _BY_NAME))
-"""Letters of a word that is put together of two."""
-
-_MOST_WORDS = 30
-"""Words of a heading; a notice above the headings has more, and to look into it takes long."""
-
-_STROKES = str.maketrans("łøđı", "lodi")
-"""Letters that Unicode does not take apart into a plain one and an accent."""
+_TABLE = _Table((files(__package__) / "headings.txt").read_text("utf-8"))
+DEAD, LEFT, YES = (frozenset(_TABLE.layers[name]) for name in _LAYERS[1:])
+LANGUAGES = tuple(_TABLE.words)
+_WEAK_SIGNS = frozenset(
+    key
+    for key, entry in _TABLE.concepts.items()
+    if len(key) == 1 and {concept for concept, _ in entry.values()} <= _WEAK
+)
 
 
 @lru_cache(maxsize=4096)
 def words_of(heading: str) -> tuple[str, ...]:
     """A heading's words and numbers, without case, accents, punctuation and bracketed remarks."""
     bare = _BRACKETS.sub(" ", heading)
-    apart = _CAMEL.sub(" ", bare if _WORD.search(bare) else heading)
-    folded = unicodedata.normalize("NFKD", apart).casefold().translate(_STROKES)
-    plain = "".join(char for char in folded if not unicodedata.combining(char))
-    return tuple(part for word in _WORD.findall(plain) for part in _divided(word))
+    return _tokens(bare if _WORD.search(bare) else heading)
 
 
-def _divided(word: str) -> Iterator[str]:
-    """Yield the parts of a word that is put together: 家庭电话, `telefonprivat`, `homephone`."""
-    if _CHINESE.fullmatch(word):
-        yield from filter(None, _PIECES.split(word)) if word not in _KNOWN_WORDS else (word,)
-        return
-    if word not in _KNOWN_WORDS and 7 <= len(word) <= _LONGEST:
-        for at in range(3, len(word) - 2):
-            parts = word[:at], word[at:]
-            if any(one in _AROUND and other in _BY_NAME for one, other in (parts, parts[::-1])):
-                yield from parts
-                return
-    yield word
+def _tokens(text: str) -> tuple[str, ...]:
+    apart = _APART.sub(" ", _E_MAIL.sub("e", text))
+    return tuple(map(_bare, _WORD.findall(_plain(apart))))
+
+
+# --- words that are put together ---
+
+
+@lru_cache(maxsize=8192)
+def _divided(word: str, languages: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the known parts of a word: `Geburtsdatum`, `homephone`, 家庭电话; else the word."""
+    if _TABLE.knows(word) or word.isdecimal():
+        return (word,)
+    if _EAST_ASIAN.fullmatch(word):
+        return tuple(_longest_words(word))
+    if word[0] in _HEBREW and _TABLE.knows(word[1:]):  # an article is written with its word
+        return (word[1:],)
+    whole = (_covered(word, one, 1) for one in languages or LANGUAGES if len(word) > _LONG + 1)
+    flat = _TWO_LETTERS.sub(lambda match: match[1] or "u", word)
+    spelt = _divided(flat, languages) if flat != word else ()
+    other = spelt if spelt != (flat,) or _TABLE.knows(flat) else ()
+    some = (_part(word, language) for language in languages)
+    return next(filter(None, chain(whole, (other,), some)), (word,))
+
+
+def _longest_words(word: str) -> Iterator[str]:
+    """Yield the longest known words from left to right, and what is unknown between them.
+
+    A single sign is a word only where it is weak: 会員番号 ends in 号, and 現住所 is no 所.
+    """
+    at = begin = 0
+    while at < len(word):
+        for end in range(min(len(word), at + _TABLE.longest), at, -1):
+            part = word[at:end]
+            if _TABLE.knows(part) and (end - at > 1 or (at and part in _WEAK_SIGNS)):
+                yield from filter(None, (word[begin:at], part))
+                at = begin = end
+                break
+        else:
+            at += 1
+    if begin < len(word):
+        yield word[begin:]
+
+
+@lru_cache(maxsize=8192)
+def _covered(word: str, language: str, depth: int) -> tuple[str, ...]:
+    """Return the words of one language of which a word is put together, longest first."""
+    known, small = _TABLE.words[language], _TABLE.layers["small"]
+    for end in range(len(word), 1, -1):
+        part, rest = word[:end], word[end:]
+        if part not in known or (end < _SHORT and (depth == 1 or (rest and part not in small))):
+            continue
+        if not rest:
+            return (part,) if depth > 1 else ()
+        for link in ("", "s", "n", "en", "e") if language in _LINKED else ("",):
+            behind = rest.removeprefix(link) if rest.startswith(link) else ""
+            if behind and (parts := _covered(behind, language, depth + 1)):
+                return (part, *parts)
+    return ()
+
+
+def _part(word: str, language: str) -> tuple[str, ...]:
+    """Return the known end or beginning of a word with what is unknown of it, or a longer word."""
+    known = _TABLE.words[language]
+    compound, inflected = language in _COMPOUND, language in _INFLECTED
+    for at in range(2, len(word) - _SHORT) if compound else ():
+        if word[at:] in known:
+            return word[:at], word[at:]
+    least = _LONG + 1 if compound else max(len(word) - (_SHORT if inflected else 1), _LONG)
+    for end in range(len(word) - 1, least - 1, -1) if inflected or word.endswith("s") else ():
+        if word[:end] in known:
+            return (word[:end], word[end:])[: 1 if len(word) - end <= _SHORT else 2]
+    longer = [one for one in known if one.startswith(word)] if len(word) > _LONG else []
+    meant = {_TABLE.concepts.get(one, {}).get(language) for one in longer}
+    return (min(longer, key=len),) if len(meant) == 1 and meant != {None} else ()
+
+
+# --- the language of a row ---
+
+
+@lru_cache(maxsize=256)
+def languages_of(headings: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the two likeliest languages of a row of headings, the likelier first."""
+    merits: defaultdict[str, float] = defaultdict(float)
+    for words in map(words_of, headings[:200]):
+        for key in {*words, *map("".join, pairwise(words))}:
+            spoken = [language for language in _TABLE.concepts.get(key, ()) if language != "sys"]
+            spoken = spoken or [one for one in LANGUAGES if len(key) > 7 and _covered(key, one, 1)]
+            for language in spoken:
+                merits[language] += (1 if len(key) > _SHORT else 0.3) / len(spoken)
+    return tuple(sorted(merits, key=lambda one: (-merits[one], LANGUAGES.index(one)))[:2])
+
+
+def region_of(languages: Sequence[str]) -> str:
+    """Return the region of most people who speak the first language, by its two letters."""
+    first = next(iter(languages), "en")
+    return str(DATA["regions"].get(first, first.upper()))
+
+
+# --- what a heading means ---
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a heading names.
+    """What a heading means.
 
-    `field`: a field's last name or a key of the vocabulary, "" if it is not known. `kind`: whose
-    address, email or phone it is, "" if it says nothing. `number`: of `Phone 2`, 0 without one.
-    `inner`: the number is before the name of the field, as in `Address 2 - City`. `vague`: the
-    heading is a word such as `Type`, which is used for many things.
+    `field`: a field's last name or a `Part`, "" if it names none. `score`: how certainly;
+    `others`: what it may be beside that. `vague`: the heading is a word of many uses, such as
+    `Type`. `identity`: it names an ID or a card. `vetoed`: it is about somebody else, a start, a
+    fax, or a secret number. `concepts`: all that were found, in order. `kind`: whose address,
+    email or phone it is. `number`: of `Phone 2`, 0 without one. `inner`: the number is before the
+    name of the field, as in `Address 2 - City`.
     """
 
     field: str = ""
+    score: float = 0.0
+    others: tuple[str, ...] = ()
+    vague: bool = False
+    identity: bool = False
+    vetoed: bool = False
+    concepts: tuple[str, ...] = ()
     kind: str = ""
     number: int = 0
     inner: bool = False
-    vague: bool = False
 
 
-@lru_cache(maxsize=4096)
-def meaning(heading: str, passing: frozenset[str] = frozenset()) -> Meaning:
-    """Return what a heading names; `passing` are further words that add nothing in this roster."""
-    words = [word for word in words_of(heading) if word not in passing]
-    numbers = [
-        (at, int(word)) for at, word in enumerate(words) if word.isdecimal() and len(word) < 3
-    ]
-    plain = [word for word in words if not word.isdecimal()]
-    field, end = _phrase(plain, _BY_NAME)
-    vague = not field
-    if vague:
-        field, end = _whole(plain), len(plain)
-    if not field:
-        return Meaning(kind=_kind(words))
-    at, number = numbers[-1] if numbers else (0, 0)
-    return Meaning(field, _kind(words), number, bool(numbers) and at < end, vague)
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A concept in a heading: whether its word is vague, and the place of its end."""
+
+    concept: str
+    vague: bool
+    end: int
 
 
-def _whole(words: Sequence[str]) -> str:
-    """Return the field of a heading that names one only if no other words are around it.
-
-    `Work Address` and `Other Tel` are as good as `Address` and `Tel`.
-    """
-    kept = [word for word in words if word not in {"required", "optional", "code", "cd"}]
-    bare = [word for word in kept if not any(word in hints for hints in _KINDS.values())]
-    found = next(filter(None, map(_ALONE.get, _keys(kept))), "") if kept else ""
-    other = next(filter(None, map(_ALONE.get, _keys(bare))), "") if bare else ""
-    return found or (other if other in {"line1", "phone", "city", "postal_code"} else "")
-
-
-def _phrase(words: Sequence[str], known: Mapping[str, str]) -> tuple[str, int]:
-    """Return what the longest known phrase names, and where it ends; the rest adds nothing."""
-    count = len(words)
-    for length in range(count if count <= _MOST_WORDS else 0, 0, -1):
-        for start in range(count - length + 1):
-            part = words[start : start + length]
-            field = next(filter(None, map(known.get, _keys(part))), "")
-            rest = {*words[:start], *words[start + length :]} - _AROUND
-            if field and (not rest or (rest <= {"id", "ids"} and field in _CODED)):
-                return field, start + length
-    return "", 0
-
-
-def _kind(words: Iterable[str]) -> str:
-    found = set(words)
-    return next((kind for kind, hints in _KINDS.items() if found & hints), "")
-
-
-def named_by(heading: str, known: Mapping[str, str]) -> str:
-    """Return what is known by a heading, with or without the words around it, else ""."""
-    return _phrase(words_of(heading), known)[0]
-
-
-_SECRETS = _by_key("secrets")
-_SECRET_PARTS, _SECRET_WORDS = (
-    {"".join(words_of(text)) for text in _SECRETS[of]} for of in ("parts", "words")
-)
-_PINS = frozenset(_SECRETS["pins"])
-_NO_BRACKETS = str.maketrans("()[]", "    ")
-_POSTAL, _OF_ADDRESS = "postal_code", frozenset({"line1", "city", "state_province", "country"})
-
-
-def _says_password(heading: str) -> bool:
-    words = words_of(heading.translate(_NO_BRACKETS))
-    joined = "".join(words)
-    return not _SECRET_WORDS.isdisjoint(words) or any(part in joined for part in _SECRET_PARTS)
-
-
-def _says_pin(heading: str) -> bool:
-    words = words_of(heading.translate(_NO_BRACKETS))
-    others = " ".join(word for word in words if word not in _PINS)
-    return not _PINS.isdisjoint(words) and field_of(others) != _POSTAL
-
-
-def say_secret(headings: Iterable[str]) -> frozenset[str]:
-    """Return which of a roster's headings say that their column has passwords or PINs.
-
-    `PIN code` names a postal code where the others have an address without one.
-    """
-    fields = {heading: field_of(heading) for heading in headings}
-    postal = {heading for heading, field in fields.items() if field == _POSTAL}
-    pins = {heading for heading in fields if _says_pin(heading)}
-    if not postal - pins and not _OF_ADDRESS.isdisjoint(fields.values()):
-        pins -= postal
-    return frozenset(pins).union(filter(_says_password, fields))
-
-
-def is_left_out(heading: str) -> bool:
-    """Return whether a column with this heading is never sent."""
-    return not NEVER.isdisjoint(words_of(heading)) or _says_password(heading)
-
-
-def field_of(heading: str) -> str:
-    """Return the field that a heading names, "" if it names none that is known here."""
-    return own_meaning(heading).field
-
-
-def own_meaning(
-    heading: str, others: frozenset[str] = frozenset(), passing: frozenset[str] = frozenset()
+@lru_cache(maxsize=8192)
+def meaning(
+    heading: str, languages: tuple[str, ...] = (), passing: frozenset[str] = frozenset()
 ) -> Meaning:
-    """Return what a heading names of the row's own person; `others`: words for another person."""
-    found = meaning(heading, passing)
-    words = words_of(heading)
-    whole = _BY_NAME.get("".join(word for word in words if not word.isdecimal()))
-    somebody_else = others if whole else SOMEBODY_ELSE | others
-    if is_left_out(heading) or not somebody_else.isdisjoint(words):
+    """Return what a heading means in a row of these languages.
+
+    `passing` are words of an affix that most headings have. What stands in brackets is a remark,
+    unless the rest says too little; what is said there of somebody else counts.
+    """
+    words = _words(_BRACKETS.sub(" ", heading), languages)
+    remark = _words(" ".join(_BRACKETS.findall(heading)), languages)
+    whose = [kind for word in (*words, *remark) if (kind := _TABLE.kinds.get(word, ""))]
+    seen, unknown = _concepts(words, languages, passing)
+    if any(one.concept == "else" for one in _concepts(remark, languages, passing)[0]):
+        return Meaning(vetoed=True, concepts=("else",))
+    if all(one.concept in _WEAK for one in seen):
+        words += remark
+        seen, _ = _concepts(words, languages, passing)
+    if all(one.concept in _WEAK for one in seen) and passing:
+        seen, unknown = _concepts(words, languages, frozenset())
+    places = [at for at, word in enumerate(words) if word.isdecimal() and len(word) < _SHORT]
+    end = max((one.end for one in seen if one.concept not in _PEOPLE), default=0)
+    found = _decided(seen, unknown, head_first=bool(languages) and languages[0] in _HEAD_FIRST)
+    return replace(
+        found,
+        concepts=tuple(one.concept for one in seen),
+        kind=next(iter(whose), ""),
+        number=int(words[places[-1]]) if places else 0,
+        inner=bool(places) and places[-1] < end,
+    )
+
+
+def _words(text: str, languages: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of a text, divided where they are put together and part of no phrase."""
+    tokens = _tokens(text)
+    if len(tokens) > _MOST_WORDS:
+        return ()
+    phrases = [one + other in _TABLE.concepts for one, other in pairwise(tokens)]
+    parts = (
+        (token,) if before or behind else _divided(token, languages)
+        for token, before, behind in zip(tokens, [False, *phrases], [*phrases, False], strict=False)
+    )
+    return tuple(chain.from_iterable(parts))
+
+
+def _concepts(
+    words: Sequence[str], languages: tuple[str, ...], passing: frozenset[str]
+) -> tuple[list[_Seen], int]:
+    """Return the concepts of words, of phrases first, and how many words are unknown."""
+    seen: list[_Seen] = []
+    unknown = at = 0
+    letters = [(place, word) for place, word in enumerate(words) if not word.isdecimal()]
+    while at < len(letters):
+        for end in range(min(len(letters), at + _PHRASE), at, -1):
+            key = "".join(word for _, word in letters[at:end])
+            if found := _concept(key, languages):
+                if end - at > 1 or key not in passing:
+                    seen.append(_Seen(*found, letters[end - 1][0] + 1))
+                at = end
+                break
+        else:
+            word = letters[at][1]
+            unknown += not (_TABLE.knows(word) or word in passing or len(word) == 1)
+            at += 1
+    return seen, unknown
+
+
+def _concept(key: str, languages: tuple[str, ...]) -> tuple[str, bool] | None:
+    """Return the concept of a word in a row of these languages, and whether it is vague."""
+    entry = _TABLE.concepts.get(key, {})
+    ours = next((entry[language] for language in (*languages, "sys") if language in entry), None)
+    short = len(key) <= _SHORT and not _EAST_ASIAN.match(key)
+    unsure = short or key in _TABLE.layers["small"] or key in _TABLE.kinds
+    return ours or (None if languages and unsure else next(iter(entry.values()), None))
+
+
+def _decided(seen: list[_Seen], unknown: int, *, head_first: bool) -> Meaning:
+    """Return what some concepts mean together."""
+    concepts = {one.concept for one in seen}
+    if "preferred" in concepts and len(concepts) > 1 and concepts.isdisjoint(_NAMES):
+        seen = [one for one in seen if one.concept != "preferred"]  # as in `Preferred email`
+        concepts -= {"preferred"}
+    if known := _together(seen, concepts):
+        return known
+    content = [one for one in seen if one.concept not in _WEAK]
+    if not content:
+        return _of_weak(concepts, unknown)
+    head = content[0] if head_first else content[-1]
+    if "address" in concepts and (head.vague or head.concept in _NOUN):
+        parts = [one.concept for one in seen if one.concept in {"address", head.concept}]
+        if head.vague or parts[0 if head_first else -1] == "address":  # `Postal address`
+            return Meaning("line1", VAGUE if head.vague else STRONG, vague=head.vague)
+    named = [field for one in content if (field := _FIELDS.get(one.concept, ""))]
+    field, identity = _FIELDS.get(head.concept, ""), head.concept in _IDENTITIES
+    if identity and named:
+        field, identity = field or named[-1], bool(field)  # as in `Gender ID`
+    others = tuple(name for name in named if name != field)
+    if not field:
+        return Meaning(others=others, identity=identity)
+    other = len(named) < len(content)
+    vague = head.vague and (unknown > 0 or len(concepts) == 1 or other)
+    score = VAGUE - (BESIDE_HEAD if unknown or other else 0) if vague else STRONG
+    return Meaning(field, score, others, vague, identity)
+
+
+def _together(seen: list[_Seen], concepts: set[str]) -> Meaning | None:
+    """Return what is known of several concepts together, None if the head decides."""
+    if "password" in concepts:
+        return Meaning(Part.PASSWORD_AGAIN if "again" in concepts else "password", STRONG)
+    if concepts & _VETO or ("entry" in concepts and concepts.isdisjoint(_ENTERED)):
+        return Meaning(vetoed=True)
+    names = [one.concept for one in seen if one.concept in {"given", "family"}]
+    listed = {"orderlast", "display"} & concepts and not {"email", "group", "unit"} & concepts
+    if len({*names}) > 1 or listed:
+        last_first = "orderlast" in concepts or names[:1] == ["family"]
+        return Meaning(Part.LAST_FIRST if last_first else Part.FULL_NAME, STRONG)
+    for pair, field in _PAIRS:
+        if pair <= concepts:
+            vague = any(one.vague for one in seen if one.concept in pair)
+            score = (STRONG + VAGUE) / 2 if vague else STRONG
+            return (
+                Meaning(field, score)
+                if field not in {"", _AN_ID}
+                else Meaning(identity=bool(field))
+            )
+    return None
+
+
+def _of_weak(concepts: set[str], unknown: int) -> Meaning:
+    """Return what only weak concepts mean: a name, an address, a kind of person, an ID."""
+    doubtful = VAGUE - (BESIDE_HEAD if unknown else 0)
+    if "date" in concepts or not concepts:
         return Meaning()
-    about_a_contact = {"contact", "contacto"} & {*words} and found.field not in {"email", "phone"}
-    return Meaning() if about_a_contact or found.field == "nothing" else found
+    if "type" in concepts:
+        return Meaning("user_group", STRONG if concepts & _PEOPLE else doubtful, vague=True)
+    if concepts & {"address", "line"}:
+        return Meaning("line1", VAGUE, vague=True)
+    if concepts & {"nr", "code"}:
+        return Meaning(identity=True)
+    return Meaning(Part.GIVEN if "name" in concepts else Part.FULL_NAME, doubtful, vague=True)
 
 
-_TYPES: dict[str, dict[str, str]] = next(one["types"] for one in _FILES if "types" in one)
-_USUAL = {"email": "personal", "phone": "mobile", "address": "home"}
+def kind_words(heading: str) -> list[str]:
+    """Return the words of a heading that say whose an address, email or phone is."""
+    return [word for word in words_of(heading) if word in _TABLE.kinds]
 
 
-def type_of(of: str, heading: str) -> str:
-    """Return Alma's type of an email address, phone number or address, as its heading suggests."""
-    words = set(words_of(heading.translate(_NO_BRACKETS)))
-    for kind, name in _TYPES[of].items():
-        if words & _KINDS.get(kind, frozenset()):
-            return name
-    return "alternative" if of == "email" and "2" in words else _USUAL[of]
+def field_of(heading: str, languages: tuple[str, ...] = ()) -> str:
+    """Return the field that a heading names, "" if it names none that is known here."""
+    found = meaning(heading, languages)
+    return found.field if found.score >= ENOUGH_SCORE and found.field not in OF_PASSWORDS else ""
 
 
-def type_by_word(of: str, word: str) -> str:
-    """Return Alma's type for a word in a column of types, "" if the word is not known."""
-    kind = TYPE_WORDS.get(" ".join(words_of(word)), "")
-    if kind == "home" and of == "email":
-        return "personal"
-    return kind if kind == "home" and of == "address" else _TYPES[of].get(kind, "")
-
-
-def is_known(heading: str) -> bool:
-    """Return whether a heading names a field, an ID or something that is known not to be one."""
-    return bool(named_by(heading, IDENTITIES) or meaning(heading).field)
+def known_headings(row: Iterable[str]) -> int:
+    """Return how many different headings of a row mean something that offices have."""
+    headings = tuple(dict.fromkeys(filter(None, row)))
+    spoken = languages_of(headings)
+    found = (meaning(heading, spoken) for heading in headings)
+    return sum(one.vetoed or one.identity or one.score >= ENOUGH_SCORE for one in found)
 
 
 def meaning_of(heading: str) -> str:
     """Return the ID or field that a heading names, "" if it names none that is known here."""
-    return named_by(heading, IDENTITIES) or named_by(heading, CARDS) or field_of(heading)
+    found = meaning(heading)
+    card = found.identity and "card" in found.concepts
+    return field_of(heading) or (Part.BARCODE if card else "")
+
+
+# --- types of emails, phones and addresses ---
+
+_TYPES: dict[str, dict[str, str]] = DATA["types"]
+_USUAL = {"email": "personal", "phone": "mobile", "address": "home"}
+_NO_BRACKETS = str.maketrans("()[]", "    ")
+
+
+def type_of(of: str, heading: str) -> str:
+    """Return Alma's type of an email address, phone number or address, as its heading suggests."""
+    words = _words(heading.translate(_NO_BRACKETS), ())
+    kinds = {_TABLE.kinds.get(word, "") for word in words}
+    usual = "alternative" if of == "email" and "2" in words else _USUAL[of]
+    return next((name for kind, name in _TYPES[of].items() if kind in kinds), usual)
+
+
+def type_by_word(of: str, word: str) -> str:
+    """Return Alma's type for a word in a column of types, "" if the word is not known."""
+    words = words_of(word)
+    kinds = [kind for text in words if (kind := _TABLE.kinds.get(text, ""))]
+    kind = kinds[0] if kinds and len(words) <= len(kinds) + 1 else ""
+    if kind in {"home", "personal"}:
+        return "personal" if of == "email" else "home"
+    return _TYPES[of].get(kind, "")

@@ -21,48 +21,20 @@ from importer.mapper.placeholders import TO_CHOOSE, heading_key, names_for
 from importer.mapper.yaml_source import cell, comment, scalar
 from importer.model.fields import FIELDS, country_of
 from importer.model.roster import NO_HEADINGS, NULLS, Layout, Roster
+from importer.model.secret_headings import say_secret
 from importer.model.text import counted, folded, similar
 from importer.model.user import AccountType, Reach
 from importer.model.vocabulary import (
-    BARCODE,
-    CARDS,
+    BIRTH_PARTS,
     DEAD,
-    SOMEBODY_ELSE,
-    STATES,
     YES,
-    is_left_out,
-    named_by,
-    say_secret,
+    Part,
     type_by_word,
     type_of,
     words_of,
 )
-from importer.suggest.columns import (
-    ADDRESS,
-    AREA,
-    BEFORE_LAST,
-    BIRTH_PARTS,
-    CHOSEN,
-    CITY_LINE,
-    DATES,
-    EMPL_ID,
-    ENDS,
-    FIRST_MIDDLE,
-    FULL_NAME,
-    HOUSE,
-    LAST_FIRST,
-    OWNING_SYSTEM,
-    PASSWORD_AGAIN,
-    PLACES,
-    PRIMARY_ID,
-    SECOND_LAST,
-    Beside,
-    Guess,
-    guesses,
-    is_us_state,
-    parts_of_address,
-    words_for_dates,
-)
+from importer.suggest.columns import CHOSEN, Beside, Guess, guesses, parts_of_address
+from importer.suggest.profile import ADDRESS, DATES, ENDS, PLACES, is_us_state, words_for_dates
 
 LOOKUPS = {
     "user_title": "titles",
@@ -76,6 +48,7 @@ LOOKUPS = {
 """Coded fields, with the lookup that is started if the roster has words instead of codes."""
 NAME, GROUP, EXPIRY = "name", "user_group", "expiry_date"
 """What is asked for beside the ID; `NAME` is a whole name, or the part of it that is missing."""
+_PARTS_OF_NAME = (Part.FULL_NAME, Part.GIVEN, "first_name", "last_name")
 _NUMBER_BEHIND = re.compile(r"(?i)str|weg|platz|straat|laan|calle|via|ul|rua|allee|gasse")
 SAMPLES = 3
 _NEAR = 75
@@ -103,12 +76,12 @@ class Draft:
         """Guess what the columns are, and put the choices above the guesses."""
         self.roster, self.beside, self.choices = roster, beside, choices
         guessed = guesses(roster, beside)
-        empl = any(guess.field == EMPL_ID for guess in guessed)
+        empl = any(guess.field == Part.EMPL_ID for guess in guessed)
         usual = AccountType.EXTERNAL if empl else AccountType.INTERNAL
         self.account_type = choices.account_type or usual
         self.external = self.account_type is AccountType.EXTERNAL
         # what identifies users of the other kind says nothing about these
-        other = "primary_id" if self.external else EMPL_ID
+        other = "primary_id" if self.external else Part.EMPL_ID
         if any(guess.confirmed and guess.field == other for guess in guessed):
             guessed = guesses(roster, beside.without(other))
         self.guesses = tuple(_chosen(guessed, choices))
@@ -116,8 +89,8 @@ class Draft:
         for guess in self.guesses:
             if guess.counts or guess.field != "country" or roster.frame.empty:  # else it shows none
                 self.by_field.setdefault(guess.field, []).append(guess)
-        usual_ids = (EMPL_ID, BARCODE) if self.external else (BARCODE, EMPL_ID)
-        found = filter(None, map(self.first, ("primary_id", PRIMARY_ID, *usual_ids)))
+        usual_ids = (Part.EMPL_ID, Part.BARCODE) if self.external else (Part.BARCODE, Part.EMPL_ID)
+        found = filter(None, map(self.first, ("primary_id", Part.PRIMARY_ID, *usual_ids)))
         self.ids = sorted(found, key=lambda guess: not guess.confirmed)
         wanted = heading_key(choices.columns.get("primary_id", ""))
         chosen = [guess for guess in self.guesses if heading_key(guess.place.heading) == wanted]
@@ -141,7 +114,7 @@ class Draft:
 
     def parts(self, block: str) -> tuple[Guess | None, Mapping[str, str]]:
         """Return the column with several parts of an address, and a pattern for each part."""
-        street, city = self.first("line1", block), self.first(CITY_LINE, block)
+        street, city = self.first("line1", block), self.first(Part.CITY_LINE, block)
         if street and not city and not any(self.first(place, block) for place in PLACES[:3]):
             city = street
         return city, parts_of_address(city) if city else {}
@@ -151,37 +124,28 @@ class Draft:
         """The columns that could be the primary ID: those that name one, cards, and others."""
         public = (one for one in self.guesses if one.place.heading not in self._secret)
         able = [one for one in public if one.identifies and one not in self.ids]
-        return [*self.ids, *sorted(able, key=lambda one: not named_by(one.place.heading, CARDS))]
+        return [*self.ids, *sorted(able, key=lambda one: "card" not in one.meaning.concepts)]
 
     @property
     def open(self) -> tuple[str, ...]:
         """Which of name, group and expiry date no column is known for."""
-        whole = any(self.first(one) for one in (FULL_NAME, LAST_FIRST))
+        whole = any(self.first(one) for one in (Part.FULL_NAME, Part.LAST_FIRST))
         parts = [self.first(one) for one in ("first_name", "last_name")]
-        named = whole or all(parts) or (self.first(FIRST_MIDDLE) and self.first("last_name"))
+        named = whole or all(parts) or (self.first(Part.FIRST_MIDDLE) and self.first("last_name"))
         known = {NAME: named, GROUP: self.first(GROUP), EXPIRY: self.first(EXPIRY)}
         return tuple(name for name, column in known.items() if not column)
 
     def possible(self, wanted: str) -> list[Guess]:
-        """Return the columns without a field that could be this; of groups, small ones first."""
-        rest = (one for one in self.guesses if not one.field)
-        rest = (one for one in rest if one.place.heading not in self._secret)
-        able = [one for one in rest if self._could_be(wanted, one)]
-        return sorted(able, key=lambda one: len(one.counts) if wanted == GROUP else 0)
-
-    def _could_be(self, wanted: str, guess: Guess) -> bool:
-        texts, heading = guess.counts, guess.place.heading
-        if not texts or is_left_out(heading) or SOMEBODY_ELSE & {*words_of(heading)}:
-            return False
-        if wanted == GROUP:
-            states = all(folded(text) in STATES for text in texts)
-            worded = guess.share(lambda text: any(map(str.isalpha, text))) > 1 / 2
-            repeated = 1 < len(texts) <= max(2, guess.filled / 2)
-            return guess.few and repeated and worded and not states
-        if wanted == EXPIRY:
-            return guess.dates(lambda day: day > self.beside.today)
-        lettered = guess.share(lambda text: text[:1].isalpha() and not any(map(str.isdigit, text)))
-        return lettered > 0.9 and len(texts) > guess.filled / 2 and max(map(len, texts)) > 1
+        """Return the columns without a field that could be this, by their scores for it."""
+        fields = _PARTS_OF_NAME if wanted == NAME else (wanted,)
+        scores = {
+            guess.place: max(guess.scores.get(field, 0.0) for field in fields)
+            for guess in self.guesses
+            if not guess.field and guess.counts and guess.place.heading not in self._secret
+        }
+        able = [guess for guess in self.guesses if scores.get(guess.place, 0.0) > 0]
+        few = wanted == GROUP
+        return sorted(able, key=lambda one: (-scores[one.place], len(one.counts) if few else 0))
 
     @property
     def deceased(self) -> list[tuple[str, list[str]]]:
@@ -202,7 +166,7 @@ class Draft:
 
     def street(self, street: Guess) -> tuple[Guess, ...]:
         """Return the column of a street, with that of its number where it has one of its own."""
-        house = self.first(HOUSE, street.block)
+        house = self.first(Part.HOUSE, street.block)
         numbered = street.share(lambda text: any(map(str.isdigit, text))) > 1 / 2
         if house is None or numbered:
             return (street,)
@@ -286,7 +250,7 @@ def _chosen(found: Iterable[Guess], choices: Choices) -> Iterator[Guess]:
         name = wanted.get(heading_key(guess.place.heading), "")
         if name == NAME:
             other = {"first_name": "last_name", "last_name": "first_name"}
-            field = other[parts[0]] if len(parts) == 1 else FULL_NAME
+            field = other[parts[0]] if len(parts) == 1 else Part.FULL_NAME
             yield replace(guess, field=field, sure=True, confirmed=CHOSEN)
         elif name:
             yield replace(guess, field=name, sure=True, confirmed=CHOSEN)
@@ -316,6 +280,7 @@ def spellings(found: Iterable[Guess]) -> list[tuple[str, int]]:
 
 _END_DATES = "end dates"
 _GUESS = "   # guess"
+_BY_WORDS = "   # guess, by its words"
 _BY_VALUES = "   # guess, by its values"
 _TO_DO = "   # to do"
 _BEFORE_GROUP = ("user_title", "gender")
@@ -331,6 +296,11 @@ _INITIAL_LAST, _INITIALS = re.compile(r"[^,]+ [^\W\d_]"), 0.1
 """A name such as `LEE ANN M`, and the share of them from which last names are first."""
 _EMPL_IDS = range(7, 10)
 """Digits of EMPL IDs, which no Internal user has."""
+_LISTED = (
+    "user_title", "gender", "birth_date", "line1", "city", "state_province", "postal_code",
+    "country", "phone", "note_text",
+)  # fmt: skip
+"""Fields whose candidates are listed in a comment if no column is taken for them."""
 _US_STEPS = {"state_province": "upper", "postal_code": "zip"}
 _FIRST_AND_MIDDLE = {"first_name": 1, "middle_name": 2}
 
@@ -400,10 +370,15 @@ class _Lines:
             yield from self._candidates(EXPIRY)
         yield from self._contacts()
         yield from self._more()
+        for field in _LISTED if self.draft.roster.frame.size else ():
+            likely = [g for g in self.draft.possible(field) if g.scores[field] >= 1]
+            if likely and not self.draft.first(field):
+                columns = ", ".join(comment(str(guess.place)) for guess in likely[:3])
+                yield f"  # {field} is perhaps {columns}."
 
     def _candidates(self, wanted: str) -> Iterator[str]:
         """A comment with the columns that could be meant."""
-        if found := [comment(str(guess.place)) for guess in self.draft.possible(wanted)[:6]]:
+        if found := [comment(str(guess.place)) for guess in self.draft.possible(wanted)[:3]]:
             yield f"  # Perhaps {', '.join(found)}."
 
     def _head(self) -> Iterator[str]:
@@ -412,7 +387,7 @@ class _Lines:
         yield "# Check every line, above all those marked `guess`, and replace every `?`."
         yield "version: 1"
         yield f"account_type: {draft.account_type}{'' if choices.account_type else _GUESS}"
-        owner = draft.first(OWNING_SYSTEM) if draft.external else None
+        owner = draft.first(Part.OWNING_SYSTEM) if draft.external else None
         if owner:
             yield f"owning_system: {self._cell(owner)}{_GUESS}"
         elif draft.external:
@@ -496,7 +471,7 @@ class _Lines:
         draft = self.draft
         known = draft.ids[0] if draft.ids else None
         chosen = bool(draft.choices.columns.get("primary_id"))
-        sure = known is not None and (known.field == PRIMARY_ID or chosen)
+        sure = known is not None and (known.field == Part.PRIMARY_ID or chosen)
         others = () if sure else [guess for guess in draft.possible_ids if guess is not known]
         if known is None:
             yield "  # Choose the column that identifies a patron by the same ID in every roster."
@@ -515,7 +490,7 @@ class _Lines:
     # --- names ---
 
     def _names(self) -> Iterator[str]:
-        whole, first_middle = self._whole_name(), self.draft.first(FIRST_MIDDLE)
+        whole, first_middle = self._whole_name(), self.draft.first(Part.FIRST_MIDDLE)
         named = whole or self.draft.by_field.keys() & _NAMES or self.draft.possible(NAME)
         if not named and len(self.draft.roster.frame):
             yield "  # Without names nobody can be created. To change only users whom Alma has,"
@@ -540,7 +515,7 @@ class _Lines:
         """The column, together with those of the second last name or of the particle before it."""
         source = self._cell(guess)
         if field == "last_name":
-            around = (self.draft.first(BEFORE_LAST), guess, self.draft.first(SECOND_LAST))
+            around = (self.draft.first(Part.BEFORE_LAST), guess, self.draft.first(Part.SECOND_LAST))
             if len(there := [one for one in around if one]) > 1:
                 source = scalar(" ".join(self._placeholder(one) for one in there))
         if guess.shouted and field != "middle_name":
@@ -549,11 +524,11 @@ class _Lines:
 
     def _whole_name(self) -> dict[str, str]:
         """The fields that are parts of a column with a whole name, which gets a name of its own."""
-        guess = self.draft.first(LAST_FIRST) or self.draft.first(FULL_NAME)
+        guess = self.draft.first(Part.LAST_FIRST) or self.draft.first(Part.FULL_NAME)
         if guess is None:
             return {}
         initials = guess.counts and guess.share(_INITIAL_LAST.fullmatch) > _INITIALS
-        order: NameOrder = "last-first" if guess.field == LAST_FIRST or initials else "auto"
+        order: NameOrder = "last-first" if guess.field == Part.LAST_FIRST or initials else "auto"
         names = [read_name(text, order) for text in guess.counts]
         read = "name" if order == "auto" else f"{{name: {order}}}"
         capitals = ", clean: [name]" if guess.shouted else ""
@@ -575,7 +550,7 @@ class _Lines:
 
     def _value(self, field: str, block: str | None) -> str:
         """The column of a field with what it needs, "" without one; of the US with `clean`."""
-        draft, again = self.draft, self.draft.first(PASSWORD_AGAIN)
+        draft, again = self.draft, self.draft.first(Part.PASSWORD_AGAIN)
         guess = draft.first(field, block)
         if field == "birth_date" and guess is None:
             return self._birth_parts()
@@ -599,7 +574,7 @@ class _Lines:
         elif field == "password" and again is not None:
             keys["agrees_with"] = self._cell(again)
         elif field in ENDS:
-            if words := words_for_dates(guess):
+            if words := words_for_dates(guess.counts):
                 keys["lookup"] = _END_DATES
                 self.end_words |= words
             if parts := without_a_day(guess.counts):
@@ -636,7 +611,7 @@ class _Lines:
         if phones:
             yield "    phone:"
         for guess in phones:
-            source, area = self._cell(guess), self.draft.first(AREA)
+            source, area = self._cell(guess), self.draft.first(Part.AREA)
             if area and not phones[1:] and guess.share(lambda text: digits_of(text) == 7) > 1 / 2:
                 source = scalar(f"{self._placeholder(area)} {self._placeholder(guess)}")
             if guess.american or blocks:  # the address shows the country
@@ -682,8 +657,8 @@ class _Lines:
         constant = constant or type_of(of, guess.place.heading)
         ours = self.draft.by_field.get(f"{of} type", [])
         street = of == "address"  # its number is that of a line
-        alike = [o for o in ours if (o.block if street else o.number)
-                 == (guess.block if street else guess.number)]  # fmt: skip
+        alike = [o for o in ours if (o.block if street else o.meaning.number)
+                 == (guess.block if street else guess.meaning.number)]  # fmt: skip
         if not alike:
             return constant + _GUESS
         table = f"{of} types"
@@ -693,13 +668,13 @@ class _Lines:
 
     def _more(self) -> Iterator[str]:
         """The card as a second identifier, and the library for resource sharing."""
-        card = self.draft.first(BARCODE)
+        card = self.draft.first(Part.BARCODE)
         if card is None and self.draft.external:  # whatever its form: it is no primary ID there
             able = (one for one in self.draft.possible_ids if one.identifies)
-            card = next((one for one in able if named_by(one.place.heading, CARDS)), None)
+            card = next((one for one in able if "card" in one.meaning.concepts), None)
         if card is not None and card not in self.draft.ids[:1]:
             yield "  user_identifier:"
-            yield f"    - id_type: BARCODE{_GUESS}"
+            yield f"    - id_type: Part.BARCODE{_GUESS}"
             yield f"      value: {self._cell(card)}{_mark(card)}"
             if self.draft.external:
                 yield "      segment_type: Internal   # the SIS load does not change it"
@@ -736,12 +711,12 @@ class _Lines:
                 yield f"    {scalar(word)}: {scalar(code or TO_CHOOSE)}{mark}{hint}"
 
 
-def _confirmed_by(mapping: str) -> str:
-    return f"{_GUESS}, from {comment(mapping)}" if mapping else _GUESS
+def _confirmed_by(mapping: str, otherwise: str = _GUESS) -> str:
+    return f"{_GUESS}, from {comment(mapping)}" if mapping else otherwise
 
 
 def _mark(guess: Guess) -> str:
     if guess.confirmed == CHOSEN:
         return ""
-    by = _confirmed_by(guess.confirmed) if guess.sure else _BY_VALUES
+    by = _confirmed_by(guess.confirmed, _BY_WORDS) if guess.sure else _BY_VALUES
     return f"{by}{guess.doubt}"

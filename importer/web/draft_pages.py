@@ -25,9 +25,10 @@ from importer.mapper.secret_cells import misplaced, secret_columns
 from importer.mapper.yaml_source import scalar
 from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, NOT_KEPT, Layout, Roster, letter
-from importer.model.vocabulary import say_secret
+from importer.model.secret_headings import say_secret
 from importer.report.wording import TO_SIS, sentence
-from importer.suggest.columns import Beside, confirmed, guesses
+from importer.suggest.columns import Beside, guesses
+from importer.suggest.confirmed import confirmed
 from importer.suggest.first_mapping import suggest
 from importer.web.drafts import Draft, mapping_text
 from importer.web.loads import Load, Show, loads, open_loads

@@ -43,9 +43,12 @@ from importer.model.fields import (
 from importer.model.problem import Place, Problem
 from importer.model.roster import Roster
 from importer.model.text import similar
-from importer.model.vocabulary import BARCODE, field_of
+from importer.model.vocabulary import (
+    Part,
+    field_of,
+)
 from importer.report.wording import field_name, what
-from importer.suggest.columns import EMPL_ID, PRIMARY_ID, Guess, guesses
+from importer.suggest.columns import Guess, guesses
 from importer.web.draft_pages import beside
 from importer.web.drafts import StaleError, mapping_text, text_digest
 from importer.web.site import Visit, as_shown, see
@@ -69,7 +72,7 @@ NEW = {
     "mobile": ("Mobile phone", _PHONE, "phone_number", "mobile"),
     "home-phone": ("Home phone", _PHONE, "phone_number", "home"),
     "address": ("Home address, line 1", _ADDRESSES, "line1", "home"),
-    "barcode": ("ID (BARCODE)", "user_identifier", "value", "BARCODE"),
+    "barcode": ("ID (Part.BARCODE)", "user_identifier", "value", "BARCODE"),
     "note": ("Library note", "user_note", "note_text", "LIBRARY"),
 }
 """Entries that can be added, by the key of their option: the list, the field of the column, and the
@@ -79,9 +82,9 @@ _ADDRESS = ("line1", "line2", "city", "state_province", "postal_code", "country"
 
 _ID = ("primary_id", "barcode")
 _LIKELY = {
-    PRIMARY_ID: _ID,
-    EMPL_ID: _ID,
-    BARCODE: _ID,
+    Part.PRIMARY_ID: _ID,
+    Part.EMPL_ID: _ID,
+    Part.BARCODE: _ID,
     "email": ("email_address", "personal-email", "work-email"),
     "phone": ("phone_number", "mobile", "home-phone"),
     "line1": ("line1", "address"),

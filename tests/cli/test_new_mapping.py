@@ -15,7 +15,7 @@ from importer.mapper.checks import findings
 from importer.mapper.findings import Level
 from importer.mapper.load import load
 from importer.model.roster import Layout
-from importer.suggest.columns import best_reading
+from importer.suggest.reading import best_reading
 from tests.command_line import typed
 from tests.loader.letters import PAIRS, roster
 from tests.suggest.headings import BESIDE

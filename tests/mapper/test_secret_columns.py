@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from importer.mapper.secret_cells import secret_columns
-from importer.model.vocabulary import field_of, say_secret
+from importer.model.secret_headings import say_secret
+from importer.model.vocabulary import field_of
 from tests.mapper.bench import Bench, places
 
 SECRET = (

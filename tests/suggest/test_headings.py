@@ -15,7 +15,8 @@ from importer.mapper.mapping import MappingDocument
 from importer.model.fields import NO_CODES, CodeRow, CodeTables
 from importer.model.user import AccountType
 from importer.model.vocabulary import field_of
-from importer.suggest.columns import confirmed, guesses
+from importer.suggest.columns import guesses
+from importer.suggest.confirmed import confirmed
 from importer.suggest.first_mapping import Choices, Draft, suggest
 from tests.mapper.bench import RUN, lint, loaded, places, roster, without_headings
 from tests.suggest.headings import BESIDE, fed, score
@@ -97,13 +98,13 @@ def test_a_heading_that_names_a_field_is_taken_with_its_doubt(tmp_path: Path) ->
         E_Mail=["desk", "a@example.org", "none yet"], Ablauf=["31.12.2031", "offen"], Ort=["7"]
     )
     text = suggest(roster(headings, cells), BESIDE)
-    assert "<E Mail>, clean: [lower]}   # guess; 67% of the cells have another form\n" in text
+    assert "<E Mail>, clean: [lower]}   # guess, by its words; 67% of the cells have another form\n" in text
     assert "expiry_date: <Ablauf>   # guess" in text
     assert "Ort" not in fed(text)
     twice = [("a@example.org", "Guest", "b@example.org", "Club")] * 2
     text = suggest(roster(["Email", "Type", "Email", "Type"], twice), BESIDE)
-    assert text.count("# guess; rename one of the columns A and C in the roster\n") == 1
-    assert text.count("# guess; rename one of the columns B and D in the roster\n") == 1
+    assert text.count("# guess, by its words; rename one of the columns A and C in the roster\n") == 1
+    assert text.count("# guess, by its words; rename one of the columns B and D in the roster\n") == 1
     renamed = roster(["Email", "Type", "Email 2", "Type 2"], twice)
     compile_mapping(loaded(tmp_path, text.replace('"<?>"', "X")), renamed.places, RUN)
 
@@ -113,7 +114,7 @@ def test_cells_of_another_field_count_more_than_a_few_that_fit_the_heading() -> 
     headings, cells = filled(Phone=["a@example.org"] * 9 + ["701-555-0123"])
     assert fed(suggest(roster(headings, cells), BESIDE))["Phone"] == {"email"}
     twice = roster(["Primary Identifier"] * 2, [("x1001", "y1"), ("x1002", "y2")])
-    assert "primary_id: <Primary Identifier>   # guess; " in suggest(twice, BESIDE)
+    assert "primary_id: <Primary Identifier>   # guess, by its words; " in suggest(twice, BESIDE)
 
 
 def test_columns_of_types_give_the_types(tmp_path: Path) -> None:
@@ -171,7 +172,7 @@ def test_a_whole_name_is_read_as_a_name() -> None:
     for heading, read in (("Full Name", "name"), ("Nachname Vorname", "{name: last-first}")):
         text = suggest(roster([heading], [(name,) for name in NAMES]), BESIDE)
         assert f"read: {read}" in text
-        assert "first_name: <$person.first>   # guess\n" in text
+        assert "first_name: <$person.first>   # guess, by its words\n" in text
     old = [(name,) for name in ("LEE ANN M", "RAY BO", "ITO CY")]
     assert "read: {name: last-first}" in suggest(roster(["Full Name"], old), BESIDE)
     both = roster(
@@ -179,7 +180,7 @@ def test_a_whole_name_is_read_as_a_name() -> None:
     )
     assert [one.field for one in guesses(both, BESIDE)] == ["", "full name"]
     more = suggest(roster(["Full Name"], [("Ann Maria Eva Lee",)]), BESIDE)
-    assert "middle_name: <$person.middle>   # guess: some names will need review" in more
+    assert "middle_name: <$person.middle>   # guess, by its words: some names will need review" in more
 
 
 def test_what_is_open_has_its_columns() -> None:
@@ -455,7 +456,7 @@ def test_words_between_a_street_and_a_state_are_the_city() -> None:
     )
     text = suggest(roster(headings, cells), BESIDE)
     assert fed(text)["CTY"] == {"city"}
-    assert "clean: [zip]}   # guess\n        country: USA" in text
+    assert "clean: [zip]}   # guess, by its words\n        country: USA" in text
     numbers = [(street, f"{n}7", *rest) for n, (street, _, *rest) in enumerate(cells)]
     assert "CTY" not in fed(suggest(roster(headings, numbers), BESIDE))
 

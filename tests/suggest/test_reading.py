@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from importer.model.roster import NO_HEADINGS, Layout
-from importer.suggest.columns import best_reading
+from importer.suggest.reading import best_reading
 from tests.suggest.headings import BESIDE
 
 CONTACTS = """\
