@@ -38,7 +38,7 @@ from importer.service.office import saved_codes
 from importer.service.place import now
 from importer.suggest.columns import Beside
 from importer.suggest.confirmed import confirmed
-from importer.suggest.first_mapping import GROUP, Choices, Draft, suggest, to_do
+from importer.suggest.first_mapping import GROUP, Choices, Draft, scores_of, suggest, to_do
 from importer.suggest.reading import best_reading
 from importer.suggest.user_loader_profile import read_profile, to_mapping
 
@@ -76,6 +76,10 @@ def new(
         ),
     ] = None,
     codes: Codes = None,
+    explained: Annotated[
+        str,
+        typer.Option("--explain", help="Only print the scores of a column.", metavar="HEADING"),
+    ] = "",
 ) -> None:
     """Write a first mapping for a roster.
 
@@ -102,16 +106,20 @@ def new(
         raise RosterError(msg if "`" in str(error) else str(error), error.encodings) from error
     opened, layout = reading.roster, reading.layout
     headings = [place.heading for place in opened.places]
-    if primary_id and heading_key(primary_id) not in map(heading_key, headings):
-        near = nearest(primary_id, headings) or "."
-        listed = ", ".join(str(place) for place in opened.places if place.heading.strip())
-        msg = f"--id: the roster has no column {primary_id}{near} Its columns are {listed}."
-        raise UsageError(msg)
+    for option, heading in (("--id", primary_id), ("--explain", explained)):
+        if heading and heading_key(heading) not in map(heading_key, headings):
+            near = nearest(heading, headings) or "."
+            listed = ", ".join(str(place) for place in opened.places if place.heading.strip())
+            msg = f"{option}: the roster has no column {heading}{near} Its columns are {listed}."
+            raise UsageError(msg)
     groups = dict(_word_and_code(text) for text in group or ())
     choices = Choices(account_type, {"primary_id": primary_id}, dates, groups)
     if groups:
         column = _group_column(Draft(opened, beside, choices), groups)
         choices = replace(choices, columns={"primary_id": primary_id, GROUP: column})
+    if explained:
+        write(*scores_of(Draft(opened, beside, choices), explained))
+        return
     schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
     text = suggest(opened, beside, layout, schema, choices)
     if output is None:

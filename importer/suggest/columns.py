@@ -141,6 +141,12 @@ class Guess:
         return found if found.total() > self.filled / 2 else Counter()
 
     @property
+    def digits(self) -> int:
+        """How many digits nearly all of its cells have; 0 if they differ."""
+        length, count = max(self.lengths.items(), key=lambda pair: pair[1], default=(0, 0))
+        return length if count >= MOST * self.filled else 0
+
+    @property
     def identifies(self) -> bool:
         """Whether it could be an ID: all differ, and the heading names one or most have digits."""
         different = len(self.counts) >= _IDS_DIFFER * self.filled > 0

@@ -27,6 +27,8 @@ from importer.model.user import AccountType, Reach
 from importer.model.vocabulary import (
     BIRTH_PARTS,
     DEAD,
+    ENOUGH_SCORE,
+    LEFT,
     YES,
     Part,
     type_by_word,
@@ -146,6 +148,39 @@ class Draft:
         able = [guess for guess in self.guesses if scores.get(guess.place, 0.0) > 0]
         few = wanted == GROUP
         return sorted(able, key=lambda one: (-scores[one.place], len(one.counts) if few else 0))
+
+    @property
+    def divided(self) -> tuple[Guess, list[str], list[str]] | None:
+        """A column whose words say who has an EMPL ID, with its words of people with and without.
+
+        Students and guests of one file are of two kinds in Alma, and so of two mappings.
+        """
+        ids = self.first(Part.EMPL_ID)
+        if ids is None or not ids.counts:
+            return None
+        frame = self.roster.frame
+        at = {place: position for position, place in enumerate(self.roster.places)}
+        has_id = frame[at[ids.place]].astype(bool)
+        for guess in self.guesses:
+            public = guess.place.heading not in self._secret
+            if public and guess.few and len(guess.counts) < guess.filled / 2:
+                words = frame[at[guess.place]]
+                ours, others = ({*filter(None, words[mask])} for mask in (has_id, ~has_id))
+                if ours and others and not ours & others:
+                    return guess, sorted(ours), sorted(others)
+        return None
+
+    @property
+    def left(self) -> list[tuple[Guess, list[str], list[str]]]:
+        """Columns of which some words say that people left, with the other words and these."""
+        found = []
+        for guess in self.guesses:
+            if guess.few and not guess.field and guess.place.heading not in self._secret:
+                gone = [word for word in guess.counts if "".join(words_of(word)) in LEFT | DEAD]
+                others = [word for word in guess.counts if word not in gone]
+                if gone and others and len(guess.counts) < guess.filled:
+                    found.append((guess, others, gone))
+        return found
 
     @property
     def deceased(self) -> list[tuple[str, list[str]]]:
@@ -326,6 +361,17 @@ def suggest(
     return "\n".join((*_Lines(draft, layout or Layout()).lines(schema), ""))
 
 
+def scores_of(draft: Draft, heading: str) -> Iterator[str]:
+    """Yield what the words of a heading mean, and the score of each field for its column."""
+    for guess in draft.guesses:
+        if heading_key(guess.place.heading) == heading_key(heading):
+            meant = ", ".join(guess.meaning.concepts) or "nothing that is known"
+            yield f"{guess.place}: its words mean {meant}."
+            yield from (f"  {score:5.1f}  {field}" for field, score in guess.scores.items())
+            taken = f"It is taken for {guess.field}" if guess.field else "It is taken for no field"
+            yield f"{taken}; that takes a score of {ENOUGH_SCORE}, and no better column."
+
+
 class _Lines:
     def __init__(self, draft: Draft, layout: Layout) -> None:
         """Begin without lookups and named values.
@@ -415,6 +461,7 @@ class _Lines:
                 for heading, yes in skipped.items()
             )
             yield f"  skip: [{', '.join(entries)}]{_GUESS}"
+        yield from self._only()
         headings = (guess.place.heading for guess in draft.guesses)
         if unused := [scalar(one) for one in headings if one not in {*self.used, *skipped}]:
             yield "  # No line below uses these columns. Remove the `#` and one blank to keep"
@@ -427,6 +474,25 @@ class _Lines:
             yield "headings:" if self.named else "# headings:"
         for heading, name in self.names.items():
             yield f"{'  ' if heading in self.named else '#   '}{scalar(name)}: [{scalar(heading)}]"
+
+    def _only(self) -> Iterator[str]:
+        """Propose the rows to take: of one kind of people, or without those who left."""
+        if divided := self.draft.divided:
+            column, ours, others = divided
+            yield f"  # {comment(str(column.place))} divides this roster: the rows of these words"
+            yield f"  # have no EMPL ID: {comment(', '.join(others))}. Make two mappings."
+            yield "  # This one, for the External users, has"
+            yield f"  # only: {self._words(column, ours)}"
+            yield "  # and that of the Internal users (`mapping new --account-type INTERNAL`) has"
+            yield f"  # only: {self._words(column, others)}"
+        for column, others, gone in self.draft.left:
+            yield f"  # To leave out the people who left ({comment(', '.join(gone))}):"
+            yield f"  # only: {self._words(column, others)}"
+
+    def _words(self, column: Guess, words: Iterable[str]) -> str:
+        """Return a condition: the column has one of these words."""
+        listed = ", ".join(map(scalar, words))
+        return comment(f"{{{scalar(self._name(column.place.heading))}: [{listed}]}}")
 
     def _name(self, heading: str) -> str:
         if heading in self.names:
@@ -455,17 +521,13 @@ class _Lines:
         first = None if self.draft.external else next(iter(self.draft.ids), None)
         empl = first and max(first.lengths, key=first.lengths.__getitem__, default=0) in _EMPL_IDS
         ids = self.draft.ids[1:] if empl else self.draft.ids
-        formed = [guess for guess in ids if guess.lengths or guess.shape]
+        formed = [guess for guess in ids if guess.digits or guess.shape]
         if formed:
             yield "ids:   # `pad: true` puts lost zeros back in front of digits"
         for guess in formed:
             heading = scalar(self._name(guess.place.heading))
-            if not guess.lengths:
-                yield f"  {heading}: {{pattern: {scalar(guess.shape)}}}{_GUESS}"
-                continue
-            (digits, count), values = guess.lengths.most_common(1)[0], guess.filled
-            note = f"; {values - count} of {values} have another form" if values > count else ""
-            yield f"  {heading}: {{digits: {digits}}}{_GUESS}{note}"
+            form = f"digits: {guess.digits}" if guess.digits else f"pattern: {scalar(guess.shape)}"
+            yield f"  {heading}: {{{form}}}{_GUESS}"
 
     def _primary_id(self) -> Iterator[str]:
         draft = self.draft

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import lru_cache
 from itertools import islice
 
 from importer.mapper.compile import EMAIL, digits_of
@@ -65,6 +66,7 @@ def _has_letters(text: str) -> bool:
     return any(char.isalpha() for char in text)
 
 
+@lru_cache(maxsize=16_384)
 def day_of(text: str) -> date | None:
     """Return a date in the first order in which it reads, None if it is no usual one."""
     found = (Dates(order=order).read(text) for order in ORDER_WORDS)

@@ -88,6 +88,15 @@ def test_codes_of_another_system_get_a_lookup(clerk: Path) -> None:
     assert "lookup" not in typed("mapping", "new", "banner.csv").out
 
 
+def test_the_scores_of_a_column_can_be_asked_for(clerk: Path) -> None:
+    """With what the words of its heading mean; no mapping is written."""
+    text = typed("mapping", "new", "clerk.csv", "--explain", "born").out
+    assert text.splitlines()[0] == "C (Born): its words mean birth."
+    assert "  birth_date\n" in text
+    assert "record:" not in text
+    assert typed("mapping", "new", "clerk.csv", "--explain", "Brn").exit == Exit.USAGE
+
+
 def test_a_wrong_option_is_refused(clerk: Path) -> None:
     """With the exit code of wrong usage; no file is left."""
     for option, text in (

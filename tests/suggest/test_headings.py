@@ -98,13 +98,20 @@ def test_a_heading_that_names_a_field_is_taken_with_its_doubt(tmp_path: Path) ->
         E_Mail=["desk", "a@example.org", "none yet"], Ablauf=["31.12.2031", "offen"], Ort=["7"]
     )
     text = suggest(roster(headings, cells), BESIDE)
-    assert "<E Mail>, clean: [lower]}   # guess, by its words; 67% of the cells have another form\n" in text
+    assert (
+        "<E Mail>, clean: [lower]}   # guess, by its words; 67% of the cells have another form\n"
+        in text
+    )
     assert "expiry_date: <Ablauf>   # guess" in text
     assert "Ort" not in fed(text)
     twice = [("a@example.org", "Guest", "b@example.org", "Club")] * 2
     text = suggest(roster(["Email", "Type", "Email", "Type"], twice), BESIDE)
-    assert text.count("# guess, by its words; rename one of the columns A and C in the roster\n") == 1
-    assert text.count("# guess, by its words; rename one of the columns B and D in the roster\n") == 1
+    assert (
+        text.count("# guess, by its words; rename one of the columns A and C in the roster\n") == 1
+    )
+    assert (
+        text.count("# guess, by its words; rename one of the columns B and D in the roster\n") == 1
+    )
     renamed = roster(["Email", "Type", "Email 2", "Type 2"], twice)
     compile_mapping(loaded(tmp_path, text.replace('"<?>"', "X")), renamed.places, RUN)
 
@@ -180,7 +187,9 @@ def test_a_whole_name_is_read_as_a_name() -> None:
     )
     assert [one.field for one in guesses(both, BESIDE)] == ["", "full name"]
     more = suggest(roster(["Full Name"], [("Ann Maria Eva Lee",)]), BESIDE)
-    assert "middle_name: <$person.middle>   # guess, by its words: some names will need review" in more
+    assert (
+        "middle_name: <$person.middle>   # guess, by its words: some names will need review" in more
+    )
 
 
 def test_what_is_open_has_its_columns() -> None:

@@ -84,8 +84,36 @@ def test_known_headings_make_a_mapping_that_runs(tmp_path: Path) -> None:
         "DOB": ("birth_date",),
     }
     assert mapping.file.roster.dates.order == "mdy"
-    assert mapping.file.ids["EMPL ID"].digits == 7
-    assert mapping.file.ids["EMPL ID"].pad is False
+    assert "EMPL ID" not in mapping.file.ids  # one of three has another form
+
+
+def test_an_id_has_a_rule_where_nearly_all_cells_have_one_form(tmp_path: Path) -> None:
+    """Nine of ten."""
+    for short, digits in ((1, 7), (2, None)):
+        rows = [(f"{1234567 + n}"[: 5 if n < short else 7], "A", "L", "X") for n in range(10)]
+        mapping = started(tmp_path, ("EMPL ID", "First", "Last", "Group"), rows)
+        rule = mapping.file.ids.get("EMPL ID")
+        assert (rule.digits if rule else None) == digits
+
+
+def test_a_column_of_two_kinds_of_people_divides_the_roster() -> None:
+    """Students have an EMPL ID, guests have none; each kind has a mapping with its own `only`."""
+    kinds = ("Guest", "Student")
+    rows = [(f"123456{n}" if n % 2 else "", "A", "L", kinds[n % 2]) for n in range(8)]
+    text = suggest(roster(("EMPL ID", "First", "Last", "Kind"), rows), BESIDE)
+    assert "divides this roster" in text
+    assert [line for line in text.splitlines() if "# only:" in line] == [
+        "  # only: {Kind: [Student]}",
+        "  # only: {Kind: [Guest]}",
+    ]
+
+
+def test_rows_of_people_who_left_can_be_left_out(tmp_path: Path) -> None:
+    """A column with words for it is proposed for `only`, with its other words."""
+    rows = [("71", "A", "L", "X", "Active"), ("82", "B", "M", "X", "Inactive")] * 3
+    text = suggest(roster(("Barcode", "First", "Last", "Group", "State of account"), rows), BESIDE)
+    mapping = loaded(tmp_path, text.replace("  # only:", "  only:"))
+    assert mapping.file.roster.only.headings == ("State of account",)
 
 
 def test_five_hundred_columns_take_no_minute() -> None:
