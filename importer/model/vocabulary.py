@@ -298,7 +298,7 @@ def meaning(
 ) -> Meaning:
     """Return what a heading means in a row of these languages.
 
-    `passing` are words of an affix that most headings have. What stands in brackets is a remark,
+    `passing` are words of an affix that most headings have. What is in brackets is a remark,
     unless the rest says too little; what is said there of somebody else counts.
     """
     words = _words(_BRACKETS.sub(" ", heading), languages)

@@ -1,7 +1,7 @@
 """Guess what columns contain: by the words of their headings, their cells, and each other.
 
 Scores add. What a heading means comes from `model/vocabulary.py`, what cells allow and show from
-`profile.py`. From a score of `ENOUGH_SCORE` a column takes its field, in one pass over the roster;
+`profile.py`. From a score of `ENOUGH_SCORE` a column takes its field, in one pass;
 below it, it is listed. An ID is never guessed by its cells alone: a heading has to name one.
 """
 

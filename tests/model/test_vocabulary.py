@@ -47,7 +47,7 @@ def test_the_language_of_a_row_is_the_one_of_most_of_its_words(row: str, languag
         ("Name (First)", "first_name"), ("CnBio_Last_Name", "last_name"), ("NACHN", "last_name"),
         ("Förnamn", "first_name"), ("Doğum Tarihi", "birth_date"), ("郵便番号", "postal_code"),
         ("휴대폰번호", "phone"), ("البريد الإلكتروني", "email"), ("שם משפחה", "last_name"),
-        ("Sähköpostiosoite", "email"), ("foedselsdato", "birth_date"), ("ФИО", "name or given name"),
+        ("Sähköpostiosoite", "email"), ("foedselsdato", "birth_date"), ("Отчество", "middle_name"),
         ("StreetOne", "line1"), ("personal.addresses.0.addressLine1", "line1"),
         ("Address Type", "address type"), ("Postal address", "line1"), ("Gender ID", "gender"),
         ("E-postadress", "email"), ("Einddatum inschrijving", "expiry_date"),
