@@ -118,7 +118,7 @@ def mapping_of(mapping: MappingLike) -> Path | MappingText:
 
 
 class Silent:
-    """What an operation tells and asks in a program: what the call says already.
+    """What an operation reports and asks in a program: what the call says already.
 
     `delete`: how many users it deletes. `production`: the code of the institution to whose
     production Alma it may write.

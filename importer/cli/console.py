@@ -130,11 +130,11 @@ def _reporting(ledger: Ledger, reports: Reports) -> Iterator[None]:
         )
 
 
-# what is told and asked while an operation works
+# what is reported and asked while an operation works
 
 
 class Screen:
-    """What an operation tells and asks at a terminal.
+    """What an operation reports and asks at a terminal.
 
     `delete`: how many users it deletes, where that was typed already. `yes`: do not ask whether to
     write to production.

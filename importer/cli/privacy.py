@@ -27,7 +27,6 @@ from importer.ledger.run_lock import LOCK, run_lock
 from importer.loader.read import read
 from importer.model.roster import Layout
 from importer.model.text import RowId, command_line, counted, word_list
-from importer.pipeline.apply import left_to_do
 from importer.pipeline.runs import SavedRun, find_folder, kept_files, list_runs
 from importer.service.place import now, operator
 from importer.users.cache import NoCacheError, UserCache, users_with_id
@@ -138,7 +137,7 @@ def _of_runs(ids: frozenset[str]) -> tuple[list[Trace], set[str], dict[Path, Pat
                 [one for one, _ in ledger.facts.rosters],
             )
             _, undone = ledger.undone
-            if ledger.was_applied and left_to_do(ledger) and not undone:
+            if ledger.was_applied and ledger.left and not undone:
                 unfinished |= {Path(one.path).resolve(): saved.folder for one in rosters}
         known |= {rosters[RowId.of(row).roster].sha256 for row in rows if row}
         if rows or any(_contains(file, ids) for file in kept_files(saved.folder)):

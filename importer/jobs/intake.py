@@ -40,7 +40,6 @@ from importer.loader.detect import LARGEST
 from importer.mapper.load import load as load_file
 from importer.mapper.mapping import MappingDocument
 from importer.model.text import counted
-from importer.pipeline.apply import left_to_do
 
 _AHEAD = timedelta(days=1)
 """How far in the future a file may be: clocks and time zones of servers are not always right."""
@@ -359,8 +358,9 @@ class Intake:
         with suppress(ImporterError):  # else the plan reports it
             parts = self._job.file.rosters
             meanings = tuple(load_mapping(one.mapping).meaning for one in parts)
-            left = of_run(last.run, left_to_do, 0) if self._job.file.do != "plan" else 0
-            return is_undone(last.run) or left > 0 or last.meanings not in {(), meanings}
+            applies = self._job.file.do != "plan"
+            left = applies and of_run(last.run, lambda ledger: ledger.left > 0, otherwise=False)
+            return is_undone(last.run) or left or last.meanings not in {(), meanings}
         return True
 
     def _are_new(self, load: Load) -> bool:

@@ -54,7 +54,7 @@ def apply(
 ) -> Applied:
     """Carry out the rest of a plan that is open alone; the users of a list are read again.
 
-    `limit`: send at most so many rows. `allow`: safety checks that may fail. `seal`: of the plan
+    `limit`: send at most N rows. `allow`: safety checks that may fail. `seal`: of the plan
     that a person approved, "" where it is approved as it is. Where nothing is left, Alma is not
     called. Raises UsageError, StalePlanError, SafetyCheckError, LedgerError or AlmaError before
     anything is sent.
@@ -118,13 +118,13 @@ class Counts:
     """Reports the progress of an apply, with counts by result: a row counts by its last one."""
 
     def __init__(self, advance: Advance, of: int, note: Callable[[str], None]) -> None:
-        """Start without a row, `of` so many."""
+        """Start without a row; `of`: how many there are."""
         self._advance, self._of, self._note = advance, of, note
         self._results: dict[int, Result] = {}
         self._counts: Counter[Result] = Counter()
 
     def __call__(self, event: RowDone | Waiting) -> None:
-        """Count a row, or tell of a wait."""
+        """Count a row, or report a wait."""
         match event:
             case RowDone(row, act, state):
                 if before := self._results.get(row):

@@ -1,4 +1,4 @@
-"""What every operation needs: as whom it works and with what, and whom it tells and asks."""
+"""What every operation needs: as whom it works and with what, and whom it asks and reports to."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ class Consent:
 
 
 class Surface(Protocol):
-    """What an operation tells a person while it works, and asks."""
+    """What an operation reports to a person while it works, and asks."""
 
     def note(self, sentence: str, /) -> None:
-        """Tell one sentence."""
+        """Report one sentence."""
 
     def working(self, what: str, notice: Callable[[], str], /) -> AbstractContextManager[Advance]:
         """Show how far something is during the block; `notice` returns a wait to show, or ""."""

@@ -31,7 +31,7 @@ def plan(office: Office, request: Request, surface: Surface, stop: Stop) -> Ledg
     Where no code tables are saved, they are read first. Raises as `check` does, and AlmaError.
     """
     for roster in request.rosters:
-        load(roster.mapping)  # a wrong one is told before a missing key
+        load(roster.mapping)  # a wrong one is reported before a missing key
     rate = office.settings().alma_rate
 
     async def use(alma: Alma) -> Ledger:

@@ -22,7 +22,6 @@ from importer.loader.corrections import digest
 from importer.mapper.load import examine
 from importer.model.run import RunFacts, Summary
 from importer.model.text import counted
-from importer.pipeline.apply import left_to_do
 from importer.pipeline.decisions import open_rows
 from importer.pipeline.runs import list_runs
 from importer.report.lineage import Event, events_in, lineage
@@ -413,13 +412,12 @@ def _known(folder: Path, _changed: tuple[tuple[int, int], ...]) -> KnownRun:
     with Ledger.open(folder) as ledger:
         states = ledger.progress()
         of = sum(states.values())
-        left = 0 if ledger.facts.command == "check" else left_to_do(ledger)
         done = of - sum(states.get(one, 0) for one in OPEN)
         asked = frozenset(open_rows(ledger)) if ledger.facts.command != "check" else frozenset()
         counts, applied = summarize(ledger), ledger.was_applied
         its = lineage(ledger)
         return KnownRun(
-            ledger.facts, counts, applied, left, done, of, asked,
+            ledger.facts, counts, applied, ledger.left, done, of, asked,
             its.corrects is not None, its.whole, Sittings.of(ledger),
         )  # fmt: skip
 

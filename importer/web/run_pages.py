@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 
 from aiohttp import web
 
-from importer.errors import FINE, Exit, StalePlanError
+from importer.errors import FINE, Exit
 from importer.files import write_atomically
 from importer.jobs.words import holding
 from importer.ledger import journal
@@ -25,9 +25,8 @@ from importer.loader.detect import ROSTER_ENDINGS
 from importer.model.answers import choices
 from importer.model.plan import Result
 from importer.model.question import DECISIONS
-from importer.model.run import FailedCheck, RunFacts, Summary
+from importer.model.run import RunFacts, Summary
 from importer.model.text import counted, row_label
-from importer.pipeline.apply import STOP, check_unchanged, left_to_do, stopping_checks
 from importer.pipeline.decisions import open_rows
 from importer.report import view
 from importer.report.files import hold, present
@@ -35,6 +34,8 @@ from importer.report.lineage import Event, lineage
 from importer.report.terminal import row_history
 from importer.report.view import Names, ProblemGroup, RunView, Survey
 from importer.report.wording import ENDS, duration, workbooks
+from importer.service.loads import stop_file
+from importer.service.standing import Standing, standing, why_stale
 from importer.web.drafts import Draft
 from importer.web.loads import events_of, last_load, ledger_stamp, name_of
 from importer.web.site import RefusedError, Visit, found, in_words, number, on_page, render, see
@@ -51,32 +52,20 @@ def _survey(folder: Path, _stamp: object) -> Survey:
 class Asks:
     """What the form that starts or continues a load asks first.
 
-    `began`: the load was approved before. `seal`: of the planned steps; another one after any was
-    changed. `deletions`: users whom an apply of all that is left deletes; the number is typed each
-    time. `checks`: failed safety checks that nobody let pass as they are now. `answered`: what is
-    dangerous of rows that were answered since the load was approved.
+    `answered`: what is dangerous of rows that were answered since the load was approved.
     """
 
-    began: bool
-    seal: str
-    deletions: int
-    checks: list[FailedCheck]
+    standing: Standing
     answered: list[ProblemGroup]
 
     @classmethod
     def of(cls, ledger: Ledger) -> Asks:
         """Read what a run asks now."""
-        return cls(
-            ledger.was_applied,
-            ledger.value("seal") or "",
-            journal.next_deletes(ledger, None),
-            [] if ledger.facts.command == "check" else stopping_checks(ledger),
-            _answered_dangers(ledger),
-        )
+        return cls(standing(ledger), _answered_dangers(ledger))
 
     def __bool__(self) -> bool:
         """Whether there is anything to answer."""
-        return bool(self.deletions or self.checks or self.answered)
+        return bool(self.standing.deletions or self.standing.checks or self.answered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +123,20 @@ def review(space: Workspace, folder: Path) -> Review:
         draft, thrown = draft_of(space, facts), draft_of(space, facts, trashed=True)
         events = tuple(events_of(ledger, thrown))
         related = replace(lineage(ledger), undoes=None)  # the page has a link to it
-        left = 0 if facts.command == "check" else left_to_do(ledger)
+        asks = Asks.of(ledger)
         answers = facts.command != "check" and not ledger.was_applied and summary.review
         return Review(
             facts,
             summary,
             ledger.was_applied,
-            left,
-            _stale(ledger, draft) if left or answers else "",
+            asks.standing.left,
+            _stale(ledger, draft) if asks.standing.left or answers else "",
             draft,
             _survey(folder, ledger_stamp(folder)),
             events,
             tuple(related.sentences()),
             tuple(path.name for path in present(folder)),
-            Asks.of(ledger),
+            asks,
             "" if space.place == PRACTICE or ledger.was_applied else holding(folder),
         )
 
@@ -180,11 +169,9 @@ def draft_of(space: Workspace, facts: RunFacts, *, trashed: bool = False) -> Dra
 
 def _stale(ledger: Ledger, draft: Draft | None) -> str:
     corrected = draft and bool(draft.corrections) != bool(ledger.facts.roster.corrections)
-    try:
-        check_unchanged(ledger)
-    except StalePlanError as error:
-        if not (corrected and error.__cause__):  # else the file of the corrections is gone
-            return str(error)
+    stale = why_stale(ledger)
+    if stale and not (corrected and stale.__cause__):  # else the file of the corrections is gone
+        return str(stale)
     if draft and corrected:
         return f"The roster {draft.facts.file} was corrected since the plan was made. Plan again."
     return ""
@@ -269,7 +256,7 @@ def start_apply(visit: Visit) -> web.Response:
         raise RefusedError(409, "A job holds this load", sentence, f"{visit.base}/settings#jobs")
     if why := visit.hindrance(shown.facts.operator):
         raise RefusedError(403, "You may not approve this", f"{why} Nothing was sent.", address)
-    if visit.text("plan") != shown.asks.seal:
+    if visit.text("plan") != shown.asks.standing.seal:
         sentence = "A row was resolved meanwhile. Look at the plan again. Nothing was sent."
         raise RefusedError(409, "The plan was changed", sentence, address)
     ticked = set(visit.texts("allow"))
@@ -280,7 +267,7 @@ def start_apply(visit: Visit) -> web.Response:
     whole = visit.text("limit") == visit.text("proposed")  # else a number was typed
     wrong = {
         "unviewed": shown.to_view - set(visit.texts("viewed")),
-        "unticked": [one.check for one in shown.asks.checks if one.check not in ticked],
+        "unticked": [one.check for one in shown.asks.standing.checks if one.check not in ticked],
         "code": shown.code != "" and visit.text("code").strip().casefold() != shown.code.casefold(),
         "limit": not whole if limit is None else limit == 0,
         "deletions": deleted > 0 and typed != deleted,
@@ -292,7 +279,7 @@ def start_apply(visit: Visit) -> web.Response:
         *(word for one in sorted(ticked) for word in ("--allow", one)),
         *(("--limit", str(limit)) if limit else ()),
         *(("--delete", str(typed)) if deleted else ()),
-        SEAL, shown.asks.seal, "--yes", "--json",
+        SEAL, shown.asks.standing.seal, "--yes", "--json",
         title="Writing to Alma",
         back=address,
     )  # fmt: skip
@@ -430,7 +417,7 @@ _SEEN, _LINES, _FIELDS = 400, 8, 3
 def pause(visit: Visit) -> web.Response:
     """Ask the load to stop after the rows under way."""
     if worker := visit.space.worker(visit.run):
-        write_atomically(visit.run / STOP, worker.encode())
+        write_atomically(stop_file(visit.run), worker.encode())
     return see(f"{visit.run_address}/live?task={visit.request.query.get('task', '')}")
 
 
@@ -506,7 +493,7 @@ def _progress(visit: Visit) -> Progress:
         if running:
             state = "running"
             with suppress(OSError):
-                if (run / STOP).read_text("utf-8") == space.worker(run):
+                if stop_file(run).read_text("utf-8") == space.worker(run):
                     state = "stopping"
             state = state if space.is_loading(run, sittings) else "working"
         of = sum(states.values())
@@ -586,7 +573,7 @@ def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[tuple[str, s
 def live(visit: Visit) -> web.Response:
     """Show the progress of a load; when it has ended, lead to its result."""
     found = _progress(visit)
-    tried = found.exit is not None or (found.asks is not None and found.asks.began)
+    tried = found.exit is not None or (found.asks is not None and found.asks.standing.began)
     ended = found.done == found.of or (visit.text("task") and found.exit in FINE)
     if not found.running and (ended or not tried):
         return see(visit.run_address)

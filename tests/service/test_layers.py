@@ -21,13 +21,10 @@ ABOVE = {"cli", "library.py", "web", "jobs"}
 """The surfaces, and what runs them."""
 
 READERS = {
-    "jobs/intake.py": {"importer.pipeline.apply"},
-    "cli/privacy.py": {"importer.pipeline.apply"},
-    "web/loads.py": {"importer.pipeline.apply"},
-    "web/run_pages.py": {"importer.pipeline.apply", "importer.ledger.journal"},
+    "web/run_pages.py": {"importer.ledger.journal"},
     "web/tasks.py": {"importer.ledger.journal"},
 }
-"""Files that only read where a run stands; the list gets shorter."""
+"""Files that show the history of a run; the list gets shorter."""
 
 
 def _conducted(path: Path) -> set[str]:
