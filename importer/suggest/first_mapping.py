@@ -361,6 +361,12 @@ def suggest(
     return "\n".join((*_Lines(draft, layout or Layout()).lines(schema), ""))
 
 
+def columns_taken(roster: Roster, beside: Beside) -> int:
+    """Return how many columns a first mapping takes, as the page promises before it is made."""
+    lines = _Lines(Draft(roster, beside, Choices()), Layout())
+    return len([*lines.lines("")] and lines.used)
+
+
 def scores_of(draft: Draft, heading: str) -> Iterator[str]:
     """Yield what the words of a heading mean, and the score of each field for its column."""
     for guess in draft.guesses:

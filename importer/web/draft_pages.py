@@ -27,9 +27,9 @@ from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, NOT_KEPT, Layout, Roster, letter
 from importer.model.secret_headings import say_secret
 from importer.report.wording import TO_SIS, sentence
-from importer.suggest.columns import Beside, guesses
+from importer.suggest.columns import Beside
 from importer.suggest.confirmed import confirmed
-from importer.suggest.first_mapping import suggest
+from importer.suggest.first_mapping import columns_taken, suggest
 from importer.web.drafts import Draft, mapping_text
 from importer.web.loads import Load, Show, loads, open_loads
 from importer.web.site import UNREADABLE, RefusedError, Visit, found, number, see
@@ -195,7 +195,6 @@ def sheet(visit: Visit) -> web.Response:
     proposed = (
         visit.chosen.name if visit.chosen else fits[0].file if fits and fits[0].proposed else ""
     )
-    guessed = guesses(roster, beside(visit)) if roster else ()
     return visit.step_page(
         "sheet.html.j2",
         "Sheet",
@@ -210,7 +209,7 @@ def sheet(visit: Visit) -> web.Response:
         encoding=layout.encoding,
         fits=fits,
         proposed=proposed,
-        guessed=sum(bool(guess.field) for guess in guessed),
+        guessed=columns_taken(roster, beside(visit)) if roster else 0,
     )
 
 

@@ -18,9 +18,9 @@ from importer.mapper.explain import needed_columns
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
 from importer.model.user import AccountType
-from importer.suggest.first_mapping import suggest
+from importer.suggest.first_mapping import columns_taken, suggest
 from tests.mapper.bench import RUN, lint, loaded, roster
-from tests.suggest.headings import BESIDE
+from tests.suggest.headings import BESIDE, fed
 
 STUDENTS = ("EMPL ID", "First Name", "LAST_NAME", "Role", "Contact", "Barcode", "DOB", "Fines: due")
 ROWS = [
@@ -114,6 +114,12 @@ def test_rows_of_people_who_left_can_be_left_out(tmp_path: Path) -> None:
     text = suggest(roster(("Barcode", "First", "Last", "Group", "State of account"), rows), BESIDE)
     mapping = loaded(tmp_path, text.replace("  # only:", "  only:"))
     assert mapping.file.roster.only.headings == ("State of account",)
+
+
+def test_the_columns_that_are_promised_are_those_that_are_taken() -> None:
+    """The page names the number before the mapping is made; what is only listed does not count."""
+    text = suggest(roster(STUDENTS, ROWS), BESIDE)
+    assert columns_taken(roster(STUDENTS, ROWS), BESIDE) == len(fed(text))
 
 
 def test_five_hundred_columns_take_no_minute() -> None:
