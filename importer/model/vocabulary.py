@@ -174,7 +174,7 @@ def _divided(word: str, languages: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_longest_words(word))
     if word[0] in _HEBREW and _TABLE.knows(word[1:]):  # an article is written with its word
         return (word[1:],)
-    whole = (_covered(word, one, 1) for one in languages or LANGUAGES if len(word) > _LONG + 1)
+    whole = (_covered(word, one, 1) for one in languages or LANGUAGES if len(word) > _LONG)
     flat = _TWO_LETTERS.sub(lambda match: match[1] or "u", word)
     spelt = _divided(flat, languages) if flat != word else ()
     other = spelt if spelt != (flat,) or _TABLE.knows(flat) else ()
