@@ -59,7 +59,6 @@ from importer.suggest.profile import (
     is_whole_name,
     share_of,
     shown_by,
-    ways_of,
     without_dashes,
     words_for_dates,
 )  # fmt: skip
@@ -391,11 +390,6 @@ def _forbidden(field: str, guess: Guess, today: date) -> float:
     if not counts and (field == Part.BEFORE_LAST or (vague and field not in LINES)):
         allowed = False  # a word of many uses above blank cells says nothing
     return 0.0 if allowed else _FORBIDDEN
-
-
-def parts_of_address(guess: Guess) -> Mapping[str, str]:
-    """Return a pattern for each part of an address in a column's cells, empty if they differ."""
-    return ways_of(guess.counts, street=guess.field == "line1")
 
 
 # --- columns beside each other ---

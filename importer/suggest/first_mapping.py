@@ -35,8 +35,16 @@ from importer.model.vocabulary import (
     type_of,
     words_of,
 )
-from importer.suggest.columns import CHOSEN, Beside, Guess, guesses, parts_of_address
-from importer.suggest.profile import ADDRESS, DATES, ENDS, PLACES, is_us_state, words_for_dates
+from importer.suggest.columns import CHOSEN, Beside, Guess, guesses
+from importer.suggest.profile import (
+    ADDRESS,
+    DATES,
+    ENDS,
+    PLACES,
+    is_us_state,
+    ways_of,
+    words_for_dates,
+)
 
 LOOKUPS = {
     "user_title": "titles",
@@ -119,7 +127,7 @@ class Draft:
         street, city = self.first("line1", block), self.first(Part.CITY_LINE, block)
         if street and not city and not any(self.first(place, block) for place in PLACES[:3]):
             city = street
-        return city, parts_of_address(city) if city else {}
+        return city, ways_of(city.counts, street=city.field == "line1") if city else {}
 
     @property
     def possible_ids(self) -> list[Guess]:
@@ -162,8 +170,9 @@ class Draft:
         at = {place: position for position, place in enumerate(self.roster.places)}
         has_id = frame[at[ids.place]].astype(bool)
         for guess in self.guesses:
-            public = guess.place.heading not in self._secret
-            if public and guess.few and len(guess.counts) < guess.filled / 2:
+            public = guess.place.heading not in self._secret and not guess.meaning.vetoed
+            kind = public and guess.few and guess.field in {"", GROUP}
+            if kind and len(guess.counts) < guess.filled / 2:
                 words = frame[at[guess.place]]
                 ours, others = ({*filter(None, words[mask])} for mask in (has_id, ~has_id))
                 if ours and others and not ours & others:
