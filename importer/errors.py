@@ -269,15 +269,25 @@ def missing_library(error: ModuleNotFoundError) -> str:
     )
 
 
-def known(error: Exception) -> ImporterError | None:
-    """Return what a person can fix: also a file that may not be read or written; else None."""
-    if isinstance(error, PermissionError) and isinstance(error.filename, str):
-        return LedgerError(
-            f"{error.filename} may not be read or written. Check whose it is, and whether another "
-            "program has it open. After a run with `sudo`, make yourself the owner of the folders "
-            "runs, users and jobs (`chown -R`)."
-        )
-    return error if isinstance(error, ImporterError) else None
+def understood(error: Exception) -> ImporterError:
+    """Return an error as people read it, with its exit code and what is to be corrected.
+
+    That is also a file that may not be read or written, and a library that is not installed. What
+    is left is a defect.
+    """
+    match error:
+        case ImporterError():
+            return error
+        case PermissionError() if isinstance(error.filename, str):
+            return LedgerError(
+                f"{error.filename} may not be read or written. Check whose it is, and whether "
+                "another program has it open. After a run with `sudo`, make yourself the owner of "
+                "the folders runs, users and jobs (`chown -R`)."
+            )
+        case ModuleNotFoundError() if sentence := missing_library(error):
+            return UsageError(sentence)
+        case _:
+            return ImporterError(defect(error))
 
 
 def defect(error: Exception) -> str:

@@ -25,9 +25,7 @@ from importer.errors import (
     RosterError,
     StoppedError,
     UsageError,
-    defect,
-    known,
-    missing_library,
+    understood,
 )
 from importer.service.place import version
 
@@ -212,18 +210,16 @@ def _run(arguments: list[str]) -> int:
 
 def _understood(error: Exception) -> tuple[str, int]:
     """Return the message of an error and its exit code."""
-    if (expected := known(error)) is not None:
-        return str(expected), expected.exit
     match error:
         case typer.Exit():
             return "", error.exit_code
         case typer.Abort():  # what the library makes of Ctrl-C outside of a command
             return "Stopped. Run the same command to continue.", Exit.INTERRUPTED
-        case ModuleNotFoundError() if sentence := missing_library(error):
-            return sentence, Exit.USAGE
+        case _ if usage := _usage(error):
+            return usage, Exit.USAGE
         case _:
-            usage = _usage(error)
-            return (defect(error), Exit.BUG) if usage is None else (usage, Exit.USAGE)
+            shown = understood(error)
+            return str(shown), shown.exit
 
 
 def _usage(error: Exception) -> str | None:

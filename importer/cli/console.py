@@ -14,7 +14,7 @@ from rich.text import Text
 
 from importer.cli.output import complain, confirm, output, say
 from importer.errors import LedgerError, defect
-from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.ledger import Ledger
 from importer.model.plan import Fate
 from importer.model.run import RowHistory, Summary
 from importer.model.text import command_line, counted, row_label
@@ -23,6 +23,7 @@ from importer.report.files import write_all
 from importer.report.view import RunView
 from importer.report.wording import DISMISSED, ENDS, headline
 from importer.service.office import Advance, Consent
+from importer.service.outcome import outcome_of
 
 Reports = Literal["required", "wanted", "none"]
 """What a run's reports are to a command: its purpose, something beside it, or not written."""
@@ -43,13 +44,9 @@ def conclude(
     cannot be written raises LedgerError where reports are "required"; where they are "wanted" it
     is one sentence, and the exit code stays what the run earned.
     `stopped`: why an apply ended early, and how to continue.
-    Raises AssertionError, which is a defect, where the rows do not add up.
+    Raises AssertionError as `outcome_of` does.
     """
-    summary = summary or summarize(ledger)
-    if not summary.adds_up():
-        msg = "the rows of this run do not add up"
-        raise AssertionError(msg)
-
+    summary = summary or outcome_of(ledger)
     view = RunView(ledger, summary)
 
     def write_reports() -> None:
@@ -95,7 +92,7 @@ def conclude_resolved(ledger: Ledger, rows: Iterable[RowHistory]) -> int:
 
     The plan as a whole was shown before; its files are written again.
     """
-    summary = summarize(ledger)
+    summary = outcome_of(ledger)
     output.run = summary.run
     output.note("summary", **summary.model_dump(mode="json", exclude_none=True))
     changed = []

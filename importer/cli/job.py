@@ -16,7 +16,7 @@ import typer
 from importer.alma.doctor import Finding, State
 from importer.cli.options import Commands, JobFile, Json
 from importer.cli.output import complain, emit, output, printable, say, write_findings, write_new
-from importer.errors import Exit, ImporterError, MappingError, UsageError, defect, known
+from importer.errors import Exit, ImporterError, MappingError, UsageError, understood
 from importer.jobs import guards
 from importer.jobs.commands import Tools, run_command
 from importer.jobs.feed import Feed, matching, opened, position
@@ -183,8 +183,8 @@ def run(
         try:
             code, result = _run(path)
         except Exception as error:  # noqa: BLE001  no job stops those after it
-            shown = known(error)
-            sentence, code = (str(shown), shown.exit) if shown else (defect(error), Exit.BUG)
+            shown = understood(error)
+            sentence, code = str(shown), shown.exit
             output.note("error", text=sentence)
             complain(sentence)
             result = {

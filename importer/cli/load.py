@@ -15,18 +15,18 @@ from importer.cli.check import paired
 from importer.cli.console import Screen, conclude
 from importer.cli.output import say
 from importer.errors import (
-    Cause,
     DailyLimitError,
     Exit,
     ImporterError,
     UsageError,
 )
-from importer.ledger.ledger import Ledger, State, summarize
+from importer.ledger.ledger import Ledger, State
 from importer.model.plan import SafetyCheck
 from importer.model.text import command_line, counted, spans, word_list
 from importer.service import loads, plans
 from importer.service.check import Request
 from importer.service.office import Stop, office
+from importer.service.outcome import outcome_of
 from importer.service.place import now
 from importer.service.plans import Converted
 
@@ -103,12 +103,9 @@ def apply(
         if applied.files is not None:
             _say_written(applied.files, ledger.folder)
         stop = applied.stopped
-        summary = summarize(ledger, frozenset({stop.exit} if stop else ()))
         return conclude(
             ledger,
-            summary.model_copy(update={"stopped": str(stop), "passes": stop.cause is Cause.PASSES})
-            if stop
-            else summary,
+            outcome_of(ledger, stop),
             as_json=as_json,
             show_values=show_values,
             reports="none" if stop and stop.exit is Exit.USAGE else "wanted",
@@ -163,7 +160,7 @@ def convert(
     """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
     pairs = paired(roster, mapping, visible_only=visible_only)
     with plans.convert(office(), Request(pairs, codes), to, output) as converted:
-        summary = summarize(converted.check).model_copy(update={"run": ""})
+        summary = outcome_of(converted.check).model_copy(update={"run": ""})
         code = conclude(
             converted.check, summary, as_json=as_json, show_values=show_values, reports="none"
         )

@@ -21,8 +21,7 @@ from importer.errors import (
     RosterError,
     StalePlanError,
     UsageError,
-    defect,
-    known,
+    understood,
 )
 from importer.files import unused
 from importer.jobs.commands import OF_FILES, StepError, Tools
@@ -131,8 +130,7 @@ class JobRun:
                 )
                 self._store.save()
             except Exception as error:
-                # what is known: as of a full disk
-                shown = known(error) or StepError(Exit.BUG, defect(error), Cause.OTHER)
+                shown = understood(error)  # as of a full disk
                 if all(one.headline != str(shown) for one in self.messages):
                     with suppress(Exception):  # the error itself is what is reported
                         self._report_trouble(shown, self._memory.active, ())
