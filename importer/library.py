@@ -356,6 +356,7 @@ def plan(
 ) -> Run:
     """Check a roster and compare it with Alma, which is only read. As `check` otherwise.
 
+    Code tables that are not saved yet are read from Alma first, into `codes.json`.
     `roster` is None where the mapping takes its rows from Alma. `refresh`: first read who changed
     since. `overwrite_edits`: fields that are written although staff edited them. Raises AlmaError
     as well.
