@@ -14,7 +14,7 @@ from importer.errors import UsageError
 from importer.ledger.answers import DecisionMemory
 from importer.ledger.ledger import Ledger
 from importer.model.answers import Resolution
-from importer.model.plan import Create, Delete, Fate, Held, Planned, SisRules, Step, Update
+from importer.model.plan import Create, Fate, Held, Planned, SisRules, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.question import Answer
 from importer.model.run import NotInRoster
@@ -253,7 +253,7 @@ def _decide_compared(
     """Decide the fates of all rows and missing people after the comparison."""
     created = {step.row for step in steps if isinstance(step, Create)}
     found = [
-        *_dangers(planned, steps, rosters),
+        *_dangers(planned, rosters),
         *checked.problems,
         *(problem for one in (*planned, *leaving.planned.values()) for problem in one.warnings),
         *(() if users.as_of else _names_not_compared(created, rosters)),
@@ -265,22 +265,11 @@ def _decide_compared(
     return decide_fates({**checked.fates, **missing}, found, answers={}, only_new=())
 
 
-def _dangers(
-    planned: Sequence[Planned], steps: Sequence[Step], rosters: Rosters
-) -> Iterator[Problem]:
-    """Announce many other people, how many users are deleted, and what no undo brings back."""
+def _dangers(planned: Sequence[Planned], rosters: Rosters) -> Iterator[Problem]:
+    """Announce many other people."""
     for mapped in rosters:
         own = (one for one in planned if rosters.of(one.step.row) is mapped)
         yield from many_other_people(own, mapped.roster.source.origin())
-        count = sum(isinstance(one, Delete) and rosters.of(one.row) is mapped for one in steps)
-        if count:
-            message = (
-                f"{counted(count, 'user')} would be deleted for good. The records stay in this "
-                "run, so an undo can create the users again, but without roles, passwords, past "
-                "loans and attachments"
-            )
-            advice = "Try a few first with `--limit`. `apply` asks for the number of deletions."
-            yield mapped.problem(Code.RETIRES, message, advice)
 
 
 def _names_not_compared(created: Collection[int], rosters: Rosters) -> Iterator[Problem]:

@@ -22,7 +22,6 @@ from importer.model.answers import OTHER_LOADED, Resolution, possible_users
 from importer.model.fields import CodeTables
 from importer.model.plan import (
     Act,
-    Delete,
     Held,
     Planned,
     Result,
@@ -57,8 +56,10 @@ _DOES: Mapping[Answer, str] = {
     Answer.CREATE: "creates a user",
     Answer.UPDATE: "updates a user",
     Answer.RENAME: "renames a user",
+    Answer.ONLY: "was compared with Alma",
+    Answer.SEPARATE: "was compared with Alma",
 }
-"""What a row does with an answer."""
+"""What becomes of a row with an answer."""
 
 _NOT_WRITTEN = frozenset({None, Result.NOT_SENT, Result.HELD, Result.REFUSED})
 """Results of rows of which nothing is in Alma."""
@@ -195,7 +196,7 @@ class Review:
                 draft = self._draft(row)
             except StalePlanError:
                 said += "; later plans ask again, because the roster or the mapping was changed"
-        self._record(Decision(row, Answer.REJECT), None, said)
+        self._record(row, Answer.REJECT, None, said)
         if draft is not None:
             self._keep(Answer.REJECT, None, draft, Answer.REJECT)
 
@@ -208,7 +209,7 @@ class Review:
         if self._undoes:
             known = facts_for(self.measured, self._institution)
             undone = await answer_undo(self.facts, known, decision.row, decision.user, alma)
-            self._record(decision, undone, "restore what nobody changed since")
+            self._record(decision.row, decision.answer, undone, "restore what nobody changed since")
             return
         draft = self._draft(decision.row)
         found = await search_alma(alma, PersonQuery(draft.every_identifier))
@@ -217,27 +218,25 @@ class Review:
         typed = decision.answer
         if typed is Answer.LOAD:
             decision = self._as_it_is(decision, draft, found)
-        answer = decision.answer
-        live = await self._live(decision, alma) if answer.names_user else None
-        user = current(live, "primary_id").casefold() if live is not None else ""
-        if live is not None:
+        answer, live, user = decision.answer, None, ""
+        if answer.names_user:
+            expand = OBLIGATIONS if self._rosters.match(draft.row).retire else "none"
+            live = await named_user(decision.user, alma, expand)
+            user = current(live, "primary_id").casefold()
             self._check_named(draft, live)
             self._check_newest(draft.row, user)
         planned = self._context.answer(answer, draft, live, found)
         if not isinstance(planned, Planned):
             raise UsageError(planned)
-        if isinstance(planned.step, Held):
-            held = planned.step.problems[0]
-            raise UsageError(held.sentence(held.value, begin=True))
         step = planned.step
-        renames = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)
+        if isinstance(step, Held):
+            raise UsageError(step.problems[0].sentence(begin=True))
         if live is not None:
-            self._check_only_row(user, decision.row)
-        done = replace(decision, answer=Answer.RENAME) if renames else decision
-        deletes = isinstance(step, Delete)
-        said = DECISIONS[typed if typed is Answer.LOAD else done.answer]
-        said = "delete the user that was named for good" if deletes else said
-        self._record(done, planned, said)
+            self._check_only_row(user, draft.row)
+        renames = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)
+        done = Answer.RENAME if renames else answer
+        said = DECISIONS[typed if typed is Answer.LOAD else done]
+        self._record(draft.row, done, planned, said)
         self._keep(answer, live, draft, typed)
 
     def _as_it_is(self, decision: Decision, draft: DraftUser, found: MatchResult) -> Decision:
@@ -248,7 +247,7 @@ class Review:
         match, context = self._rosters.match(draft.row), self._context
         who = identify(draft, found, match, context.common, context.earlier)
         if who.questions:
-            raise UsageError(who.questions[0].sentence(who.questions[0].value, begin=True))
+            raise UsageError(who.questions[0].sentence(begin=True))
         if who.user is None:
             return replace(decision, answer=Answer.CREATE)
         return replace(decision, answer=Answer.UPDATE, user=current(who.user, "primary_id"))
@@ -279,11 +278,6 @@ class Review:
                 "older values back. Nothing was changed. Reject the row, or plan its roster again."
             )
             raise UsageError(msg)
-
-    async def _live(self, decision: Decision, alma: Alma) -> User:
-        """Return the user that an answer names, which may be by the ID of another row."""
-        expand = OBLIGATIONS if self._rosters.match(decision.row).retire else "none"
-        return await named_user(decision.user, alma, expand)
 
     def _check_only_row(self, user: str, row: int) -> None:
         """Raise UsageError if another row of the run is for a user, by the ID without case."""
@@ -332,10 +326,11 @@ class Review:
         out = f"{OTHER_LOADED}, row {row_label(own.row)}" if loaded else said
         for draft in there:
             if draft not in loaded:
-                self._record(Decision(draft.row, Answer.REJECT), None, out)
+                self._record(draft.row, Answer.REJECT, None, out)
         for draft, one in zip(loaded, planned, strict=True):
             step = review_collision(one.step, users, self.facts.origin)
-            self._record_compared(decision.answer, draft, replace(one, step=step))
+            asked = [p for p in self._asked(draft.row) if not p.asks(About.ROWS)]
+            self._record(draft.row, decision.answer, replace(one, step=step), said, asked)
         keys = frozenset(draft.key for draft in group)
         answer, person = decision.answer, group_hash(group)
         made = Resolution(person, answer, answer, own.key, keys, self.operator, self.now())
@@ -349,24 +344,6 @@ class Review:
         if isinstance(planned.step, Update | Unchanged):
             self._check_newest(draft.row, planned.step.primary_id)
         return planned
-
-    def _record_compared(self, answer: Answer, draft: DraftUser, planned: Planned) -> None:
-        """Record the step of a row that a person loads, or what it is still asked about."""
-        asked = [
-            problem
-            for problem in self.ledger.problems(draft.row)
-            if problem.severity is Severity.REVIEW and not problem.asks(About.ROWS)
-        ]
-        held = (*asked, *(planned.step.problems if isinstance(planned.step, Held) else ()))
-        note = Problem.of(
-            Code.RESOLVED,
-            draft.origin,
-            f"decided by {self.operator} on {self.now():%Y-%m-%d}: {DECISIONS[answer]}",
-            advice="The row was compared with Alma; until it is sent you can resolve it again.",
-        )
-        problems = (note, *planned.warnings, *held)
-        step = None if held else planned
-        self._save(draft.row, step, problems, answer)
 
     @cached_property
     def _rosters(self) -> CheckedRosters:
@@ -385,32 +362,38 @@ class Review:
             raise UsageError(msg)
         return draft
 
-    def _record(self, decision: Decision, planned: Planned | None, said: str) -> None:
-        """Record the answer in the run with its warnings; without a step the row is rejected."""
+    def _record(
+        self,
+        row: int,
+        answer: Answer,
+        planned: Planned | None,
+        said: str,
+        asked: Sequence[Problem] = (),
+    ) -> None:
+        """Record an answer in the run: the row's step with its warnings, and for whom it is now.
+
+        Without a step the row is rejected; if more is `asked`, it still needs review.
+        """
         advice = "The row is not sent, unless you resolve it again."
-        warnings = planned.warnings if planned else ()
         if planned is not None:
-            deletes = isinstance(planned.step, Delete)
-            does = "deletes a user for good" if deletes else _DOES[decision.answer]
-            advice = f"The row {does}; until it is sent you can resolve it again."
-        problem = Problem.of(
+            advice = f"The row {_DOES[answer]}; until it is sent you can resolve it again."
+            if isinstance(planned.step, Held):
+                asked = (*asked, *planned.step.problems)
+        note = Problem.of(
             Code.RESOLVED,
-            self.facts.origin(decision.row),
+            self.facts.origin(row),
             f"decided by {self.operator} on {self.now():%Y-%m-%d}: {said}",
             advice=advice,
             severity=Severity.WARNING if planned else Severity.REJECT,
         )
-        known = {(one.code, one.value) for one in self.ledger.problems(decision.row)}
-        found = [problem, *(one for one in warnings if (one.code, one.value) not in known)]
-        self._save(decision.row, planned, found, decision.answer)
-
-    def _save(
-        self, row: int, planned: Planned | None, problems: Sequence[Problem], answer: Answer
-    ) -> None:
-        """Save the resolution of a row, and for whom it is now."""
+        known = {(one.code, one.value) for one in self.ledger.problems(row)}
+        warnings = planned.warnings if planned else ()
+        new = (one for one in warnings if (one.code, one.value) not in known)
+        problems = (note, *new, *asked)
         for user in self._users(row):
             self._planned_for[user].discard(row)
-        self._journal.record_resolution(row, worst(problems), planned, problems, answer)
+        step = None if asked else planned
+        self._journal.record_resolution(row, worst(problems), step, problems, answer)
         for user in self._users(row):
             self._planned_for[user].add(row)
         if any(problem.asks(About.ROWS) for problem in problems):

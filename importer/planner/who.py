@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 
 from importer.model.people import Common, in_words
-from importer.model.plan import Delete, Held, Match, Step, Unchanged, Update
+from importer.model.plan import Held, Match, Step, Unchanged, Update
 from importer.model.problem import Code, Origin, Problem, Severity
 from importer.model.question import OF_ROWS, About, Answer
 from importer.model.text import row_label
@@ -342,7 +342,7 @@ def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) ->
     """
     rows: dict[str, list[int]] = {}
     for step in steps:
-        if isinstance(step, Update | Unchanged | Delete):
+        if isinstance(step, Update | Unchanged):
             rows.setdefault(step.primary_id.casefold(), []).append(step.row)
     return [review_collision(step, rows, origin) for step in steps]
 
@@ -354,7 +354,7 @@ def review_collision(
 
     `rows` are by primary ID without case.
     """
-    known = step.primary_id if isinstance(step, Update | Unchanged | Delete) else ""
+    known = step.primary_id if isinstance(step, Update | Unchanged) else ""
     others = sorted({*rows.get(known.casefold(), ())} - {step.row})
     if not others:
         return step
