@@ -45,13 +45,8 @@ class DecisionMemory(Memory):
             query = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)"
             self.write((query, [(made.primary_id, text)]))
         elif rejected and not rejects:
-            self.delete(made.primary_id)
-
-    def delete(self, primary_id: str) -> None:
-        """Delete a person's resolution."""
-        query = "DELETE FROM answers WHERE institution = ? AND primary_id = ?"
-        if self.exists:
-            self.write((query, [(primary_id.casefold(),)]))
+            query = "DELETE FROM answers WHERE institution = ? AND primary_id = ?"
+            self.write((query, [(made.primary_id,)]))
 
 
 def count_decisions(limit: datetime) -> int:

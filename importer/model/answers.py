@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from importer.model.problem import Code, Problem, Severity
-from importer.model.question import DECISIONS, About, Answer
+from importer.model.question import DECISIONS, OF_ROWS, About, Answer
 
 
 def possible_users(problems: Iterable[Problem]) -> tuple[str, ...]:
@@ -45,13 +45,10 @@ def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
         for user in users
         for answer in _about_user(user, asked)
     ]
-    of_row = [answer for answer in (Answer.LOAD, *_OF_ROW) if allow(asked, answer)]
+    of_row = [answer for answer in (Answer.LOAD, *OF_ROWS, Answer.CREATE) if allow(asked, answer)]
     if Answer.LOAD in of_row:  # which creates the user where nobody has its IDs
         of_row = [Answer.LOAD]
     return (*texts, *(DECISIONS[answer] for answer in (*of_row, Answer.REJECT)))
-
-
-_OF_ROW = (Answer.ONLY, Answer.SEPARATE, Answer.CREATE)
 
 
 def _about_user(user: str, problems: Sequence[Problem]) -> list[Answer]:

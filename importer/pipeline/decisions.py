@@ -7,7 +7,6 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
 from pathlib import Path
 
 from importer.errors import UsageError
@@ -352,22 +351,14 @@ def same_people(rosters: CheckedRosters, problems: Iterable[Problem]) -> Iterato
     The problem of a row names another of them, or the user of Alma whom they all find.
     """
     named = {p.origin.row: p.value.casefold() for p in problems if p.asks(About.ROWS)}
-    drafts = [*rosters.drafts(named, {})] if named else []
-    numbers: dict[str, int] = {}
-    rows: defaultdict[int, list[DraftUser]] = defaultdict(list)
-    pairs = []
-    for draft in drafts:
-        own, other = (
-            numbers.setdefault(key, len(numbers)) for key in (draft.key, named[draft.row])
-        )
-        rows[own].append(draft)
-        pairs.append((own, other))
-    for people in connected(pairs):
-        group = sorted(
-            (draft for number in people for draft in rows[number]), key=attrgetter("row")
-        )
+    drafts = {draft.row: draft for draft in rosters.drafts(named, {})} if named else {}
+    rows: defaultdict[str, list[int]] = defaultdict(list)
+    for draft in drafts.values():
+        for key in {draft.key, named[draft.row]}:
+            rows[key].append(draft.row)
+    for group in connected(rows.values()):
         if len(group) > 1:
-            yield group
+            yield [drafts[row] for row in group]
 
 
 def group_hash(group: Iterable[DraftUser]) -> str:
