@@ -24,9 +24,9 @@ from importer.mapper.mapping import (
     to_choose,
 )
 from importer.mapper.placeholders import (
+    DOLLAR,
     RUN_VARIABLES,
     TO_CHOOSE,
-    VALUE,
     Cell,
     Steps,
     Template,
@@ -54,12 +54,12 @@ from importer.model.user import AccountType, Reach
 def run(mapping: MappingDocument, *levels: Level) -> list[MappingFinding]:
     """Return the findings of these levels, also about what `match.absent` sets."""
     return [
-        found
+        finding
         for part in mapping.with_absent
         for check in CHECKS
         if part is mapping or check not in _OF_WHOLE
-        for found in check(part)
-        if found.level in levels
+        for finding in check(part)
+        if finding.level in levels
     ]
 
 
@@ -110,7 +110,7 @@ def _keys_of_rule(  # noqa: PLR0912  a case for each key
                 yield from _cases(rule, cases, steps, dated=dated)
             case keys.Clean():
                 yield from _clean(mapping, of, rule, steps)
-            case keys.ReadName() if of.field.parent != VALUE:
+            case keys.ReadName() if of.field.parent != DOLLAR:
                 wrong = "is for a rule under `values:`, whose parts are written `<$name.first>`"
                 yield MappingFinding((*steps, "read"), wrong)
             case keys.ReadDates(dates):
@@ -335,8 +335,8 @@ def _rows(mapping: MappingDocument) -> Iterator[MappingFinding]:
         return
     if not (absent.rules or absent.removals):
         yield MappingFinding(absent.start, "sets nothing; name the fields to change")
-    deciding = ((entry, one) for entry in absent.entries for one in entry.deciding)
-    cells = [(*entry.steps, "when") for entry, one in deciding if isinstance(one, Cell)]
+    deciding = ((entry, subject) for entry in absent.entries for subject in entry.deciding)
+    cells = [(*entry.steps, "when") for entry, subject in deciding if isinstance(subject, Cell)]
     cells += [rule.steps for rule in absent.values if rule.headings and not rule.cells]
     cells += [rule.steps for rule in absent.rules if rule.headings]  # with the values they use
     for where in dict.fromkeys(cells):
@@ -361,7 +361,9 @@ def _from_alma(mapping: MappingDocument) -> Iterator[MappingFinding]:
             yield MappingFinding(("roster", key), "is for files only; delete this line")
     rules = (*mapping.values, *mapping.rules)
     wanted = {heading: rule.steps for rule in rules for heading in rule.headings}
-    wanted |= {one.heading: steps for steps, one, _ in mapping.tests if isinstance(one, Cell)}
+    wanted |= {
+        subject.heading: steps for steps, subject, _ in mapping.tests if isinstance(subject, Cell)
+    }
     for heading, steps in wanted.items():
         if not is_cell(heading):
             wrong = (
@@ -434,17 +436,21 @@ def _instead(name: str, known: Iterable[str]) -> str:
 def _variables(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """A `<@name>` is a run variable or a mapped field, a `<$name>` one of the values."""
     labels = [rule.field.path for rule in (*mapping.values, *mapping.scalars)]
-    values = [name for name in labels if name.startswith(VALUE)]
-    fields = [*RUN_VARIABLES, *(name for name in labels if not name.startswith(VALUE))]
-    found = [(steps, one.name) for steps, one, _ in mapping.tests if isinstance(one, Variable)]
+    values = [name for name in labels if name.startswith(DOLLAR)]
+    fields = [*RUN_VARIABLES, *(name for name in labels if not name.startswith(DOLLAR))]
+    used = [
+        (steps, variable.name)
+        for steps, variable, _ in mapping.tests
+        if isinstance(variable, Variable)
+    ]
     for rule in (*mapping.values, *mapping.rules):
         taken = [v for _, part in rule.parts for t in part.templates for v in t.variables]
-        found += [(rule.steps, name) for name in sorted({one.name for one in taken})]
-    for steps, name in found:
-        if name.startswith(VALUE) and name not in values:
+        used += [(rule.steps, name) for name in sorted({variable.name for variable in taken})]
+    for steps, name in used:
+        if name.startswith(DOLLAR) and name not in values:
             wrong = f"`<{name}>` is not one of the mapping's `values`{_instead(name, values)}"
             yield MappingFinding(steps, wrong)
-        elif not name.startswith(VALUE) and name not in fields:
+        elif not name.startswith(DOLLAR) and name not in fields:
             wrong = f"`<@{name}>` is not a mapped field of this record, nor a run variable"
             yield MappingFinding(steps, wrong + _instead(name, fields))
 
@@ -472,14 +478,14 @@ def _tested_dates(mapping: MappingDocument) -> Iterator[MappingFinding]:
         for _, part in rule.parts if rule.field.shape is Shape.DATE else ():
             lone = (t.parts[0] for t in part.templates if t.lone_cell or t.lone_value)
             if (part.clean, part.lookup, part.dates) != (None, None, None):
-                own |= {key_of(one): rule for one in lone if not isinstance(one, str)}
+                own |= {key_of(subject): rule for subject in lone if not isinstance(subject, str)}
     for steps, subject, test in mapping.tests:
         reader = own.get(key_of(subject)) if test.of_date else None
         if reader is None:
             continue
         name = reader.field.path
-        instead = f"write `<{name if name.startswith(VALUE) else f'@{name}'}>`"
-        if reader.field.parent not in {"", VALUE}:
+        instead = f"write `<{name if name.startswith(DOLLAR) else f'@{name}'}>`"
+        if reader.field.parent not in {"", DOLLAR}:
             instead = "give the date a name under `values:` and test that"
         wrong = f"`{name}` reads these dates in its own way, a condition as `dates` under `roster:`"
         yield MappingFinding(steps, f"{wrong}; {instead}")
@@ -493,9 +499,11 @@ def _nulls(mapping: MappingDocument) -> Iterator[MappingFinding]:
     for _, steps, part in mapping.parts:
         for text in _NULLS.intersection(template.constant for template in part.templates):
             yield MappingFinding(steps, f"`{text}` is a text here, not a blank; leave the key out")
-    own = [(steps, one.rows) for steps, one in mapping.lookups if isinstance(one, OwnTable)]
+    own = [
+        (steps, lookup.rows) for steps, lookup in mapping.lookups if isinstance(lookup, OwnTable)
+    ]
     named = mapping.file.lookups.items()
-    tables = ((("lookups", key), one.items()) for key, one in named if isinstance(one, dict))
+    tables = ((("lookups", key), table.items()) for key, table in named if isinstance(table, dict))
     for steps, rows in (*own, *tables):
         for word, code in rows:
             if code in _NULLS:
@@ -541,8 +549,8 @@ def _to_do(mapping: MappingDocument) -> Iterator[MappingFinding]:
     for steps, use, rows in tables:
         words = [key for key, code in rows if code == TO_CHOOSE]
         for at, key in enumerate(words):
-            one = advice.get(use, "write the code instead of `?`")
-            left.append(((*steps, key), one.partition(";")[0] if at else one))
+            to_write = advice.get(use, "write the code instead of `?`")
+            left.append(((*steps, key), to_write.partition(";")[0] if at else to_write))
     for steps, what in left:
         yield MappingFinding(steps, f"to do: {what}", level=Level.TO_DO)
 
@@ -567,11 +575,11 @@ def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
     rules = [rule for part in parts for rule in (*part.values, *part.rules)]
     needed = {name for rule in rules for name in rule.needs}
     tested = (subject for part in parts for _, subject, _ in part.tests)
-    needed |= {one.name for one in tested if isinstance(one, Variable)}
+    needed |= {subject.name for subject in tested if isinstance(subject, Variable)}
     needed |= {name.partition(".")[0] for name in needed}
     for name in file.values:
-        if f"{VALUE}{name}" not in needed:
-            yield _hint(("values", name), f"no rule uses `<{VALUE}{name}>`")
+        if f"{DOLLAR}{name}" not in needed:
+            yield _hint(("values", name), f"no rule uses `<{DOLLAR}{name}>`")
     lookups = {name for part in parts for _, name in part.lookups}
     for name in file.lookups:
         if name not in lookups:
@@ -607,10 +615,10 @@ _LIKE_A_PATTERN = re.compile(r"[<>=!]+ ?[0-9].*|.*\*.*|(?:not |!=? ?|<> ?)(?P<ot
 def _patterns_as_words(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """A condition compares whole words: nothing in them is a command."""
     for steps, _, test in mapping.tests:
-        for found in filter(None, map(_LIKE_A_PATTERN.fullmatch, test.words)):
-            wrong = f"`{found[0]}` is compared literally; list the words that the cells contain"
-            if found["other"]:
-                wrong += f", or write `{steps[-1]}: {{not: {found['other']}}}`"
+        for command in filter(None, map(_LIKE_A_PATTERN.fullmatch, test.words)):
+            wrong = f"`{command[0]}` is compared literally; list the words that the cells contain"
+            if command["other"]:
+                wrong += f", or write `{steps[-1]}: {{not: {command['other']}}}`"
             yield _hint(steps, wrong)
 
 

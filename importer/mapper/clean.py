@@ -24,7 +24,7 @@ from importer.mapper.placeholders import heading_key, nearest
 from importer.mapper.transforms import (
     LINE_BREAK,
     NameOf,
-    Reading,
+    Outcome,
     Separators,
     Word,
     Words,
@@ -115,18 +115,18 @@ class StepKind:
     """
 
     phrase: str
-    read: Callable[[Any, str, str], Reading]
+    read: Callable[[Any, str, str], Outcome]
     form: object = None
     alone: object = None
     selects: bool = False
     divides: bool = False
 
 
-def _text(change: Callable[[Any, str], str]) -> Callable[[Any, str, str], Reading]:
+def _text(change: Callable[[Any, str], str]) -> Callable[[Any, str, str], Outcome]:
     return lambda setting, text, _: (change(setting, text), None)
 
 
-def _phone(setting: Phone, text: str, country: str) -> Reading:
+def _phone(setting: Phone, text: str, country: str) -> Outcome:
     return as_phone(text, region_of(country) or setting.region), None
 
 
@@ -213,7 +213,7 @@ class CleanStep:
         """What it does."""
         return STEPS[self.name]
 
-    def read(self, text: str, country: str) -> Reading:
+    def read(self, text: str, country: str) -> Outcome:
         """Return what it makes of a text that is not blank, and what there is to report."""
         return self.kind.read(self.setting, text, country)
 

@@ -7,7 +7,7 @@ from itertools import chain
 
 from importer.mapper.clean import cleaned
 from importer.mapper.lookups import OTHERWISE, LookupKey, Tables
-from importer.mapper.placeholders import VALUE, Steps, Template, heading_key
+from importer.mapper.placeholders import DOLLAR, Steps, Template, heading_key
 from importer.mapper.rule import Rule
 
 Codes = Iterable[tuple[str | None, Steps]]
@@ -18,7 +18,7 @@ Named = dict[str, Rule | Codes]
 
 def value_steps(name: str) -> Steps:
     """Return the steps that lead to a value, by its name with its `$`, or that of a part of it."""
-    return ("values", name.removeprefix(VALUE).partition(".")[0])
+    return ("values", name.removeprefix(DOLLAR).partition(".")[0])
 
 
 def codes_of(rule: Rule, steps: Steps, tables: Tables, named: Named) -> Codes:

@@ -8,7 +8,8 @@ import re
 import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as default
 from datetime import date
 
 from importer.errors import ColumnsError, MappingError
@@ -17,8 +18,8 @@ from importer.mapper.lookups import CodeTable, KeyFile, LookupKey, OwnTable
 from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
 from importer.mapper.placeholders import (
     ANGLED,
+    DOLLAR,
     TO_CHOOSE,
-    VALUE,
     Cell,
     Steps,
     Template,
@@ -90,19 +91,19 @@ class Headings:
         key = heading_key(heading)
         other = [at for name in self._spellings.get(key, ()) for at in self._found.get(name, ())]
         exact = self._found.get(key, [])
-        found = list(dict.fromkeys((*exact, *other)))
-        if not found:
+        positions = list(dict.fromkeys((*exact, *other)))
+        if not positions:
             # what is left, by its beginning, of a heading with an angle bracket
             cut = {heading_key(re.split("[<>]", name)[0]) for name in self._quotable}
             angled = f" ({ANGLED})" if key in cut else ""
             return f"column `{heading}` is missing{self._instead(heading)}{angled}"
-        if len(found) > 1:
-            columns = " and ".join(str(self.places[at]) for at in found)
+        if len(positions) > 1:
+            columns = " and ".join(str(self.places[at]) for at in positions)
             return (
                 f"the roster has `{heading}` twice, in columns {columns}; rename one of the columns"
             )
         how = "exact" if exact else "spelling in `headings`"
-        return Use(found[0], self.places[found[0]], how)
+        return Use(positions[0], self.places[positions[0]], how)
 
     def _instead(self, heading: str) -> str:
         """Return which unused columns may be the missing one: by their meaning, then spelling."""
@@ -212,12 +213,12 @@ class CompiledEntry(ListEntry):
         the expiry date.
         """
 
-        def optional(one: CompiledField) -> bool:
-            return one.field.shape is Shape.FLAG and not one.field.facts.required
+        def optional(field: CompiledField) -> bool:
+            return field.field.shape is Shape.FLAG and not field.field.facts.required
 
-        of_roster = tuple(one for one in self.fields if one.written.cells)
-        of_record = tuple(one for one in self.fields if one.written.fields)
-        return tuple(one for one in of_roster if not optional(one)) or of_roster or of_record
+        of_roster = tuple(field for field in self.fields if field.written.cells)
+        of_record = tuple(field for field in self.fields if field.written.fields)
+        return tuple(field for field in of_roster if not optional(field)) or of_roster or of_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,9 +261,9 @@ class CompiledMapping:
         codes: dict[str, str] = {}
         written: dict[str, str] = {}
         for word, code in table.codes.items():
-            one = heading_key(repaired_id(table.written[word], rule))
-            codes[one] = code if codes.get(one, code) == code else TO_CHOOSE
-            written[one] = table.written[word]
+            repaired = heading_key(repaired_id(table.written[word], rule))
+            codes[repaired] = code if codes.get(repaired, code) == code else TO_CHOOSE
+            written[repaired] = table.written[word]
         exact = {word: code for word, code in table.codes.items() if word in codes}
         return replace(table, codes=codes | exact, written=written)
 
@@ -310,11 +311,11 @@ def compile_mapping(
         wrong = _findings(mapping, headings, work.faults, run.file) if work.faults else ()
         kind = MappingError if open_ends or same_for_all else ColumnsError
         raise kind((*open_ends, *same_for_all, *wrong))
-    fields = (*scalars, *(one for entry in entries for one in entry.fields))
+    fields = (*scalars, *(field for entry in entries for field in entry.fields))
     layout = RecordLayout(
         mapping.file.account_type,
         mapping.file.record_type,
-        {one.label: one for one in fields},
+        {field.label: field for field in fields},
         entries,
         tuple(entry.removal for entry in mapping.removals if entry.removal),
     )
@@ -325,7 +326,7 @@ def compile_mapping(
     if left and not mapping.from_alma:  # who a user is, is there for people
         message = "is not used by the mapping" if len(left) == 1 else "are not used by the mapping"
         unused.append(Problem.of(Code.UNUSED_COLUMN, origin, message, *left))
-    named = {one.label: one for one in (*values, *scalars)}
+    named = {field.label: field for field in (*values, *scalars)}
     return CompiledMapping(
         mapping,
         run,
@@ -354,7 +355,7 @@ def _with_rules(use: Use, key: str, mapping: MappingDocument, layout: RecordLayo
     tests = [(subject, test) for _, subject, test in mapping.tests]
     dated = {subject for subject, test in tests if test.of_date}
     own = [test for subject, test in tests if isinstance(subject, Cell) and key_of(subject) == key]
-    words = {heading_key(word) for test in own for one in test.parts for word in one.words}
+    words = {heading_key(word) for test in own for tested in test.parts for word in tested.words}
     dashed, whole, separators = any(test.of_date for test in own), False, set[str]()
     for rule in (*mapping.values, *mapping.rules):
         field = rule.field
@@ -370,7 +371,9 @@ def _with_rules(use: Use, key: str, mapping: MappingDocument, layout: RecordLayo
             separators.update(divided)
     return replace(
         use,
-        labels=tuple(label for label, one in layout.targets.items() if use.place in one.places),
+        labels=tuple(
+            label for label, target in layout.targets.items() if use.place in target.places
+        ),
         id_rule=mapping.file.id_rule(key),
         separators=frozenset() if whole else frozenset(separators),
         dashed=dashed,
@@ -389,28 +392,28 @@ def _takes(
     mapping: MappingDocument,
 ) -> dict[tuple[str, tuple[Template, ...], tuple[str, ...]], tuple[int, ...]]:
     """Return which parts the entries of a list take, by field, source and separators."""
-    found: dict[tuple[str, tuple[Template, ...], tuple[str, ...]], tuple[int, ...]] = {}
+    takes: dict[tuple[str, tuple[Template, ...], tuple[str, ...]], tuple[int, ...]] = {}
     for entry in mapping.entries:
         for rule in entry.fields:
             for _, part in rule.parts:
                 for split in part.splits:
                     key = (rule.field.path, part.templates, split.on)
-                    found[key] = (*found.get(key, ()), split.take)
-    return found
+                    takes[key] = (*takes.get(key, ()), split.take)
+    return takes
 
 
 def _droppable(mapping: MappingDocument, fields: Iterable[CompiledField]) -> dict[str, str]:
     """Return, by value, the label of the field with `bad: drop` that takes it as the only one."""
     taking: defaultdict[str, list[FieldColumn]] = defaultdict(list)
-    for one in fields:
-        for name in one.written.needs:
-            taking[name].append(one)
+    for field in fields:
+        for name in field.written.needs:
+            taking[name].append(field)
     decide = {subject.name for _, subject, _ in mapping.tests if isinstance(subject, Variable)}
     return {
         name: columns[0].label
         for name, columns in taking.items()
         if len(columns) == 1 and columns[0].drop_bad and name not in decide
-        if name.startswith(VALUE)
+        if name.startswith(DOLLAR)
     }
 
 
@@ -418,9 +421,9 @@ def _without_lost_lists(
     entries: Iterable[CompiledEntry], lost: Collection[str]
 ) -> Iterator[CompiledEntry]:
     """Yield the entries; a list that lost a column is not replaced as a whole."""
-    for one in entries:
-        owns = one.parent in lost and one.on_update is OnUpdate.REPLACE_ALL
-        yield replace(one, on_update=OnUpdate.REPLACE) if owns else one
+    for entry in entries:
+        owns = entry.parent in lost and entry.on_update is OnUpdate.REPLACE_ALL
+        yield replace(entry, on_update=OnUpdate.REPLACE) if owns else entry
 
 
 _MARKS = "<>«»“”„‘’"
@@ -482,10 +485,10 @@ class _Compiler:
 
     mapping: MappingDocument
     headings: Headings
-    columns: dict[str, Use] = field(default_factory=dict)
-    faults: dict[str, str] = field(default_factory=dict)
-    missing: set[str] = field(default_factory=set)
-    lost: set[str] = field(default_factory=set)
+    columns: dict[str, Use] = default(default_factory=dict)
+    faults: dict[str, str] = default(default_factory=dict)
+    missing: set[str] = default(default_factory=set)
+    lost: set[str] = default(default_factory=set)
     """The lists of which the roster may lack a column, and does."""
 
     def entries(self) -> Iterator[CompiledEntry]:
@@ -498,18 +501,20 @@ class _Compiler:
                 self.field(rule, f"{prefix}.{rule.field.name}", entry) for rule in entry.fields
             )
             constants = {
-                one.label: text for one in fields if (text := one.written.rule.constant) is not None
+                field.label: text
+                for field in fields
+                if (text := field.written.rule.constant) is not None
             }
             compiled = CompiledEntry(
                 parent=entry.parent,
-                labels=tuple(one.label for one in fields),
+                labels=tuple(field.label for field in fields),
                 on_update=entry.part.on_update or OnUpdate.REPLACE,
                 constants=constants,
                 replaces=entry.part.replaces or (),
                 part=entry.part,
                 fields=fields,
             )
-            if any(one.written.cells and not one.places for one in compiled.deciding):
+            if any(field.written.cells and not field.places for field in compiled.deciding):
                 self.lost.add(entry.parent)
             yield compiled
 
@@ -547,20 +552,25 @@ class _Compiler:
     def _deciding(self, rule: FieldRule, entry: EntryRules | None) -> tuple[tuple[int, ...], str]:
         """Return the positions of all columns behind a value, also through others, and its rule."""
         mapping = self.mapping
-        known = {one.field.path: one for one in (*mapping.values, *mapping.scalars)}
+        known = {other.field.path: other for other in (*mapping.values, *mapping.scalars)}
         rules: dict[str, FieldRule] = {rule.field.path: rule}
         subjects = entry.deciding if entry else ()
-        names = [*rule.needs, *(one.name for one in subjects if isinstance(one, Variable))]
+        names = [
+            *rule.needs,
+            *(subject.name for subject in subjects if isinstance(subject, Variable)),
+        ]
         countries = self._countries(rule)
-        names += (name for one in countries for name in one.needs)
+        names += (name for country in countries for name in country.needs)
         for name in names:
             if name in known and name not in rules:
                 rules[name] = known[name]
                 names += known[name].needs
         others = (rules[name] for name in sorted(rules) if rules[name] is not rule)
         every = [rule, *countries, *others]
-        headings = {name: one.steps for one in every for name in one.headings}
-        headings |= {one.heading: rule.steps for one in subjects if isinstance(one, Cell)}
+        headings = {name: other.steps for other in every for name in other.headings}
+        headings |= {
+            subject.heading: rule.steps for subject in subjects if isinstance(subject, Cell)
+        }
         uses = [self.column(name, steps) for name, steps in headings.items()]
         fingerprint = self._fingerprint(every, entry, headings)
         return tuple(sorted({use.position for use in uses if use is not None})), fingerprint
@@ -571,8 +581,8 @@ class _Compiler:
         if {"zip", "phone"}.isdisjoint(steps):
             return []
         phone, path = rule.field.parent == "contact_info.phone", "contact_info.address.country"
-        countries = (one for one in self.mapping.rules if one.field.path == path)
-        return [one for one in countries if phone or one.steps[:-1] == rule.steps[:-1]]
+        countries = (other for other in self.mapping.rules if other.field.path == path)
+        return [other for other in countries if phone or other.steps[:-1] == rule.steps[:-1]]
 
     def _fingerprint(
         self, rules: list[FieldRule], entry: EntryRules | None, headings: Iterable[str]
@@ -583,11 +593,11 @@ class _Compiler:
         conditions are no part of a date that moves with the day: it is written if it moves far.
         """
         mapping, file = self.mapping, self.mapping.file
-        written = [shortest(mapping.source.value(one.steps)) for one in rules]
+        written = [shortest(mapping.source.value(rule.steps)) for rule in rules]
         when = shortest(mapping.source.value((*entry.steps, "when")), own=True) if entry else ""
-        parts = [part for one in rules for _, part in one.parts]
+        parts = [part for rule in rules for _, part in rule.parts]
         names: list[LookupKey] = [part.lookup for part in parts if part.lookup is not None]
-        if not any(one.run_variables for one in rules):
+        if not any(rule.run_variables for rule in rules):
             conditions = (entry.part.when if entry else None, *(part.when for part in parts))
             names += (file for when in conditions if when is not None for file in when.files)
         codes = {
@@ -612,11 +622,11 @@ class _Compiler:
         if self.headings.lacks(heading) and key in map(heading_key, optional):
             self.missing.add(key)
         elif key not in self.columns and key not in self.faults:
-            found = self.headings.column(heading)
-            if isinstance(found, Use):
-                self.columns[key] = found
+            use = self.headings.column(heading)
+            if isinstance(use, Use):
+                self.columns[key] = use
             else:
-                self.faults[key] = f"{self.mapping.source.place(steps)}: {found}"
+                self.faults[key] = f"{self.mapping.source.place(steps)}: {use}"
         return self.columns.get(key)
 
     def _common_id_rule(self, rule: FieldRule) -> IdRule | None:

@@ -75,7 +75,7 @@ class Test(MappingPart):
     @property
     def files(self) -> tuple[KeyFile, ...]:
         """The files in which it looks for a text."""
-        return tuple(one.file for one in self.parts if one.file is not None)
+        return tuple(test.file for test in self.parts if test.file is not None)
 
     def accepted(self, texts: set[str], today: date, tables: Tables) -> set[str]:
         """Return those of the texts (ISO or blank if it compares dates) that meet the test."""
@@ -182,8 +182,8 @@ class Condition(MappingPart):
     def every_test(self) -> Iterator[tuple[str, Subject, Test]]:
         """Its tests and those under `any`, with their keys as the mapping writes them."""
         yield from self.tests
-        for one in self.any:
-            yield from one.every_test
+        for condition in self.any:
+            yield from condition.every_test
 
     @property
     def files(self) -> Iterator[KeyFile]:

@@ -103,9 +103,9 @@ _START = {"expiry_date": "<@today>", "purge_date": "<@expiry_date>"}  # of a spa
 def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
     """Return the controls of a date on which records end: from a column, or by a rule."""
     steps, start = ("record", path), _START[path]
-    one = next((rule for rule in mapping.scalars if rule.field.path == path), None)
+    mapped = next((rule for rule in mapping.scalars if rule.field.path == path), None)
     after = "the load" if path == ENDS[0] else "the expiration date"
-    rule = one.rule if one else None
+    rule = mapped.rule if mapped else None
     way, text = _way(rule, start) if rule else ("none", "")
     span = text if way == "span" else "1 year"
     day = text if way == "date" else today.replace(year=today.year + 1, day=1).isoformat()
@@ -115,8 +115,8 @@ def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
         "date": "On one date for everybody",
         "none": "None",
     }
-    if way in {"column", "text"} and one:
-        column = f"From the column {' or '.join(one.cells)}"
+    if way in {"column", "text"} and mapped:
+        column = f"From the column {' or '.join(mapped.cells)}"
         choices = {way: column if way == "column" else "As the text has it"} | choices
 
     def set_moment(text: str, value: str) -> str:
@@ -126,7 +126,7 @@ def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
         if not value.strip():
             return editing.clear_field(text, (*steps, "default"))
         keys = _moment(value, start)
-        made = f"{{{', '.join(f'{key}: {one}' for key, one in keys.items())}}}"
+        made = f"{{{', '.join(f'{key}: {moment}' for key, moment in keys.items())}}}"
         return editing.set_key(text, steps, "default", made if len(keys) > 1 else keys["from"])
 
     def set_way(text: str, way: str) -> str:
@@ -138,17 +138,17 @@ def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
         moments = {"term": END_OF_TERM, "span": span, "date": day}
         return set_moment(text, moments[way]) if way in moments else text
 
-    found = [
+    controls = [
         Control(steps, way, set_way, words="When", choices=tuple(choices.items()), kind="radio"),
         Control((*steps, "span"), span, set_moment, words=f"Time after {after}"),
         Control((*steps, "date"), day, set_moment, words="Date", kind="date"),
     ]
     if way == "column":
-        found.append(Control((*steps, "blank"), text, set_blank, words="If the cell is blank"))
+        controls.append(Control((*steps, "blank"), text, set_blank, words="If the cell is blank"))
     if path == ENDS[0]:
-        found[:0] = _terms(mapping.file.terms)
+        controls[:0] = _terms(mapping.file.terms)
     now = f"{dict(choices)[way]}{f': {text}' if text and way in choices else ''}"
-    return Panel(path, now, tuple(found))
+    return Panel(path, now, tuple(controls))
 
 
 def _way(rule: Rule, start: str) -> tuple[str, str]:
@@ -175,7 +175,7 @@ def _moment(text: str, start: str) -> dict[str, str]:
 
 def _terms(terms: tuple[Term, ...]) -> Iterator[Control]:
     """Yield the controls of the ends of terms, and of the time after, which an old end keeps."""
-    ends, after = ", ".join(one.ends for one in terms), {one.ends: one.grace for one in terms}
+    ends, after = ", ".join(term.ends for term in terms), {term.ends: term.grace for term in terms}
     grace = terms[0].grace if len({*after.values()}) == 1 else ""
 
     def write(text: str, value: str, graces: Mapping[str, str], grace: str) -> str:
@@ -189,7 +189,7 @@ def _terms(terms: tuple[Term, ...]) -> Iterator[Control]:
             raise UsageError(msg) from None
         if not made:
             return editing.clear_field(text, ("terms",))
-        listed = ", ".join(f"{{ends: {one.ends}, grace: {one.grace}}}" for one in made)
+        listed = ", ".join(f"{{ends: {term.ends}, grace: {term.grace}}}" for term in made)
         return editing.set_value(text, ("terms",), f"[{listed}]")
 
     yield Control(("terms",), ends, partial(write, graces=after, grace=grace or "0 days"),
@@ -205,7 +205,7 @@ def _terms(terms: tuple[Term, ...]) -> Iterator[Control]:
 
 def _same_for_all(mapping: MappingDocument) -> Panel:
     """Return the controls of what is the same for everybody, and of codes that nothing gives."""
-    found, given = [], {rule.field.path for rule in mapping.scalars}
+    controls, given = [], {rule.field.path for rule in mapping.scalars}
     for rule in mapping.rules:
         constant = rule.rule.constant
         is_open = rule.headings == (TO_CHOOSE,) and rule.field.shape is Shape.CODE
@@ -213,26 +213,26 @@ def _same_for_all(mapping: MappingDocument) -> Panel:
             continue
         if constant is not None or is_open:
             value = "" if is_open or constant == TO_CHOOSE else constant or ""
-            found.append(_constant(rule.steps, label(mapping, rule), rule.field.path, value))
+            controls.append(_constant(rule.steps, label(mapping, rule), rule.field.path, value))
     missing = (
-        one for path, one in FIELDS.items()
-        if not one.parent and one.facts.table and path not in {*given, *TOP_FIELDS}
+        field for path, field in FIELDS.items()
+        if not field.parent and field.facts.table and path not in {*given, *TOP_FIELDS}
     )  # fmt: skip
-    some = sum(bool(one.value) for one in found)
-    found += (_constant(("record", one.path), one.path, one.path, "") for one in missing)
-    return Panel("Same for everybody", f"{some} of {len(found)} are set", tuple(found))
+    some = sum(bool(control.value) for control in controls)
+    controls += (_constant(("record", field.path), field.path, field.path, "") for field in missing)
+    return Panel("Same for everybody", f"{some} of {len(controls)} are set", tuple(controls))
 
 
 def _constant(steps: Steps, label: str, path: str, value: str) -> Control:
-    one = FIELDS.get(path)
-    choices = (("true", "yes"), ("false", "no")) if one and one.shape is Shape.FLAG else ()
+    field = FIELDS.get(path)
+    choices = (("true", "yes"), ("false", "no")) if field and field.shape is Shape.FLAG else ()
 
     def write(text: str, value: str) -> str:
         if not value.strip():
             return editing.clear_field(text, steps)
         return editing.set_rule(text, steps, {"from": yaml_constant(value.strip())})
 
-    table = one.facts.table if one else ""
+    table = field.facts.table if field else ""
     return Control(steps, value, write, label, choices=choices, table=table)
 
 
@@ -254,17 +254,19 @@ def _account(mapping: MappingDocument) -> Panel:
 
     steps: Steps = ("account_type",)
     choices = tuple(types.items())
-    found = [
+    controls = [
         Control(steps, str(file.account_type), write, "account_type", "", choices, kind="radio")
     ]
     if owner is not None and owner.constant is not None:
         value = "" if owner.constant == TO_CHOOSE else owner.constant
         steps, table = ("owning_system",), FIELDS[EXTERNAL_SYSTEM].facts.table
-        found.append(Control(steps, value, partial(set_text, steps), EXTERNAL_SYSTEM, table=table))
-    kinds = tuple((one, one.title()) for one in ("PUBLIC", "STAFF", "CONTACT"))
-    found.append(Control(("record_type",), file.record_type, partial(set_text, ("record_type",)),
+        controls.append(
+            Control(steps, value, partial(set_text, steps), EXTERNAL_SYSTEM, table=table)
+        )
+    kinds = tuple((name, name.title()) for name in ("PUBLIC", "STAFF", "CONTACT"))
+    controls.append(Control(("record_type",), file.record_type, partial(set_text, ("record_type",)),
                          "record_type", choices=kinds))  # fmt: skip
-    return Panel("Account type", types[file.account_type], tuple(found))
+    return Panel("Account type", types[file.account_type], tuple(controls))
 
 
 def _matching(mapping: MappingDocument) -> Panel:
@@ -273,18 +275,18 @@ def _matching(mapping: MappingDocument) -> Panel:
     ways = [way for count in (1, 2) for way in permutations(ids, count)]
     names = {",".join(way): _ids(way) for way in (*ways, match.by)}
     steps: Steps = ("match", "by")
-    found = [Control(steps, ",".join(match.by), partial(set_list, steps), words="Find people by",
+    controls = [Control(steps, ",".join(match.by), partial(set_list, steps), words="Find people by",
                      choices=tuple(names.items()))]  # fmt: skip
     for name, (words, known) in MATCH.items():
         steps = ("match", name)
-        found.append(Control(steps, getattr(match, name), partial(set_text, steps), words=words,
+        controls.append(Control(steps, getattr(match, name), partial(set_text, steps), words=words,
                              choices=tuple(known.items())))  # fmt: skip
     now = f"{_ids(match.by)}; somebody new {MATCH['new'][1][match.new]}"
-    return Panel("Match people by", now, tuple(found))
+    return Panel("Match people by", now, tuple(controls))
 
 
 def _ids(way: Iterable[str]) -> str:
-    return ", then ".join("Primary ID" if one == "primary_id" else one for one in way)
+    return ", then ".join("Primary ID" if name == "primary_id" else name for name in way)
 
 
 # --- keys with choices ---
@@ -296,7 +298,7 @@ def _policies(mapping: MappingDocument) -> Iterator[Panel]:
         controls = [*_of_fields(mapping, name)]
         controls += _of_entries(mapping) if name == "on_update" else ()
         usual = next(iter(policy.choices.values()))
-        other = [one for one in controls if one.value != one.choices[0][0]]
+        other = [control for control in controls if control.value != control.choices[0][0]]
         now = usual[:1].upper() + usual[1:]
         now += f"; otherwise for {len(other)} of {len(controls)} fields" if other else ""
         if controls:
@@ -341,7 +343,7 @@ def _of_entries(mapping: MappingDocument) -> Iterator[Control]:
     for entry in mapping.entries:
         values = [OnUpdate.REPLACE, *OF_ENTRIES]
         now = entry.part.on_update or OnUpdate.REPLACE
-        main = next((one.field.name for one in entry.fields if one.field.facts.required), "")
+        main = next((rule.field.name for rule in entry.fields if rule.field.facts.required), "")
         if entry.steps[0] == "record":
             steps = (*entry.steps, "on_update")
             write = partial(editing.set_value, steps=steps)
@@ -387,11 +389,11 @@ def _absent(mapping: MappingDocument) -> Panel:
 
     choices = (("", "Nobody is changed because they are missing"),
                ("on", "End the membership of people who are missing"))  # fmt: skip
-    found = [Control(steps, "on" if part else "", write, words="People who are missing",
+    controls = [Control(steps, "on" if part else "", write, words="People who are missing",
                      choices=choices, kind="radio")]  # fmt: skip
     if part is not None:
         among, after = (*steps, "among", "user_group"), (*steps, "after")
-        found += (
+        controls += (
             Control(among, ", ".join(part.among.user_group), partial(set_list, among),
                     words="Only people in these groups",
                     table=FIELDS["user_group"].facts.table, kind="list"),
@@ -400,4 +402,4 @@ def _absent(mapping: MappingDocument) -> Panel:
         )  # fmt: skip
     off = "Off: nobody is changed because they are missing"
     now = f"On, for {missing_people(mapping).replace('Users', 'users', 1)}" if part else off
-    return Panel("People who are missing", now, tuple(found), danger=part is not None)
+    return Panel("People who are missing", now, tuple(controls), danger=part is not None)

@@ -106,8 +106,8 @@ def later(day: date, plus: str, terms: tuple[Term, ...] = ()) -> date:
         years = (day.year, min(day.year + 1, date.max.year))
         ends = [(term.end(year), term.grace) for year in years for term in terms]
         end, grace = min(
-            (one for one in ends if one[0] >= day),
-            key=lambda one: one[0],
+            (ending for ending in ends if ending[0] >= day),
+            key=lambda ending: ending[0],
             default=(date.max, "0 days"),
         )
         return later(end, grace)
@@ -272,12 +272,12 @@ class Dates(MappingPart):
         if _DOTTED.fullmatch(text):
             pattern = _DOT.sub(r"\1", pattern)
         try:
-            found = datetime.strptime(text, pattern).date()  # noqa: DTZ007  a date has no zone
+            parsed = datetime.strptime(text, pattern).date()  # noqa: DTZ007  a date has no zone
         except ValueError:
             return self._serial(int(text)) if _NUMBER.fullmatch(text) else self._month(text)
         if "%y" in self.order and self.pivot is not None:
-            return _day(self._century(found.year % 100), found.month, found.day)
-        return found
+            return _day(self._century(parsed.year % 100), parsed.month, parsed.day)
+        return parsed
 
     def _by_order(self, first: str, second: str, third: str) -> date | Unread:
         if len(first) == 4:
@@ -316,18 +316,18 @@ class Dates(MappingPart):
 
     def _month(self, text: str) -> date | Unread:
         """Return the last day of a month; its number with a year of two digits only by `month`."""
-        found = _MONTH.fullmatch(_YEAR_FIRST.sub(r"\2/\1", text))
-        if found is None or (len(found["year"]) == 2 and (self.month is None or found["name"])):
+        match = _MONTH.fullmatch(_YEAR_FIRST.sub(r"\2/\1", text))
+        if match is None or (len(match["year"]) == 2 and (self.month is None or match["name"])):
             return Unread.UNKNOWN
-        month = _month_of(found["name"]) if found["name"] else int(found["number"])
+        month = _month_of(match["name"]) if match["name"] else int(match["number"])
         if not 1 <= month <= 12:
             return Unread.UNKNOWN
         if self.month is None:
             return Unread.MONTH
-        year = int(found["year"])
-        if len(found["year"]) == 2 and self.pivot is None and year > _LAST_NEAR:
+        year = int(match["year"])
+        if len(match["year"]) == 2 and self.pivot is None and year > _LAST_NEAR:
             return Unread.SHORT_YEAR
-        if len(found["year"]) == 2:
+        if len(match["year"]) == 2:
             year = self._century(year) if self.pivot is not None else 2000 + year
         return date(year, month, calendar.monthrange(year, month)[1]) if year else Unread.UNKNOWN
 
@@ -356,13 +356,15 @@ class Dates(MappingPart):
         if day is Unread.NO_SUCH_DAY and self.order in ORDER_WORDS:
             message += f", read as {ORDER_WORDS[self.order]}"
             others = (self.model_copy(update={"order": order}) for order in ORDER_WORDS)
-            if other := next((one for one in others if isinstance(one.read(text), date)), None):
+            if other := next(
+                (dates for dates in others if isinstance(dates.read(text), date)), None
+            ):
                 typed = f"If the column has {ORDER_WORDS[other.order]}"
                 advice += f" {typed}, set `dates: {other.written({})}` in the mapping."
         return "", CellFinding(code, message, advice, repairs=Repairs[repairs])
 
 
-DatesPart = Annotated[
+WrittenDates = Annotated[
     Dates,
     BeforeValidator(
         lambda value: {"order": value} if isinstance(value, str) else value,
@@ -407,10 +409,10 @@ def _plain(text: str) -> str:
 
 def _western(text: str) -> str:
     """Return East Asian dates as ISO, and dots without blanks behind them."""
-    found = None if text.isascii() else _EAST_ASIAN.fullmatch(text)
-    if found and (found[1] or "") in {"", *_ERAS}:
-        year = _ERAS.get(found[1] or "", 0) + (1 if found[2] == "元" else int(found[2]))
-        return f"{year:04}-{found[3]:0>2}-{found[4]:0>2}"
+    match = None if text.isascii() else _EAST_ASIAN.fullmatch(text)
+    if match and (match[1] or "") in {"", *_ERAS}:
+        year = _ERAS.get(match[1] or "", 0) + (1 if match[2] == "元" else int(match[2]))
+        return f"{year:04}-{match[3]:0>2}-{match[4]:0>2}"
     return _DOTTED.sub(r"\1.\2.\3", text)
 
 
@@ -499,8 +501,8 @@ SWAPPED = CellFinding(
 
 def may_be_swapped(texts: Collection[str]) -> bool:
     """Return whether a program may have taken days for months: it leaves those above 12 as text."""
-    typed = [one for one in map(_THREE.fullmatch, texts) if one and len(one[1]) < 3]
-    days = [max(int(one[1]), int(one[3])) for one in typed]
+    typed = [three for three in map(_THREE.fullmatch, texts) if three and len(three[1]) < 3]
+    days = [max(int(three[1]), int(three[3])) for three in typed]
     if min(days, default=0) <= 12:
         return False
     read = [int(text[8:]) for text in texts if is_iso(text[:10]) and len(text) == 10]

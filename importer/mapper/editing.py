@@ -226,9 +226,9 @@ def _insert(text: str, steps: Steps, value: str) -> str:
     root = _root(text)
     depth = max(end for end in range(len(steps)) if _find(root, steps[:end]) is not None)
     parent, missing = _find(root, steps[:depth]), steps[depth:]
-    if not isinstance(parent, MappingNode) or not all(isinstance(one, str) for one in missing):
+    if not isinstance(parent, MappingNode) or not all(isinstance(step, str) for step in missing):
         raise _refusal(steps)
-    keys = [scalar(str(one)) for one in missing]
+    keys = [scalar(str(step)) for step in missing]
     if parent.flow_style:
         last = parent.value[-1][1] if parent.value else None
         if len(keys) > 1 or "\n" in value or (last is not None and last.anchor):
@@ -281,7 +281,7 @@ def _content_end(text: str, node: Node) -> int:
         raise NotEditableError(msg)
     last = node.value[-1]
     if isinstance(last, tuple):
-        return max(_content_end(text, one) for one in last)
+        return max(_content_end(text, part) for part in last)
     return _content_end(text, last)
 
 

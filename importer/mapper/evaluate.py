@@ -22,8 +22,7 @@ from importer.mapper.conditions import Condition, Subject
 from importer.mapper.dates import Dates, Orders, order_notice, shown_order
 from importer.mapper.lookups import Tables, code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM, TYPED_TWICE
-from importer.mapper.placeholders import VALUE as VALUE_NAME
-from importer.mapper.placeholders import Cell, Template, Variable, heading_key, key_of
+from importer.mapper.placeholders import DOLLAR, Cell, Template, Variable, heading_key, key_of
 from importer.mapper.rule import Rule
 from importer.mapper.secret_cells import without_marks
 from importer.mapper.text_keys import Work
@@ -64,8 +63,8 @@ def evaluate(
     work = Evaluation(mapping, roster, codes)
     work.orders |= orders or {}
     work.select_rows()
-    for one in mapping.scalars:
-        work.scalar(one)
+    for field in mapping.scalars:
+        work.scalar(field)
     for entry in mapping.entries:
         work.entry(entry)
     columns = {label: work.columns[label] for label in mapping.layout.targets}
@@ -129,8 +128,8 @@ class Evaluation:
         for heading, use in mapping.columns.items():
             texts: Texts = roster.frame[use.position].to_numpy()
             if NOT_KEPT in texts.tolist():
-                texts, found = without_marks(texts, self.every, use.labels)
-                self.report(found, "".join(use.labels[:1]), (use.place,))
+                texts, findings = without_marks(texts, self.every, use.labels)
+                self.report(findings, "".join(use.labels[:1]), (use.place,))
             if blank:
                 texts = changed(texts, lambda text: "" if heading_key(text) in blank else text)
             if use.dashed:
@@ -146,7 +145,7 @@ class Evaluation:
                 for change, sign in id_transforms(use.id_rule):
                     if use.separators or sign is None or values.has(sign):
                         values.step(in_each_part(change, use.separators))
-                self.report(values.found, use.labels[0], (use.place,))
+                self.report(values.findings, use.labels[0], (use.place,))
                 self.lines |= {heading: values.texts} if heading in self.lines else {}
                 values.fold()
                 texts = values.texts
@@ -176,13 +175,13 @@ class Evaluation:
             columns.update({key: column[rows] for key, column in columns.items()})
         self.numbers, self.every = list(compress(self.numbers, rows)), self.every[rows]
         kept = {self.roster.source.origin().row, *self.numbers}
-        self.problems = [one for one in self.problems if one.origin.row in kept]
+        self.problems = [problem for problem in self.problems if problem.origin.row in kept]
         self.not_applicable = {k: v & kept for k, v in self.not_applicable.items()}
 
     def meeting(self, condition: Condition, rows: Rows, *, unread: bool) -> Rows:
         """Return which of the rows meet a condition; `unread`: also by a date that is not read."""
         today = self.mapping.run.today
-        for _, key, test in sorted(condition.tests, key=lambda one: one[2].of_date):
+        for _, key, test in sorted(condition.tests, key=lambda item: item[2].of_date):
             column = self._as_dates(key, rows) if test.of_date else self.column(key, lines=False)
             texts: list[str] = column.tolist()
             rule = self.mapping.id_rule(key) if isinstance(key, Cell) else None
@@ -194,7 +193,7 @@ class Evaluation:
             accepted |= {UNREAD} if unread else set()
             rows = rows & np.fromiter(map(accepted.__contains__, texts), bool, len(texts))
         if condition.any:
-            ways = [self.meeting(one, rows, unread=unread) for one in condition.any]
+            ways = [self.meeting(way, rows, unread=unread) for way in condition.any]
             rows = np.logical_or.reduce(ways)
         return rows
 
@@ -203,8 +202,8 @@ class Evaluation:
         texts = self.column(key, lines=False)
         if key not in self.dates:
             self._read_dates(key, texts)
-        found = (one for one in self.unread.get(key, ()) if rows[one[0]])
-        self.report(found, "", self.places(key))
+        findings = (finding for finding in self.unread.get(key, ()) if rows[finding[0]])
+        self.report(findings, "", self.places(key))
         return self.dates[key]
 
     def _read_dates(self, key: Subject, texts: Texts) -> None:
@@ -212,7 +211,7 @@ class Evaluation:
         values = Values.of(texts, self.every, self.every)
         dates = self._in_order(self.file.roster.dates, key, texts)
         values.step(lambda text, _: dates.iso(text))
-        self.unread[key] = values.found
+        self.unread[key] = values.findings
         self.dates[key] = values.marked
 
     def places(self, key: Subject) -> tuple[Place, ...]:
@@ -235,12 +234,12 @@ class Evaluation:
 
     # --- fields and entries ---
 
-    def scalar(self, one: CompiledField) -> None:
+    def scalar(self, field: CompiledField) -> None:
         """Evaluate a field of the record itself, unless another one has needed it already."""
-        if one.label not in self.columns:
-            values = self.evaluate(one, one.written.rule, self.every, None)
-            self._require(one, values, self.every)
-            self._finish(one, values)
+        if field.label not in self.columns:
+            values = self.evaluate(field, field.written.rule, self.every, None)
+            self._require(field, values, self.every)
+            self._finish(field, values)
 
     def entry(self, compiled: CompiledEntry) -> None:
         """Evaluate an entry: left out of rows that have nothing for it, whole in the others.
@@ -252,35 +251,35 @@ class Evaluation:
             rows = self.meeting(when, rows, unread=False)
         located = self._countries(compiled, rows)
         values = {
-            one.label: self.evaluate(one, one.written.rule, rows, located)
-            for one in compiled.fields
+            field.label: self.evaluate(field, field.written.rule, rows, located)
+            for field in compiled.fields
         }
         deciding = () if compiled.part.placeholder else compiled.deciding
         there = np.zeros_like(rows) if deciding else rows
-        for one in deciding:
-            there = there | values[one.label].content
+        for field in deciding:
+            there = there | values[field.label].content
         there = there & rows
-        needed = [one for one in compiled.fields if one.field.facts.required]
-        for one in needed:
-            there = there & values[one.label].applies
-        for one in needed:
-            if one.written.required == "false":
-                there = self._complete(one, values[one.label], there, compiled)
-        for one in compiled.fields:
-            found = values[one.label]
-            self._require(one, found, rows)
+        needed = [field for field in compiled.fields if field.field.facts.required]
+        for field in needed:
+            there = there & values[field.label].applies
+        for field in needed:
+            if field.written.required == "false":
+                there = self._complete(field, values[field.label], there, compiled)
+        for field in compiled.fields:
+            own = values[field.label]
+            self._require(field, own, rows)
             if not there.all():
-                found.texts = np.where(there, found.texts, "")
-            found.found = [item for item in found.found if there[item[0]]]
-            self._finish(one, found)
+                own.texts = np.where(there, own.texts, "")
+            own.findings = [item for item in own.findings if there[item[0]]]
+            self._finish(field, own)
 
     def _countries(self, compiled: CompiledEntry, rows: Rows) -> Texts | None:
         """The countries that an entry is in: its own, or for a phone those of the addresses."""
         if compiled.parent == "contact_info.phone":
             return self.countries
-        for one in compiled.fields:
-            if one.field.path == "contact_info.address.country":
-                own = self.evaluate(one, one.written.rule, rows, None).texts
+        for field in compiled.fields:
+            if field.field.path == "contact_info.address.country":
+                own = self.evaluate(field, field.written.rule, rows, None).texts
                 known = self.countries
                 self.countries = own if known is None else np.where(known != "", known, own)
                 return own
@@ -349,7 +348,7 @@ class Evaluation:
         dashed = np.logical_or.reduce([self.dashed_in(template) for template in templates])
         values.dashed = dashed & rows & ~values.filled
         if field.id_rule is None and field.field.path in ID_FIELDS:
-            values.found += self._wrong_ids(work.rule, rows)
+            values.findings += self._wrong_ids(work.rule, rows)
         return values
 
     def _wrong_ids(self, rule: Rule, rows: Rows) -> Iterator[tuple[int, CellFinding, str]]:
@@ -379,7 +378,7 @@ class Evaluation:
             Severity.REJECT,
         )
         differs = (values.applies & (values.source != other)).nonzero()[0]
-        values.found += [(int(row), finding, "") for row in differs]
+        values.findings += [(int(row), finding, "") for row in differs]
 
     def _of_cases(self, work: Work, values: Values) -> Values:
         """Evaluate for each row the first case that is for it."""
@@ -459,46 +458,46 @@ class Evaluation:
         """Return a text for every row."""
         return np.broadcast_to(np.array(text, dtype=object), len(self.numbers))
 
-    def _finish(self, one: CompiledField, values: Values) -> None:
+    def _finish(self, field: CompiledField, values: Values) -> None:
         """Write codes as Alma has them, keep the column, and report what was found."""
-        read = code_reader(one.field, self.codes, from_cells=one.from_cells)
+        read = code_reader(field.field, self.codes, from_cells=field.from_cells)
         if read is not None:
             values.source = values.texts
             values.step(lambda text, _: read(text))
-        self.report(values.found, one.label, one.places)
-        if self.lines and one.written.passes_lines:
-            self.lines[one.label] = values.texts
+        self.report(values.findings, field.label, field.places)
+        if self.lines and field.written.passes_lines:
+            self.lines[field.label] = values.texts
             values.fold()
-        self.columns[one.label] = values.texts
-        if one.field.shape is Shape.DATE:
+        self.columns[field.label] = values.texts
+        if field.field.shape is Shape.DATE:
             # one that may be left out rejects no row by which `only` does not take it
-            self.dates[Variable(one.label)] = values.texts if one.drop_bad else values.marked
-        self.dashed[one.label] = values.dashed
-        self.behind[one.label] = self.behind.get(one.written.rule.lone_variable, values.source)
+            self.dates[Variable(field.label)] = values.texts if field.drop_bad else values.marked
+        self.dashed[field.label] = values.dashed
+        self.behind[field.label] = self.behind.get(field.written.rule.lone_variable, values.source)
         silent = ~values.applies
-        if one.written.on_update is OnUpdate.ERASE:
+        if field.written.on_update is OnUpdate.ERASE:
             silent = silent | values.dashed
         if silent.any():
-            self.not_applicable[one.label] = frozenset(compress(self.numbers, silent))
+            self.not_applicable[field.label] = frozenset(compress(self.numbers, silent))
 
     # --- problems ---
 
-    def _require(self, one: CompiledField, values: Values, rows: Rows) -> None:
+    def _require(self, field: CompiledField, values: Values, rows: Rows) -> None:
         """Add a problem for each of the rows that leaves a required field blank."""
-        if one.written.required == "false":
+        if field.written.required == "false":
             return
-        severity = Severity.WARNING if one.written.required == "warn" else None
-        no_id = one.label == "primary_id" and self.file.account_type is AccountType.EXTERNAL
+        severity = Severity.WARNING if field.written.required == "warn" else None
+        no_id = field.label == "primary_id" and self.file.account_type is AccountType.EXTERNAL
         code = Code.MISSING_EMPL_ID if no_id else Code.MISSING_VALUE
         message = "is blank, and this person is External" if no_id else "is blank"
-        advice = NO_SYSTEM if one.field.path == EXTERNAL_SYSTEM else ""
-        self._blank(one, values, rows, CellFinding(code, message, advice, severity))
+        advice = NO_SYSTEM if field.field.path == EXTERNAL_SYSTEM else ""
+        self._blank(field, values, rows, CellFinding(code, message, advice, severity))
 
     def _complete(
-        self, one: CompiledField, values: Values, there: Rows, compiled: CompiledEntry
+        self, field: CompiledField, values: Values, there: Rows, compiled: CompiledEntry
     ) -> Rows:
         """Add a problem for each row whose entry lacks a part; return the rows that keep it."""
-        name = one.field.name
+        name = field.field.name
         main = name != TYPE_FIELD[compiled.parent]
         left_out = "; the entry is left out" if main else ""
         message = f"`{name}` is blank, but other parts of the same entry are not"
@@ -506,12 +505,12 @@ class Evaluation:
         severity = Severity.WARNING if main else None
         finding = CellFinding(Code.MISSING_VALUE, f"{message}{left_out}", advice, severity)
         left = there.copy()
-        left[self._blank(one, values, there, finding, left_out, compiled.fields)] &= not main
+        left[self._blank(field, values, there, finding, left_out, compiled.fields)] &= not main
         return left
 
     def _blank(
         self,
-        one: CompiledField,
+        field: CompiledField,
         values: Values,
         rows: Rows,
         finding: CellFinding,
@@ -525,25 +524,25 @@ class Evaluation:
         every = tuple(place for other in beside for place in other.places)
         blank = values.unexplained(rows)
         for row in blank:
-            shown, reason = self._emptied(one, values, row)
-            places = one.places or every
+            shown, reason = self._emptied(field, values, row)
+            places = field.places or every
             if not values.applies[row]:
-                reason = f"no `when` of the rule for `{one.written.steps[-1]}` is met", UNMET
-                keys = (key for key in one.written.rule.deciding if isinstance(key, Cell))
+                reason = f"no `when` of the rule for `{field.written.steps[-1]}` is met", UNMET
+                keys = (key for key in field.written.rule.deciding if isinstance(key, Cell))
                 of_when = (place for key in keys for place in self.places(key))
                 places = tuple(dict.fromkeys(of_when)) or places
             why = finding
             if reason:
                 why = replace(finding, message=reason[0] + left_out, advice=reason[1])
-            self.report([(row, why, shown)], one.label, places)
+            self.report([(row, why, shown)], field.label, places)
         return blank
 
     def _emptied(
-        self, one: CompiledField, values: Values, row: int
+        self, field: CompiledField, values: Values, row: int
     ) -> tuple[str, tuple[str, str] | None]:
         """Return why a text became blank, by values, rule or cases, and the text if it is said."""
-        text = str(self.behind.get(one.written.rule.lone_variable, values.source)[row])
-        parts = one.written.giving_parts if text else ()
+        text = str(self.behind.get(field.written.rule.lone_variable, values.source)[row])
+        parts = field.written.giving_parts if text else ()
         ordered = sorted(parts, key=lambda part: ("cases" in part[0], part[0][0] != "values"))
         reasons = (text_keys.emptied(part, text) for _, part in ordered)
         reason = next(filter(None, reasons), None)
@@ -551,17 +550,17 @@ class Evaluation:
 
     def report(
         self,
-        found: Iterable[tuple[int | None, CellFinding, str]],
+        findings: Iterable[tuple[int | None, CellFinding, str]],
         label: str,
         places: tuple[Place, ...],
     ) -> None:
         """Add findings, without secrets, as problems of their rows; None is the whole roster."""
-        for row, finding, text in found:
+        for row, finding, text in findings:
             origin = self.roster.source.origin(0 if row is None else self.numbers[row])
             shown, why = text, finding
             if label in SECRETS:
                 message = finding.message.replace(KNOWN, VALUE).replace(VALUE, "the cell")
                 shown, why = "", replace(finding, message=message)
-            field = label.partition(".")[0] if label.startswith(VALUE_NAME) else label
+            field = label.partition(".")[0] if label.startswith(DOLLAR) else label
             field = self.mapping.droppable.get(label, field)
             self.problems.append(why.problem(origin, *places, field=field, value=shown))

@@ -17,7 +17,7 @@ from importer.mapper import keys
 from importer.mapper.dates import ORDER_WORDS, Dates
 from importer.mapper.lookups import CodeTable, LookupFile, LookupKey, OwnTable, Tables
 from importer.mapper.mapping import FieldRule, MappingDocument
-from importer.mapper.placeholders import VALUE, Cell, heading_key
+from importer.mapper.placeholders import DOLLAR, Cell, heading_key
 from importer.mapper.rule import POLICIES, Rule
 from importer.mapper.schema import EntryPart, KeepHeaviest, MappingFile
 from importer.model.candidates import IdRule
@@ -53,7 +53,7 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
         *_sentences(match, MATCH, ("new", "known", "possible_match")),
         *_about_roster(file),
         *(
-            f"`<{VALUE}{rule.steps[-1]}>` is: {_described(mapping, rule, rule.rule)}."
+            f"`<{DOLLAR}{rule.steps[-1]}>` is: {_described(mapping, rule, rule.rule)}."
             for rule in {rule.steps: rule for rule in mapping.values}.values()
         ),
         *_given((file.terms, f"Terms end on {', '.join(map(str, file.terms))}.")),
@@ -288,7 +288,7 @@ def _about_entry(part: EntryPart) -> Iterator[str]:
 # --- the columns of a roster ---
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     """What a column contains."""
 
     ID = "ID"
@@ -308,7 +308,7 @@ class NeededColumn:
 
     heading: str
     fields: tuple[str, ...]
-    kind: Kind
+    kind: ColumnKind
     required: bool = False
     choices: tuple[str, ...] = ()
     table: str = ""
@@ -348,11 +348,11 @@ def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededC
     needed = not all(rule.rule.chooses or rule.rule.default is not None for rule in lone)
     id_rule = mapping.file.id_rule(heading)
     if id_rule is not None or any(rule.field.path in _IDENTIFIERS for rule in feeding):
-        kind = Kind.ID
+        kind = ColumnKind.ID
     elif dates:
-        kind = Kind.DATE
+        kind = ColumnKind.DATE
     else:
-        kind = Kind.CHOICE if choices or table else Kind.TEXT
+        kind = ColumnKind.CHOICE if choices or table else ColumnKind.TEXT
     return NeededColumn(
         heading,
         tuple(dict.fromkeys(rule.field.path for rule in feeding)),
@@ -360,7 +360,7 @@ def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededC
         selected or needed,
         choices,
         table,
-        mapping.file.dates(dates[0].rule.dates).order if kind is Kind.DATE else "",
+        mapping.file.dates(dates[0].rule.dates).order if kind is ColumnKind.DATE else "",
         id_rule,
     )
 

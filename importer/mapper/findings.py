@@ -30,6 +30,7 @@ class MappingFinding:
 def in_order(source: Source, findings: list[MappingFinding]) -> tuple[str, ...]:
     """Return findings with their places, each once, by line."""
     lines = {
-        f"{source.place(one.steps)}: {one.wrong}": source.locate(one.steps) for one in findings
+        f"{source.place(finding.steps)}: {finding.wrong}": source.locate(finding.steps)
+        for finding in findings
     }
     return tuple(sorted(lines, key=lambda text: lines[text][0]))

@@ -104,9 +104,9 @@ def known_keys(place: tuple[str | int, ...], model: type[BaseModel] = MappingFil
 
 
 def _below(node: Node, step: str | int) -> Node:
-    found = node.get("properties", {}).get(step) if isinstance(step, str) else node.get("items")
-    found = found or (node.get("additionalProperties") if isinstance(step, str) else None)
-    return found if isinstance(found, dict) else {}
+    inner = node.get("properties", {}).get(step) if isinstance(step, str) else node.get("items")
+    inner = inner or (node.get("additionalProperties") if isinstance(step, str) else None)
+    return inner if isinstance(inner, dict) else {}
 
 
 def _forms(node: Node, whole: Node) -> Iterator[Node]:

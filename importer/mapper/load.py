@@ -107,8 +107,8 @@ def examine(
     digest = hashlib.sha256(b"".join(digests)).hexdigest()
     document = replace(parsed, sha256=digest, tables=tables)
     missed = checks.run(document, Level.ERROR)
-    found = [*wrong, *faults, *(miss for miss in missed if not (wrong and miss.lacking))]
-    return document, in_order(source, found)
+    findings = [*wrong, *faults, *(miss for miss in missed if not (wrong and miss.lacking))]
+    return document, in_order(source, findings)
 
 
 def _tables(mapping: MappingDocument) -> tuple[Tables, list[bytes], list[MappingFinding]]:
@@ -163,13 +163,13 @@ def _validated_part(source: Source) -> tuple[MappingFile | None, list[MappingFin
     """
     values = source.values
     file, wrong = _validated(values)
-    found = _lacking(source, wrong)
+    findings = _lacking(source, wrong)
     for _ in range(_PRUNINGS):
         if file is not None:
             break
         values = _pruned(values, [finding.steps for finding in wrong])
         file, wrong = _validated(values)
-    return file, found
+    return file, findings
 
 
 def _validated(values: dict[str, Plain]) -> tuple[MappingFile | None, list[MappingFinding]]:
@@ -211,11 +211,11 @@ def _pruned(values: dict[str, Plain], wrong: list[Steps]) -> dict[str, Plain]:
 def _lacking(source: Source, findings: list[MappingFinding]) -> list[MappingFinding]:
     """Return the findings; a missing key is one of the part that lacks it, if none is unknown."""
     kept = []
-    beside = {found.steps[:-1] for found in findings if found.wrong != MISSING}
-    for found in findings:
-        if found.wrong != MISSING or len(found.steps) == 1:
-            kept.append(found)
-        elif found.steps[:-1] not in beside:
-            _, walked = source.locate(found.steps)
-            kept.append(MappingFinding(walked, f"`{found.steps[-1]}` {MISSING}"))
+    beside = {finding.steps[:-1] for finding in findings if finding.wrong != MISSING}
+    for finding in findings:
+        if finding.wrong != MISSING or len(finding.steps) == 1:
+            kept.append(finding)
+        elif finding.steps[:-1] not in beside:
+            _, walked = source.locate(finding.steps)
+            kept.append(MappingFinding(walked, f"`{finding.steps[-1]}` {MISSING}"))
     return kept

@@ -16,7 +16,7 @@ from pydantic_core import core_schema
 from importer.errors import FileMissingError, UnreadableFileError
 from importer.files import read_bounded
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
-from importer.mapper.transforms import Reading, Word, without_blanks, without_invisible
+from importer.mapper.transforms import Outcome, Word, without_blanks, without_invisible
 from importer.model.fields import JOINED, CodeTables, Shape
 from importer.model.fields import Field as RecordField
 from importer.model.plan import MappingPart
@@ -131,7 +131,7 @@ class CodeTable:
         """Its words with their codes, and the code for others: equal where it is the same."""
         return [sorted(self.codes.items()), self.otherwise]
 
-    def find(self, text: str, _country: str = "") -> Reading:
+    def find(self, text: str, _country: str = "") -> Outcome:
         """Return the code of a text, or a finding with the nearest keys."""
         key = heading_key(text)
         code = self.codes.get(key, text if self.passes else self.otherwise)
@@ -229,7 +229,7 @@ _FORCE = {"true": "TRUE", "yes": "TRUE", "false": "", "no": ""}
 
 def code_reader(
     field: RecordField, tables: CodeTables, *, from_cells: bool
-) -> Callable[[str], Reading] | None:
+) -> Callable[[str], Outcome] | None:
     """Return what writes a field's codes or flags as Alma has them; None for texts and dates.
 
     Whether a code exists at all is checked by the validator. `from_cells`: the text is the cell's
@@ -249,8 +249,8 @@ def code_reader(
         if row.enabled:
             enabled.setdefault(code.casefold(), []).append(code)
 
-    def read(text: str) -> Reading:
-        spellings: list[Reading] = [(text, None)]
+    def read(text: str) -> Outcome:
+        spellings: list[Outcome] = [(text, None)]
         if from_cells:
             spellings += [without_invisible(text), without_blanks(text)]
         for spelling, finding in spellings:
@@ -263,9 +263,9 @@ def code_reader(
                 return other[0], CellFinding(Code.WRONG_CASE_CODE, message)
         return spellings[1] if from_cells else spellings[0]
 
-    def read_each(text: str) -> Reading:
+    def read_each(text: str) -> Outcome:
         readings = [read(code) for code in field.codes(text)]
-        found = [finding for _, finding in readings if finding is not None]
-        return JOINED.join(code for code, _ in readings), found[0] if found else None
+        findings = [finding for _, finding in readings if finding is not None]
+        return JOINED.join(code for code, _ in readings), findings[0] if findings else None
 
     return read_each if field.several else read

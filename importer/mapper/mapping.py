@@ -18,8 +18,8 @@ from importer.mapper.conditions import Condition, Subject, Test
 from importer.mapper.lookups import LookupKey, Tables
 from importer.mapper.names import PARTS
 from importer.mapper.placeholders import (
+    DOLLAR,
     TO_CHOOSE,
-    VALUE,
     Cell,
     Steps,
     Template,
@@ -96,7 +96,7 @@ class FieldRule:
     @property
     def passes_lines(self) -> bool:
         """Whether it is a named value that passes on the line breaks of its cells."""
-        return self.field.parent == VALUE and self.rule.keeps_lines
+        return self.field.parent == DOLLAR and self.rule.keeps_lines
 
     # --- what it takes ---
 
@@ -151,7 +151,7 @@ class FieldRule:
     def fields(self) -> tuple[str, ...]:
         """The fields of the record that it takes by `<@…>`."""
         names = (part.name for t in self.templates for part in t.variables if not part.of_run)
-        return tuple(name for name in names if not name.startswith(VALUE))
+        return tuple(name for name in names if not name.startswith(DOLLAR))
 
     @property
     def needs(self) -> frozenset[str]:
@@ -173,11 +173,11 @@ class FieldRule:
 
     def mapped_codes(self, tables: Tables) -> dict[str, Steps]:
         """Return the codes of a field of codes that are no cell's, each with its first place."""
-        found: dict[str, Steps] = {}
+        places: dict[str, Steps] = {}
         for text, where in self.codes(tables) if self.field.shape is Shape.CODE else ():
             for code in self.field.codes(text) if text else ():
-                found.setdefault(code, where)
-        return {code: where for code, where in found.items() if code not in {"", TO_CHOOSE}}
+                places.setdefault(code, where)
+        return {code: where for code, where in places.items() if code not in {"", TO_CHOOSE}}
 
     def takes_cells(self, tables: Tables) -> bool:
         """Return whether a cell's text can become the value without a lookup, or through one."""
@@ -251,7 +251,7 @@ class MappingDocument:
     @property
     def meaning(self) -> str:
         """The SHA-256 of all values and lookups: equal where only comments or layout changed."""
-        tables = [[str(key), *one.as_list] for key, one in self.tables.items()]
+        tables = [[str(key), *table.as_list] for key, table in self.tables.items()]
         return hashlib.sha256(json.dumps([self.source.values, tables]).encode()).hexdigest()
 
     @cached_property
@@ -259,7 +259,7 @@ class MappingDocument:
         return {
             name: rule
             for value, rule in self.file.values.items()
-            for name in _names(f"{VALUE}{value}", rule)
+            for name in _names(f"{DOLLAR}{value}", rule)
         }
 
     @cached_property
@@ -269,7 +269,7 @@ class MappingDocument:
         for name, rule in self._named.items():
             dated = any(part.of_dates for _, part in rule.parts())
             shape = Shape.DATE if dated else Shape.TEXT
-            pseudo = Field(name, VALUE, name, shape, Facts(0))
+            pseudo = Field(name, DOLLAR, name, shape, Facts(0))
             rules.append(FieldRule(pseudo, rule, value_steps(name), values=self._named))
         return tuple(rules)
 
@@ -307,7 +307,7 @@ class MappingDocument:
     @cached_property
     def every_entry(self) -> tuple[EntryRules, ...]:
         """The entries and the removals, in the mapping's order within each list."""
-        found = []
+        entries = []
         for parent in LISTS:
             part: Any = self.file.record
             for name in parent.split("."):
@@ -316,8 +316,8 @@ class MappingDocument:
             for position, entry in enumerate(part or ()):
                 steps = (*self.start, *parent.split("."), position)
                 rules = _field_rules(entry, fields, steps, self._named)
-                found.append(EntryRules(parent, position, rules, entry, steps))
-        return tuple(found)
+                entries.append(EntryRules(parent, position, rules, entry, steps))
+        return tuple(entries)
 
     @property
     def name(self) -> str:
@@ -364,7 +364,7 @@ class MappingDocument:
         rules = [*leaving.rules]
         for rule in rules:
             rules += [named.pop(name) for name in rule.needs & named.keys()]
-        kept = {rule.steps[-1] for rule in rules if rule.field.parent == VALUE}
+        kept = {rule.steps[-1] for rule in rules if rule.field.parent == DOLLAR}
         values = {name: rule for name, rule in file.values.items() if name in kept}
         return replace(leaving, file=file.model_copy(update={"values": values}))
 
@@ -423,12 +423,12 @@ class MappingDocument:
     def tests(self) -> Iterator[tuple[Steps, Subject, Test]]:
         """Every test of a condition, those of the rows first, with the steps to its key."""
         skips = enumerate(self.file.roster.skip)
-        found: list[tuple[Steps, Condition]] = [(("roster", "only"), self.file.roster.only)]
-        found += [(("roster", "skip", at, "when"), skip.when) for at, skip in skips]
+        conditions: list[tuple[Steps, Condition]] = [(("roster", "only"), self.file.roster.only)]
+        conditions += [(("roster", "skip", at, "when"), skip.when) for at, skip in skips]
         having = [(entry.steps, entry.part.when) for entry in self.entries]
         having += [(steps, part.when) for _, steps, part in self.parts]
-        found += [((*steps, "when"), when) for steps, when in having if when is not None]
-        for steps, condition in found:
+        conditions += [((*steps, "when"), when) for steps, when in having if when is not None]
+        for steps, condition in conditions:
             yield from (((*steps, name), of, test) for name, of, test in condition.every_test)
 
     @property
@@ -445,9 +445,9 @@ class MappingDocument:
     @cached_property
     def headings(self) -> tuple[str, ...]:
         """Every heading that a rule uses, as the mapping writes it; each once, in order."""
-        found = [heading for rule in (*self.rules, *self.values) for heading in rule.headings]
+        headings = [heading for rule in (*self.rules, *self.values) for heading in rule.headings]
         tested = (subject.heading for _, subject, _ in self.tests if isinstance(subject, Cell))
-        return tuple(dict.fromkeys((*found, *tested)))
+        return tuple(dict.fromkeys((*headings, *tested)))
 
     def name_of(self, heading: str) -> str:
         """Return the name that `headings:` gives to a heading of the roster, else the heading."""
@@ -465,13 +465,13 @@ class MappingDocument:
 
 def label(mapping: MappingDocument, rule: FieldRule) -> str:
     """Return the path of a field, in an entry with its type if that is a constant."""
-    entry = next((one for one in mapping.entries if rule in one.fields), None)
+    entry = next((entry for entry in mapping.entries if rule in entry.fields), None)
     return entry_label(entry, rule.field.name) if entry else rule.field.path
 
 
 def entry_label(entry: EntryRules, name: str) -> str:
     """Return the path of a field of an entry, with the entry's type or its position."""
-    kinds = (one.rule.constant for one in entry.fields if one.field.name.endswith("_type"))
+    kinds = (rule.rule.constant for rule in entry.fields if rule.field.name.endswith("_type"))
     return f"{entry.parent}[{next(filter(None, kinds), entry.position)}].{name}"
 
 

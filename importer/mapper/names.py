@@ -124,17 +124,17 @@ def _is_no_part(word: str) -> bool:
 
 
 def _titles(words: list[str]) -> list[str]:
-    found = []
+    titles = []
     while len(words) > 1 and is_title(words[0], before=True):
-        found.append(words.pop(0))
-    return found
+        titles.append(words.pop(0))
+    return titles
 
 
 def _suffixes(words: list[str]) -> list[str]:
-    found: list[str] = []
+    suffixes: list[str] = []
     while len(words) > 1 and is_suffix(words[-1], after_comma=False):
-        found.insert(0, words.pop())
-    return found
+        suffixes.insert(0, words.pop())
+    return suffixes
 
 
 def _start_of_last(words: list[str]) -> int:

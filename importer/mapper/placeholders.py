@@ -19,7 +19,7 @@ Steps = tuple[str | int, ...]
 RUN_VARIABLES = ("today", "file", "sheet", "row")
 """What the run knows; every other `<@name>` is a field of the same record."""
 
-VALUE = "$"
+DOLLAR = "$"
 """The first character of the name of a value under `values:`."""
 
 TO_CHOOSE = "?"
@@ -72,7 +72,7 @@ class Template:
     def lone_value(self) -> str:
         """The name of the value under `values:` that is all of it, or ""."""
         lone = self.variables[0].name if len(self.parts) == len(self.variables) == 1 else ""
-        return lone if lone.startswith(VALUE) else ""
+        return lone if lone.startswith(DOLLAR) else ""
 
     @property
     def never_blank(self) -> bool:
@@ -113,7 +113,7 @@ def names_for(headings: Iterable[str]) -> dict[str, str]:
             base = " ".join(re.split("[<>@$? ]+", heading)).strip() or "Column"
             numbered = (f"{base} {number}" for number in count(2))
             names[heading] = next(
-                one for one in chain([base], numbered) if heading_key(one) not in taken
+                free for free in chain([base], numbered) if heading_key(free) not in taken
             )
             taken.add(heading_key(names[heading]))
     return names

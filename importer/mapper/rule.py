@@ -16,7 +16,7 @@ from pydantic.config import JsonDict
 
 from importer.mapper.clean import CleanStep, Split
 from importer.mapper.conditions import Condition, Subject
-from importer.mapper.dates import DatesPart, Plus, Span
+from importer.mapper.dates import Plus, Span, WrittenDates
 from importer.mapper.lookups import LookupName
 from importer.mapper.names import NamePart
 from importer.mapper.optional import Given, key
@@ -60,7 +60,7 @@ class Rule(MappingPart):
     lookup: Given[LookupName] = key(
         "A table under `lookups:` or in place, or a CSV file beside the mapping, with Alma's codes."
     )
-    dates: Given[DatesPart] = key(
+    dates: Given[WrittenDates] = key(
         "How the dates of this column are read: mdy, dmy, ymd, or a pattern such as `%d %b %Y`."
     )
     plus: Given[Plus] = key("A time later: `1 year`, `14 days`, `end of month` or `end of term`.")
@@ -151,7 +151,9 @@ class Rule(MappingPart):
         """Return whether it takes cells as they are, also by those of the values that do so."""
         rules, names = [self], set[str]()
         for rule in rules:  # each value once, however often others take it
-            new = {one.lone_value for one in rule.templates if not one.lone_cell} - names
+            new = {
+                template.lone_value for template in rule.templates if not template.lone_cell
+            } - names
             if not rule.templates or not new <= values.keys():
                 return False
             names |= new

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, create_model
 
 from importer.mapper.conditions import EVERY_ROW, Condition
-from importer.mapper.dates import Dates, DatesPart, Span, Term, iso_day
+from importer.mapper.dates import Dates, Span, Term, WrittenDates, iso_day
 from importer.mapper.lookups import AS_FILE, AS_TABLE, AS_TEXT, LookupFile, form
 from importer.mapper.optional import Given, key
 from importer.mapper.placeholders import Template, heading_key
@@ -158,7 +158,7 @@ class RosterPart(MappingPart):
             _heading_rows, json_schema_input_type=Literal["auto", "none"] | int | list[int]
         ),
     ] = ()
-    dates: DatesPart = Dates()
+    dates: WrittenDates = Dates()
     only: Condition = EVERY_ROW
     skip: tuple[SkipPart, ...] = ()
     blank: Words = ()

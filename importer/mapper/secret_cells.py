@@ -90,4 +90,4 @@ def without_marks(
     )
     values = Values.of(texts, rows, rows)
     values.step(lambda text, _: ("", finding) if text == NOT_KEPT else (text, None))
-    return values.texts, values.found
+    return values.texts, values.findings

@@ -19,7 +19,7 @@ from importer.mapper.transforms import (
     TIDIED,
     UNSEEN,
     NameOf,
-    Reading,
+    Outcome,
     capitalize,
     has_small_particle,
 )
@@ -145,7 +145,7 @@ def take_part(values: Values, order: Order, work: Work) -> None:
     if part == "last":
         _report_parts(values, order, work)
 
-    def read(text: str, _beside: str) -> Reading:
+    def read(text: str, _beside: str) -> Outcome:
         name = read_name(text, order)
         two = MAY_BE_TWO if name.two and not TWO_PEOPLE.search(text) else None
         return getattr(name, part, text), two if name.certain else _UNCLEAR

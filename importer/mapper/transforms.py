@@ -21,10 +21,10 @@ from importer.model.problem import CellFinding, Code
 from importer.model.roster import NULLS
 from importer.model.text import MOST_CHARACTERS, is_several_words, one_line, replaced
 
-Reading = tuple[str, CellFinding | None]
+Outcome = tuple[str, CellFinding | None]
 """What a step makes of a text, and what there is to report about it."""
 
-Transform = Callable[[str, str], Reading]
+Transform = Callable[[str, str], Outcome]
 """A step on a text that is not blank, and the country of its address ("" if not known)."""
 
 Word = Annotated[str, StringConstraints(min_length=1)]
@@ -55,7 +55,9 @@ Separators = Annotated[
 
 def in_words(separators: tuple[str, ...]) -> str:
     """Return the separators in words."""
-    return " or ".join("line breaks" if one == LINE_BREAK else f"`{one}`" for one in separators)
+    return " or ".join(
+        "line breaks" if separator == LINE_BREAK else f"`{separator}`" for separator in separators
+    )
 
 
 def each_line(text: str) -> str:
@@ -71,7 +73,7 @@ def is_dash(text: str) -> bool:
     return text.casefold() in _DASHES
 
 
-def padded(text: str, width: int) -> Reading:
+def padded(text: str, width: int) -> Outcome:
     """Return the text with leading zeros, if it consists of digits only."""
     if len(text) >= width or not (text.isascii() and text.isdigit()):
         return text, None
@@ -91,7 +93,7 @@ def as_email(text: str) -> str:
 _ZIP = re.compile(r"([0-9]{3,5})(?:[- ]?([0-9]{4}))?")
 
 
-def as_zip(text: str, country: str) -> Reading:
+def as_zip(text: str, country: str) -> Outcome:
     """Return a ZIP code as 07030 or 07030-1234, if the address is in the USA."""
     match = _ZIP.fullmatch(text) or _ZIP.fullmatch("".join(text.split()))
     if match is None or region_of(country) != "US":
@@ -112,7 +114,9 @@ def as_phone(text: str, region: str) -> str:
 
 def _between(separators: Iterable[str]) -> str:
     """Return the pattern of any of these."""
-    return "|".join(map(re.escape, sorted(separators, key=lambda one: (-len(one), one))))
+    return "|".join(
+        map(re.escape, sorted(separators, key=lambda separator: (-len(separator), separator)))
+    )
 
 
 def parts_of(text: str, separators: tuple[str, ...]) -> list[str]:
@@ -123,16 +127,18 @@ def parts_of(text: str, separators: tuple[str, ...]) -> list[str]:
 def in_each_part(change: Transform, separators: Collection[str]) -> Transform:
     """Return a step that changes each part of a text between these, if there are any."""
 
-    def each(text: str, country: str) -> Reading:
+    def each(text: str, country: str) -> Outcome:
         pieces = re.split(f"({_between(separators)})", text)
-        read = [change(one.strip(), country) if one.strip() else ("", None) for one in pieces[::2]]
+        read = [
+            change(piece.strip(), country) if piece.strip() else ("", None) for piece in pieces[::2]
+        ]
         pieces[::2] = [part for part, _ in read]
-        return "".join(pieces), next((found for _, found in read if found), None)
+        return "".join(pieces), next((finding for _, finding in read if finding), None)
 
     return each if separators else change
 
 
-def searched(find: str, replacement: str | None, text: str) -> Reading:
+def searched(find: str, replacement: str | None, text: str) -> Outcome:
     """Return a text with what a pattern finds replaced; without one, only what it finds."""
     if len(text) > MOST_CHARACTERS:
         message = "{value} is too long to be searched by the mapping's pattern"
@@ -146,13 +152,13 @@ UNSEEN = re.compile("[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202f\u206
 """Blanks and invisible characters, which no ID or email address contains."""
 
 
-def _removed(text: str, whole: str, what: str) -> Reading:
+def _removed(text: str, whole: str, what: str) -> Outcome:
     if whole == text:
         return text, None
     return whole, CellFinding(Code.WHITESPACE_REMOVED, f"{{value}} contained {what}")
 
 
-def without_blanks(text: str) -> Reading:
+def without_blanks(text: str) -> Outcome:
     """Return the text without blanks and invisible characters."""
     if UNSEEN.search(text) is None:
         return text, None
@@ -160,18 +166,18 @@ def without_blanks(text: str) -> Reading:
     return _removed(text, UNSEEN.sub("", text), what)
 
 
-def without_blanks_in_id(text: str, _country: str = "") -> Reading:
+def without_blanks_in_id(text: str, _country: str = "") -> Outcome:
     """Return an ID without blanks and invisible characters. Several words are none, and stay."""
     return (text, None) if is_several_words(text) else without_blanks(text)
 
 
-def without_invisible(text: str) -> Reading:
+def without_invisible(text: str) -> Outcome:
     """Return the text without invisible characters; blanks, which a code may contain, stay."""
     whole = "".join(char for char in text if char.isspace() or not UNSEEN.match(char))
     return _removed(text, whole, "invisible characters; they were removed")
 
 
-def without_blanks_in_email(text: str, _country: str = "") -> Reading:
+def without_blanks_in_email(text: str, _country: str = "") -> Outcome:
     """Return an email address without blanks and invisible characters.
 
     A text stays as it is if a blank in it may separate the address from another word: one that is
@@ -208,7 +214,7 @@ def id_transforms(rule: IdRule) -> Iterator[tuple[Transform, re.Pattern[str] | N
 
 def repaired_id(word: str, rule: IdRule) -> str:
     """Return an ID as an `ids:` rule leaves it, whatever it reports."""
-    return word and reduce(lambda text, one: one[0](text, "")[0], id_transforms(rule), word)
+    return word and reduce(lambda text, change: change[0](text, "")[0], id_transforms(rule), word)
 
 
 # --- capitals as people write names: McKay, O'Neil, de la Cruz ---

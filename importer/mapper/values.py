@@ -48,7 +48,7 @@ class Values:
 
     Other rows are blank. `source`: the texts as they came. `content`: whether the roster
     contributes anything. `applies`: whether a `when` holds. `dashed`: whether a dash makes it
-    blank, which is no order to erase. `found`: row, finding, and the text to show.
+    blank, which is no order to erase. `findings`: row, finding, and the text to show.
     """
 
     texts: Texts
@@ -56,7 +56,7 @@ class Values:
     content: Rows
     applies: Rows
     dashed: Rows
-    found: list[tuple[int, CellFinding, str]] = field(default_factory=list)
+    findings: list[tuple[int, CellFinding, str]] = field(default_factory=list)
 
     @classmethod
     def of(cls, texts: Texts, content: Rows, applies: Rows) -> Values:
@@ -99,7 +99,7 @@ class Values:
                 findings[key] = finding
         for row, key in enumerate(keys if findings else ()):
             if key in findings:
-                self.found.append((row, findings[key], self.source[row]))
+                self.findings.append((row, findings[key], self.source[row]))
         if changes:
             self.texts = texts_of(map(changes.get, keys, self.texts.tolist()))
 
@@ -111,7 +111,7 @@ class Values:
             self.content | other.content,
             self.applies | other.applies,
             np.where(rows, self.dashed, other.dashed),
-            [*self.found, *other.found],
+            [*self.findings, *other.findings],
         )
 
     def unexplained(self, rows: Rows) -> list[int]:
@@ -128,5 +128,5 @@ class Values:
     def failed(self) -> Rows:
         """By row, whether a finding holds it back."""
         failed = np.zeros(len(self.texts), dtype=bool)
-        failed[[row for row, finding, _ in self.found if finding.holds]] = True
+        failed[[row for row, finding, _ in self.findings if finding.holds]] = True
         return failed

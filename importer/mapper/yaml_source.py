@@ -53,14 +53,16 @@ def _repaired(rows: list[str], lines: Sequence[_Line]) -> tuple[int, str] | None
         if best and best[0][0] == 0 and best[1] - line.number > _BESIDE:
             break
         near = [*lines[max(0, at - 1) : at], *lines[at + 1 : at + 2]]
-        level = all((one.blanks, one.inner) == (line.blanks, line.inner) for one in near)
+        level = all(
+            (neighbor.blanks, neighbor.inner) == (line.blanks, line.inner) for neighbor in near
+        )
         if level and len(near) == 2 and _KEY.match(line.code):
             continue
         for repaired, blanks, wrong in _repairs(line, near):
             text = " " * blanks + (repaired or rows[line.number - 1].lstrip())
             errors = _errors([*rows[: line.number - 1], text, *rows[line.number :]])
             if errors is not None:
-                above = (one.blanks for one in lines[:at][::-1] if one.blanks < blanks)
+                above = (above.blanks for above in lines[:at][::-1] if above.blanks < blanks)
                 deeper = blanks - next(above, blanks)
                 score = (errors, wrong == _NO_DASH, deeper not in {0, 2}, blanks)
                 best = min(best or (score, line.number, wrong), (score, line.number, wrong))
@@ -80,9 +82,9 @@ def _repairs(line: _Line, near: Sequence[_Line]) -> Iterator[tuple[str, int, str
     if not dash:
         for blanks in dict.fromkeys((line.blanks, max(0, line.blanks - 2))):
             yield f"- {text}", blanks, _NO_DASH
-    usual = {one.blanks for one in near} | {one.inner for one in near}
-    usual |= {one + more for one in usual for more in (2, -2)}
-    for blanks in sorted(usual | {one - shift for one in usual}):
+    usual = {neighbor.blanks for neighbor in near} | {neighbor.inner for neighbor in near}
+    usual |= {count + more for count in usual for more in (2, -2)}
+    for blanks in sorted(usual | {count - shift for count in usual}):
         if blanks >= 0 and blanks != line.blanks:
             has = f"it has {counted(line.blanks, 'blank')} before it"
             yield "", blanks, f"{has}, its neighbors {blanks}"
@@ -170,7 +172,7 @@ def _means_something(text: str) -> bool:
     """Return whether a placeholder without quotation marks has a heading that YAML reads."""
     opened = re.search(r"[{\[]", text)
     inside = _PLACEHOLDER.finditer(text, opened.start()) if opened else ()
-    return bool(_HEADING.search(text)) or any(_CUT.match(found[1]) for found in inside)
+    return bool(_HEADING.search(text)) or any(_CUT.match(match[1]) for match in inside)
 
 
 def _by_itself(line: _Line) -> Iterator[str]:
@@ -192,10 +194,10 @@ def _by_itself(line: _Line) -> Iterator[str]:
     if re.match(r"-[^\s\d-]", line.code):
         yield "a blank is missing after the dash"
     groups = _QUOTED.sub("x", value)
-    while found := _GROUP.search(groups):
-        if any(len(_COLON.findall(entry)) > 1 for entry in found[1].split(",")):
+    while group := _GROUP.search(groups):
+        if any(len(_COLON.findall(entry)) > 1 for entry in group[1].split(",")):
             yield "a comma is missing, or quotation marks around a value with a colon"
-        groups = groups[: found.start()] + "x" + groups[found.end() :]
+        groups = groups[: group.start()] + "x" + groups[group.end() :]
     if re.search(r"^x?[}\]]|x[}\]]", groups):
         yield "a bracket is closed that was not opened"
     if _COLON.search(groups) and _KEY.match(line.code):
@@ -250,23 +252,23 @@ class Source:
 
     def value(self, steps: Steps) -> Plain:
         """Return the value at these steps, "" if there is none."""
-        found: Plain = self.values
+        node: Plain = self.values
         for step in steps:
-            if isinstance(found, list):
-                found = found[int(step)] if int(step) < len(found) else ""
+            if isinstance(node, list):
+                node = node[int(step)] if int(step) < len(node) else ""
             else:
-                found = found.get(str(step), "") if isinstance(found, dict) else ""
-        return found
+                node = node.get(str(step), "") if isinstance(node, dict) else ""
+        return node
 
     def locate(self, steps: Steps) -> tuple[int, Steps]:
         """Return the line of the last of the steps that exists, and the steps so far."""
         walked: Steps = ()
         for step in steps:
             spellings = (step, str(step).replace("_", "-"))
-            found = next((s for s in spellings if (*walked, s) in self.lines), None)
-            if found is None:
+            there = next((s for s in spellings if (*walked, s) in self.lines), None)
+            if there is None:
                 break
-            walked = (*walked, found)
+            walked = (*walked, there)
         return self.lines[walked], steps[: len(walked)]
 
     def place(self, steps: Steps) -> str:
@@ -396,9 +398,9 @@ def _misread(text: str, stopped: int, error: str) -> tuple[int, str]:
     if "single document" in error:
         return number + 1, "a second document starts here; keep one document in a file"
     lines = [line for line in _lines(text) if line.number <= number + 2]
-    found = ((line.number, wrong) for line in lines for wrong in _by_itself(line))
+    causes = ((line.number, wrong) for line in lines for wrong in _by_itself(line))
     usual = (number + 1, "check its blanks, colons and quotation marks")
-    at, cause = next(found, None) or _repaired(rows, lines) or usual
+    at, cause = next(causes, None) or _repaired(rows, lines) or usual
     return at, f"the line cannot be read; {cause}"
 
 

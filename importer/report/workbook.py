@@ -24,7 +24,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from importer.errors import MappingError
 from importer.files import new_file
-from importer.mapper.explain import Kind, NeededColumn, needed_columns
+from importer.mapper.explain import ColumnKind, NeededColumn, needed_columns
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.model.candidates import ENDS
@@ -199,7 +199,7 @@ class BlankColumn:
     @property
     def date_format(self) -> str:
         """The format of its dates in the spreadsheet program, "" if it has none."""
-        return excel_date(self.needed.dates) if self.needed.kind is Kind.DATE else ""
+        return excel_date(self.needed.dates) if self.needed.kind is ColumnKind.DATE else ""
 
     @property
     def longest(self) -> int:
@@ -207,7 +207,7 @@ class BlankColumn:
         rule, fields = self.needed.id_rule, self.needed.fields
         if rule is not None:
             return rule.digits if rule.digits and not rule.strip else 0
-        limited = len(fields) == 1 and self.needed.kind is Kind.TEXT
+        limited = len(fields) == 1 and self.needed.kind is ColumnKind.TEXT
         return FIELDS[fields[0]].facts.length if limited else 0
 
     @property
@@ -242,11 +242,11 @@ class BlankColumn:
     def example(self) -> str | date:
         """The value of the invented person in the example row."""
         needed = self.needed
-        if needed.kind is Kind.DATE:
+        if needed.kind is ColumnKind.DATE:
             return _BIRTH if "birth_date" in needed.fields else _EXPIRY
         if self.choices:
             return self.choices[0].code
-        if needed.kind is Kind.ID:
+        if needed.kind is ColumnKind.ID:
             digits = needed.id_rule.digits if needed.id_rule else None
             return "0123456789"[:digits] if digits and digits <= 10 else "20001234567890"
         names = [path.rpartition(".")[2] for path in needed.fields]

@@ -8,7 +8,7 @@ from typing import Literal, get_args, get_origin
 
 import pytest
 
-from importer.mapper.explain import MATCH, Kind, about, explain, needed_columns
+from importer.mapper.explain import MATCH, ColumnKind, about, explain, needed_columns
 from importer.mapper.json_schema import schema_text
 from importer.model.fields import FIELDS
 from importer.model.plan import Match
@@ -176,13 +176,15 @@ def test_the_columns_that_a_mapping_needs(tmp_path: Path) -> None:
     found = {
         item.heading: item for item in needed_columns(loaded(tmp_path, mapping_text(record, top)))
     }
-    assert (found["ID"].kind, found["ID"].required) == (Kind.ID, True)
+    assert (found["ID"].kind, found["ID"].required) == (ColumnKind.ID, True)
     assert found["ID"].id_rule is not None
-    assert (found["B"].kind, found["B"].required) == (Kind.DATE, True)
-    assert (found["C"].kind, found["C"].table) == (Kind.CHOICE, "Campuses")
-    assert (found["Whole name"].kind, found["Whole name"].table) == (Kind.TEXT, ""), "any name"
+    assert (found["B"].kind, found["B"].required) == (ColumnKind.DATE, True)
+    assert (found["C"].kind, found["C"].table) == (ColumnKind.CHOICE, "Campuses")
+    assert (found["Whole name"].kind, found["Whole name"].table) == (ColumnKind.TEXT, ""), (
+        "any name"
+    )
     assert found["J"].choices == ("Clerk", "Cook")
     assert found["S"].choices == ("New",)
     assert [found[name].required for name in "SLND"] == [True, False, False, True]
     assert found["First"].fields == ("first_name", "middle_name")
-    assert (found["M"].required, found["Email"].kind) == (False, Kind.TEXT)
+    assert (found["M"].required, found["Email"].kind) == (False, ColumnKind.TEXT)
