@@ -59,7 +59,7 @@ _DOES: Mapping[Answer, str] = {
     Answer.ONLY: "was compared with Alma",
     Answer.SEPARATE: "was compared with Alma",
 }
-"""What becomes of a row with an answer."""
+"""What an answer does with a row."""
 
 _NOT_WRITTEN = frozenset({None, Result.NOT_SENT, Result.HELD, Result.REFUSED})
 """Results of rows of which nothing is in Alma."""
