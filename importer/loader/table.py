@@ -149,8 +149,8 @@ def find_headings(
     Raises RosterError if the mapping names a row that is blank, or if headings take two rows and
     the mapping does not name both.
     """
-    if layout.header and is_rejects(rows):
-        layout = replace(layout, header=(1,))  # `header` describes the roster that it came from
+    if is_rejects(rows):
+        layout = replace(layout, header=(1,))  # whatever `header` says of its roster
     if layout.header == NO_HEADINGS:
         width = max((len(row) for row in rows if any(row)), default=0)
         return Headings(NO_HEADINGS, tuple(map(letter, range(width)))) if width else None

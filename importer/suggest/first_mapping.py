@@ -751,7 +751,7 @@ class _Lines:
             card = next((one for one in able if "card" in one.meaning.concepts), None)
         if card is not None and card not in self.draft.ids[:1]:
             yield "  user_identifier:"
-            yield f"    - id_type: Part.BARCODE{_GUESS}"
+            yield f"    - id_type: BARCODE{_GUESS}"
             yield f"      value: {self._cell(card)}{_mark(card)}"
             if self.draft.external:
                 yield "      segment_type: Internal   # the SIS load does not change it"

@@ -33,6 +33,6 @@ def check_rows(
     Alma fixes. `creates`: whether the mapping creates users. Raises MappingError if a pattern
     under `ids:` takes too long.
     """
-    table = Table(candidates, codes, today, creates=creates)
+    table = Table(candidates, codes, today, creates)
     for check in CHECKS:
         yield from check(table)

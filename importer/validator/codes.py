@@ -54,7 +54,7 @@ def state_of_tables(codes: CodeTables, origin: Origin, today: date) -> Iterator[
 
 def codes_in_table(table: Table) -> Iterator[Problem]:
     """Find codes that are not in Alma's table, or are disabled there."""
-    for column in table.columns.values():
+    for column in table.columns:
         field, given = column.target.field, column.target.mapped_codes
         rows = _rows(field, table.codes)
         if rows is None:
@@ -141,7 +141,7 @@ def flags(table: Table) -> Iterator[Problem]:
     finding = CellFinding(
         Code.UNKNOWN_CODE, "{value} is neither true nor false", "Write true or false."
     )
-    for column in table.columns.values():
+    for column in table.columns:
         if column.target.field.shape is Shape.FLAG:
             yield from column.judge(lambda text: None if text in {"true", "false"} else finding)
 
@@ -149,7 +149,7 @@ def flags(table: Table) -> Iterator[Problem]:
 def too_long(table: Table) -> Iterator[Problem]:
     """Find values with more characters than Alma's field takes (contract 1.2 and 1.3)."""
     sentence = "has {:,} characters, and Alma takes {:,}"
-    for column in table.columns.values():
+    for column in table.columns:
         limit = column.target.field.facts.length
         if limit and max(map(len, column.distinct), default=0) > limit:
             long = (text for text in column.distinct if len(text) > limit)

@@ -58,9 +58,6 @@ class Column:
 
     def among(self, words: frozenset[str]) -> set[str]:
         """Return the distinct values that are one of some words, which are without case."""
-        whole = f"\n{self._whole.casefold()}\n"
-        if not any(f"\n{word}\n" in whole for word in words):
-            return set()
         return {text for text in self.distinct if text.casefold() in words}
 
     def with_word(self, test: Callable[[str], bool]) -> set[str]:
@@ -94,30 +91,29 @@ class Column:
         )
 
 
+@dataclass(frozen=True)
 class Table:
     """The candidates with what they are checked against, and the day that is today.
 
     `creates`: whether the mapping creates users.
     """
 
-    def __init__(
-        self, candidates: Candidates, codes: CodeTables, today: date, *, creates: bool
-    ) -> None:
-        """Take the columns that are mapped, in the mapping's order."""
-        self.candidates, self.codes, self.today = candidates, codes, today
-        self.creates = creates
-        self.columns = {
-            label: Column(candidates, target)
-            for label, target in candidates.layout.targets.items()
-            if label in candidates.frame
-        }
+    candidates: Candidates
+    codes: CodeTables
+    today: date
+    creates: bool
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """The columns that are mapped, in the mapping's order."""
+        targets = self.candidates.layout.targets.values()
+        mapped = (target for target in targets if target.label in self.candidates.frame)
+        return [Column(self.candidates, target) for target in mapped]
 
     def of(self, *paths: str) -> Iterator[Column]:
         """The columns of some fields: one outside lists, in a list one per entry."""
         for path in paths:
-            for column in self.columns.values():
-                if column.target.field.path == path:
-                    yield column
+            yield from (one for one in self.columns if one.target.field.path == path)
 
     def judge(self, judge: Judge, *paths: str) -> Iterator[Problem]:
         """Yield a problem per row with a bad value of some fields."""

@@ -13,6 +13,11 @@ from importer.validator.columns import Column, Table, odd
 
 _FIRST, _FAR = "1900-01-01", "2200-12-31"
 _OLDEST, _YOUNGEST = 110, 3  # years; a patron is hardly ever older or younger
+_MAY_STAY = "If the card never expires, leave it. Otherwise, correct the date."
+_TOO_FAR = (
+    "Correct the date. If it stands for a card that never expires, write 9999-12-31, which is "
+    "loaded with a warning."
+)
 
 
 def out_of_range(table: Table) -> Iterator[Problem]:
@@ -35,7 +40,7 @@ def out_of_range(table: Table) -> Iterator[Problem]:
 
     birth = partial(judge, what="birth date", first=oldest, last=today, late="in the future")
     other = partial(judge, what="date", first=_FIRST, last=_FAR, late="after 2200")
-    for column in table.columns.values():
+    for column in table.columns:
         if column.target.field.path in {*ENDS, ROLE_END}:
             yield from _impossible_ends(table, column)
         elif column.target.field.shape is Shape.DATE:
@@ -50,8 +55,8 @@ def _impossible_ends(table: Table, column: Column) -> Iterator[Problem]:
 
     def judge(end: str) -> CellFinding | None:
         why = wrong_end(end, table.today)
-        advice = "" if is_long_past(end) else _NO_END[end != NEVER]
-        severity = Severity.WARNING if end == NEVER else None
+        severity, advice = (Severity.WARNING, _MAY_STAY) if end == NEVER else (None, _TOO_FAR)
+        advice = "" if is_long_past(end) else advice
         sentence = f"the date {{value}} is {why}"
         return CellFinding(Code.DATE_OUT_OF_RANGE, sentence, advice, severity) if why else None
 
@@ -60,14 +65,6 @@ def _impossible_ends(table: Table, column: Column) -> Iterator[Problem]:
     found = {end: finding for end in column.distinct if (finding := judge(end))}
     ends = zip(column.texts, known, strict=False)
     yield from column.flag(found, (end != other for end, other in ends))
-
-
-_NO_END = {
-    True: "Correct the date. If it stands for a card that never expires, write 9999-12-31, which "
-    "is loaded with a warning.",
-    False: "If the card never expires, leave it. Otherwise, correct the date.",
-}
-"""The advice about a date that is far ahead, by whether it rejects its row."""
 
 
 def purge_passed(table: Table) -> Iterator[Problem]:

@@ -33,9 +33,6 @@ PATHS = {
 }
 """The field of each kind of trait."""
 
-Keys = list[str]
-"""One key per row, by position; "" is a blank."""
-
 
 class RowKeys:
     """What rows are compared by: IDs without case, names, and what people share.
@@ -67,7 +64,7 @@ class RowKeys:
         self.rounded = rounded_ids(every_id, self.names.tolist())
         self.ids, self.shared_ids = _known_ids(every_id, self.rounded)
 
-        def keys(kind: str, at: str) -> Keys:
+        def keys(kind: str, at: str) -> list[str]:
             labels = dict.fromkeys((at, at.replace("line1", "postal_code")))
             return [*map(people.KEYS[kind], *map(texts, labels))]
 
@@ -174,10 +171,9 @@ class RowKeys:
         """Return the file of the row's roster."""
         return self._candidates[self.roster(position)].source
 
-    def labels(self, kinds: Iterable[str]) -> list[str]:
+    def labels(self, kinds: Collection[str]) -> list[str]:
         """The labels of some kinds of traits, in the order of their kinds."""
-        known = set(kinds)
-        paths = (path for kind, path in PATHS.items() if kind in known)
+        paths = (path for kind, path in PATHS.items() if kind in kinds)
         return [label for path in paths for label in self._labels(path)]
 
     def problem(self, position: int, finding: CellFinding, *labels: str) -> Problem:
@@ -187,13 +183,15 @@ class RowKeys:
         return finding.problem(origin, *places, field=labels[0])
 
 
-def _each_once(change: Callable[[str], str], texts: Sequence[str]) -> Keys:
+def _each_once(change: Callable[[str], str], texts: Sequence[str]) -> list[str]:
     """Return the changed texts. Each distinct one is changed once."""
     changed = {text: change(text) for text in {*texts}}
     return [*map(changed.__getitem__, texts)]
 
 
-def _known_ids(columns: list[Keys], rounded: Collection[str]) -> tuple[list[Keys], pd.DataFrame]:
+def _known_ids(
+    columns: list[list[str]], rounded: Collection[str]
+) -> tuple[list[list[str]], pd.DataFrame]:
     """Blank the IDs that identify nobody, such as rounded ones, where rows share them.
 
     Also return the places of the other IDs that are more than once, see `_repeated`.
@@ -213,7 +211,7 @@ def _numbered(texts: Iterable[str]) -> tuple[NDArray[np.intp], NDArray[np.object
     return numbers, distinct
 
 
-def _repeated(columns: Sequence[Keys]) -> tuple[pd.DataFrame, NDArray[np.object_]]:
+def _repeated(columns: Sequence[list[str]]) -> tuple[pd.DataFrame, NDArray[np.object_]]:
     """Return each place of a key that is more than once in some columns, blanks left out.
 
     `position`, `column` and `key`, one column after the other; a key is a number, that of its text

@@ -5,15 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
+from importer.model import people
 from importer.model.candidates import NAMES
-from importer.model.people import (
-    COMMA,
-    MAY_BE_TWO,
-    TWO_FIRST_NAMES,
-    TWO_PEOPLE,
-    is_suffix,
-    is_title,
-)
+from importer.model.people import COMMA, MAY_BE_TWO, TWO_FIRST_NAMES, TWO_PEOPLE
 from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.model.question import OF_NAME
 from importer.validator.columns import Table
@@ -63,7 +57,9 @@ def commas_and_titles(table: Table) -> Iterator[Problem]:
         whole = table.candidates.behind.get(column.target.label, column.texts)
         if whole == column.texts:
             titled = column.with_word(
-                lambda word: is_suffix(word, after_comma=False) or is_title(word, before=True)
+                lambda word: (
+                    people.is_suffix(word, after_comma=False) or people.is_title(word, before=True)
+                )
             )
             distinct = {(text, text) for text in column.having(COMMA) | titled}
         else:
@@ -84,7 +80,7 @@ def _unusual(text: str, cell: str) -> CellFinding | None:
         return CellFinding(Code.COMMA_IN_NAME, "{value} contains a comma", question=OF_NAME)
     first, _, rest = words.partition(" ")
     divided = cell != text
-    title = is_title(first, before=rest != "" or (divided and cell.startswith(f"{first} ")))
+    title = people.is_title(first, before=rest != "" or (divided and cell.startswith(f"{first} ")))
     if not words or (title and not rest):
         if words or divided:
             sentence = "{value} is a title or a suffix, and not a part of a name"
@@ -102,10 +98,10 @@ def _without_suffixes(text: str) -> tuple[str, bool]:
     """Return a part of a name without the suffixes behind it, and whether it has any."""
     parts = [part.strip() for part in COMMA.split(text)]
     kept = len(parts)
-    while kept > 1 and is_suffix(parts[kept - 1], after_comma=True):
+    while kept > 1 and people.is_suffix(parts[kept - 1], after_comma=True):
         kept -= 1
     found, words = kept < len(parts), parts[kept - 1].split()
-    while words and is_suffix(words[-1], after_comma=False):
+    while words and people.is_suffix(words[-1], after_comma=False):
         found = True
         words.pop()
     return ", ".join([*parts[: kept - 1], " ".join(words)]), found

@@ -19,6 +19,8 @@ from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, PHONE, in_word
 from importer.model.problem import CellFinding, Code, Problem
 from importer.validator.keys import NAME, RowKeys
 
+_CONTACTS = (EMAIL, "email address", "email addresses"), (PHONE, "phone number", "phone numbers")
+
 
 def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]:
     """Yield a warning for each row that has similar ones under other primary IDs.
@@ -59,18 +61,16 @@ def _pairs(keys: RowKeys, lines: pd.DataFrame) -> list[tuple[int, int]]:
     """
     named = lines.loc[keys.parts[1][lines["position"]] >= 0, ["position", "key"]]
     both = keys.parts[:, named["position"]]
-    number = {text: at for at, text in enumerate(keys.folded)}
-    letters = np.array([ord(text[:1] or "\0") for text in number] + [0])  # a blank is -1
+    letters = np.array([ord(text[:1] or "\0") for text in keys.folded] + [0])  # a blank is -1
     low, high = np.sort(letters[both], axis=0)
-    parts = pd.concat([named.assign(part=part) for part in both])
-    long_forms = {
-        number[short]: [number.setdefault(text, len(number)) for text in texts]
-        for short, texts in NICKNAMES.items()
-        if short in number
-    }
-    long = parts.assign(part=parts["part"].map(long_forms)).dropna().explode("part")
-    initials = named.assign(part=-2 - low * (sys.maxunicode + 1) - high)
-    every = pd.concat([parts, long.astype({"part": np.intp}), initials]).drop_duplicates()
+    initials = named.assign(part=-1 - low * (sys.maxunicode + 1) - high)
+    texts = [*enumerate(keys.folded), (-1, "")]
+    words = pd.DataFrame(
+        [(at, word) for at, one in texts for word in (one, *NICKNAMES.get(one, ()))]
+    )
+    words = pd.DataFrame({"name": words[0], "part": pd.factorize(words[1])[0]})
+    parts = pd.concat([named.assign(name=name) for name in both]).merge(words)
+    every = pd.concat([parts[["position", "key", "part"]], initials]).drop_duplicates()
     blocks = every.groupby(["key", "part"])
     every = every.assign(block=blocks.ngroup(), size=blocks["part"].transform("size"))
     every = every[every["size"].between(2, COMMON)].sort_values(["block", "position"])
@@ -90,7 +90,7 @@ def shared_contacts(keys: RowKeys) -> Iterator[Problem]:
     It is one sentence however many rows share them: in some rosters everybody has the office's
     number. Rows of one name do not count; other checks cover them.
     """
-    for kind, what in ((EMAIL, "email addresses"), (PHONE, "phone numbers")):
+    for kind, one, many in _CONTACTS:
         lines = keys.shared[keys.shared["kind"] == kind]
         names = lines.drop_duplicates(["key", "name"])["key"]
         lines = lines[lines["key"].isin(names[names.duplicated()])]
@@ -99,8 +99,7 @@ def shared_contacts(keys: RowKeys) -> Iterator[Problem]:
         count, positions = lines["key"].nunique(), sorted({*lines["position"].tolist()})
         labels = keys.labels([kind])
         first = positions[0]
-        one = what.removesuffix("es" if kind == EMAIL else "s")
-        which = f"{count:,} {what} are" if count > 1 else f"1 {one} is"
+        which = f"{count:,} {many} are" if count > 1 else f"1 {one} is"
         yield Problem.of(
             Code.SHARED_CONTACT,
             keys.source(first).origin(),
