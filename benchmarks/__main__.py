@@ -8,6 +8,7 @@ import sys
 PARTS = (
     "check",
     "conditions",
+    "hard",
     "bounds",
     "pacing",
     "calls",
