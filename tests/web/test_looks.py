@@ -236,10 +236,10 @@ def doubtful(looks: Looks, folder: Path) -> None:
     heading(tab, "Which rows are people?")
     follow(tab, "Loads")
     book = Workbook()
-    book.create_sheet("Spring").append(["Card No", "Family Name"])
+    book.create_sheet("Spring").append(["Card No", "Household"])
     for sheet in book.worksheets:
         sheet.append(["Received", "in August"])
-        sheet.append(["Card No", "Family Name"])
+        sheet.append(["Card No", "Household"])
         sheet.append(["200011", "Silva"])
     book.save(folder / "two.xlsx")
     drop(tab, folder / "two.xlsx")
