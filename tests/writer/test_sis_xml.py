@@ -46,13 +46,13 @@ def fits(user: etree._Element) -> None:
     schema().assertValid(users)
 
 
-def _leaves(value: object) -> Iterator[str]:
+def _leaves(value: object, key: str = "") -> Iterator[str]:
     """Every value of a record in JSON, as XML writes it; descriptions of codes left out."""
     match value:
         case dict():
-            for key, inner in value.items():
-                if key != "desc":
-                    yield from _leaves(inner)
+            for inner_key, inner in value.items():
+                if inner_key != "desc":
+                    yield from _leaves(inner, inner_key)
         case list():
             for inner in value:
                 yield from _leaves(inner)
@@ -60,8 +60,10 @@ def _leaves(value: object) -> Iterator[str]:
             yield str(value).lower()
         case None:
             return
+        case str() if key.endswith("date"):
+            yield DATE.sub(r"\1", value)  # a date's zone is left out
         case _:
-            yield DATE.sub(r"\1", str(value))  # a date's zone is left out
+            yield str(value)
 
 
 def _texts(element: etree._Element) -> Counter[str]:
