@@ -450,20 +450,6 @@ def is_any_date(text: str) -> bool:
     return any(isinstance(day, date) or day in dated for day in read)
 
 
-def without_a_day(texts: Iterable[str]) -> tuple[Literal["month", "year"], ...]:
-    """Return whether texts are months (`Dec 2027`), years, both, or neither.
-
-    `12/27` is a month where no text has a day; among others it is a slip.
-    """
-    dates, ends = Dates(order="ymd"), Dates(order="ymd", month="end")
-    read = {text: dates.read(text) for text in texts}
-    short = not any(map(is_any_date, read)) and any(isinstance(ends.read(t), date) for t in read)
-    month: tuple[Literal["month"], ...] = (
-        ("month",) if short or Unread.MONTH in read.values() else ()
-    )
-    return (*month, "year") if Unread.YEAR in read.values() else month
-
-
 def shown_order(texts: Iterable[str], dates: Dates) -> Order | None:
     """Return the order that a column shows: some texts fit it only, and none only the other."""
     first, second = (dates.model_copy(update={"order": order}) for order in ("mdy", "dmy"))

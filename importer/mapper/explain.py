@@ -1,13 +1,10 @@
-"""What a mapping does, in words, and the columns that it needs."""
+"""What a mapping does, in words."""
 
 from __future__ import annotations
 
 import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date
-from enum import StrEnum
 from importlib.resources import files
 from typing import assert_never
 
@@ -17,10 +14,9 @@ from importer.mapper import keys
 from importer.mapper.dates import ORDER_WORDS, Dates
 from importer.mapper.lookups import CodeTable, LookupFile, LookupKey, OwnTable, Tables
 from importer.mapper.mapping import FieldRule, MappingDocument
-from importer.mapper.placeholders import DOLLAR, Cell, heading_key
+from importer.mapper.placeholders import DOLLAR
 from importer.mapper.rule import POLICIES, Rule
 from importer.mapper.schema import EntryPart, KeepHeaviest, MappingFile
-from importer.model.candidates import IdRule
 from importer.model.fields import Shape
 from importer.model.roster import NO_HEADINGS
 from importer.model.text import counted, word_list
@@ -75,13 +71,6 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
         )
         + ".",
     )
-
-
-def about_people(mapping: MappingDocument) -> str:
-    """Return what happens to new and to known people, in a sentence."""
-    match = mapping.file.match
-    new, known = (MATCH[name][1][getattr(match, name)] for name in ("new", "known"))
-    return f"Somebody new {new}; somebody known {known}."
 
 
 def _given(*texts: tuple[object, str]) -> list[str]:
@@ -283,96 +272,3 @@ def _about_entry(part: EntryPart) -> Iterator[str]:
         kinds = [f" of type {text}" for name, text in given.items() if name != "matches"]
         texts = [f" whose text matches `{part.remove.matches}`"] if part.remove.matches else []
         yield f"removes Alma's entries{''.join((*kinds, *texts))}"
-
-
-# --- the columns of a roster ---
-
-
-class ColumnKind(StrEnum):
-    """What a column contains."""
-
-    ID = "ID"
-    DATE = "date"
-    CHOICE = "choice"
-    TEXT = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class NeededColumn:
-    """A column that the mapping uses.
-
-    `required`: a row that is blank here is not loaded. `choices` are the words that the mapping's
-    lookup knows, none if any are allowed; `table` is Alma's code table if the column contains
-    codes itself. `dates` is the order or pattern that the mapping declares for it, "" for none.
-    """
-
-    heading: str
-    fields: tuple[str, ...]
-    kind: ColumnKind
-    required: bool = False
-    choices: tuple[str, ...] = ()
-    table: str = ""
-    dates: str = ""
-    id_rule: IdRule | None = None
-
-
-_IDENTIFIERS = frozenset({"primary_id", "user_identifier.value", "proxy_for_user.primary_id"})
-
-
-def needed_columns(mapping: MappingDocument) -> tuple[NeededColumn, ...]:
-    """Return the columns for this mapping, each once in any form."""
-    forms: dict[str, list[str]] = {}
-    for name in mapping.headings:
-        forms.setdefault(heading_key(name), []).append(name)
-    return tuple(_needed(mapping, names[0], names) for names in forms.values())
-
-
-def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededColumn:
-    """The column of a heading, which the mapping writes in these forms."""
-    feeding = [rule for rule in mapping.rules if set(forms) & set(rule.cells)]
-    tests = [
-        test
-        for _, key, test in mapping.file.roster.only.tests
-        if isinstance(key, Cell) and heading_key(key.heading) == heading_key(heading)
-    ]
-    choices = _lookup_words(mapping, forms, feeding)
-    if choices is None:
-        choices = next((test.words for test in tests if test.words), ())
-    tables = mapping.tables
-    selected = not all(test.accepted({""}, date.min, tables) for test in tests)
-    coded = [r for r in feeding if r.field.shape is Shape.CODE and r.takes_cells(tables)]
-    coded = [r for r in coded if not any(part.picks for _, part in r.giving_parts)]
-    table = coded[0].field.facts.table if coded and not choices else ""
-    dates = [rule for rule in feeding if rule.field.shape is Shape.DATE]
-    lone = [rule for rule in feeding if rule.required == "true" and len(rule.cells) == 1]
-    needed = not all(rule.rule.chooses or rule.rule.default is not None for rule in lone)
-    id_rule = mapping.file.id_rule(heading)
-    if id_rule is not None or any(rule.field.path in _IDENTIFIERS for rule in feeding):
-        kind = ColumnKind.ID
-    elif dates:
-        kind = ColumnKind.DATE
-    else:
-        kind = ColumnKind.CHOICE if choices or table else ColumnKind.TEXT
-    return NeededColumn(
-        heading,
-        tuple(dict.fromkeys(rule.field.path for rule in feeding)),
-        kind,
-        selected or needed,
-        choices,
-        table,
-        mapping.file.dates(dates[0].rule.dates).order if kind is ColumnKind.DATE else "",
-        id_rule,
-    )
-
-
-def _lookup_words(
-    mapping: MappingDocument, forms: list[str], feeding: list[FieldRule]
-) -> tuple[str, ...] | None:
-    """The words of the lookup that the column goes through, none if it takes all others too."""
-    for part in (part for rule in feeding for _, part in rule.giving_parts):
-        lone = [template.parts for template in part.templates]
-        as_it_is = part.clean is None and part.read is None
-        if part.lookup is not None and as_it_is and any((Cell(name),) in lone for name in forms):
-            table = mapping.tables[part.lookup]
-            return tuple(table.written.values()) if table.otherwise is None else ()
-    return None

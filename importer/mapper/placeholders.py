@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain, count
 from typing import Annotated
 
 from pydantic import BeforeValidator, StringConstraints
@@ -101,22 +100,6 @@ _NO_NAME = re.compile(rf"[<>]|^@|^{_VALUE_NAME}$")
 def is_nameable(heading: str) -> bool:
     """Return whether a placeholder can name a heading. Another gets a name under `headings:`."""
     return not _NO_NAME.search(heading)
-
-
-def names_for(headings: Iterable[str]) -> dict[str, str]:
-    """Return a name under `headings:` for each heading that is not plainly itself in `<…>`."""
-    names: dict[str, str] = {}
-    headings = dict.fromkeys(headings)
-    taken = {*map(heading_key, headings)}
-    for heading in headings:
-        if heading == TO_CHOOSE or not is_nameable(heading):
-            base = " ".join(re.split("[<>@$? ]+", heading)).strip() or "Column"
-            numbered = (f"{base} {number}" for number in count(2))
-            names[heading] = next(
-                free for free in chain([base], numbered) if heading_key(free) not in taken
-            )
-            taken.add(heading_key(names[heading]))
-    return names
 
 
 def parse(text: str) -> Template:

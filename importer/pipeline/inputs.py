@@ -27,7 +27,6 @@ from importer.loader.detect import LARGEST
 from importer.loader.read import read
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
-from importer.mapper.explain import needed_columns
 from importer.mapper.load import NO_FILE, MappingText
 from importer.mapper.load import examine as read_mapping
 from importer.mapper.load import load as load_mapping
@@ -43,6 +42,7 @@ from importer.model.roster import NOT_KEPT, Layout, Roster
 from importer.model.run import ColumnUse, MappingFacts, RunFacts
 from importer.model.text import RowId
 from importer.planner.drafts import DraftUser, drafts
+from importer.report.needed_columns import needed_columns
 
 SAMPLES = 3
 """How many values of a column are shown with what it was matched to."""

@@ -24,13 +24,13 @@ from xlsxwriter.worksheet import Worksheet
 
 from importer.errors import MappingError
 from importer.files import new_file
-from importer.mapper.explain import ColumnKind, NeededColumn, needed_columns
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.model.candidates import ENDS
 from importer.model.fields import FIELDS, CodeRow, CodeTables
 from importer.model.roster import NO_HEADINGS, TEMPLATE_SHEETS, letter
 from importer.report.masking import printable
+from importer.report.needed_columns import ColumnKind, NeededColumn, needed_columns
 
 LONGEST_CELL = 32_767
 """Characters in a cell, by Excel's file format."""

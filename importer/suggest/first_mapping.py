@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from dataclasses import field as default
 
 from importer.mapper.compile import digits_of
-from importer.mapper.dates import Dates, Order, is_iso, shown_order, without_a_day
+from importer.mapper.dates import Dates, Order, is_iso, shown_order
 from importer.mapper.lookups import OTHERWISE
 from importer.mapper.names import Order as NameOrder
 from importer.mapper.names import read_name
-from importer.mapper.placeholders import TO_CHOOSE, heading_key, names_for
+from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.yaml_source import cell, comment, scalar
 from importer.model.fields import FIELDS, country_of
 from importer.model.roster import NO_HEADINGS, NULLS, Layout, Roster
@@ -36,6 +36,7 @@ from importer.model.vocabulary import (
     words_of,
 )
 from importer.suggest.columns import CHOSEN, Beside, Guess, guesses
+from importer.suggest.heading_names import names_for
 from importer.suggest.profile import (
     ADDRESS,
     DATES,
@@ -43,6 +44,7 @@ from importer.suggest.profile import (
     PLACES,
     is_us_state,
     ways_of,
+    without_a_day,
     words_for_dates,
 )
 

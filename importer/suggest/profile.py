@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import lru_cache
 from itertools import islice
+from typing import Literal
 
 from importer.mapper.compile import EMAIL, digits_of
-from importer.mapper.dates import ORDER_WORDS, YEARS, Dates, Unread, is_any_date, without_a_day
+from importer.mapper.dates import ORDER_WORDS, YEARS, Dates, Unread, is_any_date
 from importer.mapper.transforms import is_dash
 from importer.model.fields import country_of
 from importer.model.people import HOME_REGION, read_phone
@@ -224,3 +225,17 @@ def words_for_dates(counts: Mapping[str, int]) -> dict[str, int]:
         and not is_dash(text)
         and Dates(order="ymd").read(text) is Unread.UNKNOWN
     }
+
+
+def without_a_day(texts: Iterable[str]) -> tuple[Literal["month", "year"], ...]:
+    """Return whether texts are months (`Dec 2027`), years, both, or neither.
+
+    `12/27` is a month where no text has a day; among others it is a slip.
+    """
+    dates, ends = Dates(order="ymd"), Dates(order="ymd", month="end")
+    read = {text: dates.read(text) for text in texts}
+    short = not any(map(is_any_date, read)) and any(isinstance(ends.read(t), date) for t in read)
+    month: tuple[Literal["month"], ...] = (
+        ("month",) if short or Unread.MONTH in read.values() else ()
+    )
+    return (*month, "year") if Unread.YEAR in read.values() else month

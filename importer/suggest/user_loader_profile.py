@@ -18,10 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from importer.errors import MappingError, UnreadableFileError
 from importer.files import parse_json, read_text_bounded
-from importer.mapper.placeholders import TO_CHOOSE, names_for, nearest
+from importer.mapper.placeholders import TO_CHOOSE, nearest
 from importer.mapper.yaml_source import cell, comment, constant, scalar
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Shape
 from importer.model.user import Reach
+from importer.suggest.heading_names import names_for
 
 SIZE_LIMIT = 1024 * 1024
 """Bytes of an exported profile."""

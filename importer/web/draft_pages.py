@@ -17,7 +17,7 @@ from importer.files import write_atomically
 from importer.loader.detect import LARGEST
 from importer.loader.read import Preview, preview
 from importer.mapper import editing
-from importer.mapper.explain import about_people, missing_people, retired_people
+from importer.mapper.explain import MATCH, missing_people, retired_people
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key
@@ -295,11 +295,18 @@ def _fits(space: Workspace, draft: Draft, roster: Roster | None) -> list[Fit]:
                 len(places),
                 tuple(out),
                 path.name == before and 2 * known >= len(wanted),
-                about_people(document),
+                _about_people(document),
                 _about_leaving(document),
             )
         )
     return sorted(fits, key=lambda f: (not f.before, -f.found, f.of, bool(f.leaving), f.file))
+
+
+def _about_people(document: MappingDocument) -> str:
+    """Return what happens to new and to known people, in a sentence."""
+    match = document.file.match
+    new, known = (MATCH[name][1][getattr(match, name)] for name in ("new", "known"))
+    return f"Somebody new {new}; somebody known {known}."
 
 
 def _about_leaving(document: MappingDocument) -> str:

@@ -20,7 +20,6 @@ from aiohttp import web
 from importer.errors import MappingError, RosterError, UnreadableFileError, UsageError
 from importer.mapper import editing
 from importer.mapper.compile import CompiledField, RunVariables, compile_mapping
-from importer.mapper.controls import Panel, panels
 from importer.mapper.evaluate import evaluate
 from importer.mapper.explain import explain
 from importer.mapper.load import examine
@@ -49,6 +48,7 @@ from importer.model.vocabulary import (
 )
 from importer.report.wording import field_name, what
 from importer.suggest.columns import Guess, guesses
+from importer.web.controls import Panel, panels
 from importer.web.draft_pages import beside
 from importer.web.drafts import StaleError, mapping_text, text_digest
 from importer.web.site import Visit, as_shown, see

@@ -1,4 +1,4 @@
-"""Schema, explanation, lint, and what a mapping wants of a roster."""
+"""Schema, explanation and lint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, get_args, get_origin
 
 import pytest
 
-from importer.mapper.explain import MATCH, ColumnKind, about, explain, needed_columns
+from importer.mapper.explain import MATCH, about, explain
 from importer.mapper.json_schema import schema_text
 from importer.model.fields import FIELDS
 from importer.model.plan import Match
@@ -160,31 +160,3 @@ def test_every_choice_of_a_match_has_words() -> None:
     choices = {name: get_args(info.annotation) for name, info in Match.model_fields.items()
                if get_origin(info.annotation) is Literal}  # fmt: skip
     assert {name: (*values,) for name, (_, values) in MATCH.items()} == choices
-
-
-def test_the_columns_that_a_mapping_needs(tmp_path: Path) -> None:
-    """Each column once: its kind, whether it may be blank, and the words that it may contain."""
-    record = (
-        "birth_date: {from: <B>, required: true}\ncampus_code: {from: <C>, clean: [upper]}\n"
-        "user_title: {from: <$who.title>, lookup: {Dr.: DR, '*': same}}\n"
-        "job_category: {from: <J>, lookup: j}\nmiddle_name: {from: [<M>, <First>]}\n"
-        "contact_info: {email: [{email_address: <Email>, email_type: work}]}"
-    )
-    top = "lookups: {j: {Clerk: C, Cook: K}}\nids: {ID: {digits: 5}}\n"
-    top += "values: {who: {from: <Whole name>, read: name}}\n"
-    top += "roster: {only: {S: [New], L: {blank: true}, N: {not: [x]}, D: {after: 2026-01-01}}}"
-    found = {
-        item.heading: item for item in needed_columns(loaded(tmp_path, mapping_text(record, top)))
-    }
-    assert (found["ID"].kind, found["ID"].required) == (ColumnKind.ID, True)
-    assert found["ID"].id_rule is not None
-    assert (found["B"].kind, found["B"].required) == (ColumnKind.DATE, True)
-    assert (found["C"].kind, found["C"].table) == (ColumnKind.CHOICE, "Campuses")
-    assert (found["Whole name"].kind, found["Whole name"].table) == (ColumnKind.TEXT, ""), (
-        "any name"
-    )
-    assert found["J"].choices == ("Clerk", "Cook")
-    assert found["S"].choices == ("New",)
-    assert [found[name].required for name in "SLND"] == [True, False, False, True]
-    assert found["First"].fields == ("first_name", "middle_name")
-    assert (found["M"].required, found["Email"].kind) == (False, ColumnKind.TEXT)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
-from importer.mapper.explain import needed_columns
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
 from importer.model.user import AccountType
+from importer.report.needed_columns import needed_columns
 from importer.suggest.first_mapping import columns_taken, suggest
 from tests.mapper.bench import RUN, lint, loaded, roster
 from tests.suggest.headings import BESIDE, fed
