@@ -124,7 +124,7 @@ windows: wheel build/release/.done ## One zip with its own Python: make windows 
 	$(BIN)/python -m release.windows "$(PYTHON_ZIP)" "$(SHA256)" dist/*.whl build/release/bin/uv
 
 release-check: dev ## See that changelog, version and tag agree (TAG=v1.2.3)
-	$(BIN)/python -m release.checks $(TAG)
+	$(BIN)/python -m release.checks "$$TAG"
 
 release: release-check ## Make the tag of this version, here
 	git tag -a $(TAGGED) -m "Release"

@@ -77,6 +77,15 @@ def findings(root: Path, tag: str) -> Iterator[str]:
         yield f"The newest section of CHANGELOG.md is “{newest}”, not “{wanted} - DATE”."
 
 
+def is_a_version_of_its_own(root: Path = ROOT) -> bool:
+    """Return whether changes since the last release have a version that no release has.
+
+    While the changelog has changes under *Unreleased*, the version is that of the next release
+    with `.dev0`, so that nobody takes a build in between for the release.
+    """
+    return version(root).endswith(".dev0") or not _sections(root).get("Unreleased", "").strip()
+
+
 def _sections(root: Path) -> dict[str, str]:
     """Return the changelog's sections by their headings, the newest first."""
     _, *sections = (root / "CHANGELOG.md").read_text("utf-8").split("\n## ")
@@ -121,9 +130,10 @@ def main() -> None:
     if sys.argv[1:] == ["notes"]:
         sys.stdout.write(notes(ROOT))
         return
-    found = list(findings(ROOT, sys.argv[1] if len(sys.argv) > 1 else f"v{version()}"))
-    sys.stdout.writelines(f"{one}\n" for one in (*found, reminder(ROOT)) if one)
-    sys.exit(bool(found))
+    tag = "".join(sys.argv[1:]) or f"v{version()}"
+    sentences = list(findings(ROOT, tag))
+    sys.stdout.writelines(f"{sentence}\n" for sentence in (*sentences, reminder(ROOT)) if sentence)
+    sys.exit(bool(sentences))
 
 
 if __name__ == "__main__":

@@ -69,6 +69,20 @@ def test_the_wheel_knows_its_commit(built: tuple[Path, Path]) -> None:
     assert head.stdout.startswith(commit)
 
 
+def test_the_package_index_takes_the_metadata(built: tuple[Path, Path]) -> None:
+    """The pinned upload refuses metadata that is newer than 2.4."""
+    (wheel,), (source,) = built[0].glob("*.whl"), built[0].glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        written = [archive.read(name)]
+    with tarfile.open(source) as archive:
+        (name,) = (name for name in archive.getnames() if name.endswith("/PKG-INFO"))
+        file = archive.extractfile(name)
+        assert file is not None
+        written.append(file.read())
+    assert [text.splitlines()[0] for text in written] == [b"Metadata-Version: 2.4"] * 2
+
+
 @pytest.mark.parametrize("repository", ["", "https://example.org/importer"])
 def test_the_description_has_no_dead_link(built: tuple[Path, Path], repository: str) -> None:
     """Outside the repository a link leads into it, if its address is known, or is its words."""
@@ -89,6 +103,18 @@ def test_the_description_has_no_dead_link(built: tuple[Path, Path], repository: 
 def test_every_file_with_the_version_has_that_of_the_project() -> None:
     """One version at a time, also between releases."""
     assert set(checks.written().values()) == {checks.version()}
+
+
+def test_a_build_between_releases_has_a_version_of_its_own(ready: Path) -> None:
+    """While the changelog has unreleased changes, the version ends with `.dev0`."""
+    assert checks.is_a_version_of_its_own()
+    assert checks.is_a_version_of_its_own(ready)
+    changelog, project = ready / "CHANGELOG.md", ready / "pyproject.toml"
+    unreleased = changelog.read_text("utf-8").replace("Unreleased\n", "Unreleased\n\n- another\n")
+    changelog.write_text(unreleased, "utf-8")
+    assert not checks.is_a_version_of_its_own(ready)
+    project.write_text('[project]\nversion = "1.2.4.dev0"\n', "utf-8")
+    assert checks.is_a_version_of_its_own(ready)
 
 
 @pytest.fixture
@@ -198,6 +224,21 @@ def test_every_action_of_a_workflow_is_pinned_by_its_hash() -> None:
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
         for line in path.read_text("utf-8").splitlines():
             assert "uses:" not in line or re.search(r"# v\d", line), line
+
+
+def test_only_a_job_without_tests_may_attest_or_publish() -> None:
+    """Libraries of tests and builds never run where a token can be had; the page comes last."""
+    jobs = YAML(typ="safe").load(ROOT / ".github" / "workflows" / "release.yml")["jobs"]
+    for job in jobs.values():
+        if "write" in job.get("permissions", {}).values():
+            runs = [step["run"] for step in job["steps"] if "run" in step]
+            assert runs in ([], ["make release-page"])
+    assert [jobs[name].get("needs") for name in ("build", "attest", "index", "page")] == [
+        None,
+        "build",
+        "attest",
+        "index",
+    ]
 
 
 def test_every_step_of_a_workflow_is_a_target_that_runs_anywhere() -> None:
