@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import assert_never
 
-from importer.mapper.clean import cleaned
+from importer.mapper import keys
+from importer.mapper.clean import CleanStep, cleaned
 from importer.mapper.lookups import OTHERWISE, LookupKey, Tables
 from importer.mapper.placeholders import DOLLAR, Steps, Template, heading_key
 from importer.mapper.rule import Rule
@@ -23,17 +25,33 @@ def value_steps(name: str) -> Steps:
 
 def codes_of(rule: Rule, steps: Steps, tables: Tables, named: Named) -> Codes:
     """Return the codes that a rule at `steps` can give."""
-    codes: Codes = _of_templates(rule.templates, steps, tables, named)
-    for at, case in enumerate(rule.cases):
-        codes = chain(codes, codes_of(case, (*steps, "cases", at), tables, named))
-    if (clean := rule.clean) is not None:
-        codes = ((text and cleaned(clean, text), where) for text, where in codes)
-    if rule.lookup is not None:
-        codes = looked_up(codes, rule.lookup, (*steps, "lookup"), tables)
-    if rule.default is not None:
-        filled = (code for code in codes if code[0] != "")
-        codes = chain(filled, codes_of(rule.default, (*steps, "default"), tables, named))
+    codes: Codes = ()
+    for key in keys.keys_of(rule):
+        match key:
+            case keys.From(templates):
+                codes = _of_templates(templates, steps, tables, named)
+            case keys.Cases(cases):
+                each = enumerate(cases)
+                given = (codes_of(r, (*steps, "cases", at), tables, named) for at, r in each)
+                codes = chain.from_iterable(given)
+            case keys.Clean(clean):
+                codes = _cleaned(codes, clean)
+            case keys.LookUp(lookup):
+                codes = looked_up(codes, lookup, (*steps, "lookup"), tables)
+            case keys.Default(default):
+                filled = (code for code in codes if code[0] != "")
+                codes = chain(filled, codes_of(default, (*steps, "default"), tables, named))
+            case keys.When() | keys.AgreesWith():
+                pass  # they choose rows, and change no text
+            case keys.ReadName() | keys.ReadDates() | keys.Later() | keys.Earlier():
+                pass  # of names and dates, which are no codes
+            case _:
+                assert_never(key)
     return codes
+
+
+def _cleaned(codes: Codes, steps: tuple[CleanStep, ...]) -> Codes:
+    return ((text and cleaned(steps, text), where) for text, where in codes)
 
 
 def _of_templates(
@@ -61,8 +79,8 @@ def looked_up(
         return
     if table.passes:
         yield from (code for code in codes if heading_key(code[0] or "") not in table.codes)
-    keys = {table.written[key]: code for key, code in table.codes.items()}
+    words = {table.written[key]: code for key, code in table.codes.items()}
     if table.otherwise is not None and not table.passes:
-        keys[OTHERWISE] = table.otherwise
-    for key, code in keys.items():
-        yield code, ("lookups", lookup, key) if isinstance(lookup, str) else (*steps, key)
+        words[OTHERWISE] = table.otherwise
+    for word, code in words.items():
+        yield code, ("lookups", lookup, word) if isinstance(lookup, str) else (*steps, word)

@@ -96,8 +96,7 @@ class Rule(MappingPart):
     @property
     def changes(self) -> bool:
         """Whether it makes another text of its text, apart from the rules inside it."""
-        changing = (self.clean, self.read, self.lookup, self.dates, self.plus, self.minus)
-        return any(value is not None for value in changing)
+        return any(getattr(self, name) is not None for name in CHANGING)
 
     @property
     def of_dates(self) -> bool:
@@ -251,3 +250,7 @@ POLICIES: Mapping[str, Policy] = {
     ),
 }
 """The keys about the use of a value, in their order; an entry has an `on_update` as well."""
+
+_TAKING = {"when", "templates", "agrees_with", "cases", "default"}
+CHANGING = tuple(name for name in Rule.model_fields if name not in _TAKING | POLICIES.keys())
+"""The keys that make another text of what a rule takes: all that are not known to leave it."""

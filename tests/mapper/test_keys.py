@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 import pytest
 
+from importer.mapper.clean import CleanStep
 from importer.mapper.conditions import EVERY_ROW
 from importer.mapper.dates import Dates
 from importer.mapper.keys import Key, keys_of
@@ -28,7 +29,7 @@ REFERENCE = DOCS / "reference" / "mapping.md"
 CONSTANT = Rule(**{"from": (parse("x"),)})
 VALUES: dict[str, Any] = {
     "when": EVERY_ROW, "templates": (parse("<A>"),), "agrees_with": parse("<B>"),
-    "cases": (CONSTANT,), "clean": (), "read": ReadPart(), "lookup": "groups", "dates": Dates(),
+    "cases": (CONSTANT,), "clean": (CleanStep("strip", "-"),), "read": ReadPart(), "lookup": "groups", "dates": Dates(),
     "plus": "1 year", "minus": "1 year", "default": CONSTANT,
 }  # fmt: skip
 """A value of every key that makes the value of a rule, in the order in which they apply."""
@@ -73,6 +74,15 @@ def test_keys_of_a_rule_yields_every_field_that_makes_its_value() -> None:
 def test_a_key_alone_is_yielded_alone(name: str) -> None:
     """What is not written is not there."""
     assert len([*keys_of(Rule.model_construct(**{name: VALUES[name]}))]) == 1
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_key_changes_a_text_unless_it_is_known_to_leave_it(name: str) -> None:
+    """So a constant with any other key is none; dates and parts of a text have keys of their own."""
+    rule = Rule.model_construct(**{name: VALUES[name]})
+    assert rule.changes == (name not in {"when", "templates", "agrees_with", "cases", "default"})
+    assert rule.of_dates == (name in {"dates", "plus", "minus"})
+    assert rule.picks == (name in {"clean", "read"})
 
 
 def test_a_made_up_step_of_clean_is_one_line(tmp_path: Path) -> None:
