@@ -29,7 +29,8 @@ REFERENCE = DOCS / "reference" / "mapping.md"
 CONSTANT = Rule(**{"from": (parse("x"),)})
 VALUES: dict[str, Any] = {
     "when": EVERY_ROW, "templates": (parse("<A>"),), "agrees_with": parse("<B>"),
-    "cases": (CONSTANT,), "clean": (CleanStep("strip", "-"),), "read": ReadPart(), "lookup": "groups", "dates": Dates(),
+    "cases": (CONSTANT,), "clean": (CleanStep("strip", "-"),), "read": ReadPart(),
+    "lookup": "groups", "dates": Dates(),
     "plus": "1 year", "minus": "1 year", "default": CONSTANT,
 }  # fmt: skip
 """A value of every key that makes the value of a rule, in the order in which they apply."""
@@ -78,7 +79,7 @@ def test_a_key_alone_is_yielded_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", VALUES)
 def test_a_key_changes_a_text_unless_it_is_known_to_leave_it(name: str) -> None:
-    """So a constant with any other key is none; dates and parts of a text have keys of their own."""
+    """So a constant with any other key is none; keys of dates and parts of a text are known."""
     rule = Rule.model_construct(**{name: VALUES[name]})
     assert rule.changes == (name not in {"when", "templates", "agrees_with", "cases", "default"})
     assert rule.of_dates == (name in {"dates", "plus", "minus"})
