@@ -225,7 +225,7 @@ class Review:
             user = current(live, "primary_id").casefold()
             self._check_named(draft, live)
             self._check_newest(draft.row, user)
-        planned = self._context.answer(answer, draft, live, found)
+        planned = self._context.answer(self._context.case(draft, found), answer, live)
         if not isinstance(planned, Planned):
             raise UsageError(planned)
         step = planned.step
@@ -244,8 +244,7 @@ class Review:
 
         Raises UsageError if that is a question, too.
         """
-        match, context = self._rosters.match(draft.row), self._context
-        who = identify(draft, found, match, context.common, context.earlier)
+        who = identify(self._context.case(draft, found))
         if who.questions:
             raise UsageError(who.questions[0].sentence(begin=True))
         if who.user is None:

@@ -39,6 +39,7 @@ from importer.pipeline.decisions import as_warning, dismissed
 from importer.pipeline.inputs import MappedRoster, Rosters
 from importer.pipeline.remember import take_up
 from importer.planner.answers import fitting, follow, is_about, leaves_id, without_taken
+from importer.planner.case import Case
 from importer.planner.decide import decide, with_borrowing
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current, same_id
@@ -72,55 +73,56 @@ class PlanContext:
     retiring: tuple[Retiring | None, ...]
     groups: tuple[Collection[str], ...]
 
-    def plan(self, draft: DraftUser, found: MatchResult) -> Planned:
-        """Return the step of a row; what people answered before is not asked again."""
+    def case(self, draft: DraftUser, match_result: MatchResult) -> Case:
+        """Return all that the step of a row is decided from."""
         match = self.rosters.match(draft.row)
-        planned = decide(draft, found, match, self.common, self.earlier)
+        return Case(draft, match_result, match, self.common, self.earlier)
+
+    def plan(self, draft: DraftUser, match_result: MatchResult) -> Planned:
+        """Return the step of a row; what people answered before is not asked again."""
+        case, users = self.case(draft, match_result), match_result.every_user
+        planned = decide(case)
         asked = planned.step.problems if isinstance(planned.step, Held) else ()
-        there = {current(user, "primary_id").casefold() for user in found.every_user}
+        there = {current(user, "primary_id").casefold() for user in users}
         kept = fitting(self.answers, draft, asked, there)
         if kept is None:
-            return self._finish(draft, planned)
+            return self._finish(case, planned)
         if kept.answer is Answer.REJECT:
             warnings = (as_warning(problem, "") for problem in asked)
             out = Held(draft.row, (*warnings, dismissed(draft.origin, kept.sentence)))
-            return self._finish(draft, replace(planned, step=out))
-        live = next((u for u in found.every_user if same_id(u.primary_id, kept.user)), None)
+            return self._finish(case, replace(planned, step=out))
+        live = next((user for user in users if same_id(user.primary_id, kept.user)), None)
         if live is not None and not is_about(kept, live) and is_another(draft, live, self.common):
-            return self._finish(draft, planned)
-        made = self.answer(kept.answer, draft, live, found)
+            return self._finish(case, planned)
+        made = self.answer(case, kept.answer, live)
         if not isinstance(made, Planned):
-            return self._finish(draft, planned)
+            return self._finish(case, planned)
         answered = (as_warning(problem, kept.sentence) for problem in asked)
         return replace(made, warnings=(*answered, *planned.warnings, *made.warnings))
 
-    def answer(
-        self, answer: Answer, draft: DraftUser, live: User | None, found: MatchResult
-    ) -> Planned | str:
+    def answer(self, case: Case, answer: Answer, live: User | None) -> Planned | str:
         """Return the step that an answer asks for, or a sentence with why it cannot be sent.
 
-        `live` and `found` are those of `follow`.
+        `live`: the user that the answer names, if any.
         """
-        match, own = self.rosters.match(draft.row), without_taken(draft, live, found)
-        made = follow(answer, own, live, found, match, self.common, self.earlier)
-        return self._finish(own, made) if isinstance(made, Planned) else made
+        case = without_taken(case, live)
+        made = follow(case, answer, live)
+        return self._finish(case, made) if isinstance(made, Planned) else made
 
     def leave(self, draft: DraftUser, live: User) -> Planned:
         """Return the step of a user who is missing; `draft` has what the mapping sets then."""
-        match = self.rosters.match(draft.row)
-        return self._as_alma_needs(draft, leave(draft, live, match, self.earlier.today))
+        return self._as_alma_needs(draft, leave(self.case(draft, MatchResult()), live))
 
-    def _finish(self, draft: DraftUser, planned: Planned) -> Planned:
-        match = self.rosters.match(draft.row)
+    def _finish(self, case: Case, planned: Planned) -> Planned:
+        draft, today = case.draft, case.earlier.today
         if (how := self.retiring[RowId.of(draft.row).roster]) is not None:
             left = planned.user is not None and self.leavers.has_left(planned.user)
-            ended = retire(draft, planned, how, match, self.earlier.today, left=left)
-            return self._as_alma_needs(draft, ended)
+            return self._as_alma_needs(draft, retire(case, planned, how, left=left))
         if (sis := self.earlier.sis) is not None:
-            loaded = as_loaded(draft, planned, match, sis)
-            return self._checked(draft, with_borrowing(draft, loaded, self.earlier.today))
-        planned = come_back(draft, planned, self.leavers, match, self.earlier)
-        return self._as_alma_needs(draft, with_borrowing(draft, planned, self.earlier.today))
+            loaded = as_loaded(case, planned, sis)
+            return self._checked(draft, with_borrowing(draft, loaded, today))
+        planned = come_back(case, planned, self.leavers)
+        return self._as_alma_needs(draft, with_borrowing(draft, planned, today))
 
     def _as_alma_needs(self, draft: DraftUser, planned: Planned) -> Planned:
         """Return a step as this Alma needs it, with a warning where it clears a hidden PIN.

@@ -9,41 +9,32 @@ from datetime import datetime
 
 from importer.model.answers import Resolution
 from importer.model.fields import SECRETS
-from importer.model.people import Common, PersonKeys
-from importer.model.plan import Match, Planned
+from importer.model.people import PersonKeys
+from importer.model.plan import Planned
 from importer.model.problem import Code, Problem
 from importer.model.question import About, Answer
 from importer.model.text import row_label
 from importer.model.user import User
+from importer.planner.case import Case
 from importer.planner.decide import change, change_questions, create
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
-from importer.planner.staff_edits import Earlier
 from importer.planner.who import identify, managed_elsewhere
-from importer.users.matching import MatchResult, identifiers, user_keys
+from importer.users.matching import identifiers, user_keys
 
 
-def follow(
-    answer: Answer,
-    draft: DraftUser,
-    live: User | None,
-    found: MatchResult,
-    match: Match,
-    common: Common,
-    earlier: Earlier,
-) -> Planned | str:
+def follow(case: Case, answer: Answer, live: User | None) -> Planned | str:
     """Return the step that a person's answer asks for, or a sentence with why it cannot be sent.
 
-    `live`: the user that the answer names, if any. `found`: who has the row's IDs in Alma; `draft`
-    has none of other users in its lists (see `without_taken`). An update leaves the user's primary
-    ID, unless the mapping replaces it without a question.
+    `live`: the user that the answer names, if any; the row has no IDs of other users in its lists
+    (see `without_taken`). An update leaves the user's primary ID, unless the mapping replaces it
+    without a question.
     """
-    name = row_label(draft.row)
-    mine = live.primary_id if live is not None else None
-    is_taken = draft.primary_id.casefold() in _taken(live, found)
+    draft, match, name = case.draft, case.match, row_label(case.draft.row)
+    is_taken = draft.primary_id.casefold() in _taken(case, live)
     if answer is Answer.CREATE:
         if match.creates and not is_taken:
-            return create(draft, earlier)
+            return create(case)
         taken = (
             f"Alma already has a user with the primary ID of row {name}. Use --as update with that "
             "user's ID, or correct the row."
@@ -51,55 +42,55 @@ def follow(
         return taken if match.creates else "The mapping creates no users. Reject the row."
     if live is None:
         return "Alma has no user with this ID. Nothing was changed."
-    if obstacle := _obstacle_to_update(draft, live, match):
+    if obstacle := _obstacle_to_update(case, live):
         return obstacle
     if answer is Answer.RENAME and is_taken:
         return (
             f"The primary ID of row {name} belongs to another user of Alma, so Alma would refuse "
             "the update. Nothing was changed. Correct the row or that user, or reject the row."
         )
-    who = identify(draft, found, match, common, earlier)
-    unasked = who.renames and who.user is not None and same_id(who.user.primary_id, mine)
+    who = identify(case)
+    unasked = who.renames and who.user is not None and same_id(who.user.primary_id, live.primary_id)
     rename = answer is Answer.RENAME or (unasked and not is_taken)
-    planned = change(draft, live, match, earlier, rename=rename)
-    answered = tuple(one for one in planned.warnings if not one.severity.holds)
-    return replace(planned, warnings=answered)
+    planned = change(case, live, rename=rename)
+    warnings = tuple(problem for problem in planned.warnings if not problem.severity.holds)
+    return replace(planned, warnings=warnings)
 
 
-def without_taken(draft: DraftUser, live: User | None, found: MatchResult) -> DraftUser:
-    """Return a row for this user without the entries whose IDs other users have."""
-    taken = _taken(live, found)
-    return draft.without(
-        frozenset(
-            label
-            for item in draft.entries("user_identifier")
-            if item.values["value"].casefold() in taken
-            for label in item.entry.labels
-        )
+def without_taken(case: Case, live: User | None) -> Case:
+    """Return the case of a row for this user without the entries whose IDs other users have."""
+    taken = _taken(case, live)
+    labels = frozenset(
+        label
+        for item in case.draft.entries("user_identifier")
+        if item.values["value"].casefold() in taken
+        for label in item.entry.labels
     )
+    return replace(case, draft=case.draft.without(labels))
 
 
-def _taken(live: User | None, found: MatchResult) -> frozenset[str]:
+def _taken(case: Case, live: User | None) -> frozenset[str]:
     """Return all IDs, without case, of the users with an ID of a row, but those of one of them."""
     mine = live.primary_id if live is not None else None
-    others = (one.user for one in found.users if not same_id(one.user.primary_id, mine))
+    users = (matched.user for matched in case.match_result.users)
+    others = (user for user in users if not same_id(user.primary_id, mine))
     return frozenset(identifier for user in others for identifier in identifiers(user))
 
 
-def _obstacle_to_update(draft: DraftUser, live: User, match: Match) -> str:
+def _obstacle_to_update(case: Case, live: User) -> str:
     """Return why a person's answer must not update this user; "" if it may.
 
     Alma makes an Internal user External, and never the other way around (contract 1.2).
     """
-    if managed_elsewhere(live, match):
+    if managed_elsewhere(live, case.match):
         return (
             "That user is managed by another institution or system, is a contact, or is deleted in "
             "Alma. Change it there, or reject the row."
         )
-    if match.known != "update":
+    if case.match.known != "update":
         return "The mapping does not change users whom Alma has. Reject the row."
-    asked = change_questions(draft, live, match, asked=False)
-    stays = next((one for one in asked if one.code is Code.ACCOUNT_TYPE_STAYS), None)
+    asked = change_questions(case, live, asked=False)
+    stays = next((problem for problem in asked if problem.code is Code.ACCOUNT_TYPE_STAYS), None)
     return f"{stays.sentence(begin=True)}. {stays.advice}" if stays else ""
 
 

@@ -9,7 +9,6 @@ from datetime import date
 from importer.model.answers import allow, possible_users
 from importer.model.candidates import NAMES, ROLE_END
 from importer.model.fields import STICKY, OnUpdate
-from importer.model.people import Common
 from importer.model.plan import (
     Change,
     Create,
@@ -26,83 +25,73 @@ from importer.model.question import About, Answer
 from importer.model.text import counted
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import obstacles, role_obstacles
+from importer.planner.case import Case
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
 from importer.planner.merge import Merged, changes_by_day, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
 from importer.planner.staff_edits import (
     NO_MEMORY,
-    Earlier,
     StaffEdit,
     answered,
     edited_fields,
     review,
 )
 from importer.planner.who import Who, holders, identify
-from importer.users.matching import MatchResult
 
 
-def decide(
-    draft: DraftUser, found: MatchResult, match: Match, common: Common, earlier: Earlier
-) -> Planned:
+def decide(case: Case) -> Planned:
     """Return the step for one row, with the warnings that belong to it.
 
     Who it is comes first, then what the mapping does with known and new people. Nothing is planned
     where a question is open, and all that are open are asked at once, not one after the other.
     """
-    if found.failed:
-        message = f"could not be looked up in Alma: {found.failed}"
+    draft = case.draft
+    if case.match_result.failed:
+        message = f"could not be looked up in Alma: {case.match_result.failed}"
         return Planned(Held(draft.row, (draft.problem(Code.NOT_LOOKED_UP, message),)))
-    who = identify(draft, found, match, common, earlier)
+    who = identify(case)
     if who.user is not None:
-        return _decide_known(draft, found, who, match, earlier)
-    if not who.questions and match.new == "skip":
+        return _decide_known(case, who, who.user)
+    if not who.questions and case.match.new == "skip":
         return Planned(LeftAlone(draft.row))
-    questions = (
-        *_obstacles(draft, found, who, match),
-        *who.questions,
-        *_not_to_update(draft, found, who, match),
-    )
+    questions = (*_obstacles(case, who), *who.questions, *_not_to_update(case, who))
     if questions:
         return Planned(_asked(draft, questions), who.warnings)
-    planned = create(draft, earlier)
-    return replace(planned, warnings=(*who.warnings, *_namesakes(draft, found)))
+    return replace(create(case), warnings=(*who.warnings, *_namesakes(case)))
 
 
-def _obstacles(draft: DraftUser, found: MatchResult, who: Who, match: Match) -> Iterator[Problem]:
+def _obstacles(case: Case, who: Who) -> Iterator[Problem]:
     """Yield what holds a row that nobody in Alma has, or of which it is open who does.
 
     What only a new user needs counts where nobody has an ID by which users are found, and where an
     answer may create one.
     """
-    if match.creates and (not holders(found, match) or allow(who.questions, Answer.CREATE)):
-        yield from draft.missing
+    if case.match.creates and (not holders(case) or allow(who.questions, Answer.CREATE)):
+        yield from case.draft.missing
     elif who.questions:
-        yield from _of_name(draft)
+        yield from _of_name(case.draft)
     else:
-        yield from _not_in_alma(draft, match)
+        yield from _not_in_alma(case)
 
 
-def _decide_known(
-    draft: DraftUser, found: MatchResult, who: Who, match: Match, earlier: Earlier
-) -> Planned:
-    live = who.user
-    assert live is not None  # noqa: S101  the caller asked
-    is_clear = not any(one.code is Code.ANOTHER_PERSON for one in who.questions)
+def _decide_known(case: Case, who: Who, live: User) -> Planned:
+    draft, match = case.draft, case.match
+    is_clear = not any(problem.code is Code.ANOTHER_PERSON for problem in who.questions)
     if match.known == "skip" and is_clear:
         return Planned(LeftAlone(draft.row))
     if match.known == "reject" and is_clear:
-        return Planned(Held(draft.row, (_exists(draft, found, live, match),)))
-    of_name = (one for one in _of_name(draft) if _renames(live, draft, one))
+        return Planned(Held(draft.row, (_exists(case, live),)))
+    of_name = (problem for problem in _of_name(draft) if _renames(live, draft, problem))
     questions = (
         *who.questions,
-        *change_questions(draft, live, match, asked=bool(who.questions)),
-        *_not_to_update(draft, found, who, match),
+        *change_questions(case, live, asked=bool(who.questions)),
+        *_not_to_update(case, who),
         *of_name,
     )
     if questions:
         return Planned(_asked(draft, questions), who.warnings)
-    planned = change(draft, live, match, earlier, rename=who.renames)
+    planned = change(case, live, rename=who.renames)
     harmless = (_for_known_user(draft, problem) for problem in draft.missing)
     return _held(replace(planned, warnings=(*who.warnings, *planned.warnings, *harmless)))
 
@@ -131,11 +120,12 @@ def _held(planned: Planned) -> Planned:
     return replace(planned, step=Held(planned.step.row, asked), warnings=others)
 
 
-def create(draft: DraftUser, earlier: Earlier) -> Planned:
+def create(case: Case) -> Planned:
     """Return the step that creates the row's user, whatever Alma may have.
 
     Its roles are by Alma's own rules: what the row has is not sent, and is remembered so.
     """
+    draft, earlier = case.draft, case.earlier
     user = new_user(draft)
     imprints = {**review(draft, User(), NO_MEMORY, earlier, rename=False).imprints}
     if ROLE_END in imprints:
@@ -146,18 +136,14 @@ def create(draft: DraftUser, earlier: Earlier) -> Planned:
     return Planned(Create(draft.row, user), imprints=imprints)
 
 
-def change(
-    draft: DraftUser, live: User, match: Match, earlier: Earlier, *, rename: bool
-) -> Planned:
+def change(case: Case, live: User, *, rename: bool) -> Planned:
     """Return the step for a known user; what `match.retire` does is decided later, in `retire`."""
-    if match.retire is not None:
-        return Planned(Unchanged(draft.row, current(live, "primary_id")), user=live)
-    return update(draft, live, match, earlier, rename=rename)
+    if case.match.retire is not None:
+        return Planned(Unchanged(case.draft.row, current(live, "primary_id")), user=live)
+    return update(case, live, rename=rename)
 
 
-def update(
-    draft: DraftUser, live: User, match: Match, earlier: Earlier, *, rename: bool
-) -> Planned:
+def update(case: Case, live: User, *, rename: bool) -> Planned:
     """Return the step that updates a user with the row's values, whoever that user is.
 
     `rename`: the user also gets the row's primary ID, as with a new card. With `account_type:
@@ -165,6 +151,7 @@ def update(
     the last load stays, with a warning; an ID that both changed needs review, by a warning that
     holds.
     """
+    draft, match, earlier = case.draft, case.match, case.earlier
     primary_id = current(live, "primary_id")
     memory, sis = earlier.of(draft, live), earlier.sis
     protected = edited_fields(STICKY, live, memory, earlier.hashed) if sis else {}
@@ -292,9 +279,10 @@ def _account_type(user: User) -> str:
     return current(user, "account_type").capitalize()
 
 
-def _exists(draft: DraftUser, found: MatchResult, live: User, match: Match) -> Problem:
-    by = next((one.by for one in found.users if one.user is live), ())
-    key = next((key for key in by if key in match.by), "primary_id")
+def _exists(case: Case, live: User) -> Problem:
+    draft, users = case.draft, case.match_result.users
+    by = next((matched.by for matched in users if matched.user is live), ())
+    key = next((key for key in by if key in case.match.by), "primary_id")
     name = "primary identifier" if key == "primary_id" else key
     kind = f" ({_account_type(live)})" if _account_type(live) else ""
     message = f"this {name} belongs to the Alma user {{value}}{kind}"
@@ -303,7 +291,8 @@ def _exists(draft: DraftUser, found: MatchResult, live: User, match: Match) -> P
     return problem.asking(About.CHANGE)
 
 
-def _not_in_alma(draft: DraftUser, match: Match) -> Iterator[Problem]:
+def _not_in_alma(case: Case) -> Iterator[Problem]:
+    draft, match = case.draft, case.match
     if (lacks := unidentified(draft, match)) is not None:
         yield lacks
     for key, value in draft.every_identifier:
@@ -312,13 +301,12 @@ def _not_in_alma(draft: DraftUser, match: Match) -> Iterator[Problem]:
             yield draft.problem(Code.NOT_IN_ALMA, message, label, value)
 
 
-def change_questions(
-    draft: DraftUser, live: User, match: Match, *, asked: bool
-) -> Iterator[Problem]:
+def change_questions(case: Case, live: User, *, asked: bool) -> Iterator[Problem]:
     """Yield what is asked before a known user is updated: it differs in what no update changes.
 
     `asked`: it is also asked who the row is, which says what else can be answered.
     """
+    draft, match = case.draft, case.match
     new = (Answer.CREATE,) if asked else ()
     changes = (Answer.UPDATE, *((Answer.RENAME,) if asked else ()), *new)
     ours, theirs = draft.layout.account_type, current(live, "primary_id")
@@ -337,25 +325,23 @@ def change_questions(
         yield problem.asking(About.CHANGE, *changes)
 
 
-def _not_to_update(
-    draft: DraftUser, found: MatchResult, who: Who, match: Match
-) -> Iterator[Problem]:
+def _not_to_update(case: Case, who: Who) -> Iterator[Problem]:
     """Yield which users in question are not to be updated.
 
     The mapping changes no known users, or another one has an account type that must stay.
     """
     asked = possible_users(who.questions)
-    for user in found.every_user:
+    for user in case.match_result.every_user:
         if (theirs := current(user, "primary_id")) not in asked:
             continue
-        if match.known != "update":
+        if case.match.known != "update":
             message = "the mapping does not change users whom Alma has, such as {value}"
             code, severity = Code.EXISTS_IN_ALMA, Severity.REVIEW
-            problem = draft.problem(code, message, "primary_id", theirs, severity)
+            problem = case.draft.problem(code, message, "primary_id", theirs, severity)
             yield problem.asking(About.CHANGE, Answer.CREATE)
         elif user is not who.user:
-            every = change_questions(draft, user, match, asked=True)
-            yield from (one for one in every if one.code is Code.ACCOUNT_TYPE_STAYS)
+            every = change_questions(case, user, asked=True)
+            yield from (it for it in every if it.code is Code.ACCOUNT_TYPE_STAYS)
 
 
 def _of_name(draft: DraftUser) -> Iterator[Problem]:
@@ -394,10 +380,10 @@ def _for_known_user(draft: DraftUser, problem: Problem) -> Problem:
     return replace(warning, advice=advice) if advice else warning
 
 
-def _namesakes(draft: DraftUser, found: MatchResult) -> Iterator[Problem]:
+def _namesakes(case: Case) -> Iterator[Problem]:
     """Report users of whom the row has nothing but the name to compare, the first by its ID."""
-    if found.namesakes:
-        first, *others = found.namesakes
+    if case.match_result.namesakes:
+        first, *others = case.match_result.namesakes
         more = f" and {counted(len(others), 'more user')}" if others else ""
         message = f"Alma has a user with this name and no birth date to compare: {{value}}{more}"
-        yield draft.problem(Code.SAME_NAME_IN_ALMA, message, "primary_id", first)
+        yield case.draft.problem(Code.SAME_NAME_IN_ALMA, message, "primary_id", first)

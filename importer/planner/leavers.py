@@ -31,6 +31,7 @@ from importer.model.problem import Code, Problem
 from importer.model.text import counted, word_list
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import active_blocks, end_patron_roles, other_roles
+from importer.planner.case import Case
 from importer.planner.decide import update
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, entries, same_id, with_entries, with_fields
@@ -51,7 +52,7 @@ from importer.planner.person import (
     person_of_row,
     person_of_user,
 )
-from importer.planner.staff_edits import Earlier, nothing_earlier
+from importer.planner.staff_edits import nothing_earlier
 from importer.planner.who import managed_elsewhere
 from importer.users.cache import NearUser
 from importer.users.matching import identifiers, user_keys
@@ -195,19 +196,21 @@ def has_expired(user: User, today: date) -> bool:
     return user.expiry_date is not None and user.expiry_date < today
 
 
-def leave(draft: DraftUser, live: User, match: Match, today: date) -> Planned:
+def leave(case: Case, live: User) -> Planned:
     """Return the step that changes a user who is missing from the roster.
 
-    An expiry date is only brought forward, and Patron roles are only shortened. What is set then is
-    not remembered as a load.
+    The case's row has what the mapping sets then. An expiry date is only brought forward, and
+    Patron roles are only shortened. What is set then is not remembered as a load.
     """
+    draft = case.draft
     expires, wanted = current(live, "expiry_date"), draft.values.get("expiry_date", "")
     role_ends, scope = (draft.values.get(f"patron_role.{name}", "") for name in ("expiry", "scope"))
     values = {**draft.values, "patron_role.expiry": ""}
     sets = replace(draft, values=values)
     if expires and wanted > expires:
         sets = sets.without({"expiry_date"})
-    planned = update(sets, live, match, nothing_earlier(today), rename=False)
+    unremembered = replace(case, draft=sets, earlier=nothing_earlier(case.earlier.today))
+    planned = update(unremembered, live, rename=False)
     after = planned.user
     ended = end_patron_roles(after, role_ends, scope) if after is not None and role_ends else after
     if ended is None or ended is after:
@@ -249,9 +252,7 @@ def _changed(before: User, sent: User) -> set[str]:
     return {*changed_fields(before, sent), *roles}
 
 
-def come_back(
-    draft: DraftUser, planned: Planned, leavers: Leavers, match: Match, earlier: Earlier
-) -> Planned:
+def come_back(case: Case, planned: Planned, leavers: Leavers) -> Planned:
     """Return the step for a row; if its person left before, that is taken back first.
 
     `planned` is the step without that. What someone changed in Alma since then stays.
@@ -263,11 +264,11 @@ def come_back(
     assert live is not None  # noqa: S101  who does not change was found
     if not (key := leavers.key_of(live)):
         return planned
-    undone, _ = undo_update(draft.row, leavers.changed[key], live)
+    undone, _ = undo_update(case.draft.row, leavers.changed[key], live)
     if not isinstance(undone, Update):
         return planned
     rename = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)
-    updated = update(draft, undone.after, match, earlier, rename=rename)
+    updated = update(case, undone.after, rename=rename)
     again = updated.step if isinstance(updated.step, Update) else undone
     if not (changes := differences(live, again.after)):
         return planned
@@ -280,7 +281,7 @@ def come_back(
         takes_back=leavers.only_takes_back(live, again.after),
     )
     sentence = "was missing from earlier rosters; what was changed for that is taken back"
-    problem = Problem.of(Code.RETURNED, draft.origin, sentence, field="primary_id")
+    problem = Problem.of(Code.RETURNED, case.draft.origin, sentence, field="primary_id")
     of_edits = {Code.EDITED_IN_ALMA, Code.REPLACES_EDIT}  # of the record before the return
     others = (one for one in planned.warnings if one.code not in of_edits)
     return replace(
@@ -357,15 +358,13 @@ _DAYS = {
 _DOES = {"list": "is listed", "expire": "ends"}
 
 
-def retire(
-    draft: DraftUser, planned: Planned, how: Retiring, match: Match, today: date, *, left: bool
-) -> Planned:
+def retire(case: Case, planned: Planned, how: Retiring, *, left: bool) -> Planned:
     """Return the step that ends the user of a row, or that holds it with the reason.
 
     `planned`: the row with its user as read just now, who is found and unchanged so far. `left`:
     the importer ended the membership before. That is not done again, unless staff renewed it.
     """
-    live = planned.user
+    live, draft, today = planned.user, case.draft, case.earlier.today
     if not isinstance(planned.step, Unchanged) or live is None:
         return planned
     part, reasons = how.retire, list(what_keeps(live))
@@ -383,7 +382,7 @@ def retire(
     ended: Planned | None = None
     if do == "expire" and how.ends is not None and not left:
         ends = replace(how.ends, row=draft.row, origin=draft.origin)
-        ended = leave(ends, without_counts(live), match, today)
+        ended = leave(replace(case, draft=ends), without_counts(live))
         left = isinstance(ended.step, Unchanged)
     does = "is kept, and the membership ends" if reasons else _DOES[do]
     if do == "expire" and left:

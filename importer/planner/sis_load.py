@@ -27,6 +27,7 @@ from importer.model.plan import (
 from importer.model.problem import Code
 from importer.model.question import DECISIONS, Answer
 from importer.model.user import AccountType, Coded, Part, Segment, User
+from importer.planner.case import Case
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import (
     FLAGS,
@@ -233,13 +234,13 @@ def not_given(
     return found
 
 
-def as_loaded(draft: DraftUser, planned: Planned, match: Match, rules: SisRules) -> Planned:
+def as_loaded(case: Case, planned: Planned, rules: SisRules) -> Planned:
     """Return the step of a row, or why Alma's load would not carry it out.
 
     A load finds users by one ID, the first of `match.by`, and rejects a record whose user is
     Internal, or whose group does not fit the record type.
     """
-    step = planned.step
+    step, draft, match = planned.step, case.draft, case.match
     if isinstance(step, Create) and not rules.creates:
         return replace(planned, step=LeftAlone(step.row))
     by = draft.label_of(match.by[0])

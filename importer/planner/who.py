@@ -7,7 +7,7 @@ table: `identify`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from importer.model.people import Common, in_words
@@ -17,6 +17,7 @@ from importer.model.question import OF_ROWS, About, Answer
 from importer.model.text import row_label
 from importer.model.user import DELETED, User
 from importer.planner.borrowing import other_roles
+from importer.planner.case import Case
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
 from importer.planner.person import (
@@ -29,7 +30,6 @@ from importer.planner.person import (
     person_of_row,
     person_of_user,
 )
-from importer.planner.staff_edits import Earlier
 from importer.users.matching import MatchedUser, MatchResult, user_keys
 
 
@@ -67,41 +67,39 @@ class Who:
     renames: bool = False
 
 
-def judged(
-    draft: DraftUser, found: MatchResult, match: Match, common: Common
-) -> tuple[list[Judged], list[Judged]]:
+def judged(case: Case) -> tuple[list[Judged], list[Judged]]:
     """Return the `holders` of a row's IDs, and the users with another ID of the row.
 
     An update is undone if it was of somebody else, and warns of what differs. To be listed for
     Alma's own jobs or deleted is final, so any doubt makes a user another person then.
     """
+    match, row = case.match, person_of_row(case.draft)
     is_final = match.retire is not None and match.retire.do != "expire"
-    row = person_of_row(draft)
     people = {
         current(user, "primary_id"): person_of_user(user)
-        for user in found.every_user
+        for user in case.match_result.every_user
         if not managed_elsewhere(user, match)
     }
 
-    def one_of(matched: MatchedUser) -> Judged:
-        own = current(matched.user, "primary_id")
-        others = (one for key, one in people.items() if key != own)
-        evidence, result = judge(row, person_of_user(matched.user), others, common)
+    def judged_so(matched: MatchedUser) -> Judged:
+        theirs = current(matched.user, "primary_id")
+        others = (person for key, person in people.items() if key != theirs)
+        evidence, result = judge(row, person_of_user(matched.user), others, case.common)
         if result is Verdict.ANOTHER and match.another_person == "update":
             result = Verdict.RENAMED
         if is_final and is_doubtful(evidence):
             result = Verdict.ANOTHER
         return Judged(matched, evidence, result)
 
-    known = holders(found, match)
-    others = (one for one in found.users if one not in known)
-    return [one_of(one) for one in known], [one_of(one) for one in others]
+    by_match = holders(case)
+    by_others = (matched for matched in case.match_result.users if matched not in by_match)
+    return [*map(judged_so, by_match)], [*map(judged_so, by_others)]
 
 
-def holders(found: MatchResult, match: Match) -> list[MatchedUser]:
+def holders(case: Case) -> list[MatchedUser]:
     """Return the users whom the IDs of `match.by` find or, if none do, the row's primary ID."""
-    keys = ({*match.by}, {"primary_id"})
-    by_key = ([one for one in found.users if {*one.by} & wanted] for wanted in keys)
+    users, keys = case.match_result.users, ({*case.match.by}, {"primary_id"})
+    by_key = ([matched for matched in users if {*matched.by} & wanted] for wanted in keys)
     return next(filter(None, by_key), [])
 
 
@@ -111,15 +109,18 @@ def is_another(draft: DraftUser, user: User, common: Common) -> bool:
     return result is Verdict.ANOTHER
 
 
-def needs_people(draft: DraftUser, found: MatchResult, common: Common) -> bool:
+def needs_people(draft: DraftUser, match_result: MatchResult, common: Common) -> bool:
     """Return whether people of the row's name must be looked for although users have its IDs.
 
     One of them may be the row's person, if the user with the ID is not clearly that person.
     """
     row = person_of_row(draft)
-    every = (judge(row, person_of_user(one.user), (), common) for one in found.users)
+    people = (person_of_user(matched.user) for matched in match_result.users)
+    every = (judge(row, person, (), common) for person in people)
     clear = {Names.BOTH, Names.UNKNOWN}
-    return any(one.names not in clear or result is Verdict.ANOTHER for one, result in every)
+    return any(
+        evidence.names not in clear or result is Verdict.ANOTHER for evidence, result in every
+    )
 
 
 def managed_elsewhere(user: User, match: Match) -> str:
@@ -139,52 +140,39 @@ def managed_elsewhere(user: User, match: Match) -> str:
     return f"is managed by {owner}" if managed else ""
 
 
-def identify(
-    draft: DraftUser, found: MatchResult, match: Match, common: Common, earlier: Earlier
-) -> Who:
+def identify(case: Case) -> Who:
     """Return whom a row is about, or the questions that are open: the first line that fits."""
-    known, others = judged(draft, found, match, common)
-    elsewhere = [one for one in (*known, *others) if managed_elsewhere(one.user, match)]
+    draft, match = case.draft, case.match
+    by_match, others = judged(case)
+    elsewhere = [user for user in (*by_match, *others) if managed_elsewhere(user.user, match)]
     if elsewhere:
-        return Who(questions=tuple(_elsewhere(draft, one, match) for one in elsewhere))
-    holder = next((one for one in known if "primary_id" in one.matched.by), None)
-    if holder is not None and not any(one.is_same for one in known):  # nobody new can get that ID
-        others, known = [one for one in (*known, *others) if one is not holder], [holder]
-    if len(known) > 1:  # somebody who is another person is offered only if nobody else can be
-        new = match.creates or any(one.is_same for one in known)
+        return Who(questions=tuple(_elsewhere(draft, user, match) for user in elsewhere))
+    holder = next((user for user in by_match if "primary_id" in user.matched.by), None)
+    if holder is not None and not any(user.is_same for user in by_match):
+        # nobody new can get that ID
+        others, by_match = [user for user in (*by_match, *others) if user is not holder], [holder]
+    if len(by_match) > 1:  # somebody who is another person is offered only if nobody else can be
+        new = match.creates or any(user.is_same for user in by_match)
         another = Code.IDENTIFIER_OF_ANOTHER_PERSON if new else Code.ANOTHER_PERSON
         of_same = (Code.MATCHES_TWO_USERS, About.USER, Answer.UPDATE)
         of_another = (another, About.ANOTHER, Answer.CREATE if new else Answer.UPDATE)
         several = {True: of_same, False: of_another}
-        return Who(questions=tuple(_of(draft, one, *several[one.is_same]) for one in known))
-    same = [one for one in others if one.is_same]
-    clear = known and known[0].is_same
-    ways = (Answer.UPDATE,) if known else (Answer.RENAME, Answer.UPDATE, Answer.CREATE)
-    alike = () if clear else tuple(_possible_matches(draft, found, match, ways))
-    if not known:
-        return _without_p(draft, same, others, alike, match, earlier)
-    return _with_p(draft, known[0], same, others, alike, match, earlier)
+        return Who(questions=tuple(_of(draft, user, *several[user.is_same]) for user in by_match))
+    return _with_p(case, by_match[0], others) if by_match else _without_p(case, others)
 
 
-def _with_p(
-    draft: DraftUser,
-    p: Judged,
-    same: Sequence[Judged],
-    others: Sequence[Judged],
-    alike: tuple[Problem, ...],
-    match: Match,
-    earlier: Earlier,
-) -> Who:
-    theirs = current(p.user, "primary_id")
+def _with_p(case: Case, p: Judged, others: Sequence[Judged]) -> Who:
+    draft, theirs = case.draft, current(p.user, "primary_id")
     rename = not same_id(draft.primary_id or theirs, theirs)
-    asks = rename and (match.id_change == "review" or _keeps_id(draft, p.user, earlier))
+    asks = rename and (case.match.id_change == "review" or _keeps_id(case, p.user))
+    same = [q for q in others if q.is_same]
     questions: tuple[Problem, ...] = ()
     if not p.is_same:
         # the row's primary ID is another user's: nobody else can get it
-        known = (Code.KNOWN_BY_ANOTHER_ID, About.ID, Answer.UPDATE)
-        by_other_ids = tuple(_of(draft, one, *known) for one in same)
+        by_id = (Code.KNOWN_BY_ANOTHER_ID, About.ID, Answer.UPDATE)
+        alike = [_of(draft, q, *by_id) for q in same] or _possible_matches(case, Answer.UPDATE)
         another = _of(draft, p, Code.ANOTHER_PERSON, About.ANOTHER, Answer.UPDATE)
-        questions = (another, *(by_other_ids or alike))
+        questions = (another, *alike)
     elif others:
         questions = (_of_two(draft, p, (*same, *others)[0]),)
     elif asks:
@@ -195,58 +183,54 @@ def _with_p(
     return Who(p.user, questions, differences, rename and not asks)
 
 
-def _keeps_id(draft: DraftUser, user: User, earlier: Earlier) -> bool:
+def _keeps_id(case: Case, user: User) -> bool:
     """Return whether a primary ID is replaced only by an answer.
 
     The row has an ID that Alma has as inactive, or the primary ID that the user had before, or the
     user has staff roles, or a person decided before that Alma's ID is right.
     """
-    ours = {value.casefold() for _, value in draft.every_identifier}
+    ours = {value.casefold() for _, value in case.draft.every_identifier}
     inactive = any(
-        (one.value or "").casefold() in ours and one.status == "INACTIVE"
-        for one in user.user_identifier or ()
+        (identifier.value or "").casefold() in ours and identifier.status == "INACTIVE"
+        for identifier in user.user_identifier or ()
     )
-    return inactive or bool(other_roles(user)) or earlier.of(draft, user).keeps_id
+    return inactive or bool(other_roles(user)) or case.earlier.of(case.draft, user).keeps_id
 
 
-def _without_p(
-    draft: DraftUser,
-    same: Sequence[Judged],
-    others: Sequence[Judged],
-    alike: tuple[Problem, ...],
-    match: Match,
-    earlier: Earlier,
-) -> Who:
+def _without_p(case: Case, others: Sequence[Judged]) -> Who:
+    draft, match = case.draft, case.match
+    same = [q for q in others if q.is_same]
     theirs = (Code.IDENTIFIER_OF_ANOTHER_PERSON, About.ANOTHER, Answer.CREATE)
-    taken = tuple(_of(draft, one, *theirs) for one in others if not one.is_same)
+    taken = tuple(_of(draft, q, *theirs) for q in others if not q.is_same)
     if same:
         q, alone = same[0], len(others) == 1
         sure = q.evidence.names is Names.BOTH and q.evidence.born is Born.AGREES
         renames = match.id_change == "rename" and sure and alone
-        if renames and not _keeps_id(draft, q.user, earlier):
+        if renames and not _keeps_id(case, q.user):
             return Who(q.user, (), tuple(_differences(draft, q)), renames=True)
-        known = (Code.KNOWN_BY_ANOTHER_ID, About.ID, Answer.RENAME, Answer.UPDATE)
-        return Who(questions=(*(_of(draft, one, *known) for one in same), *taken))
+        by_id = (Code.KNOWN_BY_ANOTHER_ID, About.ID, Answer.RENAME, Answer.UPDATE)
+        return Who(questions=(*(_of(draft, q, *by_id) for q in same), *taken))
     if not match.creates:  # a new person, whoever is like the row's
         return Who()
+    alike = tuple(_possible_matches(case, Answer.RENAME, Answer.UPDATE, Answer.CREATE))
     if taken:
         return Who(questions=(*taken, *alike))
     if match.possible_match == "review":  # it counts only here, where the row would be created
         return Who(questions=alike)
     shown = alike if match.possible_match == "warn" else ()
-    looks = (replace(one, severity=Severity.WARNING, advice=_LOOK_AT_USER) for one in shown)
+    looks = (replace(problem, severity=Severity.WARNING, advice=_LOOK_AT_USER) for problem in shown)
     return Who(warnings=tuple(looks))
 
 
 # what is said
 
 
-def _of(draft: DraftUser, one: Judged, code: Code, about: About, *answers: Answer) -> Problem:
+def _of(draft: DraftUser, user: Judged, code: Code, about: About, *answers: Answer) -> Problem:
     """Return a question about a user with an ID of the row, and how the two compare."""
-    key = one.matched.by[0]
+    key, theirs = user.matched.by[0], current(user.user, "primary_id")
     name = "primary ID" if key == "primary_id" else key
-    message = f"this {name} belongs to {_compared(one)}"
-    problem = draft.problem(code, message, draft.label_of(key), current(one.user, "primary_id"))
+    message = f"this {name} belongs to {_compared(user)}"
+    problem = draft.problem(code, message, draft.label_of(key), theirs)
     return problem.asking(about, *answers)
 
 
@@ -276,9 +260,9 @@ _BORN = {
 }
 
 
-def _compared(one: Judged) -> str:
-    kind = current(one.user, "account_type").capitalize()
-    return f"the Alma user {{value}}{kind and f' ({kind})'}; {agreement(one.evidence)}"
+def _compared(user: Judged) -> str:
+    kind = current(user.user, "account_type").capitalize()
+    return f"the Alma user {{value}}{kind and f' ({kind})'}; {agreement(user.evidence)}"
 
 
 def agreement(evidence: Evidence) -> str:
@@ -288,33 +272,32 @@ def agreement(evidence: Evidence) -> str:
     return f"{_NAMES[evidence.names]}, {_BORN[evidence.born]}{contact}"
 
 
-def _elsewhere(draft: DraftUser, one: Judged, match: Match) -> Problem:
-    why = managed_elsewhere(one.user, match)
-    label = draft.label_of(one.matched.by[0])
-    theirs = current(one.user, "primary_id")
+def _elsewhere(draft: DraftUser, user: Judged, match: Match) -> Problem:
+    why = managed_elsewhere(user.user, match)
+    label = draft.label_of(user.matched.by[0])
+    theirs = current(user.user, "primary_id")
     message = f"the Alma user {{value}} {why}"
     return draft.problem(Code.MANAGED_ELSEWHERE, message, label, theirs).asking(About.ANOTHER)
 
 
-def _differences(draft: DraftUser, one: Judged) -> Iterator[Problem]:
+def _differences(draft: DraftUser, user: Judged) -> Iterator[Problem]:
     """Yield what a person should look at in a user who is updated."""
-    if one.verdict is Verdict.RENAMED or one.evidence.other_suffix:
+    if user.verdict is Verdict.RENAMED or user.evidence.other_suffix:
         parts = ("first_name", "last_name", "pref_name_suffix")
-        names = (current(one.user, part) for part in parts)
+        names = (current(user.user, part) for part in parts)
         message = "the user with this ID is {value} in Alma"
         yield draft.problem(Code.ANOTHER_NAME, message, "last_name", " ".join(filter(None, names)))
-    if one.evidence.born in {Born.TYPO, Born.CONTRADICTS}:
+    if user.evidence.born in {Born.TYPO, Born.CONTRADICTS}:
         message = "the user with this ID was born on {value} in Alma"
-        born = current(one.user, "birth_date")
+        born = current(user.user, "birth_date")
         yield draft.problem(Code.ANOTHER_BIRTH_DATE, message, "birth_date", born)
 
 
-def _possible_matches(
-    draft: DraftUser, found: MatchResult, match: Match, answers: Collection[Answer]
-) -> Iterator[Problem]:
+def _possible_matches(case: Case, *answers: Answer) -> Iterator[Problem]:
     """Report possible matches by primary ID, which the person who resolves it needs."""
-    for user in found.possible_matches:
-        if managed_elsewhere(user, match):
+    draft = case.draft
+    for user in case.match_result.possible_matches:
+        if managed_elsewhere(user, case.match):
             continue
         ours, theirs = draft.person, user_keys(user)
         shared = ours.shared(theirs)

@@ -22,6 +22,7 @@ from importer.model.run import RowHistory
 from importer.model.user import User
 from importer.pipeline.inputs import CheckedRosters
 from importer.pipeline.row_plan import PlanContext, plan_context
+from importer.planner.case import Case
 from importer.planner.drafts import DraftUser
 from importer.planner.leavers import Leavers
 from importer.planner.patch import differences
@@ -146,9 +147,9 @@ def answers_with_other_people_s_ids(patch: Patch) -> None:
     """What is done after an answer is made of the whole row, not of what was sent."""
     finish = PlanContext._finish
 
-    def whole(context: PlanContext, draft: DraftUser, planned: Planned) -> Planned:
-        (row,) = cast("CheckedRosters", context.rosters).drafts({draft.row}, {})
-        return finish(context, row, planned)
+    def whole(context: PlanContext, case: Case, planned: Planned) -> Planned:
+        (row,) = cast("CheckedRosters", context.rosters).drafts({case.draft.row}, {})
+        return finish(context, replace(case, draft=row), planned)
 
     patch.setattr(PlanContext, "_finish", whole)
 
@@ -169,7 +170,7 @@ def loads_that_nobody_remembers(patch: Patch) -> None:
 def sent_is_answered(patch: Patch) -> None:
     """What was sent counts as what Alma has."""
 
-    def answered(imprints: Imprints, _user: User, _hashed: object) -> dict[str, Imprint]:
+    def answered(imprints: Imprints, *_: object) -> dict[str, Imprint]:
         return {key: one._replace(answered=one.made) for key, one in imprints.items()}
 
     patch.setattr(f"{PIPELINE}.remember.answered", answered)
@@ -214,7 +215,7 @@ def present_by_id_alone(patch: Patch) -> None:
 def nobody_comes_back(patch: Patch) -> None:
     """Who is in the roster again stays as they were changed for leaving."""
 
-    def same(_draft: DraftUser, planned: Planned, *_: object) -> Planned:
+    def same(_case: Case, planned: Planned, *_: object) -> Planned:
         return planned
 
     patch.setattr(f"{PIPELINE}.row_plan.come_back", same)

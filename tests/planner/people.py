@@ -13,17 +13,20 @@ from importer.alma.facts import KnownFacts
 from importer.ledger.journal import write_run
 from importer.model.candidates import Candidates, FieldColumn, ListEntry, RecordLayout
 from importer.model.fields import FIELDS, LISTS, OnUpdate
-from importer.model.plan import Fate, SafetyLimits, Step, Update
+from importer.model.people import NOTHING_COMMON
+from importer.model.plan import Fate, Match, SafetyLimits, Step, Update
 from importer.model.problem import Place
 from importer.model.roster import Source
 from importer.model.run import FailedCheck
 from importer.model.safety_checks import folded_groups
 from importer.model.user import AccountType, User
+from importer.planner.case import Case
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import comparable, entries
 from importer.planner.merge import Merged, changes_by_day, merge
 from importer.planner.safety_checks import with_checks
-from importer.planner.staff_edits import Lines
+from importer.planner.staff_edits import Earlier, Lines
+from importer.users.matching import MatchResult
 from tests.report.building import FACTS
 
 SOURCE = Source(Path("autumn.csv"), "0" * 64, "csv")
@@ -121,6 +124,11 @@ def draft(
         {label: frozenset({FIRST}) for label in not_applicable},
     )
     return next(drafts(made, [FIRST], {}))
+
+
+def case(row: DraftUser, earlier: Earlier, found: MatchResult | None = None) -> Case:
+    """The case of a row by a mapping of no special rules, of whom nobody was found."""
+    return Case(row, found or MatchResult(), Match(), NOTHING_COMMON, earlier)
 
 
 def user(**fields: object) -> User:

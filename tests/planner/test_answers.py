@@ -20,6 +20,7 @@ from importer.model.problem import Code, Problem, Severity
 from importer.model.question import Answer, read_decision
 from importer.model.user import AccountType, User
 from importer.planner.answers import fitting, follow, leaves_id, resolution, without_taken
+from importer.planner.case import Case
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
@@ -139,14 +140,18 @@ class Campus:
 
         return Earlier(of, keyed(b""), TODAY, "", frozenset(), None)
 
+    @property
+    def case(self) -> Case:
+        """All that the row's step is decided from."""
+        return Case(self.row, self.found, self.match, NOTHING_COMMON, self.earlier)
+
     def follow(self, answer: Answer, live: User | None) -> Planned | str:
         """The step that an answer asks for."""
-        own = without_taken(self.row, live, self.found)
-        return follow(answer, own, live, self.found, self.match, NOTHING_COMMON, self.earlier)
+        return follow(without_taken(self.case, live), answer, live)
 
     def plan(self) -> Step:
         """The step of the row, with what people answered."""
-        step = decide(self.row, self.found, self.match, NOTHING_COMMON, self.earlier).step
+        step = decide(self.case).step
         there = {current(one, "primary_id").casefold() for one in self.found.every_user}
         asked = step.problems if isinstance(step, Held) else ()
         if (kept := fitting(self.answers, self.row, asked, there)) is None:

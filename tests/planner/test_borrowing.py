@@ -9,7 +9,7 @@ import pytest
 
 from importer.model.candidates import ROLE_END
 from importer.model.fields import FIELDS, Field, Shape
-from importer.model.plan import Match, UserMemory
+from importer.model.plan import UserMemory
 from importer.model.problem import Code
 from importer.model.user import Facts, User
 from importer.planner.borrowing import (
@@ -21,7 +21,7 @@ from importer.planner.borrowing import (
 )
 from importer.planner.decide import create, update
 from importer.planner.staff_edits import answered, keyed, nothing_earlier
-from tests.planner.people import draft, email, user
+from tests.planner.people import case, draft, email, user
 
 TODAY = date(2026, 8, 20)
 CATALOGER = ("32", "MAIN", "")
@@ -88,12 +88,12 @@ def test_the_role_of_a_new_user_is_extended_by_the_next_load(
     row, hashed = draft({"primary_id": "21234", ROLE_END: "2028-05-31"}), keyed(b"a key")
     earlier = replace(nothing_earlier(TODAY), hashed=hashed)
     new = of(("200", INST, "2027-06-30"))
-    left = answered(create(row, earlier).imprints, None, new, hashed)
+    left = answered(create(case(row, earlier)).imprints, None, new, hashed)
     live, known = of(("200", INST, edited)), replace(earlier, of=lambda *_: UserMemory(left, ()))
-    planned = update(row, live, Match(), known, rename=False)
+    planned = update(case(row, known), live, rename=False)
     assert roles(planned.user) == [("200", INST, expected)]
     later = replace(known, of=lambda *_: UserMemory(planned.imprints, ()))
-    again = update(row, live, Match(), later, rename=False)
+    again = update(case(row, later), live, rename=False)
     assert roles(again.user) == roles(live)
 
 

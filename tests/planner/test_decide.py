@@ -14,6 +14,7 @@ from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Unchang
 from importer.model.problem import Code, Problem, Severity
 from importer.model.question import DECISIONS, Answer
 from importer.model.user import AccountType, User
+from importer.planner.case import Case
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
@@ -45,7 +46,7 @@ def planned(
     found: MatchResult, match: Match | None = None, one: DraftUser | None = None
 ) -> Planned:
     """What is done about a row of whom this was found."""
-    return decide(one or draft(ROW), found, match or Match(), NOTHING_COMMON, EARLIER)
+    return decide(Case(one or draft(ROW), found, match or Match(), NOTHING_COMMON, EARLIER))
 
 
 def codes(held: Planned) -> list[Code]:

@@ -12,7 +12,6 @@ import pytest
 from importer.alma.facts import KnownFacts
 from importer.ledger.journal import Journal, write_run
 from importer.model.fields import OnUpdate
-from importer.model.people import NOTHING_COMMON
 from importer.model.plan import (
     Change,
     ChangeKind,
@@ -21,7 +20,6 @@ from importer.model.plan import (
     Held,
     Image,
     LeftAlone,
-    Match,
     Planned,
     SafetyCheck,
     SafetyLimit,
@@ -39,7 +37,7 @@ from importer.planner.safety_checks import loses_pin, with_checks
 from importer.planner.staff_edits import nothing_earlier
 from importer.planner.who import review_collisions
 from importer.users.matching import MatchedUser, MatchResult
-from tests.planner.people import draft, email, failing, identifier, scheme, user
+from tests.planner.people import case, draft, email, failing, identifier, scheme, user
 from tests.report.building import FACTS
 
 SAME = Unchanged(3, "9")
@@ -221,7 +219,7 @@ def test_who_is_back_counts_for_the_checks_as_anybody_else() -> None:
 
     The row sets the whole list of emails, so that the library's own one goes.
     """
-    ended = leave(draft({"expiry_date": "2026-08-20"}), here(), Match(), TODAY).step
+    ended = leave(case(draft({"expiry_date": "2026-08-20"}), EARLIER), here()).step
     assert isinstance(ended, Update)
     leavers = Leavers({"21234": left(Image(here(), ended.after))})
     row = {**WHO, f"{MAIL}.email_address": "jane@example.org", f"{MAIL}.email_type": "personal"}
@@ -229,8 +227,8 @@ def test_who_is_back_counts_for_the_checks_as_anybody_else() -> None:
         one = draft(row, plan=scheme(list(row), lists={MAIL: rule}))
         for live, known in ((here(), Leavers({})), (ended.after, leavers)):
             found = MatchResult((MatchedUser(live, ("primary_id",)),))
-            planned = decide(one, found, Match(), NOTHING_COMMON, EARLIER)
-            step = come_back(one, planned, known, Match(), EARLIER).step
+            of_row = case(one, EARLIER, found)
+            step = come_back(of_row, decide(of_row), known).step
             assert isinstance(step, Update) or not removes
             if isinstance(step, Update):
                 counted = with_checks(step, ("",), KnownFacts({}), sis=False)
@@ -240,10 +238,8 @@ def test_who_is_back_counts_for_the_checks_as_anybody_else() -> None:
 def test_a_date_that_would_be_later_stays_also_where_blanks_erase() -> None:
     """Who leaves has an earlier end already: it is not moved, and not cleared."""
     plan = scheme(["expiry_date"], policies={"expiry_date": OnUpdate.ERASE})
-    planned = leave(
-        draft({"expiry_date": "2026-08-20"}, plan=plan),
-        user(expiry_date="2026-08-01Z"), Match(), TODAY,
-    )  # fmt: skip
+    row = draft({"expiry_date": "2026-08-20"}, plan=plan)
+    planned = leave(case(row, EARLIER), user(expiry_date="2026-08-01Z"))
     assert isinstance(planned.step, Unchanged)
 
 

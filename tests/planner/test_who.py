@@ -11,6 +11,7 @@ from importer.model.people import NOTHING_COMMON
 from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Unchanged, Update
 from importer.model.problem import Code, Origin
 from importer.model.user import User
+from importer.planner.case import Case
 from importer.planner.decide import decide
 from importer.planner.safety_checks import many_other_people
 from importer.planner.staff_edits import nothing_earlier
@@ -64,7 +65,9 @@ def planned(
     *users: MatchedUser, alike: tuple[User, ...] = (), match: Match | None = None
 ) -> Planned:
     """Plan the row, given the users that Alma has."""
-    return decide(draft(ROW), MatchResult(users, alike), match or Match(), NOTHING_COMMON, EARLIER)
+    return decide(
+        Case(draft(ROW), MatchResult(users, alike), match or Match(), NOTHING_COMMON, EARLIER)
+    )
 
 
 def asked(one: Planned) -> tuple[list[Code], tuple[str, ...]]:
