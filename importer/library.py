@@ -31,15 +31,13 @@ from importer.model.roster import Layout, Roster
 from importer.model.run import Summary
 from importer.model.text import read_row_label, row_label
 from importer.pipeline.decisions import Decision
-from importer.pipeline.inputs import Progress as RowProgress
-from importer.pipeline.inputs import RosterRequest
+from importer.pipeline.inputs import Advance, Request, RosterRequest
 from importer.report.files import write_all
 from importer.report.view import RunView
 from importer.service import answers, loads, plans, tables
-from importer.service.check import Request
 from importer.service.check import check as check_rosters
 from importer.service.connection import alone, apart
-from importer.service.office import Advance, Consent, Stop, office
+from importer.service.office import Consent, Stop, office
 from importer.service.place import CODES
 from importer.users.cache import find_all
 
@@ -53,7 +51,7 @@ Closed = TypeVar("Closed", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
-class Progress(RowProgress):
+class Progress:
     """Where a call reports its progress, and whether to stop; by default nowhere, and never.
 
     `rows`: rows done, and rows in all (0 if not known). `note`: a sentence for the operator.
@@ -67,6 +65,8 @@ class Progress(RowProgress):
     True
     """
 
+    rows: Callable[[int, int], None] = lambda _done, _total: None
+    note: Callable[[str], None] = lambda _sentence: None
     cancel: Callable[[], bool] = lambda: False
 
 

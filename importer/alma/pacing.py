@@ -81,8 +81,8 @@ class RateLimiter:
         self.reserve = reserve
         self.calls = 0
         """Slots given, that is, calls sent."""
-        self._full_rate = max(rate, SLOWEST)
-        self._slowed_to = self._full_rate
+        self.full_rate = max(rate, SLOWEST)
+        self._slowed_to = self.full_rate
         self._slowed_at = -math.inf
         self._resumes = -math.inf
         self._pauses = 0
@@ -103,8 +103,8 @@ class RateLimiter:
     def rate(self) -> float:
         """Calls per second now: half as many after a refusal for speed, then growing again."""
         steps = max(0.0, self._clock() - self._resumes) // STEP if self._pauses else 0
-        grown = self._slowed_to + self._full_rate * steps * STEP / RECOVERY
-        return min(self._full_rate, grown)
+        grown = self._slowed_to + self.full_rate * steps * STEP / RECOVERY
+        return min(self.full_rate, grown)
 
     @property
     def remaining(self) -> int | None:
@@ -136,7 +136,7 @@ class RateLimiter:
     @property
     def in_flight(self) -> int:
         """How many calls to keep under way, so that slow answers do not slow down the run."""
-        return min(MOST, max(FEWEST, math.ceil(self._full_rate * SLOW_ANSWER)))
+        return min(MOST, max(FEWEST, math.ceil(self.full_rate * SLOW_ANSWER)))
 
     async def slot(self, *, urgent: bool = False) -> Slot:
         """Wait for a slot; of urgent calls the latest gets it. Raises DailyLimitError."""
@@ -231,7 +231,7 @@ class RateLimiter:
         self._pauses += 1
         self._resumes = max(self._resumes, now + max(asked, SHORTEST_PAUSE))
         if slot.given >= self._slowed_at:
-            rate = max(rate / 2, min(SLOWEST, self._full_rate))
+            rate = max(rate / 2, min(SLOWEST, self.full_rate))
             self._slowed_at = now
         self._slowed_to = rate
 

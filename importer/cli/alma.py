@@ -29,7 +29,7 @@ from importer.model.fields import NO_CODES
 from importer.model.text import counted, similar, word_list
 from importer.pipeline.runs import RUNS
 from importer.service.connection import with_alma
-from importer.service.office import office, saved_codes, saved_facts
+from importer.service.office import office, saved_codes
 from importer.service.place import CODES, FACTS, FIRST_CONTACT, REPLIES, USERS, now
 from importer.service.tables import codes as fetch_codes
 from importer.settings import Settings
@@ -133,7 +133,7 @@ def doctor(
     except UsageError as error:
         findings.append(Finding("code tables", State.BAD, str(error), exit=error.exit))
     try:
-        saved = saved_facts()
+        saved = dict(office().occasion().measured)
     except UsageError as error:
         findings.append(Finding("facts", State.BAD, str(error), exit=error.exit))
     try:

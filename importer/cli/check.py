@@ -7,8 +7,7 @@ from pathlib import Path
 from importer.cli import options
 from importer.cli.console import Screen, conclude
 from importer.errors import UsageError
-from importer.pipeline.inputs import RosterRequest
-from importer.service.check import Request
+from importer.pipeline.inputs import Request, RosterRequest
 from importer.service.check import check as check_rosters
 from importer.service.office import Stop, office
 

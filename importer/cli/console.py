@@ -18,11 +18,12 @@ from importer.ledger.ledger import Ledger
 from importer.model.plan import Fate
 from importer.model.run import RowHistory, Summary
 from importer.model.text import command_line, counted, row_label
+from importer.pipeline.inputs import Advance
 from importer.report import terminal
 from importer.report.files import write_all
 from importer.report.view import RunView
 from importer.report.wording import DISMISSED, ENDS, headline
-from importer.service.office import Advance, Consent
+from importer.service.office import Consent
 from importer.service.outcome import outcome_of
 
 Reports = Literal["required", "wanted", "none"]

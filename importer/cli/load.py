@@ -23,8 +23,8 @@ from importer.errors import (
 from importer.ledger.ledger import Ledger, State
 from importer.model.plan import SafetyCheck
 from importer.model.text import command_line, counted, spans, word_list
+from importer.pipeline.inputs import Request
 from importer.service import loads, plans
-from importer.service.check import Request
 from importer.service.office import Stop, office
 from importer.service.outcome import outcome_of
 from importer.service.place import now

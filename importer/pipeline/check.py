@@ -55,12 +55,12 @@ def check(request: RunRequest, progress: Progress = SILENT) -> Ledger:
 
 def save_check(rosters: CheckedRosters, request: RunRequest, progress: Progress = SILENT) -> Ledger:
     """Save the run of rosters that were checked. Raises UsageError, LedgerError."""
-    with new_run(request.name, request.now, request.folder) as folder:
+    with new_run(request.asked.name, request.occasion.now, request.asked.folder) as folder:
         problems = [*headings_changed(folder, rosters), *rosters.problems]
         decided = decide_fates(rosters.rows(), problems, answers={}, only_new=())
         announced = no_end_dates(rosters, decided.rows(Fate.READY))
         decided = replace(decided, problems=(*decided.problems, *announced))
-        progress.rows(len(decided.fates), 0)
+        progress.advance(len(decided.fates), 0)
         since: tuple[Compared, ...] = ()
         with suppress(LedgerError):  # a check needs no memory; a plan names what is wrong with it
             since = tuple(since_last_load(rosters, request.codes.institution))

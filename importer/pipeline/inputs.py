@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from importer.alma.facts import Facts
 from importer.errors import (
@@ -69,29 +69,20 @@ class RosterRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class RunRequest:
+class Request:
     """The rosters of a run, each with its mapping, and where the run goes.
 
-    `codes_file`: where the codes are from, if a file was named. `now` has its time zone. `folder`
-    is None for a new one under `runs/`. `operator`: who asks, on which computer. `version` is the
-    importer's. `users_folder`: that of the user cache, None to ask Alma about each row; `refresh`:
-    first read who changed since. `facts`: what was measured of an Alma, by file.
-    `overwrite_edits`: fields that are written although staff edited them in Alma. `sis`: plan for
-    Alma's SIS load.
+    `codes`: a file of code tables, None for the saved ones. `folder`: None for a new one under
+    `runs/`. `refresh`: a plan first reads who changed in Alma since. `overwrite_edits`: fields that
+    are written although staff edited them in Alma. `sis`: plan for Alma's SIS load.
     """
 
     rosters: tuple[RosterRequest, ...]
-    codes: CodeTables
-    codes_file: Path | None
-    facts: Mapping[Path, Facts]
-    folder: Path | None
-    now: datetime
-    operator: str
-    version: str
-    users_folder: Path | None
-    refresh: bool
-    overwrite_edits: tuple[str, ...]
-    sis: bool
+    codes: Path | None = None
+    folder: Path | None = None
+    refresh: bool = True
+    overwrite_edits: tuple[str, ...] = ()
+    sis: bool = False
 
     @property
     def name(self) -> str:
@@ -104,17 +95,48 @@ class RunRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a long command reports its progress; by default nowhere.
+class Occasion:
+    """Who makes a run, when, and with what.
 
-    `rows`: rows done, and rows in all (0 if not known). `note`: one sentence for the operator.
+    `operator`: who asks, on which computer. `now` has its time zone. `version` is the importer's.
+    `measured`: what was measured of an Alma, by file.
     """
 
-    rows: Callable[[int, int], None] = lambda _done, _total: None
-    note: Callable[[str], None] = lambda _sentence: None
+    operator: str
+    now: datetime
+    version: str
+    measured: Mapping[Path, Facts]
 
 
-SILENT = Progress()
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What is asked of a run, on which occasion, and with which code tables.
+
+    `users_folder`: that of the user cache, None to ask Alma about each row.
+    """
+
+    asked: Request
+    occasion: Occasion
+    codes: CodeTables
+    users_folder: Path | None
+
+
+class Advance(Protocol):
+    """Reports progress: items done, items in all (0: not known), and their results in words."""
+
+    def __call__(self, done: int, of: int, counts: str = "") -> None:
+        """Report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a long command reports how far it is, and one sentence for the operator."""
+
+    advance: Advance
+    note: Callable[[str], None]
+
+
+SILENT = Progress(lambda done, of, counts="": None, lambda _sentence: None)  # noqa: ARG005
 
 Reader = Callable[[Path, Layout], Roster]
 """What reads a roster's file; it raises RosterError."""
@@ -289,7 +311,7 @@ class CheckedRosters(Rosters):
 
 def open_inputs(request: RunRequest) -> Rosters:
     """Read the rosters and mappings of a request. Raises MappingError, RosterError."""
-    return _read_all(request.rosters, request.codes, request.now.date())
+    return _read_all(request.asked.rosters, request.codes, request.occasion.now.date())
 
 
 def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Rosters:

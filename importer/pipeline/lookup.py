@@ -182,7 +182,7 @@ async def open_users(
     """
 
     def now() -> datetime:
-        return request.now  # what is read later is at least as new
+        return request.occasion.now  # what is read later is at least as new
 
     if request.users_folder is None:
         yield Users(alma, now)
@@ -193,10 +193,10 @@ async def open_users(
     if path.is_file():
         with UserCache.make(path, institution.code, institution.environment) as cache:
             done = None if cache.state.as_of else cache.pages_done
-    if done is not None and request.refresh and needed:
+    if done is not None and request.asked.refresh and needed:
         progress.note(f"First reading all users of Alma into the user cache, for `{needed}`.")
         completes = True
-    elif done is not None and request.refresh:
+    elif done is not None and request.asked.refresh:
         completes = await _saves_calls(alma, queries, done, progress.note)
     if done is not None and not completes:
         if path.is_file():
@@ -208,9 +208,9 @@ async def open_users(
         return
     with UserCache.make(path, institution.code, institution.environment) as cache:
         if completes:
-            await Refresh(cache, alma, now, progress.rows, progress.note).run()
-        elif request.refresh:
-            await Refresh(cache, alma, now, SILENT.rows, progress.note).run(due=False)
+            await Refresh(cache, alma, now, progress.advance, progress.note).run()
+        elif request.asked.refresh:
+            await Refresh(cache, alma, now, SILENT.advance, progress.note).run(due=False)
         yield Users(alma, now, cache)
 
 
@@ -258,11 +258,11 @@ async def plan_each(
             failures.answered()
         return planned
 
-    progress.rows(0, count)
+    progress.advance(0, count)
     async with aclosing(run_concurrently(alma.limiter, items, one)) as steps:
         async for step in steps:
             planned.append(step)
-            progress.rows(len(planned), count)
+            progress.advance(len(planned), count)
     return sorted(planned, key=lambda one: one.step.row)
 
 
@@ -322,8 +322,9 @@ async def with_rows(
     The user cache is brought up to date first. Raises MappingError, UsageError without a complete
     user cache or for a mapping that takes no rows from Alma, AlmaError.
     """
-    mappings = [load(one.mapping) for one in request.rosters]
-    for mapping, one in zip(mappings, request.rosters, strict=True):
+    asked, today = request.asked, request.occasion.now.date()
+    mappings = [load(one.mapping) for one in asked.rosters]
+    for mapping, one in zip(mappings, asked.rosters, strict=True):
         if one.roster is None and not mapping.from_alma:
             msg = f"The mapping {mapping.name} needs a roster. Name its file."
             raise UsageError(msg)
@@ -338,10 +339,10 @@ async def with_rows(
         rosters = tuple(
             one
             if one.roster is not None
-            else replace(one, roster=rows_of(cache, mapping, request.now.date(), position))
-            for position, (one, mapping) in enumerate(zip(request.rosters, mappings, strict=True))
+            else replace(one, roster=rows_of(cache, mapping, today, position))
+            for position, (one, mapping) in enumerate(zip(asked.rosters, mappings, strict=True))
         )
-    return replace(request, rosters=rosters, refresh=False)
+    return replace(request, asked=replace(asked, rosters=rosters, refresh=False))
 
 
 def rows_of(cache: UserCache, mapping: MappingDocument, today: date, position: int) -> Rows:

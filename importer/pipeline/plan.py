@@ -68,19 +68,19 @@ from importer.users.cache import find_read, find_record_types
 from importer.users.matching import PersonQuery
 
 
-async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress = SILENT) -> Ledger:
+async def plan(request: RunRequest, alma: Alma, progress: Progress = SILENT) -> Ledger:
     """Check the rosters, compare their ready rows with Alma, and save the plan.
 
-    `rate` is in calls a second. Raises RosterError, MappingError, LedgerError, AlmaError, and
-    UsageError for code tables of another institution or a damaged user cache.
+    Raises RosterError, MappingError, LedgerError, AlmaError, and UsageError for code tables of
+    another institution or a damaged user cache.
     """
     request, opened, institution = await _open(request, alma, progress)
     of_alma = institution.facts(alma.base_url)
-    known = facts_for(request.facts, of_alma.institution)
-    with new_run(request.name, request.now, request.folder) as folder:
+    known = facts_for(request.occasion.measured, of_alma.institution)
+    with new_run(request.asked.name, request.occasion.now, request.asked.folder) as folder:
         rosters, answers = validate(opened), DecisionMemory(of_alma.key).load()
         checked = _decide_checked(folder, rosters, answers)
-        progress.rows(len(checked.fates), 0)
+        progress.advance(len(checked.fates), 0)
         drafts = [*rosters.drafts(checked.rows(Fate.READY), checked.missing)]
         queries = [query_of(draft, rosters.match(draft.row)) for draft in drafts]
         needed = _needs_cache(rosters, request)
@@ -89,15 +89,15 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         ) as users:
             if users.described:
                 progress.note(users.described)
-            rules = _rules_of_load(users, known) if request.sis else None
+            rules = _rules_of_load(users, known) if request.asked.sis else None
             since = [*since_last_load(rosters, of_alma.key)]
             facts = run_facts("plan", rosters, request).model_copy(
                 update={
                     "alma": of_alma,
                     "users_as_of": users.as_of,
-                    "rate": rate,
+                    "rate": alma.limiter.full_rate,
                     "since_last_load": tuple(one for one, _ in since),
-                    "overwrite_edits": paths_of(rosters, request.overwrite_edits),
+                    "overwrite_edits": paths_of(rosters, request.asked.overwrite_edits),
                     "common": users.common(),
                     "groups": (*map(folded_groups, _expected_groups(rosters, drafts)),),
                     "sis": rules,
@@ -108,12 +108,12 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 leaving = await plan_absent(rosters, users, context, facts)
             every = [one.step for one in (*planned, *leaving.planned.values())]
             steps = _one_row_a_user(every, answers, rosters)
-            if request.sis:
+            if request.asked.sis:
                 loaded = {one.row for one in steps if isinstance(one, Create | Update)}
                 check_one_system(draft for draft in drafts if draft.row in loaded)
             about = (
                 *wrong_clock(alma.clock_offset),
-                *(about_sis_load if request.sis else against_facts)(every, known),
+                *(about_sis_load if request.asked.sis else against_facts)(every, known),
             )
             update = {
                 "kept_in_alma": sum(one.kept for one in planned),
@@ -135,7 +135,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         progress.note(sentence)
     await _carry_out_decisions(ledger, rosters, request, alma, progress)
     if not ledger.left:  # nobody will apply it
-        remember_nothing_to_send(ledger, request.now)
+        remember_nothing_to_send(ledger, request.occasion.now)
     return ledger
 
 
@@ -147,7 +147,8 @@ async def _open(
     Return the request with the rows that are from Alma. Raises UsageError for code tables of
     another institution than the key's.
     """
-    opened = None if any(one.roster is None for one in request.rosters) else open_inputs(request)
+    from_alma = any(asked.roster is None for asked in request.asked.rosters)
+    opened = None if from_alma else open_inputs(request)
     institution, codes = await alma.general(), request.codes
     if codes.institution and codes.institution != institution.code:
         msg = (
@@ -180,7 +181,7 @@ def _needs_cache(rosters: Rosters, request: RunRequest) -> str:
 
     Raises UsageError for rosters that an SIS load cannot load, if the plan is for one.
     """
-    if request.sis:
+    if request.asked.sis:
         check_external(rosters)
         return "--to sis-xml"
     return "match.absent" if any(one.match.absent for one in rosters) else ""
@@ -307,11 +308,12 @@ async def _carry_out_decisions(
     ledger: Ledger, rosters: Rosters, request: RunRequest, alma: Alma, progress: Progress
 ) -> None:
     """Resolve the rows that need review as people decided in a rejects file."""
+    by = request.occasion
     for roster in (one.roster for one in rosters if one.roster.decisions):
         decisions, left = decisions_in(ledger, roster)
         asked = {*open_rows(ledger)}
         asked |= {one.row for one in decisions if one.answer is Answer.REJECT}
-        review = Review(ledger, request.codes, request.facts, request.operator, lambda: request.now)
+        review = Review(ledger, request.codes, by.measured, by.operator, lambda: by.now)
         left += await review.resolve_all([one for one in decisions if one.row in asked], alma)
         if others := sorted({one.row for one in decisions} - asked):
             left.append(

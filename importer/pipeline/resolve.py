@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -42,7 +42,7 @@ from importer.pipeline.decisions import (
     why_not,
     worst,
 )
-from importer.pipeline.inputs import CheckedRosters, reopen_inputs
+from importer.pipeline.inputs import SILENT, CheckedRosters, Progress, reopen_inputs
 from importer.pipeline.lookup import Users, find_people, named_user
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.undo import answer_undo
@@ -95,17 +95,16 @@ class Review:
 
     async def resolve_all(
         self,
-        decisions: Iterable[Decision],
+        decisions: Sequence[Decision],
         alma: Alma | None,
-        done: Callable[[int], None] = lambda _done: None,
+        progress: Progress = SILENT,
     ) -> list[str]:
         """Resolve rows one by one; return for each that cannot be resolved a sentence with why.
 
-        `alma` is needed unless all are rejected; `done` gets the number of rows so far. Raises
-        StalePlanError if the roster, the mapping or the institution changed, LedgerError,
-        AlmaError.
+        `alma` is needed unless all are rejected. Raises StalePlanError if the roster, the mapping
+        or the institution changed, LedgerError, AlmaError.
         """
-        left, decisions = [], [*decisions]
+        left = []
         with self._opened:
             if alma is not None and any(one.answer is not Answer.REJECT for one in decisions):
                 await check_same_institution(self.facts, alma)
@@ -121,7 +120,7 @@ class Review:
                 except UsageError as error:
                     start = f"Row {row_label(decision.row)}"
                     left.append(str(error) if str(error).startswith(start) else f"{start}: {error}")
-                done(number)
+                progress.advance(number, len(decisions))
             if len(left) < len(decisions) and not self._undoes:
                 self._count_end_dates()
         return left

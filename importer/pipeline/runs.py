@@ -186,14 +186,14 @@ def run_facts(command: Literal["check", "plan"], rosters: Rosters, request: RunR
     (roster, mapping), *others = map(_roster_facts, rosters)
     return RunFacts(
         command=command,
-        version=request.version,
-        started=request.now,
-        today=request.now.date(),
-        operator=request.operator,
+        version=request.occasion.version,
+        started=request.occasion.now,
+        today=request.occasion.now.date(),
+        operator=request.occasion.operator,
         roster=roster,
         mapping=mapping,
         others=tuple(OtherRoster(roster=one, mapping=its) for one, its in others),
-        codes="" if request.codes_file is None else str(request.codes_file),
+        codes="" if request.asked.codes is None else str(request.asked.codes),
         codes_institution=request.codes.institution,
         codes_fetched=request.codes.fetched,
     )

@@ -53,7 +53,7 @@ async def write_file(
     path = cache_path(users_folder, facts.alma.institution, facts.alma.environment)
     with UserCache.open(path) as cache:
         incomplete = cache.state.as_of is None
-        await Refresh(cache, alma, now, SILENT.rows, options.note).run(due=incomplete)
+        await Refresh(cache, alma, now, SILENT.advance, options.note).run(due=incomplete)
         journal.start(f"limit {options.limit}" if options.limit is not None else "")
         users = Users(alma, now, cache)
         zips, repeats = await deliver(ledger, journal, users, facts.sis, options.limit)

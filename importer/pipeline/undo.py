@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from importer.alma.client import Alma
-from importer.alma.facts import Facts, KnownFacts, facts_for
+from importer.alma.facts import KnownFacts, facts_for
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
@@ -35,7 +34,7 @@ from importer.model.text import command_line, counted, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.decisions import decide_fates
-from importer.pipeline.inputs import SILENT, Progress
+from importer.pipeline.inputs import Occasion, Progress
 from importer.pipeline.lookup import named_user, plan_each
 from importer.pipeline.remember import take_up
 from importer.pipeline.row_plan import against_facts
@@ -51,24 +50,6 @@ from importer.planner.safety_checks import with_checks
 from importer.report.wording import again
 from importer.writer.executor import DOUBTFUL
 
-
-@dataclass(frozen=True, slots=True)
-class UndoRequest:
-    """How to undo a run: where the plan goes, who asks, when, and whether to delete users.
-
-    `folder` is None for a new one under `runs/`; `rate` is in calls a second; `facts` as for a
-    plan.
-    """
-
-    folder: Path | None
-    now: datetime
-    operator: str
-    version: str
-    rate: float
-    facts: Mapping[Path, Facts]
-    delete_created: bool = False
-
-
 _OF_FIRST = {
     *("roster", "mapping", "others", "alma", "users_as_of"),
     *("codes", "codes_institution", "codes_fetched", "common"),
@@ -77,9 +58,18 @@ _OF_FIRST = {
 
 
 async def undo(
-    first: Ledger, alma: Alma, request: UndoRequest, progress: Progress = SILENT
+    first: Ledger,
+    alma: Alma,
+    occasion: Occasion,
+    progress: Progress,
+    *,
+    folder: Path | None,
+    delete_created: bool,
 ) -> Ledger:
     """Save a plan that takes a run's writes back, with the rows of that run.
+
+    `folder`: of the plan, None for a new one under `runs/`. `delete_created`: also delete the users
+    that the run created.
 
     Only rows that the run wrote to Alma are compared; rows that Alma refused, that need review or
     were not sent are skipped. Raises UsageError if there is nothing to undo, StalePlanError for
@@ -89,14 +79,14 @@ async def undo(
     of_first = first.facts
     await check_same_institution(of_first, alma)
     name = f"undo-{Path(of_first.roster.path).stem}"
-    with new_run(name, request.now, request.folder) as folder:
-        known = facts_for(request.facts, of_first.alma.institution if of_first.alma else "")
-        every = await _compare(first, alma, request, progress)
+    with new_run(name, occasion.now, folder) as made:
+        known = facts_for(occasion.measured, of_first.alma.institution if of_first.alma else "")
+        every = await _compare(first, alma, progress, delete_created=delete_created)
         planned = [_checked(one, known) for one in every]
-        add_before(folder, read_before(first.folder))  # that run may be purged before the apply
+        add_before(made, read_before(first.folder))  # that run may be purged before the apply
         steps = {one.step.row: one.step for one in planned}
         created = sum(image.act is Act.CREATE for image in images(first))
-        stay = 0 if request.delete_created else created
+        stay = 0 if delete_created else created
         problems = [
             *(problem for one in planned for problem in one.warnings),
             *(p for step in steps.values() if isinstance(step, Held) for p in step.problems),
@@ -115,12 +105,12 @@ async def undo(
         decided = decide_fates(rows, problems, answers={}, only_new=())
         facts = RunFacts(
             command="undo",
-            version=request.version,
-            started=request.now,
-            today=request.now.date(),
-            operator=request.operator,
+            version=occasion.version,
+            started=occasion.now,
+            today=occasion.now.date(),
+            operator=occasion.operator,
             **{name: value for name, value in of_first if name in _OF_FIRST},
-            rate=request.rate,
+            rate=alma.limiter.full_rate,
             calls_left=alma.limiter.available,
             about_alma=about,
             undoes=str(first.folder.resolve()),
@@ -135,7 +125,7 @@ async def undo(
         )
         sent = [steps.get(row, LeftAlone(row)) for row in sorted(decided.rows(Fate.READY))]
         return write_run(
-            folder,
+            made,
             facts,
             decided.fates,
             problems=decided.problems,
@@ -181,7 +171,7 @@ def check_undoable(first: Ledger) -> None:
 
 
 async def _compare(
-    first: Ledger, alma: Alma, request: UndoRequest, progress: Progress
+    first: Ledger, alma: Alma, progress: Progress, *, delete_created: bool
 ) -> list[Planned]:
     """Return the step of each row that the run wrote. Raises UnavailableError, AlmaError."""
     facts = first.facts
@@ -190,7 +180,7 @@ async def _compare(
     memory = EditMemory(facts.alma.key)
 
     async def one(image: RowImage) -> tuple[Planned, str]:
-        if image.act is Act.CREATE and not request.delete_created:
+        if image.act is Act.CREATE and not delete_created:
             return Planned(LeftAlone(image.row)), ""
         origin = facts.origin(image.row)
         if load := memory.written_later(image.new_id, facts.run_name, facts.started):

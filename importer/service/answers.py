@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from importer.model.run import RowHistory
 from importer.pipeline.decisions import Decision
 from importer.pipeline.resolve import Review
 from importer.service.connection import with_alma
-from importer.service.office import Office, Surface, saved_codes, saved_facts
+from importer.service.office import NEVER, Office, Surface, saved_codes, working
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,13 @@ def resolve(
     rejected. Raises StalePlanError, LedgerError, UsageError, AlmaError.
     """
     file = codes or (Path(run.facts.codes) if run.facts.codes else None)
-    review = Review(run, saved_codes(file), saved_facts(), office.operator, office.now)
+    review = Review(run, saved_codes(file), office.occasion().measured, office.operator, office.now)
     before = {one.row: one for one in run.returning()}
     before |= {one.row: row for one in answers if (row := run.row(one.row))}
 
     async def use(alma: Alma | None) -> list[str]:
-        notice: Callable[[], str] = lambda: alma.limiter.notice if alma else ""  # noqa: E731
-        with surface.working("Resolving", notice) as advance:
-            return await review.resolve_all(answers, alma, lambda done: advance(done, len(answers)))
+        with working(surface, "Resolving", NEVER, alma) as progress:
+            return await review.resolve_all(answers, alma, progress)
 
     if all(one.answer is Answer.REJECT for one in answers):
         left = asyncio.run(use(None))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +17,11 @@ from importer.pipeline import apply as stage
 from importer.pipeline import sis_load
 from importer.pipeline.inputs import Progress
 from importer.pipeline.remember import remember, remembering
-from importer.pipeline.undo import UndoRequest, check_undoable
+from importer.pipeline.undo import check_undoable
 from importer.pipeline.undo import undo as plan_undo
 from importer.report import wording
 from importer.service.connection import with_alma
-from importer.service.office import Advance, Consent, Office, Stop, Surface, saved_facts, working
+from importer.service.office import NEVER, Consent, Office, Stop, Surface, working
 from importer.service.place import USERS
 from importer.users.cache import UserCache, cache_path
 from importer.users.refresh import Refresh
@@ -95,9 +94,8 @@ def apply(
             surface.agree(Consent(of, run.facts.alma, limit))
 
         async def carry_out(alma: Alma) -> ImporterError | None:
-            with surface.working("Applying", lambda: alma.limiter.notice) as advance:
-                counts = Counts(advance, of, surface.note)
-                return await stage.carry_out(run, alma, journal, how, counts)
+            with working(surface, "Applying", NEVER, alma) as progress:
+                return await stage.carry_out(run, alma, journal, how, Counts(progress, of))
 
         try:
             with stop.listening():
@@ -117,9 +115,9 @@ def stop_file(run: Path) -> Path:
 class Counts:
     """Reports the progress of an apply, with counts by result: a row counts by its last one."""
 
-    def __init__(self, advance: Advance, of: int, note: Callable[[str], None]) -> None:
+    def __init__(self, progress: Progress, of: int) -> None:
         """Start without a row; `of`: how many there are."""
-        self._advance, self._of, self._note = advance, of, note
+        self._progress, self._of = progress, of
         self._results: dict[int, Result] = {}
         self._counts: Counter[Result] = Counter()
 
@@ -134,9 +132,9 @@ class Counts:
                 ends = [(self._counts[end], words) for end, words in _ENDS.items()]
                 done = sum(count for count, _ in ends)
                 told = ", ".join(f"{n:,} {wording.in_number(words, n)}" for n, words in ends if n)
-                self._advance(min(done, self._of), self._of, told)
+                self._progress.advance(min(done, self._of), self._of, told)
             case Waiting(waiting, seconds):
-                self._note(
+                self._progress.note(
                     f"Alma's answer was lost for {wording.rows(waiting)}. Waiting {seconds:,.0f} s "
                     "before asking Alma whether they were written."
                 )
@@ -168,9 +166,10 @@ def sis_report(
 
         async def read(alma: Alma) -> None:
             await stage.check_same_institution(facts, alma)
-            with surface.working("Reading changes", lambda: alma.limiter.notice) as advance:
+            with working(surface, "Reading changes", NEVER, alma) as progress:
                 incomplete = cache.state.as_of is None
-                await Refresh(cache, alma, office.now, advance, surface.note).run(due=incomplete)
+                reading = Refresh(cache, alma, office.now, progress.advance, progress.note)
+                await reading.run(due=incomplete)
 
         if refresh:
             with_alma(office, read)
@@ -195,19 +194,12 @@ def undo(
     AlmaError, StoppedError.
     """
     check_undoable(run)
-    request = UndoRequest(
-        folder=folder,
-        now=office.now(),
-        operator=office.operator,
-        version=office.version,
-        rate=office.settings().alma_rate,
-        facts=saved_facts(),
-        delete_created=delete_created,
-    )
+    occasion = office.occasion()
 
     async def use(alma: Alma) -> Ledger:
-        notice = lambda: alma.limiter.notice  # noqa: E731
-        with working(surface, "Comparing with Alma", stop, notice) as progress:
-            return await plan_undo(run, alma, request, Progress(progress.rows))
+        with working(surface, "Comparing with Alma", stop, alma) as progress:
+            return await plan_undo(
+                run, alma, occasion, progress, folder=folder, delete_created=delete_created
+            )
 
     return with_alma(office, use)

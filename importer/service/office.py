@@ -9,13 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from importer.alma.client import Alma
 from importer.alma.code_tables import read_file
-from importer.alma.facts import Facts, load_facts
+from importer.alma.facts import load_facts
 from importer.errors import StoppedError
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.run import AlmaFacts
-from importer.pipeline.inputs import Progress
-from importer.service.place import CODES, FACTS, FIRST_CONTACT, now, operator, version
+from importer.pipeline.inputs import Advance, Occasion, Progress, Request, RunRequest
+from importer.service.place import CODES, FACTS, FIRST_CONTACT, USERS, now, operator, version
 
 if TYPE_CHECKING:
     from importer.settings import Settings
@@ -36,6 +37,15 @@ class Office:
     now: Callable[[], datetime]
     settings: Callable[[], Settings]
 
+    def occasion(self) -> Occasion:
+        """Return who makes a run, now. Raises UsageError if a file of saved facts is wrong."""
+        measured = {path: load_facts(path) for path in (FACTS, FIRST_CONTACT) if path.is_file()}
+        return Occasion(self.operator, self.now(), self.version, measured)
+
+    def asked(self, request: Request) -> RunRequest:
+        """Return a request with what is saved in the folder. Raises UsageError."""
+        return RunRequest(request, self.occasion(), saved_codes(request.codes), USERS)
+
 
 def office() -> Office:
     """Return the office of this computer and folder."""
@@ -46,13 +56,6 @@ def _settings() -> Settings:
     from importer.settings import Settings  # not read to check rosters
 
     return Settings.read()
-
-
-class Advance(Protocol):
-    """Reports progress: items done, items in all (0: not known), and their results in words."""
-
-    def __call__(self, done: int, of: int, counts: str = "") -> None:
-        """Report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +111,27 @@ class Stop:
         return await work
 
 
+NEVER = Stop()
+"""For what goes on to its end, or stops by itself."""
+
+
 @contextmanager
 def working(
-    surface: Surface, what: str, stop: Stop, notice: Callable[[], str] = lambda: ""
+    surface: Surface, what: str, stop: Stop, alma: Alma | None = None
 ) -> Iterator[Progress]:
-    """Show the progress of a block that saves nothing before its end.
+    """Show the progress of a block, and what it waits for if it uses Alma.
 
-    It raises StoppedError between two rows, if it is to stop.
+    It raises StoppedError between two rows, if it is to stop: it saves nothing before its end.
     """
-    with surface.working(what, notice) as advance:
+    with surface.working(what, lambda: alma.limiter.notice if alma else "") as shown:
 
-        def rows(done: int, of: int) -> None:
+        def advance(done: int, of: int, counts: str = "") -> None:
             if stop():
                 msg = "Stopped, as you asked. Nothing was saved."
                 raise StoppedError(msg)
-            advance(done, of)
+            shown(done, of, counts)
 
-        yield Progress(rows, surface.note)
+        yield Progress(advance, surface.note)
 
 
 def saved_codes(path: Path | None) -> CodeTables:
@@ -133,8 +140,3 @@ def saved_codes(path: Path | None) -> CodeTables:
     Raises UsageError where a named file is missing, or a file is wrong.
     """
     return NO_CODES if path is None and not CODES.is_file() else read_file(path or CODES)
-
-
-def saved_facts() -> dict[Path, Facts]:
-    """Return what was measured of Alma, by file. Raises UsageError if a file is wrong."""
-    return {path: load_facts(path) for path in (FACTS, FIRST_CONTACT) if path.is_file()}

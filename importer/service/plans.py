@@ -15,10 +15,9 @@ from importer.mapper.load import load
 from importer.model.plan import Fate
 from importer.pipeline import sis_load
 from importer.pipeline.check import save_check, validate
-from importer.pipeline.inputs import open_inputs
+from importer.pipeline.inputs import Request, open_inputs
 from importer.pipeline.plan import plan as plan_rosters
 from importer.report import wording
-from importer.service.check import Request
 from importer.service.connection import with_alma
 from importer.service.office import Office, Stop, Surface, working
 from importer.service.place import CODES
@@ -32,15 +31,14 @@ def plan(office: Office, request: Request, surface: Surface, stop: Stop) -> Ledg
     """
     for roster in request.rosters:
         load(roster.mapping)  # a wrong one is reported before a missing key
-    rate = office.settings().alma_rate
 
     async def use(alma: Alma) -> Ledger:
         if request.codes is None and not CODES.is_file():
             surface.note("No code tables are saved here, so they are read from Alma first.")
             await read_codes(alma, office.now().date(), CODES, surface.note)
-        asked = request.of(office)
-        with working(surface, "Planning", stop, lambda: alma.limiter.notice) as progress:
-            return await plan_rosters(asked, alma, rate, progress)
+        asked = office.asked(request)
+        with working(surface, "Planning", stop, alma) as progress:
+            return await plan_rosters(asked, alma, progress)
 
     return with_alma(office, use)
 
@@ -70,7 +68,7 @@ def convert(
     """
     with tempfile.TemporaryDirectory(prefix="importer-") as scratch:
         # in a folder beside which there is no run of another process
-        asked = replace(request, folder=Path(scratch, "run")).of(office)
+        asked = office.asked(replace(request, folder=Path(scratch, "run")))
         rosters = validate(open_inputs(asked))
         with save_check(rosters, asked) as ledger:
             ready = {row for row, fate in ledger.fates() if fate is Fate.READY}

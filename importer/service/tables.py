@@ -58,9 +58,8 @@ def users(office: Office, surface: Surface, stop: Stop, *, refresh: bool, full: 
         path = cache_path(USERS, of.code, of.environment)
         with UserCache.make(path, of.code, of.environment) as cache:
             if refresh:
-                notice = lambda: alma.limiter.notice  # noqa: E731
-                with working(surface, "Reading users", stop, notice) as progress:
-                    reading = Refresh(cache, alma, office.now, progress.rows, progress.note)
+                with working(surface, "Reading users", stop, alma) as progress:
+                    reading = Refresh(cache, alma, office.now, progress.advance, progress.note)
                     await reading.run(full=full)
         return path
 

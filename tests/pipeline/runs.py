@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from importer.model.fields import NO_CODES, CodeTables
-from importer.pipeline.inputs import RosterRequest, RunRequest
+from importer.pipeline.inputs import Occasion, Request, RosterRequest, RunRequest
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
@@ -29,17 +29,5 @@ def order(
     corrections: Path | None = None,
 ) -> RunRequest:
     """An order given on a fixed day by a fixed operator."""
-    return RunRequest(
-        rosters=(RosterRequest(roster, mapping, corrections=corrections),),
-        codes=codes,
-        codes_file=None,
-        facts={},
-        folder=folder,
-        now=NOW,
-        operator="librarian@desk",
-        version="0",
-        users_folder=None,
-        refresh=True,
-        overwrite_edits=(),
-        sis=False,
-    )
+    asked = Request((RosterRequest(roster, mapping, corrections=corrections),), folder=folder)
+    return RunRequest(asked, Occasion("librarian@desk", NOW, "0", {}), codes, None)

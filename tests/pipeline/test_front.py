@@ -15,7 +15,7 @@ from importer.model.fields import NO_CODES
 from importer.model.plan import Fate
 from importer.model.problem import Code
 from importer.pipeline.check import check, validate
-from importer.pipeline.inputs import open_inputs, reopen_inputs
+from importer.pipeline.inputs import Request, open_inputs, reopen_inputs
 from importer.pipeline.sis_load import convert
 from tests.pipeline.runs import order
 from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx
@@ -75,8 +75,8 @@ def test_hidden_rows_stay_skipped_when_the_roster_is_read_again(tmp_path: Path) 
     asked = order(roster, mapping, tmp_path / "all")
     with check(asked) as ledger:
         assert (summarize(ledger).rejected, summarize(ledger).skipped) == (2, 0)
-    visible = tuple(replace(one, visible_only=True) for one in asked.rosters)
-    with check(replace(asked, folder=tmp_path / "visible", rosters=visible)) as ledger:
+    visible = tuple(replace(one, visible_only=True) for one in asked.asked.rosters)
+    with check(replace(asked, asked=Request(visible, folder=tmp_path / "visible"))) as ledger:
         summary, facts = summarize(ledger), ledger.facts
     assert (summary.rows, summary.ready, summary.skipped) == (3, 2, 1)
     read_again = reopen_inputs(facts, NO_CODES)[0].roster

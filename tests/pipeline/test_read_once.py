@@ -66,7 +66,7 @@ def test_plan_reads_and_maps_once(
     request = order(SAMPLES / name, MAPPING_OF_SAMPLE[name], tmp_path / "run")
 
     async def planned() -> int:
-        with await plan(request, alma(empty_alma), 1000.0) as ledger:
+        with await plan(request, alma(empty_alma)) as ledger:
             return sum(1 for _ in ledger.planned())
 
     OPENED.clear()
@@ -159,7 +159,7 @@ def texts_read(
 
     async def answered() -> None:
         others = alma(alma_of_others)
-        with await plan(order(roster, mapping, folder / "run"), others, 1000.0) as ledger:
+        with await plan(order(roster, mapping, folder / "run"), others) as ledger:
             decisions = [Decision(row, answer) for row in rows_with(ledger, code)]
             assert len(decisions) == rows
             review = Review(ledger, NO_CODES, {}, "librarian@desk", lambda: NOW)
