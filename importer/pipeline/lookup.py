@@ -34,7 +34,7 @@ from importer.model.problem import Place
 from importer.model.roster import Roster, Source, letter
 from importer.model.text import counted
 from importer.model.user import User
-from importer.pipeline.inputs import ROWS, SILENT, Progress, RunRequest, numbered
+from importer.pipeline.inputs import ROWS, SILENT, Advance, Progress, RunRequest, numbered
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import same_id
 from importer.planner.who import needs_people
@@ -240,7 +240,7 @@ async def plan_each(
     items: Iterable[Item],
     count: int,
     plan_one: Callable[[Item], Awaitable[tuple[Planned, str]]],
-    progress: Progress,
+    advance: Advance,
 ) -> list[Planned]:
     """Return the steps of `count` items, in row order.
 
@@ -258,11 +258,11 @@ async def plan_each(
             failures.answered()
         return planned
 
-    progress.advance(0, count)
+    advance(0, count)
     async with aclosing(run_concurrently(alma.limiter, items, one)) as steps:
         async for step in steps:
             planned.append(step)
-            progress.advance(len(planned), count)
+            advance(len(planned), count)
     return sorted(planned, key=lambda one: one.step.row)
 
 

@@ -221,7 +221,7 @@ async def _plan_rows(
     most = sum(query.most_calls for query in to_ask)
     again = sum(match(draft.row).retire is not None for draft in drafts)
     with check_call_budget(len(to_ask), most, again, users.alma.limiter, progress.note):
-        return await plan_each(users.alma, drafts, len(drafts), one, progress)
+        return await plan_each(users.alma, drafts, len(drafts), one, progress.advance)
 
 
 def _one_row_a_user(

@@ -34,7 +34,7 @@ from importer.model.text import command_line, counted, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.decisions import decide_fates
-from importer.pipeline.inputs import Occasion, Progress
+from importer.pipeline.inputs import Advance, Occasion
 from importer.pipeline.lookup import named_user, plan_each
 from importer.pipeline.remember import take_up
 from importer.pipeline.row_plan import against_facts
@@ -61,7 +61,7 @@ async def undo(
     first: Ledger,
     alma: Alma,
     occasion: Occasion,
-    progress: Progress,
+    advance: Advance,
     *,
     folder: Path | None,
     delete_created: bool,
@@ -81,7 +81,7 @@ async def undo(
     name = f"undo-{Path(of_first.roster.path).stem}"
     with new_run(name, occasion.now, folder) as made:
         known = facts_for(occasion.measured, of_first.alma.institution if of_first.alma else "")
-        every = await _compare(first, alma, progress, delete_created=delete_created)
+        every = await _compare(first, alma, advance, delete_created=delete_created)
         planned = [_checked(one, known) for one in every]
         add_before(made, read_before(first.folder))  # that run may be purged before the apply
         steps = {one.step.row: one.step for one in planned}
@@ -95,9 +95,6 @@ async def undo(
                 for sentence, advice in _what_stays(first, stay)
             ),
         ]
-        about = tuple(against_facts(steps.values(), known))
-        for sentence in about:
-            progress.note(sentence)
         rows = {
             row: fate if fate in {Fate.BLANK, Fate.SKIPPED} else Fate.READY
             for row, fate in first.fates()
@@ -112,7 +109,7 @@ async def undo(
             **{name: value for name, value in of_first if name in _OF_FIRST},
             rate=alma.limiter.full_rate,
             calls_left=alma.limiter.available,
-            about_alma=about,
+            about_alma=tuple(against_facts(steps.values(), known)),
             undoes=str(first.folder.resolve()),
             undoes_run=of_first.run_name,
             users_stay=stay,
@@ -143,7 +140,7 @@ def check_undoable(first: Ledger) -> None:
     if first.facts.command == "undo":
         msg = f"{first.folder} is an undo, which cannot be undone. Plan the roster again:\n  "
         raise UsageError(msg + again("plan", first.facts))
-    folder, progress = str(first.folder), first.progress()
+    folder, advance = str(first.folder), first.progress()
     report = command_line("sis-report", folder)
     ask = "Look up its open rows first; nothing new is sent:\n  " + command_line(
         "apply", folder, "--limit", "0"
@@ -171,7 +168,7 @@ def check_undoable(first: Ledger) -> None:
 
 
 async def _compare(
-    first: Ledger, alma: Alma, progress: Progress, *, delete_created: bool
+    first: Ledger, alma: Alma, advance: Advance, *, delete_created: bool
 ) -> list[Planned]:
     """Return the step of each row that the run wrote. Raises UnavailableError, AlmaError."""
     facts = first.facts
@@ -197,7 +194,7 @@ async def _compare(
 
     wrote = sum(1 for _ in images(first))
     with memory:
-        return await plan_each(alma, images(first), wrote, one, progress)
+        return await plan_each(alma, images(first), wrote, one, advance)
 
 
 def _what_stays(first: Ledger, created: int) -> Iterator[tuple[str, str]]:

@@ -199,7 +199,7 @@ def undo(
     async def use(alma: Alma) -> Ledger:
         with working(surface, "Comparing with Alma", stop, alma) as progress:
             return await plan_undo(
-                run, alma, occasion, progress, folder=folder, delete_created=delete_created
+                run, alma, occasion, progress.advance, folder=folder, delete_created=delete_created
             )
 
     return with_alma(office, use)

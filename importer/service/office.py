@@ -112,7 +112,7 @@ class Stop:
 
 
 NEVER = Stop()
-"""For what goes on to its end, or stops by itself."""
+"""For what does not stop between two rows, or stops by itself."""
 
 
 @contextmanager
