@@ -140,7 +140,7 @@ def check_undoable(first: Ledger) -> None:
     if first.facts.command == "undo":
         msg = f"{first.folder} is an undo, which cannot be undone. Plan the roster again:\n  "
         raise UsageError(msg + again("plan", first.facts))
-    folder, advance = str(first.folder), first.progress()
+    folder, progress = str(first.folder), first.progress()
     report = command_line("sis-report", folder)
     ask = "Look up its open rows first; nothing new is sent:\n  " + command_line(
         "apply", folder, "--limit", "0"
