@@ -71,6 +71,11 @@ def clear_field(text: str, steps: Steps) -> str:
     return _delete(text, root, steps)
 
 
+def has(text: str, steps: Steps) -> bool:
+    """Return whether the text has a value at these steps."""
+    return _find(_root(text), steps) is not None
+
+
 def add_entry(text: str, kind: Steps, fields: Sequence[tuple[str, str]]) -> str:
     """Add an entry to a list of the record: `kind` leads to the list, values are YAML."""
     entry = ", ".join(f"{name}: {_in_braces(value)}" for name, value in fields)

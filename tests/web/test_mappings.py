@@ -12,7 +12,7 @@ from openpyxl import load_workbook
 from importer.loader.read import read
 from importer.mapper.load import examine
 from importer.model.fields import NO_CODES
-from importer.web import mapping_pages
+from importer.web import words as words_module
 from tests.mapper.bench import BASE
 from tests.web.conftest import PLAIN, SAMPLE, Server, drafted, dropped, mapping_stamp, version
 
@@ -110,8 +110,8 @@ def test_words_that_stand_for_dates_are_given_their_dates(
     roster = "\n".join(["Card,First Name,Last Name,Patron Group,Valid until", *rows, ""])
     draft = drafted(client, "practice", roster, "new")
     page = client.get(f"{draft}/mapping").text
-    name = "code record/expiry_date permanent"
-    assert (name in page, "code record/expiry_date 2030" in page) == (True, False)
+    name = "set code/record/expiry_date/permanent"
+    assert (name in page, "set code/record/expiry_date/2030" in page) == (True, False)
     form = {name: "2099-12-31", **mapping_stamp(client, draft)}
     assert client.post(f"{draft}/mapping", data=form).status_code == 303
     (mapping,) = (server.folder / "practice").rglob("people*.yaml")
@@ -136,12 +136,12 @@ def test_words_stay_in_their_order_while_they_get_codes(
 
     def listed() -> list[str]:
         return re.findall(
-            r'name="code record/user_group (\w+)"', client.get(f"{draft}/mapping").text
+            r'name="set code/record/user_group/(\w+)"', client.get(f"{draft}/mapping").text
         )
 
     before = listed()
     assert before == ["Guest", "Friend", "Donor"]
-    form = {"code record/user_group Guest": "COMM", **mapping_stamp(client, draft)}
+    form = {"set code/record/user_group/Guest": "COMM", **mapping_stamp(client, draft)}
     assert client.post(f"{draft}/mapping", data=form).status_code == 303
     assert listed() == before
 
@@ -159,7 +159,7 @@ def test_the_few_words_without_a_code_are_found_in_a_long_list(
     form = {"target-D": "record/user_group", "do": "save", **mapping_stamp(client, draft)}
     client.post(f"{draft}/mapping", data=form)
     assert 'href="#code-1' not in client.get(f"{draft}/mapping").text  # all have none
-    form = {f"code record/user_group {kind}": "COMM" for kind in kinds[:-1]}
+    form = {f"set code/record/user_group/{kind}": "COMM" for kind in kinds[:-1]}
     client.post(f"{draft}/mapping", data=form | mapping_stamp(client, draft))
     page = client.get(f"{draft}/mapping").text
     assert re.findall(r'href="#(code-1-\d+)">(\w+)<', page) == [("code-1-13", kinds[-1])]
@@ -178,7 +178,7 @@ def test_a_word_that_is_a_code_of_alma_is_no_typing_error(
     )
     form = {"target-D": "record/user_group", "do": "save", **mapping_stamp(client, draft)}
     client.post(f"{draft}/mapping", data=form)
-    form = {"code record/user_group Undergraduate": "UGRD", **mapping_stamp(client, draft)}
+    form = {"set code/record/user_group/Undergraduate": "UGRD", **mapping_stamp(client, draft)}
     assert client.post(f"{draft}/mapping", data=form).status_code == 303
     page = client.get(f"{draft}/mapping").text
     assert re.findall(r">(\w+)</label> <span .*?Typing error for (\w+)", page) == [
@@ -191,13 +191,13 @@ def test_a_column_of_many_values_is_no_column_of_codes(
 ) -> None:
     """None of them is compared with the codes, which would take minutes in a large roster."""
     (tmp_path / "kinds.yaml").write_text(PLAIN.replace("COMM", "<Kind>"), "utf-8")
-    rows = "".join(f"{n},Ida,Roe,p{n}@example.org\n" for n in range(mapping_pages.MOST_WORDS + 1))
+    rows = "".join(f"{n},Ida,Roe,p{n}@example.org\n" for n in range(words_module.MOST_WORDS + 1))
     (tmp_path / "people.csv").write_text(f"Id,First,Last,Kind\n{rows}", "utf-8")
     document, _ = examine(tmp_path / "kinds.yaml")
     assert document is not None
     roster = read(tmp_path / "people.csv", document.layout())
-    monkeypatch.delattr(mapping_pages, "similar")
-    assert mapping_pages.words(roster, document, NO_CODES) == ()
+    monkeypatch.delattr(words_module, "similar")
+    assert words_module.words(roster, document, NO_CODES) == ()
 
 
 TWO_STATISTICS = """version: 1
@@ -220,7 +220,7 @@ def test_two_columns_of_one_field_have_codes_of_their_own(
     path.write_text(TWO_STATISTICS, "utf-8")
     roster = "Id,First,Last,Major,College\n1,Ida,Roe,Law,Law\n2,Jon,Rand,Law,Law\n"
     draft = drafted(client, "practice", roster, name)
-    fields = [f"code record/user_statistic/{n}/statistic_category Law" for n in (0, 1)]
+    fields = [f"set code/record/user_statistic/{n}/statistic_category/Law" for n in (0, 1)]
     codes = dict(zip(fields, ("MAJLAW", "COLLAW"), strict=True))
     for sent in [codes] if together else [{one: code} for one, code in codes.items()]:
         form = {**sent, **mapping_stamp(client, draft)}

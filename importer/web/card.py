@@ -1,0 +1,186 @@
+"""The card of a patron as Alma would show it, made from one row of a roster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from importer.errors import MappingError
+from importer.mapper.compile import CompiledField, RunVariables, compile_mapping
+from importer.mapper.evaluate import evaluate
+from importer.mapper.explain import explain
+from importer.mapper.mapping import MappingDocument
+from importer.mapper.placeholders import TO_CHOOSE, Steps, heading_key
+from importer.mapper.secret_cells import misplaced, secret_columns
+from importer.model.candidates import ENDS
+from importer.model.fields import ALWAYS_REQUIRED, FIELDS, SECRETS, TYPE_FIELD, CodeTables, Shape
+from importer.model.problem import Problem
+from importer.model.roster import Roster
+from importer.report.wording import field_name, what
+from importer.web.columns import key_of
+from importer.web.site import as_shown
+
+WHOLE = 2_000
+"""Rows of a roster of which all are mapped for the card; of a larger one, the first ones."""
+
+_HEAD = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A value: its name, text and a note; `key` of the field to which a column can be dragged.
+
+    `source`: the columns or the kind of rule; `plain`: they give it as they are. `rule`: what the
+    mapping does, in a sentence. `wrong`: why there is no value, "" if it is right.
+    """
+
+    name: str
+    key: str
+    text: str = ""
+    note: str = ""
+    source: str = ""
+    plain: bool = False
+    rule: str = ""
+    wrong: str = ""
+    lacks: bool = False
+
+
+def lacking(document: MappingDocument) -> tuple[str, ...]:
+    """Return the fields that a new patron needs or should have, and that nothing gives."""
+    given = {
+        rule.field.path for rule in document.scalars
+        if TO_CHOOSE not in (*rule.headings, rule.rule.constant)
+    }  # fmt: skip
+    return tuple(path for path in (*ALWAYS_REQUIRED, *ENDS) if path not in given)
+
+
+def card(
+    roster: Roster, document: MappingDocument, codes: CodeTables, today: date, at: int
+) -> dict[str, object] | None:
+    """Return the card of one of the people, from 1; None if the mapping cannot be used so far.
+
+    It is of `row`, `at` of `of` people. `blank`: how many of them lack a date, by name.
+    """
+    document = _usable(document, roster)
+    run = RunVariables(today, roster.source.path.name, roster.source.sheet)
+    try:
+        compiled = compile_mapping(document, roster.places, run)
+    except MappingError:
+        return None
+    secret = secret_columns(roster.places, document, ())
+    frame = roster.frame.drop(index=[*misplaced(roster, secret)])
+    if not (of := len(frame)):
+        return None
+    at = min(max(1, at), of)
+    row = int(frame.index[at - 1])
+    part = frame if of <= WHOLE else frame.loc[sorted({*frame.index[:_HEAD], row})]
+    mapped = evaluate(compiled, replace(roster, frame=part), codes)
+    shown: dict[str, object] = {"row": row, "at": at, "of": of}
+    if row not in mapped.frame.index:
+        return shown | {"name": f"Row {row} is left out by the mapping", "parts": (), "blank": ()}
+    values = {str(label): str(text) for label, text in mapped.frame.loc[row].items()}
+    lacks, told = lacking(document), explain(document)
+    wrong: dict[str, Problem] = {}
+    for one in mapped.problems:
+        if one.origin.row == row and one.severity.holds:
+            wrong.setdefault(one.field, one)
+    scalars = {one.label: one for one in compiled.scalars}
+    paths = [path for path in (*FIELDS, *scalars) if path in scalars or path in lacks]
+    user = [
+        _line(scalars[path], values, told.get(path, ""), wrong.get(path), codes)
+        if path in scalars and path not in lacks
+        else Line(field_name(path), key_of(("record", path)), "none", source="no rule", lacks=True)
+        for path in dict.fromkeys(paths)
+    ]
+    parts: dict[str, list[Line]] = {
+        "User information": user, "Contact": [], "Identifiers and notes": [],
+    }  # fmt: skip
+    for entry in compiled.entries:
+        parent = entry.parent
+        if any(values[label] for label in entry.labels):
+            part_ = "Contact" if parent.startswith("contact_info.") else "Identifiers and notes"
+            parts[part_] += _entry(entry.fields, parent, values, wrong, codes)
+    last, *first = (values.get(name, "") for name in ("last_name", "first_name", "middle_name"))
+    name = ", ".join(filter(None, (last, " ".join(filter(None, first)))))
+    blank = {path: int((mapped.frame[path] == "").sum()) for path in ENDS if path in mapped.frame}
+    return shown | {
+        "name": name or f"Row {row}",
+        "parts": [(title, lines) for title, lines in parts.items() if lines],
+        "blank": [(path, count) for path, count in blank.items() if count],
+    }
+
+
+def _usable(document: MappingDocument, roster: Roster) -> MappingDocument:
+    """Return the mapping without what a person still has to choose, and without missing columns."""
+    file: Any = document.file
+    for rule in (*document.scalars, *(one for entry in document.entries for one in entry.fields)):
+        if TO_CHOOSE in (*rule.headings, rule.rule.constant):
+            file = _without(file, rule.steps)
+    there = {heading_key(place.heading) for place in roster.places}
+    missing = [name for name in document.headings if heading_key(name) not in there]
+    part = file.roster.model_copy(update={"optional": (*file.roster.optional, *missing)})
+    return replace(document, file=file.model_copy(update={"roster": part}))
+
+
+def _without(part: Any, steps: Steps) -> Any:
+    """Return a part of the mapping without the value at these steps."""
+    key, rest = steps[0], steps[1:]
+    if isinstance(part, tuple):
+        return tuple(_without(one, rest) if at == key else one for at, one in enumerate(part))
+    value = _without(getattr(part, str(key)), rest) if rest else None
+    return part.model_copy(update={str(key): value})
+
+
+def _line(
+    one: CompiledField, values: dict[str, str], rule: str, wrong: Problem | None, codes: CodeTables
+) -> Line:
+    label, field = one.label, one.field
+    text, note = as_shown(field, values[label], codes)
+    if label in SECRETS and text:
+        text = "set, but not shown"
+    return Line(
+        field_name(label), key_of(one.written.steps), text, note, *_source([one]), rule,
+        what(wrong, show_values=field.path not in SECRETS) if wrong else "",
+    )  # fmt: skip
+
+
+def _entry(
+    fields: Iterable[CompiledField],
+    parent: str,
+    values: dict[str, str],
+    wrong: dict[str, Problem],
+    codes: CodeTables,
+) -> Iterator[Line]:
+    """Yield the line of an entry: an address is one, and so is a note with all about it."""
+    found = [(one, one.field, values[one.label], wrong.get(one.label)) for one in fields]
+    found = [each for each in found if each[2] or each[3]]
+    named = {field.name: text for _, field, text, _ in found}
+    aside = {TYPE_FIELD.get(parent), "segment_type"}
+    main = [each for each in found if not (each[1].name in aside or each[1].shape is Shape.FLAG)]
+    if main:
+        texts = (as_shown(field, text, codes)[0] for _, field, text, _ in main)
+        faults = (what(fault, show_values=True) for *_, fault in main if fault)
+        yield Line(
+            field_name(f"{parent}[{named.get(TYPE_FIELD.get(parent, ''), '')}]"),
+            key_of(main[0][0].written.steps), ", ".join(filter(None, texts)),
+            "preferred" if named.get("preferred") == "true" else "",
+            *_source(one for one, *_ in main), "", " ".join(faults),
+        )  # fmt: skip
+
+
+def _source(fields: Iterable[CompiledField]) -> tuple[str, bool]:
+    """Return the columns behind values, or the kind of rule, and whether they are as they are."""
+    fields = [*fields]
+    places = [*dict.fromkeys(place for one in fields for place in one.places)]
+    plain = all(
+        one.written.rule.lone_cells and not one.written.rule.changes
+        for one in fields if one.places
+    )  # fmt: skip
+    if len(places) == 1:
+        return f"{places[0].letter} {places[0].heading}", plain
+    if places:
+        return " ".join(place.letter for place in places), plain
+    same = all(one.written.rule.constant is not None for one in fields)
+    return "the same for all" if same else "a rule", False
