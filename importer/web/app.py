@@ -19,13 +19,15 @@ from importer.web import (
     decision_pages,
     draft_pages,
     grid_pages,
+    live_pages,
     mapping_pages,
     run_pages,
     settings_page,
+    task_pages,
 )
 from importer.web.drafts import StaleError
 from importer.web.guard import Guard, Handler
-from importer.web.run_pages import CLOSING
+from importer.web.live_pages import CLOSING
 from importer.web.site import ROOT, SITE, RefusedError, Site, Visit, explain_errors, see
 from importer.web.tasks import ALMA, PRACTICE
 
@@ -48,18 +50,18 @@ _PAGES: dict[str, Page] = {
     "drafts/{draft}/mapping": mapping_pages.mapping,
     "drafts/{draft}/grid": grid_pages.grid,
     "drafts/{draft}/grid/rows": grid_pages.grid_rows,
-    "tasks/{task}": run_pages.task,
+    "tasks/{task}": task_pages.task,
     "runs/{run}": run_pages.run,
     "runs/{run}/rows/{row}": run_pages.row,
     "runs/{run}/decisions": decision_pages.decisions,
-    "runs/{run}/live": run_pages.live,
+    "runs/{run}/live": live_pages.live,
     "runs/{run}/files/{name}": run_pages.download,
     "settings": settings_page.settings,
 }
 _FORMS: dict[str, Page] = {
     "samples": draft_pages.take_sample,
-    "tasks/{task}/again": run_pages.again,
-    "tasks/{task}/cancel": run_pages.cancel,
+    "tasks/{task}/again": task_pages.again,
+    "tasks/{task}/cancel": task_pages.cancel,
     "drafts/{draft}/trash": draft_pages.trash,
     "drafts/{draft}/restore": draft_pages.restore,
     "drafts/{draft}/delete": draft_pages.delete,
@@ -73,7 +75,7 @@ _FORMS: dict[str, Page] = {
     "runs/{run}/decisions/undo": decision_pages.take_back,
     "runs/{run}/decisions/use": decision_pages.use,
     "runs/{run}/approve": run_pages.start_apply,
-    "runs/{run}/pause": run_pages.pause,
+    "runs/{run}/pause": live_pages.pause,
     "runs/{run}/sis-report": run_pages.sis_report,
     "runs/{run}/undo": run_pages.undo,
     "runs/{run}/correct": run_pages.correct,
@@ -136,7 +138,7 @@ def routes(root: str) -> list[web.RouteDef]:
         *(web.get(f"{base}/{path}", _in_turn(page)) for path, page in _PAGES.items()),
         *(web.post(f"{base}/{path}", _in_turn(page)) for path, page in _FORMS.items()),
         web.post(f"{base}/rosters", draft_pages.take_roster),
-        web.get(f"{base}/runs/{{run}}/events", run_pages.events),
+        web.get(f"{base}/runs/{{run}}/events", live_pages.events),
     ]
 
 

@@ -38,8 +38,8 @@ from importer.report.view import Names, RunView, is_danger
 from importer.report.wording import field_name, what
 from importer.users.cache import NoCacheError, UserCache, cache_path, find_users
 from importer.users.matching import MatchResult, PersonQuery
-from importer.web.loads import given_answers, save_answers
-from importer.web.run_pages import draft_of, unused_answers
+from importer.web.loads import draft_of, given_answers, save_answers
+from importer.web.run_pages import unused_answers
 from importer.web.site import RefusedError, Visit, as_shown, see
 from importer.web.tasks import Workspace
 

@@ -17,7 +17,6 @@ from pydantic import TypeAdapter
 from importer.errors import ImporterError
 from importer.files import write_atomically
 from importer.ledger.ledger import FILE, OPEN, Ledger, summarize
-from importer.ledger.run_lock import LOCK
 from importer.loader.corrections import digest
 from importer.mapper.load import examine
 from importer.model.run import RunFacts, Summary
@@ -26,7 +25,7 @@ from importer.pipeline.decisions import open_rows
 from importer.pipeline.runs import list_runs
 from importer.report.lineage import Event, events_in, lineage
 from importer.web.drafts import Asked, Counts, Draft, title
-from importer.web.tasks import Sittings, Task, Workspace, is_locked, subject
+from importer.web.tasks import Sittings, Task, Workspace, subject
 
 ANSWERS = "answers.json"
 """In a run's folder: the answers that were given on the page."""
@@ -311,18 +310,23 @@ def _load(
         fresh = found.known is None or _has_draft_of(found.known.facts, draft)
         found = replace(found, counts=draft.counts, planning=planning, fresh=fresh)
     if run and (known := run.known):
-        folder = space.runs / run.name
-        sittings = known.sittings
-        starts = any(subject(task.words) == ("apply", f"runs/{run.name}") for task in running)
-        busy = starts or is_locked(folder / LOCK)
-        loads = busy and space.is_loading(folder, sittings)
+        now = space.at_work(space.runs / run.name, known.sittings)
         work = known.left or known.summary.review or known.summary.rejected
         fresh = found.fresh and (known.applied or not work or _has_mappings_of(known.facts))
-        failed = bool(known.left) and not busy
-        failed = failed and space.has_failed(space.load_of(folder, sittings), sittings)
-        found = replace(found, busy=busy, loads=loads, failed=failed, fresh=fresh)
+        failed = bool(known.left) and not now.busy and now.failed
+        found = replace(found, busy=now.busy, loads=now.loads, failed=failed, fresh=fresh)
         found = replace(found, undone=run.name in undone)
     return found
+
+
+def draft_of(space: Workspace, facts: RunFacts, *, trashed: bool = False) -> Draft | None:
+    """Return the draft that a run was made from, None if it is gone; from the trash if asked.
+
+    An undo is made from a run.
+    """
+    roster = Path(facts.roster.path)
+    drafts = () if facts.command == "undo" else space.drafts(trashed=trashed)
+    return next((one for one in drafts if one.roster == roster), None)
 
 
 def name_of(facts: RunFacts) -> str:

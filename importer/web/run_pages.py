@@ -1,71 +1,43 @@
-"""The pages of a run: review and approval of the plan, the load as it runs, its result and rows."""
+"""The pages of a run: review and approval of the plan, its result and rows, and what follows."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import takewhile
 from pathlib import Path, PurePath
 
 from aiohttp import web
 
-from importer.errors import FINE, Exit
+from importer.errors import FINE
 from importer.files import write_atomically
 from importer.jobs.words import holding
-from importer.ledger import journal
 from importer.ledger.integrity import check_whole
-from importer.ledger.journal import JournalEntry
-from importer.ledger.ledger import DECIDED, OPEN, Ledger, summarize
-from importer.ledger.run_lock import HOLDER, LOCK, holder
+from importer.ledger.ledger import Ledger, summarize
 from importer.loader.detect import ROSTER_ENDINGS
 from importer.model.answers import choices
-from importer.model.plan import Result
 from importer.model.question import DECISIONS
 from importer.model.run import RunFacts, Summary
-from importer.model.text import counted, row_label
+from importer.model.text import row_label
 from importer.pipeline.decisions import open_rows
 from importer.report import view
 from importer.report.files import hold, present
 from importer.report.lineage import Event, lineage
 from importer.report.terminal import row_history
-from importer.report.view import Names, ProblemGroup, RunView, Survey
-from importer.report.wording import ENDS, duration, workbooks
-from importer.service.loads import stop_file
-from importer.service.standing import Standing, standing, why_stale
+from importer.report.view import Names, RunView, Survey
+from importer.report.wording import workbooks
+from importer.service.standing import why_stale
 from importer.web.drafts import Draft
-from importer.web.loads import events_of, last_load, ledger_stamp, name_of
-from importer.web.site import RefusedError, Visit, found, in_words, number, on_page, render, see
-from importer.web.tasks import DRAFTS, PAUSED, PRACTICE, Sittings, Task, Workspace, is_locked
+from importer.web.live_pages import Asks, deletions, held_by
+from importer.web.loads import draft_of, events_of, last_load, ledger_stamp, name_of
+from importer.web.site import RefusedError, Visit, found, number, see
+from importer.web.tasks import DRAFTS, PAUSED, PRACTICE, Task, Workspace
 
 
 @lru_cache(maxsize=4)
 def _survey(folder: Path, _stamp: object) -> Survey:
     with Ledger.open(folder) as ledger:
         return RunView(ledger, summarize(ledger)).shown
-
-
-@dataclass(frozen=True, slots=True)
-class Asks:
-    """What the form that starts or continues a load asks first.
-
-    `answered`: what is dangerous of rows that were answered since the load was approved.
-    """
-
-    standing: Standing
-    answered: list[ProblemGroup]
-
-    @classmethod
-    def of(cls, ledger: Ledger) -> Asks:
-        """Read what a run asks now."""
-        return cls(standing(ledger), _answered_dangers(ledger))
-
-    def __bool__(self) -> bool:
-        """Whether there is anything to answer."""
-        return bool(self.standing.deletions or self.standing.checks or self.answered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,32 +111,6 @@ def review(space: Workspace, folder: Path) -> Review:
             asks,
             "" if space.place == PRACTICE or ledger.was_applied else holding(folder),
         )
-
-
-def _answered_dangers(ledger: Ledger) -> list[ProblemGroup]:
-    """Return what is dangerous of the rows that were answered since the load was approved last.
-
-    Rows that are not to be loaded do not count; nothing does before the first approval.
-    """
-    rows = set[int]()
-    for one in journal.made_by_people(ledger) if ledger.was_applied else ():
-        if one.event == DECIDED:
-            rows.add(one.row)
-        elif one.event == "apply":
-            rows.clear()
-    to_write = (row for row in sorted(rows) if (known := ledger.row(row)) and known.act)
-    found = view.group_problems(one for row in to_write for one in ledger.problems(row))
-    return [one for one in found if view.is_danger(one.code)]
-
-
-def draft_of(space: Workspace, facts: RunFacts, *, trashed: bool = False) -> Draft | None:
-    """Return the draft that a run was made from, None if it is gone; from the trash if asked.
-
-    An undo is made from a run.
-    """
-    roster = Path(facts.roster.path)
-    drafts = () if facts.command == "undo" else space.drafts(trashed=trashed)
-    return next((one for one in drafts if one.roster == roster), None)
 
 
 def _stale(ledger: Ledger, draft: Draft | None) -> str:
@@ -262,8 +208,7 @@ def start_apply(visit: Visit) -> web.Response:
     ticked = set(visit.texts("allow"))
     limit = None if visit.text("some") == ALL else visit.number("limit")
     typed = number(visit.text("deletions").replace(",", ""))
-    with Ledger.open(run) as ledger:
-        deleted = journal.next_deletes(ledger, limit or None)
+    deleted = deletions(run, limit or 0)
     whole = visit.text("limit") == visit.text("proposed")  # else a number was typed
     wrong = {
         "unviewed": shown.to_view - set(visit.texts("viewed")),
@@ -301,16 +246,6 @@ def sis_report(visit: Visit) -> web.Response:
         report.append(visit.space.typed(path))
     title = "Finding out what the SIS load did"
     return visit.start(*words, *report, "--json", title=title, back=visit.run_address)
-
-
-def held_by(visit: Visit) -> str:
-    """Return who works on a run, and since when; "" while the command for it only starts."""
-    run = visit.run
-    return in_words(holder(run)) if is_locked(run / LOCK) and (run / HOLDER).exists() else ""
-
-
-_DECIDED = frozenset({"apply", "job"})
-"""Commands that approvers alone start, each by its own form: their words name who decided."""
 
 
 def row(visit: Visit) -> web.Response:
@@ -364,242 +299,3 @@ def download(visit: Visit) -> web.StreamResponse:
         raise web.HTTPNotFound
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return web.FileResponse(visit.run / name, headers=headers)
-
-
-def task(visit: Visit) -> web.Response:
-    """Show a command that runs; when it has ended well, lead to the page it was started for."""
-    tasks = visit.space.tasks
-    shown = found(tasks.find(visit.request.match_info["task"]))
-    code, result = tasks.exit(shown), tasks.result(shown)
-    if code in FINE or (code is not None and "findings" in result):  # of the doctor
-        return see(visit.base + shown.page)
-    error = f"{result.get('error', '')}{result.get('cells', '')}" if code is not None else ""
-    if code == -1:
-        error = "The command was stopped from outside before it had finished. Nothing was written."
-    messages = tasks.messages(shown)
-    return visit.page(
-        "task.html.j2", task=shown, code=code, error=error, messages=messages,
-        repeats=shown.words[0] not in _DECIDED,
-        no_access=code == Exit.ACCESS,
-        settings="Settings" in on_page("\n".join((error, *messages))),
-    )  # fmt: skip
-
-
-def cancel(visit: Visit) -> web.Response:
-    """Stop a command, and go back to where it was started; a load is paused in its place."""
-    tasks = visit.space.tasks
-    task = found(tasks.find(visit.request.match_info["task"]))
-    if task.words[0] != "apply":
-        tasks.cancel(task)
-    return see(visit.base + task.back)
-
-
-def again(visit: Visit) -> web.Response:
-    """Start a command again that did not work; what a person decides is decided in its place."""
-    tasks = visit.space.tasks
-    failed = found(tasks.find(visit.request.match_info["task"]))
-    if tasks.exit(failed) in {None, *FINE} or failed.words[0] in _DECIDED:
-        return see(visit.base + failed.page)
-    words, title, back, run_of = failed.words, failed.title, failed.back, failed.run_of
-    return visit.start(*words, title=title, back=back, then=failed.then, run_of=run_of)
-
-
-CLOSING = web.AppKey("closing", asyncio.Event)
-"""Set when the server stops, so that open streams end."""
-
-POLL = 0.5
-"""Seconds between two looks at the ledger of a run that is applied."""
-
-_SEEN, _LINES, _FIELDS = 400, 8, 3
-"""Entries from which the rate is taken, lines of what happens, and changed fields in a line."""
-
-
-def pause(visit: Visit) -> web.Response:
-    """Ask the load to stop after the rows under way."""
-    if worker := visit.space.worker(visit.run):
-        write_atomically(stop_file(visit.run), worker.encode())
-    return see(f"{visit.run_address}/live?task={visit.request.query.get('task', '')}")
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a load has come.
-
-    `state`: `running`, `stopping`, `paused`, `stopped` or, where a command only answers rows or
-    the like, `working`. `by`: who runs it, and since when, if known. `rate`: rows a second, 0 if
-    not known yet; `first`: how many rows were approved, 0 for all. `lines`: what happened: when,
-    the name of an icon, its color, and a sentence. `exit`: of its task, if that has ended. `asks`:
-    what is asked to continue it, None while it is running.
-    """
-
-    state: str
-    heading: str
-    by: str
-    done: int
-    of: int
-    rate: float
-    first: int
-    counts: tuple[tuple[Result, str, int], ...]
-    lines: tuple[tuple[str, str, str, str], ...]
-    refused: list[dict[str, object]]
-    messages: tuple[str, ...]
-    exit: int | None
-    asks: Asks | None
-
-    @property
-    def running(self) -> bool:
-        """Whether a command works on it."""
-        return self.asks is None
-
-    @property
-    def percent(self) -> int:
-        """How much is done; 100 only when all is."""
-        return 100 * self.done // self.of if self.of else 100
-
-    @property
-    def figures(self) -> list[tuple[str, str]]:
-        """The figures beside the bar, each with its name."""
-        found = [("Rows done", f"{self.done:,} of {self.of:,}")]
-        if self.state == "running" and self.rate:
-            found.append(("Rate", f"{self.rate:.1f} a second"))
-            if not self.first:
-                found.append(("Time left", duration(round((self.of - self.done) / self.rate))))
-        return found
-
-    @property
-    def sentence(self) -> str:
-        """`30% done, 120 of 400 rows, 34 seconds left.`, for a screen reader."""
-        left = dict(self.figures).get("Time left")
-        told = f"{self.heading}: {self.percent}% done, {self.done:,} of {self.of:,} rows"
-        return f"{told}, {left} left." if left else f"{told}."
-
-
-def _progress(visit: Visit) -> Progress:
-    """Look at a load, and at the command that was started for it here."""
-    run, space, tasks = visit.run, visit.space, visit.space.tasks
-    with Ledger.open(run) as ledger:
-        results = ledger.results() if ledger.was_applied else {}
-        states, facts = ledger.progress(), ledger.facts
-        entries = list(journal.newest(ledger, _SEEN))
-        sitting = list(takewhile(lambda one: one.event != "apply", entries))
-        began = entries[len(sitting)] if len(sitting) < len(entries) else None
-        sittings = Sittings.of(ledger)
-        task, first = space.load_of(run, sittings), sittings.first
-        ended = tasks.exit(task) if task else None
-        running = (task is not None and ended is None) or space.is_busy(run)
-        if task and ended is None and not any(one > task.started for one in sittings.began):
-            sitting, began, first = [], None, task.first  # it has not noted that it began
-        state = "stopped" if space.has_failed(task, sittings) else "paused"
-        if running:
-            state = "running"
-            with suppress(OSError):
-                if stop_file(run).read_text("utf-8") == space.worker(run):
-                    state = "stopping"
-            state = state if space.is_loading(run, sittings) else "working"
-        of = sum(states.values())
-        done = of - sum(states.get(one, 0) for one in OPEN)
-        first = first if first < of else 0
-        open_words = {Result.NOT_SENT: "still to write"}
-        open_words |= {Result.UNKNOWN: "being written"} if running else {}
-        return Progress(
-            state,
-            _heading(state, done, of, first, facts.alma.called if facts.alma else "Alma"),
-            held_by(visit) if running else "",
-            done,
-            of,
-            _rate(sitting, began),
-            first,
-            tuple(
-                (end, open_words.get(end, words), results[end])
-                for end, words in ENDS.items()
-                if isinstance(end, Result) and results.get(end)
-            ),
-            tuple(_lines(ledger, entries)),
-            view.rows_page(ledger, Result.REFUSED, "", 0, _LINES)[0]
-            if results.get(Result.REFUSED)
-            else [],
-            tasks.messages(task) if task else (),
-            ended,
-            None if running else Asks.of(ledger),
-        )
-
-
-def _heading(state: str, done: int, of: int, first: int, alma: str) -> str:
-    if state == "running":
-        people = f"{f'{first:,} of ' if first else ''}{of:,} {'person' if of == 1 else 'people'}"
-        return f"Writing {people} to {alma}"
-    if state == "working":
-        return "A command is working on this load"
-    if state == "stopping":
-        return "Pausing after the current rows"
-    return f"{'Paused' if state == 'paused' else 'Stopped'} at {done:,} of {counted(of, 'row')}"
-
-
-def _rate(sitting: list[JournalEntry], began: JournalEntry | None) -> float:
-    """Return the rows a second since the load was started or, if that is long ago, lately."""
-    ended = [
-        one for one in sitting if one.row and one.event not in {journal.INTENT, journal.UNSENT}
-    ]
-    since = began or (sitting[-1] if sitting else None)
-    seconds = (ended[0].time - since.time).total_seconds() if ended and since else 0
-    return len(ended) / seconds if seconds else 0
-
-
-def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield what happened last, the newest first, each row once."""
-    names, rows = Names(ledger, show_values=True), set[int]()
-    for one in entries:
-        if len(rows) == _LINES:
-            return
-        row = ledger.row(one.row) if one.row and one.row not in rows else None
-        if row is None:
-            continue
-        rows.add(one.row)
-        who, end = f"Row {row_label(one.row)}: {names.of(row)}", row.result
-        if one.event == DECIDED:
-            line = ("people", "", f"{who}, decided")
-        elif one.event == journal.INTENT or end is None:
-            line = ("play", "", f"{who}, being written")
-        elif end in {Result.REFUSED, Result.HELD, Result.UNKNOWN}:
-            line = ("alert", "warn-text", f"{who}, {ENDS[end]}")
-        else:
-            fields = dict.fromkeys(d.name for d in view.differences(row.changes, show_values=True))
-            told, more = ", ".join(list(fields)[:_FIELDS]), len(fields) - _FIELDS
-            told += f" and {more} more" if more > 0 else ""
-            line = ("check", "good-text", f"{who}, {ENDS[end]}{f': {told}' if told else ''}")
-        yield f"{one.time.astimezone():%H:%M:%S}", *line
-
-
-def live(visit: Visit) -> web.Response:
-    """Show the progress of a load; when it has ended, lead to its result."""
-    found = _progress(visit)
-    tried = found.exit is not None or (found.asks is not None and found.asks.standing.began)
-    ended = found.done == found.of or (visit.text("task") and found.exit in FINE)
-    if not found.running and (ended or not tried):
-        return see(visit.run_address)
-    with Ledger.open(visit.run) as ledger:
-        draft = draft_of(visit.space, ledger.facts)
-    return visit.step_page(
-        "live.html.j2", "Load", draft, visit.run.name, task=visit.text("task"), progress=found
-    )
-
-
-async def events(request: web.Request) -> web.StreamResponse:
-    """Send the progress of a load as events, until it has ended."""
-    visit = await Visit.of(request)
-    address = visit.run_address  # where there is no such run, no answer is begun
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
-    closing, running = request.app[CLOSING], True
-    while running and not closing.is_set():
-        found = await asyncio.to_thread(_progress, visit)
-        running = found.running
-        event = {name: getattr(found, name) for name in ("state", "heading", "sentence", "running")}
-        event["html"] = render("progress.html.j2", progress=found, address=address)
-        try:
-            await response.write(f"data: {json.dumps(event)}\n\n".encode())
-        except ConnectionError:  # the window was closed
-            break
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(closing.wait(), POLL)
-    return response

@@ -81,35 +81,28 @@ class Workspace:
         """Return whether a command is working on a run, or was just started for it."""
         return self._applying(run) is not None or is_locked(run / LOCK)
 
-    def is_loading(self, run: Path, sittings: Sittings) -> bool:
-        """Return whether a load of a run is under way.
+    def at_work(self, run: Path, sittings: Sittings) -> AtWork:
+        """Return what works on a run, and how its last load ended.
 
-        Other commands, such as `resolve`, work on a run as well.
+        Other commands than loads, such as `resolve`, work on a run as well.
         """
-        since = held_since(run) if is_locked(run / LOCK) else ""
-        loads = since and any(one >= datetime.fromisoformat(since) for one in sittings.began)
-        return bool(loads or self._applying(run))
-
-    def load_of(self, run: Path, sittings: Sittings) -> Task | None:
-        """Return the task of the last load of a run, None if another command continued it."""
-        tasks = self.tasks
-        task = self._applying(run) or tasks.last("apply", f"runs/{run.name}")
+        tasks, began = self.tasks, self._applying(run)
+        locked = is_locked(run / LOCK)
+        since = held_since(run) if locked else ""
+        task = began or tasks.last("apply", f"runs/{run.name}")
         later = [time for time in sittings.began if task and time > task.started]
-        other = task and (len(later) > 1 or (later and tasks.ended_before(task, later[0])))
-        return None if other else task
-
-    def has_failed(self, task: Task | None, sittings: Sittings) -> bool:
-        """Return whether the last load of a run, of this task or of none, did not end well."""
-        return sittings.cut if task is None else self.tasks.exit(task) not in PAUSED
-
-    def worker(self, run: Path) -> str:
-        """Return what a request to stop calls the command that works on a run, "" if none does.
-
-        One that was started here has a name before it has begun.
-        """
-        if task := self._applying(run):
-            return task.id
-        return held_since(run) if is_locked(run / LOCK) else ""
+        if task and (len(later) > 1 or (later and tasks.ended_before(task, later[0]))):
+            task = None
+        ended = tasks.exit(task) if task else None
+        loads = since and any(one >= datetime.fromisoformat(since) for one in sittings.began)
+        return AtWork(
+            task,
+            ended,
+            busy=bool(began) or locked,
+            loads=bool(began or loads),
+            failed=ended not in PAUSED if task else sittings.cut,
+            worker=began.id if began else since,
+        )
 
     def _applying(self, run: Path) -> Task | None:
         return self.tasks.doing(("apply", f"runs/{run.name}"))
@@ -180,6 +173,23 @@ class Workspace:
         own.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(found, own)
         return own
+
+
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """What works on a run: whether a command does, and whether it `loads` the run.
+
+    `task`: of the last load, None if another command continued it; `exit`: its exit code, None
+    while it runs. `failed`: the last load did not end well. `worker`: what a request to stop calls
+    the command that works, "" if none does; one that was started here has a name before it begins.
+    """
+
+    task: Task | None
+    exit: int | None
+    busy: bool
+    loads: bool
+    failed: bool
+    worker: str
 
 
 @dataclass(frozen=True, slots=True)

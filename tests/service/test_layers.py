@@ -21,7 +21,7 @@ ABOVE = {"cli", "library.py", "web", "jobs"}
 """The surfaces, and what runs them."""
 
 READERS = {
-    "web/run_pages.py": {"importer.ledger.journal"},
+    "web/live_pages.py": {"importer.ledger.journal"},
     "web/tasks.py": {"importer.ledger.journal"},
 }
 """Files that show the history of a run; the list gets shorter."""

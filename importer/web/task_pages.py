@@ -1,0 +1,49 @@
+"""The page of a command that runs or did not work: shown, cancelled, or started again."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from importer.errors import FINE, Exit
+from importer.web.site import Visit, found, on_page, see
+
+_DECIDED = frozenset({"apply", "job"})
+"""Commands that approvers alone start, each by its own form: their words name who decided."""
+
+
+def task(visit: Visit) -> web.Response:
+    """Show a command that runs; when it has ended well, lead to the page it was started for."""
+    tasks = visit.space.tasks
+    shown = found(tasks.find(visit.request.match_info["task"]))
+    code, result = tasks.exit(shown), tasks.result(shown)
+    if code in FINE or (code is not None and "findings" in result):  # of the doctor
+        return see(visit.base + shown.page)
+    error = f"{result.get('error', '')}{result.get('cells', '')}" if code is not None else ""
+    if code == -1:
+        error = "The command was stopped from outside before it had finished. Nothing was written."
+    messages = tasks.messages(shown)
+    return visit.page(
+        "task.html.j2", task=shown, code=code, error=error, messages=messages,
+        repeats=shown.words[0] not in _DECIDED,
+        no_access=code == Exit.ACCESS,
+        settings="Settings" in on_page("\n".join((error, *messages))),
+    )  # fmt: skip
+
+
+def cancel(visit: Visit) -> web.Response:
+    """Stop a command, and go back to where it was started; a load is paused in its place."""
+    tasks = visit.space.tasks
+    task = found(tasks.find(visit.request.match_info["task"]))
+    if task.words[0] != "apply":
+        tasks.cancel(task)
+    return see(visit.base + task.back)
+
+
+def again(visit: Visit) -> web.Response:
+    """Start a command again that did not work; what a person decides is decided in its place."""
+    tasks = visit.space.tasks
+    failed = found(tasks.find(visit.request.match_info["task"]))
+    if tasks.exit(failed) in {None, *FINE} or failed.words[0] in _DECIDED:
+        return see(visit.base + failed.page)
+    words, title, back, run_of = failed.words, failed.title, failed.back, failed.run_of
+    return visit.start(*words, title=title, back=back, then=failed.then, run_of=run_of)
