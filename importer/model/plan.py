@@ -253,14 +253,14 @@ Step = Create | Update | Delete | Unchanged | LeftAlone | Held
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A write: the record before it, None for a create, what was sent, and Alma's answer, if known.
+    """A write: the record before it, None for a create, what was sent, and Alma's reply, if known.
 
     `sent`: of a delete, the record that went. `override`: the protected fields that it replaces.
     """
 
     before: User | None
     sent: User
-    answered: User | None = None
+    reply: User | None = None
     override: tuple[str, ...] = ()
 
     @property
@@ -271,7 +271,7 @@ class Image:
     @property
     def after(self) -> User:
         """The record that Alma has then, as far as it is known."""
-        return self.answered or self.sent
+        return self.reply or self.sent
 
 
 class Where(NamedTuple):
@@ -290,7 +290,7 @@ class Where(NamedTuple):
 class Imprint(NamedTuple):
     """One value as a load left it: keyed hashes, and days as ISO text.
 
-    `answered`: what Alma had there after the load, "" if nothing. `since`: the last load that found
+    `reply`: what Alma had there after the load, "" if nothing. `since`: the last load that found
     it as it was left. `noticed`: when an edit was reported last, "" if none was. `made` is "" where
     the value is to be forgotten.
     """
@@ -299,7 +299,7 @@ class Imprint(NamedTuple):
     cells: str
     rule: str
     made: str
-    answered: str
+    reply: str
     since: str
     noticed: str = ""
 

@@ -21,7 +21,7 @@ from importer.model.run import RowHistory
 from importer.model.text import command_line
 from importer.pipeline.runs import RUNS
 from importer.planner.leavers import Leavers, left
-from importer.planner.staff_edits import answered, keyed
+from importer.planner.staff_edits import keyed, with_reply
 from importer.users.refresh import add_applied
 
 
@@ -73,7 +73,9 @@ def _remember_loaded(
     found: list[Remembered] = []
     for image in written:
         made = values.get(image.row, {})
-        kept = {} if facts.leaves(image.row) else answered(made, image.before, image.after, hashed)
+        kept = (
+            {} if facts.leaves(image.row) else with_reply(made, image.before, image.after, hashed)
+        )
         name, new = facts.of(image.row)[1].name, image.before is None
         found.append(Remembered(image.new_id, image.primary_id, name, kept, new))
     for one in same:

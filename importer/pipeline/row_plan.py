@@ -39,8 +39,9 @@ from importer.pipeline.decisions import as_warning, dismissed
 from importer.pipeline.inputs import MappedRoster, Rosters
 from importer.pipeline.remember import take_up
 from importer.planner.answers import fitting, follow, is_about, leaves_id, without_taken
+from importer.planner.borrowing import with_borrowing
 from importer.planner.case import Case
-from importer.planner.decide import decide, with_borrowing
+from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current, same_id
 from importer.planner.leavers import Among, Leavers, Retiring, come_back, leave, retire

@@ -274,7 +274,7 @@ def undone(
 
 
 def _create_undone(image: RowImage, live: User, origin: Origin) -> Planned:
-    if not as_created(image.sent, image.answered, live):
+    if not as_created(image.sent, image.reply, live):
         sentence = "Someone changed this user in Alma since the run created it."
         advice = "Check the user in Alma, and delete it there if it should go."
         return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)

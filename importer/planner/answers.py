@@ -16,9 +16,10 @@ from importer.model.question import About, Answer
 from importer.model.text import row_label
 from importer.model.user import User
 from importer.planner.case import Case
-from importer.planner.decide import change, change_questions, create
+from importer.planner.decide import change_questions
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
+from importer.planner.update import change, create
 from importer.planner.who import identify, managed_elsewhere
 from importer.users.matching import identifiers, user_keys
 

@@ -6,12 +6,14 @@ An update may extend or add the Patron role. No other role is touched.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 from importer.model.fields import PATRON, ROLE, text
-from importer.model.plan import Change, ChangeKind
+from importer.model.plan import Change, ChangeKind, Create, Planned
 from importer.model.problem import Code
 from importer.model.user import Coded, User, UserBlock, UserRole
+from importer.planner.drafts import DraftUser
 
 Roles = dict[tuple[str, int], UserRole]
 """The Patron roles of a user, by their scope without case and their number within it."""
@@ -107,9 +109,9 @@ def merge_roles(before: User, after: User, now: User) -> User | None:
     return _with_roles(now, roles)
 
 
-def roles_kept(sent: User, answered: User, before: User | None) -> bool:
+def roles_kept(sent: User, reply: User, before: User | None) -> bool:
     """Return whether Alma kept its own Patron role instead of the one that was sent."""
-    ours, theirs = patron_roles(sent), patron_roles(answered)
+    ours, theirs = patron_roles(sent), patron_roles(reply)
     old = patron_roles(before) if before is not None else {}
     return any(
         _shape(role) not in {_shape(old.get(key)), _shape(theirs.get(key))}
@@ -191,3 +193,19 @@ def obstacles(user: User, today: date) -> Iterator[tuple[Code, str]]:
     emails = (user.contact_info.email if user.contact_info else None) or ()
     if not any(email.preferred and email.email_address for email in emails):
         yield Code.NO_PREFERRED_EMAIL, "the user has no preferred email, so no notices arrive"
+
+
+def with_borrowing(draft: DraftUser, planned: Planned, today: date) -> Planned:
+    """Return the step with warnings why its user will not be able to borrow.
+
+    Alma gives a new user roles by its own rules, so a create has none yet.
+    """
+    step = planned.step
+    user = step.user if isinstance(step, Create) else planned.user
+    if user is None:
+        return planned
+    why = [*obstacles(user, today)]
+    if not isinstance(step, Create):
+        why += role_obstacles(user, today)
+    problems = (draft.problem(code, sentence) for code, sentence in why)
+    return replace(planned, warnings=(*planned.warnings, *problems))

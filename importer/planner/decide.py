@@ -4,39 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from datetime import date
 
 from importer.model.answers import allow, possible_users
-from importer.model.candidates import NAMES, ROLE_END
-from importer.model.fields import STICKY, OnUpdate
-from importer.model.plan import (
-    Change,
-    Create,
-    Held,
-    LeftAlone,
-    Match,
-    Planned,
-    Step,
-    Unchanged,
-    Update,
-)
+from importer.model.candidates import NAMES
+from importer.model.fields import OnUpdate
+from importer.model.plan import Held, LeftAlone, Match, Planned
 from importer.model.problem import Code, Problem, Severity
 from importer.model.question import About, Answer
 from importer.model.text import counted
 from importer.model.user import AccountType, User
-from importer.planner.borrowing import obstacles, role_obstacles
 from importer.planner.case import Case
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
-from importer.planner.merge import Merged, changes_by_day, merge, new_user
-from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
-from importer.planner.staff_edits import (
-    NO_MEMORY,
-    StaffEdit,
-    answered,
-    edited_fields,
-    review,
-)
+from importer.planner.update import change, create
 from importer.planner.who import Who, holders, identify
 
 
@@ -120,112 +100,6 @@ def _held(planned: Planned) -> Planned:
     return replace(planned, step=Held(planned.step.row, asked), warnings=others)
 
 
-def create(case: Case) -> Planned:
-    """Return the step that creates the row's user, whatever Alma may have.
-
-    Its roles are by Alma's own rules: what the row has is not sent, and is remembered so.
-    """
-    draft, earlier = case.draft, case.earlier
-    user = new_user(draft)
-    imprints = {**review(draft, User(), NO_MEMORY, earlier, rename=False).imprints}
-    if ROLE_END in imprints:
-        imprints[ROLE_END] = imprints[ROLE_END]._replace(rule="")
-    if earlier.sis is not None:
-        user = external_part(user)
-        imprints |= not_given(draft, imprints, user, earlier)
-    return Planned(Create(draft.row, user), imprints=imprints)
-
-
-def change(case: Case, live: User, *, rename: bool) -> Planned:
-    """Return the step for a known user; what `match.retire` does is decided later, in `retire`."""
-    if case.match.retire is not None:
-        return Planned(Unchanged(case.draft.row, current(live, "primary_id")), user=live)
-    return update(case, live, rename=rename)
-
-
-def update(case: Case, live: User, *, rename: bool) -> Planned:
-    """Return the step that updates a user with the row's values, whoever that user is.
-
-    `rename`: the user also gets the row's primary ID, as with a new card. With `account_type:
-    convert` an Internal user becomes External if the mapping is. What staff edited in Alma since
-    the last load stays, with a warning; an ID that both changed needs review, by a warning that
-    holds.
-    """
-    draft, match, earlier = case.draft, case.match, case.earlier
-    primary_id = current(live, "primary_id")
-    memory, sis = earlier.of(draft, live), earlier.sis
-    protected = edited_fields(STICKY, live, memory, earlier.hashed) if sis else {}
-    reviewed = review(draft, live, memory, earlier, rename=rename)
-
-    merged = merge(
-        reviewed.draft,
-        live,
-        rename=reviewed.renames,
-        convert=match.account_type == "convert",
-        keep_old_id=match.keep_old_id,
-        overrides=earlier.overwrites,
-        institution=earlier.institution,
-        lines=reviewed.lines,
-    )
-    merged = sis_merge(live, merged, protected, earlier)
-    if merged.changes and changes_by_day(reviewed.draft, reviewed.beside, live, merged.after):
-        merged = Merged(live)
-    reviewed = after_load(draft, reviewed, protected, live, merged.after, earlier)
-    after, changes, override = merged.after, merged.changes, merged.override
-    imprints = reviewed.imprints
-    step: Step = Unchanged(draft.row, primary_id)
-    if changes:
-        step = Update(
-            draft.row, primary_id, live, after, changes, override, first_load=memory.is_blank
-        )
-    else:
-        imprints = answered(imprints, live, live, earlier.hashed)
-    warnings = (
-        *(_edited(draft, one) for one in reviewed.edits if not one.again),
-        *(_card_differs(draft, one, primary_id) for one in reviewed.asks),
-        *_purged_early(draft, changes, after),
-    )
-    kept = any(not one.replaced for one in reviewed.edits)
-    return Planned(step, warnings, imprints, kept, after)
-
-
-def _purged_early(draft: DraftUser, changes: Collection[Change], after: User) -> Iterator[Problem]:
-    """Report an update after which Alma may purge a user early, unless the row has both dates."""
-    ends = {name: current(after, name) for name in ("purge_date", "expiry_date")}
-    purges, expires = ends.values()
-    of_row = all(draft.values.get(name) == day for name, day in ends.items())
-    if "" != purges < expires and not of_row and any(one.path in ends for one in changes):
-        message = f"the purge date {{value}} would be before {expires}, the expiry date in Alma"
-        yield draft.problem(Code.PURGE_BEFORE_EXPIRY, message, "purge_date", purges)
-
-
-def _edited(draft: DraftUser, edit: StaffEdit) -> Problem:
-    has = "Alma has {value}" if edit.shown else "Alma has no such value any more"
-    when = f"edited there {_between(edit)}"
-    if edit.replaced:
-        asked = "--overwrite-edits replaces it by the roster's value"
-        why = asked if edit.asked else "the new value is sent"
-        return draft.problem(Code.REPLACES_EDIT, f"{has}, {when}; {why}", edit.label, edit.shown)
-    message = f"{has}, {when}; the roster's value is not sent"
-    return draft.problem(Code.EDITED_IN_ALMA, message, edit.label, edit.shown)
-
-
-def _card_differs(draft: DraftUser, edit: StaffEdit, primary_id: str) -> Problem:
-    """Return the question which of two new IDs of a kind is right."""
-    message = (
-        f"the user {{value}} got another ID of this type in Alma {_between(edit)}, and the roster "
-        "has a new one, too"
-    )
-    problem = draft.problem(Code.CARD_DIFFERS, message, edit.label, primary_id)
-    return problem.asking(About.CHANGE, Answer.UPDATE)
-
-
-def _between(edit: StaffEdit) -> str:
-    if edit.since == edit.noticed:
-        return f"after the load of {edit.since}"
-    return f"between {edit.since} and {edit.noticed}"
-
-
 def _why_it_stays(draft: DraftUser, match: Match) -> str:
     """Return why a user of the other account type must not get the row's; "" if it may."""
     if draft.layout.account_type is AccountType.INTERNAL:
@@ -241,22 +115,6 @@ def _why_it_stays(draft: DraftUser, match: Match) -> str:
             "under `match:` in the mapping and plan again."
         )
     return ""
-
-
-def with_borrowing(draft: DraftUser, planned: Planned, today: date) -> Planned:
-    """Return the step with warnings why its user will not be able to borrow.
-
-    Alma gives a new user roles by its own rules, so a create has none yet.
-    """
-    step = planned.step
-    user = step.user if isinstance(step, Create) else planned.user
-    if user is None:
-        return planned
-    found = [*obstacles(user, today)]
-    if not isinstance(step, Create):
-        found += role_obstacles(user, today)
-    problems = (draft.problem(code, sentence) for code, sentence in found)
-    return replace(planned, warnings=(*planned.warnings, *problems))
 
 
 def unidentified(draft: DraftUser, match: Match) -> Problem | None:

@@ -523,20 +523,21 @@ def merge(
     return Merged(made, differs, tuple(override) if account is external else ())
 
 
-def changes_by_day(draft: DraftUser, beside: Collection[str], live: User, after: User) -> bool:
-    """Return whether a record changes only in what depends on the day of the load.
+def unless_by_day(merged: Merged, draft: DraftUser, beside: Collection[str], live: User) -> Merged:
+    """Return the record, or Alma's if it differs only in what depends on the day of the load.
 
     That is no reason for an update: the columns `beside`, and in lists what has a run variable.
     """
-    by_role = live.user_role == after.user_role or ROLE_END in beside
-    return (
-        by_role
+    after = merged.after
+    by_day = bool(merged.changes) and (
+        (live.user_role == after.user_role or ROLE_END in beside)
         and {*beside}.issuperset(changed_fields(live, after))
         and all(
             _list_changes_by_day(draft, parent, beside, list_edits(parent, *pair))
             for parent, pair in changed_lists(live, after).items()
         )
     )
+    return Merged(live) if by_day else merged
 
 
 def _list_changes_by_day(

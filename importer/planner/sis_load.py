@@ -22,13 +22,13 @@ from importer.model.plan import (
     Planned,
     SisRules,
     Update,
+    UserMemory,
     Where,
 )
 from importer.model.problem import Code
 from importer.model.question import DECISIONS, Answer
 from importer.model.user import AccountType, Coded, Part, Segment, User
 from importer.planner.case import Case
-from importer.planner.drafts import DraftUser
 from importer.planner.entries import (
     FLAGS,
     current,
@@ -41,9 +41,17 @@ from importer.planner.entries import (
     with_entries,
     with_value,
 )
-from importer.planner.merge import SET_APART, Merged
+from importer.planner.merge import SET_APART, Merged, unless_by_day
 from importer.planner.patch import changed_fields, changed_lists, differences
-from importer.planner.staff_edits import Earlier, Keyed, Reviewed, StaffEdit, texts, value_of
+from importer.planner.staff_edits import (
+    ComparedRow,
+    Keyed,
+    StaffEdit,
+    edited_fields,
+    imprint_of,
+    texts,
+    value_of,
+)
 
 _DEFAULTS = {"status": "ACTIVE", "preferred_language": "en", "cataloger_level": "00"}
 """What Alma sets where the file has nothing (contract 1.2)."""
@@ -78,20 +86,53 @@ def _is_external(part: Part) -> bool:
     return getattr(part, "segment_type", None) != AccountType.INTERNAL.segment
 
 
-def sis_merge(
-    live: User, merged: Merged, edited: Mapping[str, Imprint], earlier: Earlier
-) -> Merged:
-    """Return the user after a load of a row, and what that changes.
+def finish(
+    case: Case, live: User, memory: UserMemory, compared: ComparedRow, merged: Merged
+) -> tuple[Merged, ComparedRow]:
+    """Return the user after a load of a row, and the row as the load leaves it.
 
-    `merged`: what the API would make of the row. `edited`: the protected fields that staff edited,
-    as the last load left them. Where the plan is sent through the API, that is `merged`.
+    `merged`: what the API would make of the row. An edit of a protected field that stays, stays
+    edited. Of protected fields that the row leaves blank, it is remembered what Alma has then, so
+    that a later edit shows.
     """
-    rules = earlier.sis
-    if rules is None or not merged.changes:
-        return merged
-    after = _loaded(merged.after, live, edited, rules, earlier.hashed)
-    changes = differences(live, after)
-    return Merged(after, changes) if changes else Merged(live)
+    rules, hashed = case.earlier.sis, case.earlier.hashed
+    assert rules is not None  # noqa: S101  the caller asked
+    edited = edited_fields(STICKY, live, memory, hashed)
+    if merged.changes:
+        after = _loaded(merged.after, live, edited, rules, hashed)
+        changes = differences(live, after)
+        merged = Merged(after, changes) if changes else Merged(live)
+        merged = unless_by_day(merged, compared.draft, compared.beside, live)
+    after = merged.after
+    imprints = {**compared.imprints}
+    imprints |= not_given(case, imprints, after)
+    kept = {*edited} - {*changed_fields(live, after), *changed_lists(live, after)}
+    for key, imprint in imprints.items():
+        if imprint.where.path in kept and imprint.made:
+            last = edited[imprint.where.path]
+            imprints[key] = imprint._replace(reply=last.reply, since=last.since)
+    targets = compared.draft.layout.targets
+
+    def as_left(edit: StaffEdit) -> StaffEdit:
+        field = targets[edit.label].field
+        stays = (field.parent or field.name) in kept
+        return replace(edit, replaced=False, asked=False) if stays else edit
+
+    edits = tuple(map(as_left, compared.edits))
+    return merged, replace(compared, edits=edits, imprints=imprints)
+
+
+def not_given(case: Case, imprints: Imprints, after: User) -> dict[str, Imprint]:
+    """Return what to remember of protected fields that a row leaves blank."""
+    blank, earlier = {}, case.earlier
+    for target in case.draft.layout.scalars:
+        name = target.field.name
+        imprint = imprints.get(name)
+        if name in STICKY and (imprint is None or not imprint.made):
+            held = normal(name, current(after, name) or _DEFAULTS.get(name, ""))
+            value = value_of(case.draft, earlier.hashed, name, Where(name), (target.label,), held)
+            blank[name] = imprint_of(value, earlier.today, reply=value.made)
+    return blank
 
 
 def in_file(after: User, live: User, *, keeps_blank: bool) -> User:
@@ -128,7 +169,7 @@ def _loaded(
         if name not in STICKY or last is None:
             return name in STICKY and not given and rules.keeps_blank
         restored = (
-            given and rules.undoes_edits and last.answered in map(hashed, texts(last.where, record))
+            given and rules.undoes_edits and last.reply in map(hashed, texts(last.where, record))
         )
         return not restored or (rules.keeps_names and name.startswith("pref_"))
 
@@ -185,53 +226,6 @@ def _segments(
             flagged(part, flag, on=marked[:1] == [at]) for at, part in enumerate(made, start=first)
         ]
     return (*internal, *made)
-
-
-def after_load(
-    draft: DraftUser,
-    reviewed: Reviewed,
-    edited: Mapping[str, Imprint],
-    live: User,
-    after: User,
-    earlier: Earlier,
-) -> Reviewed:
-    """Return what was reviewed, as a load leaves it; as it is if the plan is sent through the API.
-
-    An edit of a protected field that stays, stays edited. Of protected fields that the row leaves
-    blank, it is remembered what Alma has then, so that a later edit shows.
-    """
-    if earlier.sis is None:
-        return reviewed
-    imprints = {**reviewed.imprints}
-    imprints |= not_given(draft, imprints, after, earlier)
-    kept = {*edited} - {*changed_fields(live, after), *changed_lists(live, after)}
-    for key, one in imprints.items():
-        if one.where.path in kept and one.made:
-            last = edited[one.where.path]
-            imprints[key] = one._replace(answered=last.answered, since=last.since)
-    targets = reviewed.draft.layout.targets
-
-    def as_left(edit: StaffEdit) -> StaffEdit:
-        field = targets[edit.label].field
-        stays = (field.parent or field.name) in kept
-        return replace(edit, replaced=False, asked=False) if stays else edit
-
-    return replace(reviewed, edits=tuple(map(as_left, reviewed.edits)), imprints=imprints)
-
-
-def not_given(
-    draft: DraftUser, imprints: Imprints, after: User, earlier: Earlier
-) -> dict[str, Imprint]:
-    """Return what to remember of protected fields that a row leaves blank."""
-    found, today = {}, earlier.today.isoformat()
-    for target in draft.layout.scalars:
-        name = target.field.name
-        there = imprints.get(name)
-        if name in STICKY and (there is None or not there.made):
-            text = normal(name, current(after, name) or _DEFAULTS.get(name, ""))
-            one = value_of(draft, earlier.hashed, name, Where(name), (target.label,), text)
-            found[name] = Imprint(one.where, one.cells, one.rule, one.made, one.made, today)
-    return found
 
 
 def as_loaded(case: Case, planned: Planned, rules: SisRules) -> Planned:

@@ -95,7 +95,7 @@ def shown(where: Where, user: User) -> str:
     return next((main_value(where.path, part) for part in _parts(where, user)), "")
 
 
-def answered(
+def with_reply(
     imprints: Imprints, before: User | None, after: User, hashed: Keyed
 ) -> dict[str, Imprint]:
     """Return what is remembered of an applied row: its user before, None if new, and after it.
@@ -105,9 +105,7 @@ def answered(
     """
     every = {one.made for one in imprints.values()}
     return {
-        key: one
-        if one.answered
-        else one._replace(answered=_answer(one, before, after, hashed, every))
+        key: one if one.reply else one._replace(reply=_answer(one, before, after, hashed, every))
         for key, one in imprints.items()
     }
 
@@ -221,7 +219,7 @@ def _lines(
     entries_of_row = [] if memory.is_blank else [value for value in row if value.is_entry]
     known = [(value.where, value.made) for value in entries_of_row]
     for imprints in _newest_first(memory):
-        known += [(last.where, last.answered) for last in imprints.values() if not last.where.flag]
+        known += [(last.where, last.reply) for last in imprints.values() if not last.where.flag]
 
     def is_known(path: str, part: Part) -> bool:
         return any(
@@ -241,8 +239,8 @@ def _lines(
                 if id(part) not in taken
             }
             edited = [part for part in parts.values() if not is_known(value.where.path, part)]
-            if last.answered in parts or (last.answered and len(edited) == 1):
-                lines[value.labels[0]] = parts.get(last.answered) or edited[0]
+            if last.reply in parts or (last.reply and len(edited) == 1):
+                lines[value.labels[0]] = parts.get(last.reply) or edited[0]
     return lines
 
 
@@ -254,7 +252,7 @@ def _newest_first(memory: UserMemory) -> tuple[Imprints, ...]:
 def has_id_of(memory: UserMemory, live: User, hashed: Keyed) -> bool:
     """Return whether a user has an ID that loads gave the one of whom this is remembered."""
     return any(
-        one.where.path == IDS and one.answered in map(hashed, texts(one.where, live))
+        one.where.path == IDS and one.reply in map(hashed, texts(one.where, live))
         for imprints in _newest_first(memory)
         for one in imprints.values()
     )
@@ -293,6 +291,12 @@ class Value:
     def is_entry(self) -> bool:
         """Whether it is an entry of a list, not a field or a preferred mark."""
         return bool(self.where.names) and not self.where.flag
+
+
+def imprint_of(value: Value, today: date, reply: str = "") -> Imprint:
+    """Return what a load of today leaves of a value; `reply` is "" if that is not known yet."""
+    where, cells, rule, made = value.where, value.cells, value.rule, value.made
+    return Imprint(where, cells, rule, made, reply, today.isoformat())
 
 
 class Reason(StrEnum):
@@ -368,13 +372,13 @@ class StaffEdit:
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewed:
+class ComparedRow:
     """A row after its values were compared with what earlier loads left.
 
     `draft`: without the values that stay as Alma has them. `beside`: labels of those that are
     written only beside other changes. `asks`: edits of IDs that a person must decide about.
     `lines`: which of Alma's entries belong to the row's.
-    `imprints`: what to remember when the row was applied; `answered` is "" where that is what Alma
+    `imprints`: what to remember when the row was applied; `reply` is "" where that is what Alma
     answers then. `renames`: whether the user gets the row's primary ID.
     """
 
@@ -387,9 +391,9 @@ class Reviewed:
     lines: Lines
 
 
-def review(
+def compare_with_loads(
     draft: DraftUser, live: User, memory: UserMemory, earlier: Earlier, *, rename: bool
-) -> Reviewed:
+) -> ComparedRow:
     """Compare a row's values with what earlier loads of its user left in Alma.
 
     `rename`: the mapping gives the user the row's primary ID, if it is another one. What the
@@ -413,7 +417,7 @@ def review(
             imprints[was] = own or last._replace(made="")
         last = last or _never_given(value, live, memory, earlier.hashed)
         decided = _decide(value, last, live, lines, memory, earlier)
-        now = Imprint(value.where, value.cells, value.rule, value.made, "", today.isoformat())
+        now = imprint_of(value, today)
         if last is not None and decided in _EDITED:
             asked = decided is not Ruling.REPLACE_EDIT and value.where.path in earlier.overwrites
             decided = Ruling.REPLACE_EDIT if asked else decided
@@ -426,7 +430,7 @@ def review(
                 edits.append(edit)
             edited.update(value.labels)
             if decided is Ruling.KEEP_EDIT:  # what stays, stays edited
-                now = now._replace(answered=last.answered, since=last.since, noticed=edit.noticed)
+                now = now._replace(reply=last.reply, since=last.since, noticed=edit.noticed)
         imprints[value.key] = now
         if decided in {Ruling.KEEP, Ruling.KEEP_EDIT}:
             left.update(value.labels)
@@ -434,7 +438,7 @@ def review(
             beside.update(value.labels)
     renames = rename and PRIMARY_ID not in left
     kept = draft.without(left - {PRIMARY_ID})
-    return Reviewed(kept, frozenset(beside), tuple(edits), tuple(asks), imprints, renames, lines)
+    return ComparedRow(kept, frozenset(beside), tuple(edits), tuple(asks), imprints, renames, lines)
 
 
 def _never_given(value: Value, live: User, memory: UserMemory, hashed: Keyed) -> Imprint | None:
@@ -449,7 +453,7 @@ def _never_given(value: Value, live: User, memory: UserMemory, hashed: Keyed) ->
     if known is None or is_added or where.path == PRIMARY_ID or not any(texts(where, live)):
         return None
     if where.flag and any(
-        one.where.path == where.path and hashed(_part_text(one.where, part)) == one.answered
+        one.where.path == where.path and hashed(_part_text(one.where, part)) == one.reply
         for one in known.values()
         for part in _parts(where, live)
     ):
@@ -528,8 +532,8 @@ def _is_as_left(
         if (one.where.path, one.where.flag) == (where.path, where.flag)
         and (not sought or sought & {*one.where.types})
     )
-    return not last.answered or any(
-        one.answered in map(hashed, texts(one.where, live, own)) for one in (last, *theirs)
+    return not last.reply or any(
+        one.reply in map(hashed, texts(one.where, live, own)) for one in (last, *theirs)
     )
 
 
@@ -537,7 +541,7 @@ def _is_of_another(value: Value, live: User, memory: UserMemory, earlier: Earlie
     """Return whether Alma has what it had after the last load of another roster."""
     there = {*map(earlier.hashed, texts(value.where, live))}
     every = (one for imprints in memory.others for one in imprints.values())
-    return any(one.where == value.where and one.answered in there for one in every)
+    return any(one.where == value.where and one.reply in there for one in every)
 
 
 def _moves(one: str, other: str) -> bool:

@@ -77,7 +77,7 @@ def _letters(ledger: Ledger) -> dict[str, list[tuple[str, ...]]]:
     created: list[tuple[str, ...]] = []
     renewed: list[tuple[str, ...]] = []
     for image in images(ledger):
-        after, before = image.answered or image.sent, image.before
+        after, before = image.after, image.before
         if image.act is Act.CREATE:
             created.append(_letter(after))
         elif (

@@ -170,11 +170,11 @@ def loads_that_nobody_remembers(patch: Patch) -> None:
 def sent_is_answered(patch: Patch) -> None:
     """What was sent counts as what Alma has."""
 
-    def answered(imprints: Imprints, *_: object) -> dict[str, Imprint]:
-        return {key: one._replace(answered=one.made) for key, one in imprints.items()}
+    def with_reply(imprints: Imprints, *_: object) -> dict[str, Imprint]:
+        return {key: one._replace(reply=one.made) for key, one in imprints.items()}
 
-    patch.setattr(f"{PIPELINE}.remember.answered", answered)
-    patch.setattr("importer.planner.decide.answered", answered)
+    patch.setattr(f"{PIPELINE}.remember.with_reply", with_reply)
+    patch.setattr("importer.planner.update.with_reply", with_reply)
 
 
 def memory_lost_with_the_id(patch: Patch) -> None:

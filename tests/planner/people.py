@@ -23,7 +23,7 @@ from importer.model.user import AccountType, User
 from importer.planner.case import Case
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import comparable, entries
-from importer.planner.merge import Merged, changes_by_day, merge
+from importer.planner.merge import Merged, merge, unless_by_day
 from importer.planner.safety_checks import with_checks
 from importer.planner.staff_edits import Earlier, Lines
 from importer.users.matching import MatchResult
@@ -180,7 +180,7 @@ def updated(
         institution="",
         lines=lines or {},
     )
-    return Merged(live) if changes_by_day(row, beside, live, made.after) else made
+    return unless_by_day(made, row, beside, live)
 
 
 def shape(one: User) -> tuple[object, ...]:

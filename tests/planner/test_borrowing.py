@@ -19,8 +19,8 @@ from importer.planner.borrowing import (
     role_obstacles,
     with_patron_role,
 )
-from importer.planner.decide import create, update
-from importer.planner.staff_edits import answered, keyed, nothing_earlier
+from importer.planner.staff_edits import keyed, nothing_earlier, with_reply
+from importer.planner.update import create, update
 from tests.planner.people import case, draft, email, user
 
 TODAY = date(2026, 8, 20)
@@ -88,7 +88,7 @@ def test_the_role_of_a_new_user_is_extended_by_the_next_load(
     row, hashed = draft({"primary_id": "21234", ROLE_END: "2028-05-31"}), keyed(b"a key")
     earlier = replace(nothing_earlier(TODAY), hashed=hashed)
     new = of(("200", INST, "2027-06-30"))
-    left = answered(create(case(row, earlier)).imprints, None, new, hashed)
+    left = with_reply(create(case(row, earlier)).imprints, None, new, hashed)
     live, known = of(("200", INST, edited)), replace(earlier, of=lambda *_: UserMemory(left, ()))
     planned = update(case(row, known), live, rename=False)
     assert roles(planned.user) == [("200", INST, expected)]

@@ -19,12 +19,12 @@ from importer.planner.entries import current, entries
 from importer.planner.leavers import Leavers
 from importer.planner.staff_edits import (
     NO_MEMORY,
+    ComparedRow,
     Earlier,
-    Reviewed,
-    answered,
+    compare_with_loads,
     keyed,
     nothing_earlier,
-    review,
+    with_reply,
 )
 from tests.planner.people import draft, email, identifier, scheme, updated, user
 
@@ -99,25 +99,25 @@ class Alma:
     """By roster, the newest load first."""
     overwrites: frozenset[str] = frozenset()
 
-    def reviewed(self, roster: Roster, today: date) -> Reviewed:
+    def reviewed(self, roster: Roster, today: date) -> ComparedRow:
         """Compare a roster's row with what was left."""
         others = tuple(seen for name, seen in self.memory.items() if name != roster.name)
         known = UserMemory(self.memory.get(roster.name), others)
         earlier = Earlier(lambda _draft, _live: known, HASHED, today, "", self.overwrites, None)
-        return review(roster.row(today), self.live, known, earlier, rename=False)
+        return compare_with_loads(roster.row(today), self.live, known, earlier, rename=False)
 
-    def after(self, reviewed: Reviewed) -> User:
+    def after(self, reviewed: ComparedRow) -> User:
         """What the user would be after the load."""
         return updated(reviewed.draft, self.live, reviewed.lines, reviewed.beside).after
 
-    def load(self, roster: Roster, today: date, *, answered_so: bool = False) -> Reviewed:
+    def load(self, roster: Roster, today: date, *, answered_so: bool = False) -> ComparedRow:
         """Plan and apply a roster; a card that needs an answer is loaded with `answered_so`."""
         reviewed = self.reviewed(roster, today)
         if reviewed.asks and not answered_so:
             return reviewed
         before, self.live = self.live, self.after(reviewed)
         old = self.memory.pop(roster.name, {})
-        new = answered(reviewed.imprints, before, self.live, HASHED)
+        new = with_reply(reviewed.imprints, before, self.live, HASHED)
         kept = {key: one for key, one in {**old, **new}.items() if one.made}
         self.memory = {roster.name: kept, **self.memory}
         return reviewed
@@ -319,7 +319,7 @@ def test_an_address_under_one_type_more_is_written() -> None:
     row = replace(row, layout=plan, values=values, cells=tuple(values.values()))
     known = UserMemory(alma.memory["autumn"], ())
     earlier = Earlier(lambda _row, _live: known, HASHED, LATER, "", frozenset(), None)
-    reviewed = review(row, alma.live, known, earlier, rename=False)
+    reviewed = compare_with_loads(row, alma.live, known, earlier, rename=False)
     found = _emails(alma.after(reviewed))
     assert [text(one.email_type) for one in found] == ["personal", "school"]
     assert not reviewed.edits
@@ -462,12 +462,12 @@ def test_a_note_that_remove_takes_is_written_again() -> None:
         layout = replace(scheme(labels), removals=(removal,))
         row = draft(values, plan=layout)
         live = updated(row, user()).after
-        imprints = review(row, User(), NO_MEMORY, EARLIER, rename=False).imprints
-        memory = UserMemory(answered(imprints, User(), live, HASHED), ())
+        imprints = compare_with_loads(row, User(), NO_MEMORY, EARLIER, rename=False).imprints
+        memory = UserMemory(with_reply(imprints, User(), live, HASHED), ())
         notes = [("Department: Law (asked)", "LIBRARY"), ("Desk 2", "LIBRARY")]
         parts = [{"note_text": one, "note_type": {"value": kind}} for one, kind in notes]
         live = live.model_validate(live.model_dump() | {"user_note": parts})
-        reviewed = review(row, live, memory, EARLIER, rename=False)
+        reviewed = compare_with_loads(row, live, memory, EARLIER, rename=False)
         after = updated(reviewed.draft, live, reviewed.lines).after
         assert {text(one.note_text) for one in after.user_note or ()} == expected
         assert [edit.label for edit in reviewed.edits] == labels[2:3] * ("Desk 2" in expected)
@@ -611,14 +611,14 @@ class Desk:
         changed = self.cells.get(roster.name, cell) != cell
         return changed and cell not in there and bool(there) and there.isdisjoint(known)
 
-    def is_told(self, before: User, alma: Alma, reviewed: Reviewed) -> None:
+    def is_told(self, before: User, alma: Alma, reviewed: ComparedRow) -> None:
         """Check that no field of staff's is replaced without a word, except at the first load."""
         told = {edit.label for edit in reviewed.edits if edit.replaced}
         for label, of_staff in ((GROUP, "DESK"), (EXPIRY, "2030-01-01")):
             if self.cells and current(before, label) == of_staff != current(alma.live, label):
                 assert label in told, (before, alma.live)
 
-    def keeps_emails(self, roster: Roster, before: User, alma: Alma, reviewed: Reviewed) -> None:
+    def keeps_emails(self, roster: Roster, before: User, alma: Alma, reviewed: ComparedRow) -> None:
         """Check which emails a load replaced: none that a row has or had, and none of staff's.
 
         Except at the first load, or if the report names it.
