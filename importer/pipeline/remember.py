@@ -72,10 +72,8 @@ def _remember_loaded(
     facts, values, hashed = ledger.facts, ledger.imprints(), keyed(memory.key)
     found: list[Remembered] = []
     for image in written:
-        made = values.get(image.row, {})
-        kept = (
-            {} if facts.leaves(image.row) else with_reply(made, image.before, image.after, hashed)
-        )
+        made = {} if facts.leaves(image.row) else values.get(image.row, {})
+        kept = with_reply(made, image.before, image.after, hashed)
         name, new = facts.of(image.row)[1].name, image.before is None
         found.append(Remembered(image.new_id, image.primary_id, name, kept, new))
     for one in same:
