@@ -30,7 +30,7 @@ from importer.model.roster import (
     letter,
     row_text,
 )
-from importer.model.run import ColumnUse, RowHistory, RunFacts
+from importer.model.run import RowHistory, RunFacts
 from importer.model.text import RowId, command_line, escape, row_label, word_list
 from importer.report import wording
 from importer.report.masking import printable
@@ -160,8 +160,8 @@ def write_rejects(run: RunView, roster: int, rows: Iterable[Returned], path: Pat
             lines.writerow(map(escape, (*texts, *row.cells)))
 
 
-MOST_COMMENTS = 10_000
-"""Comments on a sheet, and rows with lists: Excel opens more slowly, and 65,530 not at all."""
+MOST_COMMENTS, MOST_LISTS = 1_000, 10_000
+"""Comments, and rows with a list of decisions: Excel opens more slowly, and 65,530 not at all."""
 
 LONGEST_COMMENT = 1_000
 """Characters of a comment."""
@@ -178,7 +178,7 @@ def _steps(facts: RunFacts, roster: int, run: str) -> Iterator[str]:
     several = ", after the number of its roster (roster 2:14)" if roster else ""
     yield (
         "Red cells: correct them. Why and What to do are beside each row, and on the cell when you "
-        "point at it. Where codes are needed, the cell has a list of them."
+        "point at it. Cells of codes have a list of them."
     )
     yield (
         "Amber cells: the row needs review. Choose a Decision from the list in that column: "
@@ -257,7 +257,7 @@ class _Rejects:
         line = 0
         for line, row in enumerate(rows, start=1):
             self.rows.write_row(line, (row.added[heading] for heading in ADDED), self.wrapped)
-            if (words := choices(row.problems)) and line <= MOST_COMMENTS:
+            if (words := choices(row.problems)) and line <= MOST_LISTS:
                 self.rows.write(line, DECIDES, "", self.marked[Severity.REVIEW])
                 rule = self.lists.rule(words, DECISION, strict=True)
                 sheet.data_validation(line, DECIDES, line, DECIDES, rule)
@@ -266,22 +266,23 @@ class _Rejects:
                 zip(columns, row.cells, strict=True), start=len(ADDED)
             ):
                 if use.letter in marks:
-                    self._write_marked(line, position, text, use, *marks[use.letter])
+                    self._write_marked(line, position, text, *marks[use.letter])
                 else:
                     self.rows.write(line, position, text)
+        for position, use in enumerate(columns, start=len(ADDED)):
+            if use.choices:
+                rule = self.lists.rule(use.choices, printable(use.heading)[:32], strict=False)
+                sheet.data_validation(1, position, line, position, rule)
         sheet.freeze_panes(1, ADDED.index(WHY) + 1)
         sheet.autofilter(0, 0, line, width - 1)
         self.rows.widths |= {0: 13, DECIDES: 27}
         self.rows.fit()
 
     def _write_marked(
-        self, line: int, position: int, text: str, use: ColumnUse, severity: Severity, why: str
+        self, line: int, position: int, text: str, severity: Severity, why: str
     ) -> None:
-        """Write a cell with its color, the list of its codes, and a comment with the reason."""
+        """Write a cell with its color, and a comment with the reason."""
         self.rows.write(line, position, text, self.marked[severity])
-        if use.choices and line <= MOST_COMMENTS:
-            rule = self.lists.rule(use.choices, printable(use.heading)[:32], strict=False)
-            self.rows.sheet.data_validation(line, position, line, position, rule)
         self.comments += 1
         if self.comments <= MOST_COMMENTS:
             size = {"x_scale": 2.2, "y_scale": 1 + len(why) / 120}
