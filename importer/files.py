@@ -51,6 +51,13 @@ def hide(text: str) -> str:
     return text
 
 
+def printable(text: str) -> str:
+    """Return the text without characters that steer a terminal, except line breaks."""
+    return re.sub(
+        r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", " ", text
+    )
+
+
 def repeats(content: bytes, secret: str) -> bool:
     """Whether a large content has this secret: like `hide`, but quick, and without HTML."""
     if len(secret) < SHORTEST:

@@ -32,13 +32,13 @@ from importer.model.run import Summary
 from importer.model.text import read_row_label, row_label
 from importer.pipeline.decisions import Decision
 from importer.pipeline.inputs import Advance, Request, RosterRequest
-from importer.report.files import write_all
 from importer.report.view import RunView
 from importer.service import answers, loads, plans, tables
 from importer.service.check import check as check_rosters
 from importer.service.connection import alone, apart
 from importer.service.office import Consent, Stop, office
 from importer.service.place import CODES
+from importer.service.reports import write_reports
 from importer.users.cache import find_all
 
 FileName = str | PathLike[str]
@@ -217,7 +217,7 @@ class Run:
     def write_reports(self) -> tuple[Path, ...]:
         """Write the reports into the run's folder; return the files."""
         with Ledger.open(self.folder) as ledger:
-            return write_all(RunView(ledger, summarize(ledger)))
+            return write_reports(RunView(ledger, summarize(ledger)))
 
 
 def open_run(folder: FileName) -> Run:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import io
-import json
 import os
 import sys
 from contextlib import chdir
@@ -17,16 +16,8 @@ import typer
 import typer.core
 from typer.main import get_group
 
-from importer.cli.output import commit, complain, output, printable
-from importer.errors import (
-    Cause,
-    Exit,
-    ImporterError,
-    RosterError,
-    StoppedError,
-    UsageError,
-    understood,
-)
+from importer.cli.output import commit, complain, emit, output
+from importer.errors import Exit, StoppedError, UsageError
 from importer.service.place import version
 
 
@@ -192,34 +183,26 @@ def run(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     try:
         code = app(arguments or ["--help"], prog_name="importer", standalone_mode=False)
+    except typer.Exit as error:
+        return error.exit_code
     except Exception as error:  # noqa: BLE001  what is private is not printed
-        sentence, wrong = _understood(error)
-        if sentence:
-            shown = {"error": printable(sentence), "exit": wrong}
-            shown["cause"] = error.cause if isinstance(error, ImporterError) else Cause.OTHER
-            output.note("error", text=shown["error"])
-            names = error.encodings.items() if isinstance(error, RosterError) else ()
-            cells = printable("".join(f"\n  {encoding}: {words}" for encoding, words in names))
-            if "--json" in arguments:  # as jobs do, whose messages go to logs and people
-                sys.stdout.write(f"{json.dumps(shown | {'cells': cells})}\n")
-                cells = ""
-            complain(f"{sentence}{cells}")
-        return wrong
+        from importer.service.outcome import failed  # not read to start a command
+
+        outcome = failed(_of_the_library(error))
+        output.note("error", text=outcome.error)
+        as_json = "--json" in arguments  # as jobs do, whose messages go to logs and people
+        if as_json:
+            emit(outcome.as_json(), (), as_json=True)
+        complain(outcome.error + ("" if as_json else outcome.cells))
+        return outcome.exit
     return code if isinstance(code, int) else Exit.DONE
 
 
-def _understood(error: Exception) -> tuple[str, int]:
-    """Return the message of an error and its exit code."""
-    match error:
-        case typer.Exit():
-            return "", error.exit_code
-        case typer.Abort():  # what the library makes of Ctrl-C outside of a command
-            return "Stopped. Run the same command to continue.", Exit.INTERRUPTED
-        case _ if usage := _usage(error):
-            return usage, Exit.USAGE
-        case _:
-            shown = understood(error)
-            return str(shown), shown.exit
+def _of_the_library(error: Exception) -> Exception:
+    """Return our own error in place of one of the command-line library."""
+    if isinstance(error, typer.Abort):  # what the library makes of Ctrl-C outside of a command
+        return StoppedError("Stopped. Run the same command to continue.")
+    return UsageError(usage) if (usage := _usage(error)) else error
 
 
 def _usage(error: Exception) -> str | None:

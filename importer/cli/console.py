@@ -12,19 +12,18 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from importer.cli.output import complain, confirm, output, say
-from importer.errors import LedgerError, defect
+from importer.cli.output import complain, confirm, emit, output, say
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Fate
 from importer.model.run import RowHistory, Summary
-from importer.model.text import command_line, counted, row_label
+from importer.model.text import counted, row_label
 from importer.pipeline.inputs import Advance
 from importer.report import terminal
-from importer.report.files import write_all
 from importer.report.view import RunView
 from importer.report.wording import DISMISSED, ENDS, headline
 from importer.service.office import Consent
-from importer.service.outcome import outcome_of
+from importer.service.outcome import Outcome, outcome_of
+from importer.service.reports import reporting, write_reports
 
 Reports = Literal["required", "wanted", "none"]
 """What a run's reports are to a command: its purpose, something beside it, or not written."""
@@ -32,7 +31,7 @@ Reports = Literal["required", "wanted", "none"]
 
 def conclude(
     ledger: Ledger,
-    summary: Summary | None = None,
+    outcome: Outcome | None = None,
     *,
     as_json: bool,
     show_values: bool,
@@ -47,34 +46,31 @@ def conclude(
     `stopped`: why an apply ended early, and how to continue.
     Raises AssertionError as `outcome_of` does.
     """
-    summary = summary or outcome_of(ledger)
-    view = RunView(ledger, summary)
+    outcome = outcome or outcome_of(ledger)
+    summary = outcome.counts
+    view, wanted = RunView(ledger, summary), say if reports == "wanted" else None
 
-    def write_reports() -> None:
+    def write() -> None:
         if reports != "none":
-            with _reporting(ledger, reports):
-                write_all(view)
+            write_reports(view, wanted=wanted)
 
-    output.run = summary.run
-    output.note("summary", **summary.model_dump(mode="json", exclude_none=True))
-    console = Console(stderr=True, quiet=output.quiet)
+    console = _begin(summary)
     if output.quiet and summary.exit and not as_json:
         complain(stopped or headline(summary))
     if as_json:
         if reports == "required":
-            write_reports()
+            write()
         if stopped:
             say(stopped)
-        sys.stdout.write(summary.model_dump_json(exclude_none=True) + "\n")
-        sys.stdout.flush()
+        emit(outcome.as_json(), (), as_json=True)
         if reports == "wanted":
-            write_reports()
+            write()
     elif stopped and (summary.created is None or reports == "none"):
-        write_reports()
+        write()
         terminal.show_stop(stopped, console)
     else:
         terminal.show_counts(summary, console)
-        with _reporting(ledger, reports):
+        with reporting(view, wanted):
             terminal.show_problems(
                 view,
                 console,
@@ -82,10 +78,17 @@ def conclude(
                 reported=reports != "none",
                 most=None if output.verbose else terminal.MOST_GROUPS,
             )
-        write_reports()
-        with _reporting(ledger, reports):
+        write()
+        with reporting(view, wanted):
             terminal.show_files(view, console, stopped=stopped)
     return summary.exit
+
+
+def _begin(summary: Summary) -> Console:
+    """Note the counts of a run in the log; return the console that shows them."""
+    output.run = summary.run
+    output.note("summary", **summary.model_dump(mode="json", exclude_none=True))
+    return Console(stderr=True, quiet=output.quiet)
 
 
 def conclude_resolved(ledger: Ledger, rows: Iterable[RowHistory]) -> int:
@@ -93,9 +96,8 @@ def conclude_resolved(ledger: Ledger, rows: Iterable[RowHistory]) -> int:
 
     The plan as a whole was shown before; its files are written again.
     """
-    summary = outcome_of(ledger)
-    output.run = summary.run
-    output.note("summary", **summary.model_dump(mode="json", exclude_none=True))
+    summary = outcome_of(ledger).counts
+    view, console = RunView(ledger, summary), _begin(summary)
     changed = []
     for row in rows:
         end = DISMISSED if row.fate is Fate.REJECTED else row.act or row.fate
@@ -105,27 +107,10 @@ def conclude_resolved(ledger: Ledger, rows: Iterable[RowHistory]) -> int:
     if more > 0:
         say(f"And {counted(more, 'row')} more.")
     say(headline(summary))
-    with _reporting(ledger, "wanted"):
-        view = RunView(ledger, summary)
-        write_all(view)
-        terminal.show_files(view, Console(stderr=True, quiet=output.quiet))
+    write_reports(view, wanted=say)
+    with reporting(view, say):
+        terminal.show_files(view, console)
     return summary.exit
-
-
-@contextmanager
-def _reporting(ledger: Ledger, reports: Reports) -> Iterator[None]:
-    """Turn a fault of a report that is only wanted into one sentence."""
-    try:
-        yield
-    except Exception as error:
-        if reports != "wanted":
-            raise
-        say(
-            str(error)
-            if isinstance(error, LedgerError)
-            else f"Not all reports could be made. {defect(error)} What was done is saved; to make "
-            f"the reports again, type: {command_line('report', str(ledger.folder))}"
-        )
 
 
 # what is reported and asked while an operation works

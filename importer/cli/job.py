@@ -15,8 +15,8 @@ import typer
 
 from importer.alma.doctor import Finding, State
 from importer.cli.options import Commands, JobFile, Json
-from importer.cli.output import complain, emit, output, printable, say, write_findings, write_new
-from importer.errors import Exit, ImporterError, MappingError, UsageError, understood
+from importer.cli.output import complain, emit, output, say, write_findings, write_new
+from importer.errors import Exit, ImporterError, MappingError, UsageError
 from importer.jobs import guards
 from importer.jobs.commands import Tools, run_command
 from importer.jobs.feed import Feed, matching, opened, position
@@ -28,6 +28,7 @@ from importer.jobs.state import Decision, Store
 from importer.jobs.words import in_lines, job_files, jobs_in
 from importer.mapper.yaml_source import scalar
 from importer.model.text import command_line, word_list
+from importer.service.outcome import failed
 from importer.service.place import now, operator
 from importer.settings import mail_settings
 
@@ -183,16 +184,11 @@ def run(
         try:
             code, result = _run(path)
         except Exception as error:  # noqa: BLE001  no job stops those after it
-            shown = understood(error)
-            sentence, code = str(shown), shown.exit
-            output.note("error", text=sentence)
-            complain(sentence)
-            result = {
-                "job": path.stem,
-                "results": [],
-                "error": printable(sentence),
-                "exit": int(code),
-            }
+            outcome = failed(error)
+            code = outcome.exit
+            output.note("error", text=outcome.error)
+            complain(outcome.error)
+            result = {"job": path.stem, "results": [], **outcome.as_json()}
         results.append(result)
         codes.add(code)
         if code is Exit.INTERRUPTED:

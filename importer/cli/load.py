@@ -160,9 +160,11 @@ def convert(
     """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
     pairs = paired(roster, mapping, visible_only=visible_only)
     with plans.convert(office(), Request(pairs, codes), to, output) as converted:
-        summary = outcome_of(converted.check).model_copy(update={"run": ""})
+        outcome = outcome_of(converted.check)
+        nowhere = outcome.counts.model_copy(update={"run": ""})
+        outcome = outcome.model_copy(update={"summary": nowhere})
         code = conclude(
-            converted.check, summary, as_json=as_json, show_values=show_values, reports="none"
+            converted.check, outcome, as_json=as_json, show_values=show_values, reports="none"
         )
     say(f"{converted.ready:,} records in {', '.join(map(str, converted.files))}")
     for sentence in _what_is_cleared(converted):

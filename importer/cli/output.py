@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer.errors import Exit, UsageError
-from importer.files import hide, is_full, new_file
+from importer.files import hide, is_full, new_file, printable
 from importer.service.place import now, version
 
 if TYPE_CHECKING:
@@ -95,13 +95,6 @@ class Output:
 
 
 output = Output()
-
-
-def printable(text: str) -> str:
-    """Return the text without characters that steer a terminal, except line breaks."""
-    return re.sub(
-        r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", " ", text
-    )
 
 
 def say(text: str = "") -> None:

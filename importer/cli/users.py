@@ -11,8 +11,9 @@ import typer
 from importer.cli.connection import only_user_cache, user_caches
 from importer.cli.console import Screen
 from importer.cli.options import Commands, Json, ShowValues, Yes
-from importer.cli.output import confirm, emit, printable, say
+from importer.cli.output import confirm, emit, say
 from importer.errors import Exit, UsageError
+from importer.files import printable
 from importer.model.text import counted, word_list
 from importer.pipeline.duplicate_users import COLUMNS, find_pairs
 from importer.report.files import write_list

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,11 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from importer.errors import FINE, Cause, Exit, ImporterError
 from importer.model.run import Summary
 from importer.report.wording import every_row, headline
+from importer.service.outcome import Outcome
 from importer.settings import importer_command
 
 OF_FILES = frozenset({Cause.ROSTER, Cause.EITHER})
@@ -30,39 +28,28 @@ class StepError(ImporterError):
         self.exit, self.cause = exit_code, cause
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command ended: its exit code, its summary, or the sentence and cause of its error."""
-
-    exit: Exit
-    summary: Summary | None = None
-    error: str = ""
-    cause: Cause = Cause.OTHER
-
-    @property
-    def result(self) -> Summary:
-        """The summary of a command that did its work. Raises StepError otherwise."""
-        if self.exit in FINE and self.summary is not None:
-            return self.summary
-        passes = self.summary is not None and self.summary.passes
-        cause = Cause.PASSES if passes else self.cause
-        raise StepError(self.exit, "\n".join(self._why()), cause)
-
-    def _why(self) -> Iterator[str]:
-        """Yield why it ended early, and what was done until then."""
-        summary = self.summary
-        why = summary.stopped if summary is not None else self.error
-        if self.exit is Exit.INTERRUPTED:
-            yield "The load was stopped by a person, or by the system as it shut down."
-        else:
-            yield f"{why}"
-        if summary is not None and summary.created is None:
-            yield "The load stopped. Nothing was written to Alma."
-        elif summary is not None:
-            yield from (f"The load stopped. {headline(summary)}", every_row(summary))
+def counts_of(ended: Outcome) -> Summary:
+    """Return the counts of a command that did its work. Raises StepError otherwise."""
+    if ended.exit in FINE and ended.summary is not None:
+        return ended.summary
+    raise StepError(ended.exit, "\n".join(_why(ended)), ended.cause)
 
 
-Command = Callable[..., Ended]
+def _why(ended: Outcome) -> Iterator[str]:
+    """Yield why a command ended early, and what was done until then."""
+    if ended.exit is Exit.INTERRUPTED:
+        yield "The load was stopped by a person, or by the system as it shut down."
+    else:
+        yield ended.error
+    if (summary := ended.summary) is None:
+        return
+    if summary.created is None:
+        yield "The load stopped. Nothing was written to Alma."
+    else:
+        yield from (f"The load stopped. {headline(summary)}", every_row(summary))
+
+
+Command = Callable[..., Outcome]
 """Runs a command of the importer, given its words."""
 
 
@@ -76,7 +63,7 @@ class Tools:
     say: Callable[[str], None]
 
 
-def run_command(*words: str, options: tuple[str, ...] = ()) -> Ended:
+def run_command(*words: str, options: tuple[str, ...] = ()) -> Outcome:
     """Run a command with these options before it, and wait for its end; stderr is shown at once.
 
     Ctrl-C reaches the command too, and a request of the system to end is passed on; the command
@@ -95,7 +82,7 @@ def run_command(*words: str, options: tuple[str, ...] = ()) -> Ended:
     return how_it_ended(words[0], process.returncode, out.decode("utf-8", "replace"))
 
 
-def how_it_ended(name: str, code: int, out: str) -> Ended:
+def how_it_ended(name: str, code: int, out: str) -> Outcome:
     """Return the end of a command by its exit code and what it wrote to stdout."""
     try:
         exit_code = Exit(code)
@@ -103,12 +90,10 @@ def how_it_ended(name: str, code: int, out: str) -> Ended:
         how = "was killed, perhaps for lack of memory"
         if code > 0:
             how = f"ended with {code}, which is no exit code of the importer"
-        return Ended(Exit.STOPPED, error=f"`importer {name}` {how}.")
-    last = out.splitlines()[-1:] or [""]
-    with suppress(ValidationError):
-        return Ended(exit_code, Summary.model_validate_json(last[0]))
-    with suppress(ValueError, KeyError, TypeError):
-        told = json.loads(last[0])
-        return Ended(exit_code, error=str(told["error"]), cause=Cause(told["cause"]))
+        return Outcome(exit=Exit.STOPPED, error=f"`importer {name}` {how}.")
+    with suppress(ValueError):
+        ended = Outcome.read((out.splitlines() or [""])[-1])
+        if ended.exit is exit_code and (ended.error or ended.summary):
+            return ended
     msg = f"`importer {name}` ended with {code}, and without a result."
-    return Ended(Exit.STOPPED if exit_code in FINE else exit_code, error=msg)
+    return Outcome(exit=Exit.STOPPED if exit_code in FINE else exit_code, error=msg)

@@ -24,7 +24,7 @@ from importer.errors import (
     understood,
 )
 from importer.files import unused
-from importer.jobs.commands import OF_FILES, StepError, Tools
+from importer.jobs.commands import OF_FILES, StepError, Tools, counts_of
 from importer.jobs.feed import FileState, opened
 from importer.jobs.guards import cut_off, failed_guards, mappings_of
 from importer.jobs.intake import Intake, load_mapping
@@ -272,7 +272,7 @@ class JobRun:
             words += (file.copied_to, "-m", str(mapping))
         folder = unused(Path("runs") / f"{load.stamp[:15]}-{self._job.name}")
         words += (*self._sis_flags(), "-o", str(folder), "--json")
-        summary = self._tools.command("plan", *words).result
+        summary = counts_of(self._tools.command("plan", *words))
         self._check_complete(load, summary)
         left = frozenset(self._memory.delivered)
         load.unseen = tuple(run for run in self._delivered if run in left)
@@ -333,7 +333,7 @@ class JobRun:
             load.planned_again = True
             load.plan_again()
             return
-        load.summary = ended.result
+        load.summary = counts_of(ended)
 
     def _deliver(self, load: Load) -> None:
         """Put the zip of the SIS load where Alma reads it."""

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import BaseModel, Field
 
+from importer.errors import Exit
 from importer.model.people import NOTHING_COMMON, Common
 from importer.model.plan import Act, Change, Fate, Result, SafetyCheck, SafetyLimits, SisRules
 from importer.model.problem import Origin
@@ -304,8 +305,6 @@ class Summary(Kept):
     the planned values already, and `was_gone` were deleted already: this run wrote none of them.
     `of_these` counts rows once more. `warnings` and `repaired` count problems of these severities.
     `rosters`: only if several. `since_last_load`: by mapping, where a load is remembered.
-    `stopped`: why an apply ended before all was done, in a sentence; `passes`: whether that passes
-    by itself.
     """
 
     schema_version: Literal[2] = 2
@@ -339,10 +338,8 @@ class Summary(Kept):
     unknown: int | None = None
     delivered: int | None = None
     not_sent: int | None = None
-    stopped: str | None = None
-    passes: bool | None = None
     run: str
-    exit: int
+    exit: Exit
 
     @property
     def patrons(self) -> int:

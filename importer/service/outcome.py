@@ -1,13 +1,58 @@
-"""How what was done with a run ended."""
+"""How something that a person asked for ended: for the command line, jobs, the page and scripts."""
 
 from __future__ import annotations
 
-from importer.errors import Cause, ImporterError
+import json
+from typing import Annotated, Self
+
+from pydantic import AfterValidator
+
+from importer.errors import Cause, Exit, ImporterError, RosterError, understood
+from importer.files import printable
 from importer.ledger.ledger import Ledger, summarize
-from importer.model.run import Summary
+from importer.model.run import Kept, Summary
+
+Printable = Annotated[str, AfterValidator(printable)]
 
 
-def outcome_of(run: Ledger, stopped: ImporterError | None = None) -> Summary:
+class Outcome(Kept):
+    """How it ended; with `--json` a command writes this, beside the counts of its run.
+
+    `error`: why it ended before all was done, in words for people; `cause`: what has to be
+    corrected. `cells`: what only the person at the screen may see of the roster. `summary`: the
+    counts, of which an error may have none.
+    """
+
+    exit: Exit
+    error: Printable = ""
+    cause: Cause = Cause.OTHER
+    cells: Printable = ""
+    summary: Summary | None = None
+
+    @property
+    def counts(self) -> Summary:
+        """The counts of its run, which it must have."""
+        assert self.summary is not None  # noqa: S101
+        return self.summary
+
+    def as_json(self) -> dict[str, object]:
+        """Return the counts and the outcome as the keys of one object, without what is not said."""
+        own = self.model_dump(mode="json", exclude_defaults=True, exclude={"summary"})
+        counts = self.summary.model_dump(mode="json", exclude_none=True) if self.summary else {}
+        return counts | own
+
+    @classmethod
+    def read(cls, written: str) -> Self:
+        """Return what `as_json` gave, or another answer with an exit code. Raises ValueError."""
+        values = json.loads(written)
+        if not isinstance(values, dict):
+            raise ValueError(written)  # noqa: TRY004  as for every other text
+        counts = {name: value for name, value in values.items() if name in Summary.model_fields}
+        own = {name: value for name, value in values.items() if name in cls.model_fields}
+        return cls.model_validate(own | ({"summary": counts} if "rows" in counts else {}))
+
+
+def outcome_of(run: Ledger, stopped: ImporterError | None = None) -> Outcome:
     """Return the counts of a run, with the exit code of what was done with it.
 
     `stopped`: why an apply ended early. Raises AssertionError, which is a defect, where the rows do
@@ -17,7 +62,13 @@ def outcome_of(run: Ledger, stopped: ImporterError | None = None) -> Summary:
     if not summary.adds_up():
         msg = "the rows of this run do not add up"
         raise AssertionError(msg)
-    if stopped is None:
-        return summary
-    passes = stopped.cause is Cause.PASSES
-    return summary.model_copy(update={"stopped": str(stopped), "passes": passes})
+    why = {"error": str(stopped), "cause": stopped.cause} if stopped else {}
+    return Outcome.model_validate({"exit": summary.exit, "summary": summary} | why)
+
+
+def failed(error: Exception) -> Outcome:
+    """Return how something ended that raised an error."""
+    shown = understood(error)
+    names = shown.encodings.items() if isinstance(shown, RosterError) else ()
+    cells = "".join(f"\n  {encoding}: {words}" for encoding, words in names)
+    return Outcome(exit=shown.exit, error=str(shown), cause=shown.cause, cells=cells)

@@ -15,10 +15,10 @@ def task(visit: Visit) -> web.Response:
     """Show a command that runs; when it has ended well, lead to the page it was started for."""
     tasks = visit.space.tasks
     shown = found(tasks.find(visit.request.match_info["task"]))
-    code, result = tasks.exit(shown), tasks.result(shown)
-    if code in FINE or (code is not None and "findings" in result):  # of the doctor
+    code, outcome = tasks.exit(shown), tasks.outcome(shown)
+    if code in FINE or (code is not None and "findings" in tasks.result(shown)):  # of the doctor
         return see(visit.base + shown.page)
-    error = f"{result.get('error', '')}{result.get('cells', '')}" if code is not None else ""
+    error = outcome.error + outcome.cells if outcome and code is not None else ""
     if code == -1:
         error = "The command was stopped from outside before it had finished. Nothing was written."
     messages = tasks.messages(shown)

@@ -36,6 +36,7 @@ from importer.ledger.ledger import FILE, Ledger
 from importer.ledger.run_lock import LOCK, held_since
 from importer.model.fields import NO_CODES, CodeTables
 from importer.pipeline.runs import RUNS, make_numbered, new_name
+from importer.service.outcome import Outcome
 from importer.settings import TASK as TASK_VARIABLE
 from importer.settings import importer_command
 from importer.web.drafts import Draft
@@ -413,6 +414,12 @@ class Tasks:
             text = (self.folder / task.id / MESSAGES).read_text("utf-8", "replace")
             return tuple(line for line in text.splitlines() if line.strip())[-_LINES:]
         return ()
+
+    def outcome(self, task: Task) -> Outcome | None:
+        """Return how a command ended, as it printed it; None if it did not."""
+        with suppress(OSError, ValueError):
+            return Outcome.read((self.folder / task.id / OUT).read_text("utf-8"))
+        return None
 
     def result(self, task: Task) -> dict[str, object]:
         """Return the JSON that the command printed, {} if there is none."""

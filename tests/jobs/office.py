@@ -25,11 +25,12 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from importer.cli.app import run
 from importer.errors import Exit
-from importer.jobs.commands import Command, Ended, Tools, how_it_ended
+from importer.jobs.commands import Command, Tools, how_it_ended
 from importer.jobs.guards import allow, skip
 from importer.jobs.run import JobRun
 from importer.jobs.schema import Job, load_job
 from importer.jobs.state import Load, Store
+from importer.service.outcome import Outcome
 from importer.service.place import now
 from tests.cli.small import HEAD, MAPPING, TABLES
 from tests.serving import serving
@@ -57,7 +58,7 @@ def rows_of(rows: Iterable[tuple[str, ...]]) -> bytes:
     return text.getvalue().encode()
 
 
-def in_process(*words: str) -> Ended:
+def in_process(*words: str) -> Outcome:
     """Run a command of the importer here, to save the time of starting Python."""
     out = io.StringIO()
     with redirect_stdout(out):

@@ -13,9 +13,9 @@ from unittest.mock import Mock
 import pytest
 
 from importer.errors import Exit, ImporterError, LedgerError
-from importer.jobs.commands import Ended
 from importer.jobs.feed import Feed, FeedFile
 from importer.jobs.state import State, Store
+from importer.service.outcome import Outcome
 from importer.service.place import now
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import state
@@ -47,8 +47,8 @@ def _places(value: object) -> Iterator[Callable[[object], None]]:
             yield from _places(value[key])
 
 
-def _stopped(*_: str) -> Ended:
-    return Ended(Exit.STOPPED, error="Alma cannot be reached.")
+def _stopped(*_: str) -> Outcome:
+    return Outcome(exit=Exit.STOPPED, error="Alma cannot be reached.")
 
 
 @pytest.mark.faults

@@ -14,6 +14,7 @@ PACKAGE = Path(importer.__file__).parent
 CONDUCTED = {
     *(f"importer.pipeline.{name}" for name in ("plan", "apply", "undo", "resolve")),
     "importer.ledger.journal",
+    "importer.report.files.write_all",
 }
 """What only an operation calls."""
 
