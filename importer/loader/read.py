@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,13 +20,9 @@ from importer.model.problem import Code, Problem
 from importer.model.roster import REJECTS_SHEETS, TEMPLATE_SHEETS, Layout, Roster, Source, letter
 from importer.model.text import counted, similar, spans
 
-CPU_SECONDS = 300
-"""Seconds of computing in which a file must be read; the largest ones take about a minute."""
-
 WIDEST = 1_000
 """Columns with text of a roster."""
 
-_OFTEN = 0.2  # seconds between two looks at the computing time
 _SPANS = 10  # stretches of hidden rows, or merged cells, that a notice names
 _NOUNS = {
     Kind.XLSX: "an Excel workbook",
@@ -59,21 +52,14 @@ def read(path: Path, layout: Layout) -> Roster:
     Raises RosterError, a sentence that says what the file is and what to do, if it is not a roster
     or cannot be read to its end.
     """
-    try:
-        with limited(CPU_SECONDS), _refusals(path):
-            content = read_bytes(path)
-            kind = identify(content, path.suffix)
-            source = Source(path, hashlib.sha256(content).hexdigest(), kind)
-            if kind is Kind.CSV:
-                roster = read_csv(content, source, layout)
-            else:
-                roster = read_workbook(_open(content, kind), source, layout)
-    except TooLongError:
-        msg = (
-            f"{path.name} was not read: it took more than {CPU_SECONDS} seconds of computing. Save "
-            "the sheet as CSV UTF-8, split it, and load the parts one after another."
-        )
-        raise RosterError(msg) from None
+    with _refusals(path):
+        content = read_bytes(path)
+        kind = identify(content, path.suffix)
+        source = Source(path, hashlib.sha256(content).hexdigest(), kind)
+        if kind is Kind.CSV:
+            roster = read_csv(content, source, layout)
+        else:
+            roster = read_workbook(_open(content, kind), source, layout)
     about_the_file = map(roster.source.notice, _about_the_file(path, kind))
     return replace(roster, notices=(*about_the_file, *roster.notices))
 
@@ -136,42 +122,6 @@ def _refusals(path: Path) -> Iterator[None]:
     except NotReadableError as error:
         msg = f"{path.name} {error}"
         raise RosterError(msg, error.encodings, error.cause) from None
-
-
-class TooLongError(BaseException):
-    """The time of a `limited` block is over. No library takes this for an error of its own."""
-
-
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """Raise TooLongError in the block if the process computes for longer than that.
-
-    A second thread looks at the clock and interrupts the first one between two steps of Python, as
-    signals would, which Windows and the threads of the page do not have. It repeats that, because
-    Python drops exceptions in some callbacks. A single call of a library is not interrupted: the
-    limits on sizes bound those.
-    """
-    thread, until, done = threading.get_ident(), time.process_time() + seconds, threading.Event()
-
-    def watch() -> None:
-        while not done.wait(_OFTEN):
-            if time.process_time() > until:
-                error = ctypes.py_object(TooLongError)
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended = False
-        while not ended:
-            try:
-                done.set()
-                watcher.join()  # what was interrupted last, arrives here at the latest
-                ended = True
-            except TooLongError:  # once more, while the first one ends the block
-                continue
 
 
 def _open(content: bytes, kind: Kind) -> Workbook:

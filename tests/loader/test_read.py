@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
-import threading
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from importer.errors import RosterError
 from importer.files import read_bounded
-from importer.loader.read import TooLongError, limited, read
+from importer.loader.read import read
 from importer.model.problem import Code
-from importer.model.roster import ADDED, NO_HEADINGS, Layout, Roster
+from importer.model.roster import ADDED, NO_HEADINGS, Layout
 from tests.zoo.books import TWO
 from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx
 
@@ -71,62 +67,6 @@ def test_more_than_openpyxl_can_read_is_refused(
     monkeypatch.setattr(f"importer.loader.{limit}", 0)
     with pytest.raises(RosterError, match=said):
         read(path, LAYOUT)
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("in_another_thread", [False, True])
-def test_reading_has_a_limit_of_time(
-    in_another_thread: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Reading stops with a sentence, in the main thread and in another; the next file is read."""
-    path = tmp_path / "a.csv"
-
-    def run() -> Roster:
-        if in_another_thread:
-            return ThreadPoolExecutor(1).submit(read, path, LAYOUT).result()
-        return read(path, LAYOUT)
-
-    path.write_text("ID,Name\n" + "1,Silva\n" * 150_000)
-    monkeypatch.setattr("importer.loader.read.CPU_SECONDS", 0)
-    monkeypatch.setattr("importer.loader.read._OFTEN", 0.05)
-    with pytest.raises(RosterError, match="seconds of computing"):
-        run()
-    monkeypatch.undo()
-    path.write_text("ID,Name\n1,Silva\n")
-    assert len(run().frame) == 1
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_the_limit_of_time_holds_where_python_drops_exceptions(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What a callback drops comes again."""
-
-    class Callback:
-        def __del__(self) -> None:
-            _compute(0.2)
-
-    def work() -> None:
-        Callback()
-        _compute(5)
-
-    monkeypatch.setattr("importer.loader.read._OFTEN", 0.05)
-    with pytest.raises(TooLongError), limited(0):
-        work()
-
-
-def test_nothing_of_the_limit_stays_after_reading() -> None:
-    """Neither a thread nor a function that Python calls at each step, as debuggers do."""
-    before = threading.active_count(), sys.getprofile(), sys.gettrace()
-    with limited(60):
-        pass
-    assert (threading.active_count(), sys.getprofile(), sys.gettrace()) == before
-
-
-def _compute(seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        pass
 
 
 @pytest.mark.parametrize(
