@@ -45,7 +45,7 @@ _CHANGED = (
     "and start again."
 )
 _UNSAFE = "is refused for safety: {}. Copy the rows into a new workbook, save it, and load that."
-_SAVE_AS = "Open it in Excel, save it as an Excel workbook (.xlsx), and load that."
+SAVE_AS = "Open it in Excel, save it as an Excel workbook (.xlsx), and load that."
 _NO_WORKBOOK = (
     "is named {}, but it is no workbook. Open the original in Excel, save it as an Excel workbook "
     "(.xlsx), and load that. If it is text with a comma, a semicolon or a tab between the cells, "
@@ -188,7 +188,7 @@ def _zip_kind(content: bytes) -> Kind | str:
     elif b"opendocument.spreadsheet" in office:
         found = Kind.ODS
     elif "xl/workbook.bin" in names:
-        found = f"is a binary Excel workbook (.xlsb), which cannot be read. {_SAVE_AS}"
+        found = f"is a binary Excel workbook (.xlsb), which cannot be read. {SAVE_AS}"
     elif "word/document.xml" in names or b"opendocument.text" in office:
         found = _SOMETHING_ELSE.format("a Word document")
     elif "ppt/presentation.xml" in names:
@@ -226,7 +226,7 @@ def _ole_kind(content: bytes, suffix: str) -> Kind | str:
         return _SOMETHING_ELSE.format("a Word document")
     if is_workbook:
         return Kind.XLS
-    return f"is an old Office file without a workbook in it. {_SAVE_AS}"
+    return f"is an old Office file without a workbook in it. {SAVE_AS}"
 
 
 def _text_kind(head: bytes) -> Kind | str:
@@ -240,9 +240,9 @@ def _text_kind(head: bytes) -> Kind | str:
     if not start.startswith(b"<"):
         return Kind.CSV
     if b"schemas-microsoft-com:office:spreadsheet" in start:
-        return f"is an XML export of an old Excel, which cannot be read. {_SAVE_AS}"
+        return f"is an XML export of an old Excel, which cannot be read. {SAVE_AS}"
     if any(tag in start for tag in (b"<html", b"<table", b"<!doctype html", b"<body")):
-        return f"is a web page that only has the name of a spreadsheet. {_SAVE_AS}"
+        return f"is a web page that only has the name of a spreadsheet. {SAVE_AS}"
     return _SOMETHING_ELSE.format("an XML file") if start.startswith(b"<?xml") else Kind.CSV
 
 

@@ -144,7 +144,6 @@ class _Measure:
                 self.rows = self.row - first
                 if hides:
                     self.tables[-1].hidden_rows.update(range(first + 1, self.row + 1))
-                    self.tables[-1].filtered |= attributes["table:visibility"] == "filter"
             case "table:table-column":
                 first, self.column = self.column, _after(self.column, repeated, COLUMNS)
                 if hides:

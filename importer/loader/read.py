@@ -222,12 +222,11 @@ def _hidden_notices(
     """Return a notice for rows, and one for columns, that people do not see."""
     below = [row for row in sorted(sheet.hidden_rows) if source.header[-1] < row <= len(sheet.rows)]
     if rows := [row for row in below if any(sheet.rows[row - 1])]:
-        by = " by a filter" if sheet.filtered else ""  # that of a table is not looked for
         what, advice = "included", ""
         if layout.visible_only:
             what, advice = "skipped", "To load them too, leave --visible-only out."
         count = counted(len(rows), "row")
-        message = f"{count} hidden{by}, and {what}: {spans(rows, _SPANS)}"
+        message = f"{count} hidden, and {what}: {spans(rows, _SPANS)}"
         yield source.notice(message, code=Code.HIDDEN_ROWS, advice=advice)
     pairs = zip(columns.places, columns.positions, strict=True)
     if hidden := [str(place) for place, column in pairs if column in sheet.hidden_columns]:

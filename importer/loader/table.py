@@ -97,7 +97,6 @@ class Sheet:
     merged: list[MergedRange] = field(default_factory=list)
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)
-    filtered: bool = False
 
     def add(self, cells: Iterable[tuple[str, CellFinding | None]]) -> None:
         """Add the next row: the text of each cell, and what is wrong with it."""

@@ -12,7 +12,7 @@ from xlrd.compdoc import CompDoc
 from importer.loader.cleaning import formula_error
 from importer.loader.detect import DAMAGED, LOCKED, TOO_LARGE, NotReadableError, library_errors
 from importer.loader.number_formats import PLAIN, Format, Shown, read_format, show
-from importer.loader.table import Located, MergedRange, Sheet
+from importer.loader.table import MergedRange, Sheet
 from importer.model.roster import FORMULA_ERRORS
 
 STORED = 2_000_000
@@ -21,10 +21,13 @@ STORED = 2_000_000
 OTHERS = 200_000
 """Records of a file beside those of rows and cells."""
 
-# Records of [MS-XLS]: shared texts, rows hidden by a filter, encryption, and cells, with the bytes
-# of each if a record has several
-_TEXTS, _FILTERED, _LOCKED = 0xFC, 0x9B, 0x2F
-_BEGIN, _SHEET, _FORMULA, _CALCULATED = 0x809, 0x85, 0x06, 0x1C1
+_NEVER_CALCULATED = (
+    "has formulas without results. Open it in Excel, save it, which calculates them, and load that."
+)
+
+# Records of [MS-XLS]: shared texts, encryption, and cells, with the bytes of each if a record has
+# several
+_TEXTS, _LOCKED, _FORMULA, _CALCULATED = 0xFC, 0x2F, 0x06, 0x1C1
 _NAME, _UNKNOWN = 0x18, 0xFFF0  # of a range or a formula; what xlrd skips
 _EMPTY = 3  # the kind of a formula's result: an empty text
 _CELLS = dict.fromkeys((0x06, 0xFD, 0x201, 0x203, 0x204, 0x205, 0x207, 0x208, 0x27E), 0)
@@ -37,28 +40,22 @@ class XlsWorkbook:
     def __init__(self, content: bytes) -> None:
         """Open the workbook of these bytes. Raises NotReadableError."""
         with library_errors():
-            stream, self._filtered, missing = _measured(content)
             self._book = xlrd.open_workbook(
-                file_contents=stream,
+                file_contents=_measured(content),
                 formatting_info=True,
                 ragged_rows=True,
                 logfile=io.StringIO(),
             )
             self.sheets = [(sheet.name, sheet.visibility == 0) for sheet in self._book.sheets()]
             self.starts_1904 = self._book.datemode == 1
-            self._missing = dict(zip((name for name, _ in self.sheets), missing, strict=False))
 
     def read(self, name: str, until: int = 0) -> Sheet:
         """Return a sheet, up to row `until` if that is not 0."""
-        sheet = Sheet(filtered=self._filtered)
+        sheet = Sheet()
         with library_errors():
             cells = self._book.sheet_by_name(name)
             for row in range(min(cells.nrows, until or cells.nrows)):
                 sheet.add(map(self._text, cells.row(row)))
-            sheet.findings += (
-                Located(row + 1, column, formula_error(""))
-                for row, column in self._missing.get(name, ())
-            )
             sheet.hidden_rows = {row + 1 for row, info in cells.rowinfo_map.items() if info.hidden}
             sheet.hidden_columns = {c for c, info in cells.colinfo_map.items() if info.hidden}
             sheet.merged = [
@@ -89,16 +86,13 @@ class XlsWorkbook:
         return read_format(number, known.format_str if known else "")
 
 
-def _measured(content: bytes) -> tuple[bytes, bool, list[list[tuple[int, int]]]]:
+def _measured(content: bytes) -> bytes:
     """Walk over the records of the file, and return them for xlrd.
 
     Names are left out: xlrd does not know all of their formulas, and nothing here needs one.
-    Return also whether a filter hides rows, and by sheet the rows and columns, from 0, of formulas
-    without a result. Excel saves an empty text for these as for formulas that return one. It also
-    leaves a mark that it calculated the workbook. Without the mark and any other result, nobody
-    calculated it.
 
-    Raises NotReadableError if the file is locked, or if xlrd would take too long.
+    Raises NotReadableError if the file is locked, if xlrd would take too long, or if nobody
+    calculated the formulas: each has an empty text, and there is no mark of Excel that it did.
     """
     container = CompDoc(content, logfile=io.StringIO())
     named = map(container.locate_named_stream, ("Workbook", "Book"))
@@ -107,10 +101,7 @@ def _measured(content: bytes) -> tuple[bytes, bool, list[list[tuple[int, int]]]]
         raise NotReadableError(DAMAGED)
     stream = bytearray(found[begin : begin + length])
     cells = others = 0
-    filtered = calculated = False
-    sheets: list[int] = []
-    empty: dict[int, list[tuple[int, int]]] = {}
-    substream = 0
+    has_formulas = calculated = False
     for kind, at, size in _records(stream):
         if kind in _CELLS:
             cells += size // (_CELLS[kind] or size or 1)
@@ -118,23 +109,19 @@ def _measured(content: bytes) -> tuple[bytes, bool, list[list[tuple[int, int]]]]
             others += 1
         if kind == _LOCKED:
             raise NotReadableError(LOCKED)
-        filtered |= kind == _FILTERED
         calculated |= kind == _CALCULATED
         if kind == _TEXTS and size >= 8:
             cells += min(struct.unpack_from("<I", stream, at + 4)[0], length // 3)
         elif kind == _NAME:
             struct.pack_into("<H", stream, at - 4, _UNKNOWN)
-        elif kind == _BEGIN:
-            substream = at - 4
-        elif kind == _SHEET and size >= 6 and not stream[at + 5]:
-            sheets.append(struct.unpack_from("<I", stream, at)[0])
-        elif kind == _FORMULA and size >= 14 and not calculated:
-            calculated = stream[at + 6] != _EMPTY or stream[at + 12 : at + 14] != b"\xff\xff"
-            empty.setdefault(substream, []).append(struct.unpack_from("<HH", stream, at))
+        elif kind == _FORMULA and size >= 14:
+            has_formulas = True
+            calculated |= stream[at + 6] != _EMPTY or stream[at + 12 : at + 14] != b"\xff\xff"
     if cells > STORED or others > OTHERS:
         raise NotReadableError(TOO_LARGE)
-    missing = [] if calculated else [empty.get(sheet, []) for sheet in sheets]
-    return bytes(stream), filtered, missing
+    if has_formulas and not calculated:
+        raise NotReadableError(_NEVER_CALCULATED)
+    return bytes(stream)
 
 
 def _records(stream: bytes | bytearray) -> Iterator[tuple[int, int, int]]:

@@ -19,8 +19,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from functools import cached_property
-from itertools import zip_longest
-from operator import and_
 from typing import Any
 from xml.etree.ElementTree import Element, iterparse
 from xml.parsers import expat
@@ -34,7 +32,14 @@ from openpyxl.xml.constants import SHARED_STRINGS
 from python_calamine import CalamineWorkbook
 
 from importer.loader.cleaning import formula_error
-from importer.loader.detect import DAMAGED, TOO_LARGE, NotReadableError, library_errors, packed
+from importer.loader.detect import (
+    DAMAGED,
+    SAVE_AS,
+    TOO_LARGE,
+    NotReadableError,
+    library_errors,
+    packed,
+)
 from importer.loader.number_formats import DIGITS, PLAIN, Format, Shown, read_styles, show
 from importer.loader.table import CELLS, COLUMNS, ROWS, Located, MergedRange, Sheet
 from importer.model.roster import FORMULA_ERRORS
@@ -55,14 +60,8 @@ GAP = 8 * 1024 * 1024
 MERGED = 100_000
 """Merged ranges of a sheet."""
 
-_STRICT = {
-    b"http://purl.oclc.org/ooxml/spreadsheetml/main": (
-        b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    ),
-    b"http://purl.oclc.org/ooxml/officeDocument/relationships": (
-        b"http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    ),
-}
+_STRICT = b"http://purl.oclc.org/ooxml/spreadsheetml/main"
+_SAVED_AS_STRICT = f"is a Strict Open XML Spreadsheet, which cannot be read. {SAVE_AS}"
 _STRINGS = "xl/sharedStrings.xml"
 _KNOWN_PARTS = (
     *("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml", "xl/_rels/workbook.xml.rels"),
@@ -86,10 +85,8 @@ class XlsxWorkbook:
         """
         if parts.keys() != (usual := usual_names(parts)).keys():
             content, parts = packed(usual), usual
-        if any(strict in parts.get("xl/workbook.xml", b"") for strict in _STRICT):
-            for strict, usual_one in _STRICT.items():  # saved as Strict Open XML
-                parts = {name: part.replace(strict, usual_one) for name, part in parts.items()}
-            content = packed(parts)
+        if _STRICT in parts.get("xl/workbook.xml", b""):
+            raise NotReadableError(_SAVED_AS_STRICT)
         self._content, self._parts = content, parts
         for name, part in parts.items():
             if name.endswith((".xml", ".rels")) and not name.lower().startswith(_LARGE_PARTS):
@@ -213,7 +210,7 @@ class _Metered(io.BytesIO):
 
 
 class _SheetParser(_reader.WorkSheetParser):
-    """openpyxl's parser of rows, which also keeps hidden columns, merged cells and filters.
+    """openpyxl's parser of rows, which also keeps hidden columns and merged cells.
 
     Dates stay numbers, because openpyxl reads day 60 and days out of range otherwise than Excel.
     """
@@ -245,8 +242,6 @@ class _SheetParser(_reader.WorkSheetParser):
                 sheet.merged.append(_merged(element.get("ref", "")))
                 if len(sheet.merged) > MERGED:
                     raise NotReadableError(TOO_LARGE)
-            elif tag == _reader.FILTER_TAG:
-                sheet.filtered = True
         sheet.hidden_rows = {
             int(row)
             for row, attributes in self.row_dimensions.items()
@@ -255,16 +250,14 @@ class _SheetParser(_reader.WorkSheetParser):
         return sheet
 
     def _add_row(self, number: int) -> None:
-        """Add a row to the sheet. Some programs write it in several pieces."""
+        """Add a row to the sheet. Raises NotReadableError if it has text there, or cannot be."""
         rows = self._sheet.rows
         if not 0 < number <= ROWS:
             raise NotReadableError(DAMAGED)
         rows.extend(() for _ in range(number - len(rows)))
-        before = rows[number - 1]
-        if any(map(and_, map(bool, before), map(bool, self._texts))):
+        if rows[number - 1] and self._texts:
             raise NotReadableError(DAMAGED)
-        pairs = zip_longest(before, self._texts, fillvalue="")
-        rows[number - 1] = [one or other for one, other in pairs] if before else self._texts
+        rows[number - 1] = rows[number - 1] or self._texts
 
     def parse_cell(self, element: Element) -> dict[str, Any]:
         """Add what a person sees of a cell to the row, and what is wrong with it to the sheet."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
@@ -14,7 +13,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from importer.model.roster import Layout, letter
 from tests.zoo.specimen import Specimen
-from tests.zoo.xlsx import MAIN, REL, rewrite, sheet_xml, styles_xml, text_rows, write_xlsx
+from tests.zoo.xlsx import MAIN, sheet_xml, styles_xml, text_rows, write_xlsx
 
 EXPECTED = Layout(expected=frozenset({"ID", "Name"}))
 NOTICE = "read-with-notice"
@@ -110,21 +109,6 @@ def _tall(path: Path) -> None:
     sheet.write_row(1, 0, ["1", "A"])
     sheet.set_row(2, 15)
     book.close()
-
-
-def _strict(path: Path) -> None:
-    """A workbook saved as Strict Open XML, with zeros of a number format."""
-    write_xlsx(
-        path,
-        {"Roster": sheet_xml(HEAD + f'<row r="2">{_number("A2", "7", 1)}</row>')},
-        styles=styles_xml("000"),
-    )
-    namespaces = {
-        MAIN.encode(): b"http://purl.oclc.org/ooxml/spreadsheetml/main",
-        REL.encode(): b"http://purl.oclc.org/ooxml/officeDocument/relationships",
-    }
-    pattern = re.compile(b"|".join(namespaces))
-    rewrite(path, lambda part: pattern.sub(lambda found: namespaces[found[0]], part))
 
 
 def _ghosts(sheet: Worksheet) -> None:
@@ -311,7 +295,6 @@ BOOKS = [
         rows={2: ("1", "A")},
         notices=(NOTICE,),
     ),
-    book("Strict Open XML", _strict, rows={2: ("007", "")}, problems={(2, "A", "zeros-restored")}),
     book(
         "a cell with two values",
         one(HEAD + '<row r="2"><c r="A2" t="inlineStr"><v>1.0</v><is><t>1.</t></is></c></row>'),

@@ -14,7 +14,7 @@ from tests.zoo.books import EXPECTED, HEAD, NOTICE, TWO, book, one, sheets
 from tests.zoo.other import ods, ole, record, xls
 from tests.zoo.specimen import Specimen
 from tests.zoo.texts import raw
-from tests.zoo.xlsx import MAIN, sheet_xml, write_xlsx
+from tests.zoo.xlsx import MAIN, rewrite, sheet_xml, write_xlsx
 
 
 def zipped(**members: bytes) -> Callable[[Path], None]:
@@ -26,6 +26,15 @@ def zipped(**members: bytes) -> Callable[[Path], None]:
                 archive.writestr(name.replace("__", "/").replace("_xml", ".xml"), content)
 
     return build
+
+
+def strict(path: Path) -> None:
+    """Build a workbook as Excel saves a Strict Open XML Spreadsheet."""
+    write_xlsx(path, {"Roster": sheet_xml(TWO)})
+    rewrite(
+        path,
+        lambda part: part.replace(MAIN.encode(), b"http://purl.oclc.org/ooxml/spreadsheetml/main"),
+    )
 
 
 def cut(share: float) -> Callable[[Path], None]:
@@ -138,7 +147,7 @@ DECLARING: tuple[tuple[str, str, Callable[[str], Callable[[Path], None]]], ...] 
 """Files with a part that declares a document type: the name, the part, how the file is built."""
 WRONG_ROWS = {
     "string that is not there": '<row r="3"><c r="A3" t="s"><v>7</v></c></row>',
-    "a cell that is there twice": '<row r="1"><c r="A1"><v>1</v></c></row>',
+    "a row in two pieces": '<row r="2"><c r="C2"><v>3</v></c></row>',
     "a cell twice in its row": '<row r="3"><c r="A3"><v>1</v></c><c r="A3"><v>2</v></c></row>',
     "cell beyond the sheet": '<row r="3"><c r="XFE3"><v>1</v></c></row>',
     "text in a cell of another type": '<row r="3"><c r="A3" t=""><is><t>1</t></is></c></row>',
@@ -174,6 +183,7 @@ STRANGERS = [
     _refused("a.numbers", "Numbers", zipped(**{"Index__Document.iwa": b"x"}), "Export To, Excel"),
     _refused("a.gsheet", "link to Google Sheets", raw(b'{"":"!","doc_id":"1a"}'), "Download"),
     _refused("a.xlsx", "half a workbook", zipped(xl__styles_xml=b"<x/>"), DAMAGED),
+    _refused("a.xlsx", "Strict Open XML", strict, "is a Strict Open XML Spreadsheet"),
     _refused("a.xlsb", "binary workbook", zipped(**{"xl__workbook.bin": b"x"}), "binary Excel"),
     _refused("a.xls", "web page", raw(b"<html><table><tr><td>ID</td></tr></table>"), "a web page"),
     _refused(
@@ -220,13 +230,13 @@ STRANGERS = [
     ),
     *(_refused("a.xlsx", hazard, one(TWO + row), DAMAGED) for hazard, row in WRONG_ROWS.items()),
     book(
-        "rows out of order, and one in two pieces",
+        "rows out of order",
         one(
             HEAD
             + '<row r="3"><c r="A3"><v>2</v></c></row><row r="2"><c r="A2"><v>1</v></c></row>'
-            + '<row r="3"><c r="B3"><v>3</v></c></row>'
+            + '<row r="3"/>'
         ),
-        rows={2: ("1", ""), 3: ("2", "3")},
+        rows={2: ("1", ""), 3: ("2", "")},
     ),
     book(
         "cells out of order",
