@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from importer.errors import FINE, Cause, Exit, ImporterError
 from importer.model.run import Summary
+from importer.model.text import word_list
 from importer.report.wording import every_row, headline
 from importer.service.outcome import Outcome
 from importer.settings import importer_command
@@ -51,6 +52,18 @@ def _why(ended: Outcome) -> Iterator[str]:
 
 Command = Callable[..., Outcome]
 """Runs a command of the importer, given its words."""
+
+
+class MisfitError(StepError):
+    """A file does not fit its mapping, which fitted the one before: the file is wrong."""
+
+    def __init__(self, files: Sequence[str], error: ImporterError) -> None:
+        """Take the files that were planned together, and what does not fit."""
+        which = (
+            f"The file {files[0]} does" if len(files) == 1 else f"One of {word_list(files)} does"
+        )
+        sentence = f"{which} not fit its mapping, which is unchanged since the last load.\n{error}"
+        super().__init__(Exit.ROSTER, sentence, Cause.ROSTER)
 
 
 @dataclass(frozen=True, slots=True)

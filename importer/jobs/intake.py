@@ -35,7 +35,7 @@ from importer.jobs.feed import (
 from importer.jobs.guards import is_undone
 from importer.jobs.places import LOADED, SKIPPED, SUPERSEDED, FoundFile
 from importer.jobs.schema import Job, RosterPart
-from importer.jobs.state import LastLoad, Load, Store, is_recent, of_run
+from importer.jobs.state import LastLoad, Load, Store, of_run
 from importer.loader.detect import LARGEST
 from importer.mapper.load import load as load_file
 from importer.mapper.mapping import MappingDocument
@@ -55,6 +55,11 @@ def load_mapping(path: Path) -> MappingDocument:
         msg = f"{path} loads users of Alma (`from: alma`), and a job loads files. Plan it by hand."
         raise UsageError(msg)
     return mapping
+
+
+def meanings_of(job: Job) -> tuple[str, ...]:
+    """Return what each mapping of a job means now. Raises as `load_mapping`."""
+    return tuple(load_mapping(part.mapping).meaning for part in job.file.rosters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +160,11 @@ class Inbox:
         """
         part, now, where = self.part, self.tools.now, self.part.source
         there = self.look()
+        came = any(not self.feed.state(file).is_over for file in there)
         old = self.supersede(there, stamp, replaced=False)
         there, feed = [file for file in there if file not in old], self.feed
         if not there:
-            new = "new " if feed.files else ""
-            msg = f"There is no {new}file {where.pattern} in {where}. {self._misnamed()}Ask the "
-            msg += "office that sends it."
-            raise MissingFileError(msg)
+            raise self._missing(came=came)
         newest = there[-1]
         waiting = (file for file in there if not feed.state(file).is_over)
         chosen = next(waiting, newest) if self.job.file.every == "file" else newest
@@ -198,6 +201,24 @@ class Inbox:
         refused = self.feed.marked((FeedFile.of(file),), FileState.REFUSED, self.tools.now())
         self._keep(refused)
         return WrongFileError(sentence)
+
+    def _missing(self, *, came: bool) -> MissingFileError:
+        """Return that there is nothing to load. `came`: a file did, but is an older one.
+
+        That is by its time, which another clock may have written.
+        """
+        feed, where = self.feed, self.part.source
+        if came and feed.last is not None:
+            return MissingFileError(
+                f"No file {where.pattern} in {where} is newer than the last load, "
+                f"{feed.last.found}. Check the clock of the computer that writes the files, and "
+                "ask the office that sends them."
+            )
+        new = "new " if feed.files else ""
+        return MissingFileError(
+            f"There is no {new}file {where.pattern} in {where}. {self._misnamed()}Ask the office "
+            "that sends it."
+        )
 
     def _misnamed(self) -> str:
         """Return a sentence about a new file whose name only begins as those of this roster."""
@@ -306,7 +327,7 @@ class Intake:
                 with self._opened(part) as inbox:
                     files.append(inbox.pick_up(stamp, folder))
             except MissingFileError as error:
-                recent = last and part.max_age and is_recent(last.finished, now(), part.max_age)
+                recent = last and part.max_age and abs(now() - last.finished) < part.max_age
                 missing.append(error)
                 if not (went_on or recent):
                     late.append(error)
@@ -356,8 +377,7 @@ class Intake:
         if not self._are_new(load):
             return False
         with suppress(ImporterError):  # else the plan reports it
-            parts = self._job.file.rosters
-            meanings = tuple(load_mapping(one.mapping).meaning for one in parts)
+            meanings = meanings_of(self._job)
             applies = self._job.file.do != "plan"
             left = applies and of_run(last.run, lambda ledger: ledger.left > 0, otherwise=False)
             return is_undone(last.run) or left or last.meanings not in {(), meanings}

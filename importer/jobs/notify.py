@@ -11,7 +11,7 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ from importer.alma.connection import is_loopback, trusted
 from importer.errors import Cause, Exit, ImporterError, MappingError, PlaceError, UsageError
 from importer.files import hide
 from importer.jobs.schema import JobFileError, Notify, required, web_address
-from importer.jobs.state import Load, Reported, Store, is_recent
+from importer.jobs.state import Load, Reported, Store
 from importer.model.run import Summary
 from importer.model.text import command_line, word_list
 from importer.report import wording
@@ -276,24 +276,36 @@ def _why(error: Exception) -> str:
     return next(fitting, f" did not take the message ({type(reason).__name__}).")
 
 
-REPEAT_AFTER = timedelta(hours=20)
-"""The same trouble is reported again after this time."""
+LASTS = timedelta(hours=20)
+"""After this time, trouble that passes by itself needs a person."""
 
-_NUMBER = re.compile(r"\d[\d,]*")
+
+def incident(
+    error: ImporterError, run: str, reported: Sequence[Reported], now: datetime
+) -> Reported:
+    """Return the incident of an error: one of those that were reported, or a new one.
+
+    A load that is held by the same guards is one incident, and what passes by itself is one,
+    whatever is said about it, until it lasts. `run`: of the load that was stopped, "" if none.
+    """
+    told = str(error)
+    if error.cause is Cause.PASSES:
+        same = (one.at for one in reported if one.exit is error.exit and one.passes)
+        told = "" if now - next(same, now) < LASTS else "It lasts."
+    elif error.exit is Exit.SAFETY_CHECK:
+        told = f"{told.splitlines()[0]} {run}"
+    known = (one for one in reported if (one.exit, one.sentence) == (error.exit, told))
+    return next(known, Reported(at=now, exit=error.exit, sentence=told))
 
 
 @dataclass
 class Reporter:
-    """Reports for one job. `messages` are what it reported: one for each load, or for trouble.
-
-    `reported`: the trouble of which people were notified now or a short time ago.
-    """
+    """Reports for one job. `messages` are what it reported: one for each load, or for trouble."""
 
     job: str
     notify: Notify
     say: Callable[[str], None]
     messages: list[Message] = field(default_factory=list, init=False)
-    reported: list[Reported] = field(default_factory=list, init=False)
 
     def message(
         self,
@@ -327,38 +339,30 @@ class Reporter:
     def trouble(
         self,
         error: ImporterError,
-        before: tuple[Reported, ...],
-        now: datetime,
         load: Load | None,
         then: Iterable[str],
-        late: tuple[str, ...],
+        *,
+        known: bool,
+        passes: bool,
     ) -> bool:
-        """Report why a run stopped; people are notified unless they were a short time ago.
+        """Report why a run stopped; people are notified unless they know of the incident.
 
-        Return whether everybody has this message. `before`: what was reported; `load`: the one that
-        was stopped; `then`: what to do; `late`: what else people have not been notified of.
+        Return whether everybody has this message. `load`: the one that was stopped; `then`: what to
+        do, and what else people have not been notified of.
         """
-        sentence, code = str(error), error.exit
-        headline, *more = sentence.split("\n")
-        if error.cause is Cause.PASSES:  # its counts are others each time
-            sentence = _NUMBER.sub("", sentence)
-        where = load.lines if load is not None and code is not Exit.SAFETY_CHECK else ()
-        lines = (*more, *where, *then, *late)
-        known = [one for one in before if (one.exit, one.sentence) == (code, sentence)]
-        passes = error.cause is Cause.PASSES and not (known or late)
-        message = self.message(Level.TROUBLE, code, headline, lines, load, passes=passes)
-        repeated = bool(known) and not late and is_recent(known[-1].at, now, REPEAT_AFTER)
-        _, all_have = self.send(message, channels(self.notify, Level.TROUBLE) if repeated else ())
-        new = all_have and not repeated
-        self.reported += [Reported(at=now, exit=code, sentence=sentence)] if new else known[-1:]
-        return all_have
+        headline, *more = str(error).split("\n")
+        where = load.lines if load is not None and error.exit is not Exit.SAFETY_CHECK else ()
+        lines = (*more, *where, *then)
+        message = self.message(Level.TROUBLE, error.exit, headline, lines, load, passes=passes)
+        return self.send(message, channels(self.notify, Level.TROUBLE) if known else ())[1]
 
     def unopened(
         self, error: ImporterError, store: Store, now: datetime, then: Iterable[str]
     ) -> None:
         """Report why a job cannot be run at all; what was reported is kept beside its state."""
-        self.trouble(error, store.told, now, None, then, ())
-        store.tell(self.reported)
+        told = incident(error, "", store.told, now)
+        if self.trouble(error, None, then, known=told in store.told, passes=told.passes):
+            store.tell(told)
         self.ping("fail")
 
     def ping(self, event: Event) -> None:

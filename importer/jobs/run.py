@@ -24,14 +24,15 @@ from importer.errors import (
     understood,
 )
 from importer.files import unused
-from importer.jobs.commands import OF_FILES, StepError, Tools, counts_of
+from importer.jobs.commands import OF_FILES, MisfitError, StepError, Tools, counts_of
 from importer.jobs.feed import FileState, opened
 from importer.jobs.guards import cut_off, failed_guards, mappings_of
-from importer.jobs.intake import Intake, load_mapping
-from importer.jobs.notify import REPEAT_AFTER, Level, Message, Reporter
+from importer.jobs.intake import Intake, load_mapping, meanings_of
+from importer.jobs.notify import Level, Message, Reporter, incident
 from importer.jobs.schema import Job
 from importer.jobs.state import (
     COMPARED,
+    REPORTED,
     LastLoad,
     Load,
     Ran,
@@ -117,9 +118,8 @@ class JobRun:
                 code = Exit.worst(set(self._loads()))
                 deciding = (one for one in self.messages if one.exit is code)
                 headline = next((one.headline for one in (*deciding, *self.messages[-1:])), "")
-                since = self._tools.now() - 2 * REPEAT_AFTER  # troubles may take turns
-                recent = (one for one in self._memory.reported if one.at > since)
-                self._memory.reported = () if code in FINE else tuple(recent)
+                if code in FINE:
+                    self._memory.reported = ()
                 self._memory.ran = Ran(
                     at=self._tools.now(),
                     exit=code,
@@ -189,7 +189,8 @@ class JobRun:
             while load.step is not Step.PUT_AWAY:
                 steps[load.step](load)
                 self._store.save()
-        except ImporterError as error:
+        except ImporterError as stopped:
+            error = self._blamed(stopped, load)
             if load.step is Step.PICKED_UP:  # nothing was done, and the next file may be right
                 self._store.remove_copies(load.files)
                 if error.cause in OF_FILES:
@@ -204,11 +205,22 @@ class JobRun:
             load.notified = notified
             self._store.save()
             return Exit.worst({message.exit, Exit.STOPPED})
-        self._memory.open, self._memory.superseded = None, ()
+        self._memory.open, self._memory.superseded, self._memory.reported = None, (), ()
         self._store.save()
         self._loaded = True
         self._purge()
         return message.exit if all_have else Exit.worst({message.exit, Exit.STOPPED})
+
+    def _blamed(self, error: ImporterError, load: Load) -> ImporterError:
+        """Return an error; of a file and a mapping that do not fit, the file has it if it is new.
+
+        The mapping fitted the last load then, and did not change.
+        """
+        last = self._memory.last
+        if error.cause is not Cause.EITHER or last is None:
+            return error
+        same = last.meanings == meanings_of(self._job)
+        return MisfitError([file.name for file in load.files], error) if same else error
 
     def _not_loaded(self, load: Load | None) -> tuple[str, ...]:
         """Return that nothing was loaded, where this is so. `load`: the one that was stopped."""
@@ -398,6 +410,8 @@ class JobRun:
         if code is not Exit.DONE or planned or listed:  # a person applies the plan, or the list
             level = Level.TROUBLE
         headline, lines = what_was_done(self._job, load, state)
+        if state.reported:
+            lines.insert(0, f"The trouble of {state.reported[0].at:%Y-%m-%d %H:%M} is over.")
         lines += (*to_correct(self._job, load), *load.trouble)
         return self._reporter.message(level, code, headline, lines, load)
 
@@ -419,13 +433,19 @@ class JobRun:
         `done`: what is known of what was loaded.
         """
         state = self._memory
-        then = (*done, *what_next(self._job, error, load, state))
+        run = load.run if load is not None else ""
+        told = incident(error, run, state.reported, self._tools.now())
+        late = state.superseded
         all_have = self._reporter.trouble(
-            error, state.reported, self._tools.now(), load, then, state.superseded
+            error,
+            load,
+            (*done, *what_next(self._job, error, load, state, passes=told.passes), *late),
+            known=told in state.reported and not late,
+            passes=told.passes and not late,
         )
-        state.reported = tuple(dict.fromkeys((*state.reported, *self._reporter.reported)))
         if all_have:
-            state.superseded = ()
+            kept = (one for one in state.reported if one != told)
+            state.reported, state.superseded = (*kept, told)[-REPORTED:], ()
         self._store.save()
         return error.exit
 

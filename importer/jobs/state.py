@@ -42,11 +42,6 @@ def of_run(run: str, ask: Callable[[Ledger], Answer], otherwise: Other) -> Answe
     return otherwise
 
 
-def is_recent(then: datetime, now: datetime, within: timedelta) -> bool:
-    """Whether a time is not longer ago; a future one is not, as a clock was wrong then."""
-    return timedelta() <= now - then < within
-
-
 class Step(StrEnum):
     """How far a load is; each step can be taken again."""
 
@@ -172,15 +167,27 @@ class Ran(_Kept):
 
 
 class Reported(_Kept):
-    """Trouble without a finished load that the last run reported, so that it is not repeated."""
+    """An incident that people were notified of `at` a time; a load that is done ends it.
+
+    `sentence`: what makes it another one than those of the same exit code; "" while it is expected
+    to pass by itself.
+    """
 
     at: datetime
     exit: Exit
     sentence: str
 
+    @property
+    def passes(self) -> bool:
+        """Whether it is expected to pass by itself."""
+        return not self.sentence
+
 
 COMPARED = 5
 """How many loads are kept to compare the next one with."""
+
+REPORTED = 20
+"""How many incidents are kept, so that none is reported twice."""
 
 _DECISIONS = 200
 """How many decisions of people are kept."""
@@ -283,12 +290,11 @@ class Store:
             return (Reported.model_validate_json(self._told.read_bytes()),)
         return ()
 
-    def tell(self, reported: Iterable[Reported]) -> None:
+    def tell(self, reported: Reported) -> None:
         """Keep what was reported of a job that cannot be run, if that is possible."""
         with suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for one in reported:
-                write_atomically(self._told, one.model_dump_json().encode())
+            write_atomically(self._told, reported.model_dump_json().encode())
 
     def read(self, job: Path | None = None, *, waiting_only: bool = False) -> State:
         """Return the state; an empty one before the first run. Raises LedgerError if damaged.

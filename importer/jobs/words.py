@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from importer.errors import FINE, Cause, Exit, ImporterError, UsageError
-from importer.jobs.commands import OF_FILES, StepError
+from importer.jobs.commands import OF_FILES, MisfitError, StepError
 from importer.jobs.feed import FileState, WrongFileError
 from importer.jobs.schema import ENDINGS, Job, load_job
 from importer.jobs.state import COMPARED, JOBS, Load, State, Store, of_run
@@ -188,23 +188,16 @@ def _until_then(job: Job, state: State) -> Iterator[str]:
     yield "Later files are not loaded until this one is allowed, replaced or skipped."
 
 
-def what_next(job: Job, error: ImporterError, load: Load | None, state: State) -> Iterator[str]:
+def what_next(
+    job: Job, error: ImporterError, load: Load | None, state: State, *, passes: bool
+) -> Iterator[str]:
     """Yield what a person, or the next run of a job, does about an error that stopped a run.
 
     `load`: the one that it stopped. Its error names the commands where a guard holds it. `state`
-    has the files that are refused, which are skipped together.
+    has the files that are refused, which are skipped together. `passes`: nobody has to act.
     """
     named = _SAME_NAME if job.file.every == "file" else ""
-    again = f"the office to send the file again{named}."
-    refused = [
-        one.name
-        for feed in state.feeds.values() for one in feed.files if one.state is FileState.REFUSED
-    ]  # fmt: skip
-    refused = [*dict.fromkeys(refused)]  # a file that replaced another may be refused, too
-    without = word_list(refused) if len(refused) > 1 else "it"
-    skip = f"To continue without {without}, run:\n  {skipping(job.path, None)}"
-    if len(refused) > 1:
-        skip += "\nTo skip only one, also type its name behind that of the job."
+    again, skip = f"the office to send the file again{named}.", _to_skip(job, state)
     of_file = load is not None and error.cause in OF_FILES
     of_both = of_file and error.cause is Cause.EITHER
     if isinstance(error, WrongFileError):
@@ -222,13 +215,29 @@ def what_next(job: Job, error: ImporterError, load: Load | None, state: State) -
             yield f"If the mapping is right, ask {again} {skip}"
     elif of_file:
         yield from (f"Ask {again} The next run of the job takes it.", skip)
+        if isinstance(error, MisfitError):
+            yield f"If the file is right, correct the mapping, then run:\n  {running(job.path)}"
+            yield from _changed(job, state)
     elif error.exit is Exit.BUG:
         yield f"To report it, also send what this prints:\n  {command_line('doctor', '--json')}"
     if error.exit not in {Exit.SAFETY_CHECK, Exit.ACCESS, Exit.ROSTER, Exit.USAGE}:
         then = "continues" if load is not None else "tries again"
-        if error.cause is Cause.PASSES:
+        if passes:
             yield "Nothing needs to be done, unless this is reported again."
+        elif error.cause is Cause.PASSES:
+            yield "This was expected to pass by itself, and has not."
         yield f"The next run of the job {then}. To run it earlier, type:\n  {running(job.path)}"
+
+
+def _to_skip(job: Job, state: State) -> str:
+    """Return how to continue without the files that are refused."""
+    feeds = state.feeds.values()
+    names = (one.name for feed in feeds for one in feed.files if one.state is FileState.REFUSED)
+    refused = [*dict.fromkeys(names)]  # a file that replaced another may be refused, too
+    several = len(refused) > 1
+    skip = f"To continue without {word_list(refused) if several else 'it'}, run:\n"
+    only = "\nTo skip only one, also type its name behind that of the job." if several else ""
+    return f"{skip}  {skipping(job.path, None)}{only}"
 
 
 def to_retire(load: Load) -> Iterator[str]:

@@ -285,8 +285,14 @@ HAPPENS: dict[str, Arrange] = {
     "damaged": _arrives(b"PK\x03\x04 half", "patrons-1.xlsx"),
     "two sheets": _two_sheets,
     "review": _unsure,
+    "older by its time": lambda office, _: (
+        office.write_job(OFF), office.takes(people(40)),
+        office.takes(people(41), "patrons-0.csv", HOUR)),
     "growing": _grows,
     "columns": _arrives(b"Id,First,Last,Group,Born\n1,A,B,COMM,\n"),
+    "columns, and the mapping was right": lambda office, sandbox: (
+        _second(people(40))(office, sandbox),
+        office.takes(b"Id,First,Last,Group,Born\n1,A,B,COMM,\n", "patrons-2.csv")),
     "columns that are needed": _arrives(b"Card,First,Last,Group,Born,Email,Note\n1,A,B,COMM,,,\n"),
     "mapping": _wrong_mapping("birth_date", "birthdate"),
     "mapping: a slip": _wrong_mapping("<Last>", "<Last"),
