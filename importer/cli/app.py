@@ -31,27 +31,30 @@ def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
 COMMANDS = {
     "check": ("check", "Read, map and check every row offline (dry run)."),
     "plan": ("load", "Check, then compare with Alma (read only)."),
-    "apply": ("load", "Carry out a saved plan, or continue with it."),
-    "convert": ("load", "Write the records of the ready rows to a file."),
-    "sis-report": ("load", "Report what the SIS load did with each row of a file."),
-    "undo": ("runs", "Plan how to undo a run."),
     "resolve": ("runs", "Resolve a row that needs review."),
-    "report": ("runs", "Write the reports of a run again."),
-    "runs": ("runs", "List the runs under runs/."),
-    "show": ("runs", "Show the history of one row."),
-    "purge": ("privacy", "Delete old runs."),
-    "person": ("privacy", "Show or erase what is stored about a person."),
+    "apply": ("load", "Carry out a saved plan, or continue with it."),
+    "undo": ("runs", "Plan how to undo a run."),
     "mapping": ("mapping", "Start, check and explain a mapping."),
-    "codes": ("alma", "Save the institution's code tables for checking offline."),
-    "users": ("users", "Keep the user cache, a local copy of Alma's users."),
-    "doctor": ("alma", "Check the key, its rights and this computer."),
-    "job": ("job", "Run loads on a schedule: pick up, plan, apply or deliver, notify."),
     "web": ("web", "Open the local page: everything without a terminal."),
-    "sandbox": ("sandbox", "Run a practice Alma on this computer."),
     "demo": ("sandbox", "Load a sample roster into a practice Alma."),
     "help": ("help", "Explain a command, or the exit codes."),
+    "doctor": ("alma", "Check the key, its rights and this computer."),
+    "codes": ("alma", "Save the institution's code tables for checking offline."),
+    "runs": ("runs", "List the runs under runs/."),
+    "show": ("runs", "Show the history of one row."),
+    "report": ("runs", "Write the reports of a run again."),
+    "convert": ("load", "Write the records of the ready rows to a file."),
+    "sis-report": ("load", "Report what the SIS load did with each row of a file."),
+    "users": ("users", "Keep the user cache, a local copy of Alma's users."),
+    "job": ("job", "Run loads on a schedule: pick up, plan, apply or deliver, notify."),
+    "person": ("privacy", "Show or erase what is stored about a person."),
+    "purge": ("privacy", "Delete old runs."),
+    "sandbox": ("sandbox", "Run a practice Alma on this computer."),
 }
 """Each command: its module, which is imported only when the command is used, and its help."""
+
+_MAIN = [*COMMANDS].index("help") + 1
+"""How many of them are the main job, in its order; the help has the others under More."""
 
 HIDDEN = {"run-task": "web"}
 """Commands that only the importer itself calls, and their modules."""
@@ -96,9 +99,11 @@ class _Commands(typer.core.TyperGroup):
         ]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        """Write the list of commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, sentence) for name, (_, sentence) in COMMANDS.items()])
+        """Write the lists of commands without importing them."""
+        lines = [(name, sentence) for name, (_, sentence) in COMMANDS.items()]
+        for title, listed in (("Commands", lines[:_MAIN]), ("More", lines[_MAIN:])):
+            with formatter.section(title):
+                formatter.write_dl(listed)
 
     def invoke(self, ctx: Any) -> Any:
         """Carry out the command. Raises StoppedError at Ctrl-C."""
