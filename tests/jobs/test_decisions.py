@@ -115,7 +115,7 @@ def test_a_file_that_a_person_skips_is_put_aside(
     office.write_job("guards: {creates: off}\n", max_age="26h")
     assert office.takes(people(40), age=HOUR) == Exit.DONE
     assert office.takes(people(9) if wrong == "held" else b"Id\n1\n", "patrons-2.csv") == (
-        Exit.SAFETY_CHECK if wrong == "held" else Exit.USAGE
+        Exit.SAFETY_CHECK if wrong == "held" else Exit.ROSTER
     )
     (shown,) = typed("job", "list", "--json").summary["jobs"]
     assert [file["state"] for file in shown["files"]] == [wrong]
@@ -136,7 +136,7 @@ def test_whoever_skips_a_refused_file_skips_no_load_that_is_held_by_now(
     """Nobody has seen it: without its run, the file that is refused is skipped, and no other."""
     office.write_job("guards: {creates: off}\n", max_age="26h")
     assert office.takes(people(40), age=HOUR * 3) == Exit.DONE
-    assert office.takes(b"Id\n1\n", "patrons-2.csv", age=HOUR * 2) == Exit.USAGE
+    assert office.takes(b"Id\n1\n", "patrons-2.csv", age=HOUR * 2) == Exit.ROSTER
     (refused,) = typed("job", "list", "--json").summary["jobs"]
     assert office.takes(people(9), "patrons-3.csv", age=HOUR) == Exit.SAFETY_CHECK
     before = office.held
