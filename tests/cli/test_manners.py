@@ -49,8 +49,8 @@ def test_help_explains_commands_and_exit_codes() -> None:
     assert typed("help", "mapping", "new").out == typed("mapping", "new", "--help").out
     first, more = typed("help").out.partition("\nMore:\n")[::2]
     main = ("check", "plan", "resolve", "apply", "undo", "mapping", "web", "demo", "help")
-    shown = [re.findall(r"^  ([a-z][a-z-]+) ", part, re.MULTILINE) for part in (first, more)]
-    assert shown == [[*main], [name for name in COMMANDS if name not in main]]
+    panels = [re.findall(r"^  ([a-z][a-z-]+) ", part, re.MULTILINE) for part in (first, more)]
+    assert panels == [[*main], [name for name in COMMANDS if name not in main]]
     assert (bare := typed()).exit == Exit.DONE
     assert "check" in bare.out
     assert (group := typed("mapping")).exit == Exit.USAGE
