@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -99,23 +100,33 @@ class OtherRoster(Kept):
     mapping: MappingFacts
 
 
-class AlmaFacts(Kept):
+class AlmaKey(Kept):
+    """Which Alma: an institution's production, or its sandbox, which is another Alma."""
+
+    institution: str
+    environment: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name in files that several share."""
+        return f"{self.institution} {self.environment}"
+
+    def cache(self, folder: Path) -> Path:
+        """Return the path of its user cache in the folder of all."""
+        name = re.sub(r"[^\w.-]", "_", f"{self.institution}-{self.environment}", flags=re.ASCII)
+        return folder / f"{name}.sqlite"
+
+
+class AlmaFacts(AlmaKey):
     """Which Alma a plan was compared with."""
 
     base_url: str
-    institution: str
     name: str = ""
-    environment: str = ""
 
     @property
     def called(self) -> str:
         """The institution's name, its code where Alma has none."""
         return self.name or self.institution
-
-    @property
-    def key(self) -> str:
-        """The institution in files that several share; its sandbox is another Alma."""
-        return f"{self.institution} {self.environment}"
 
     @property
     def is_production(self) -> bool:
@@ -202,6 +213,14 @@ class RunFacts(Kept):
     def run_name(self) -> str:
         """The name by which the run is remembered, wherever its folder is."""
         return f"{self.started.isoformat()} {self.roster.sha256[:8]}"
+
+    @property
+    def plan_alma(self) -> AlmaFacts:
+        """The Alma of a plan or an undo. Raises AssertionError for a check, which has none."""
+        if self.alma is None:
+            msg = "a check has no Alma"
+            raise AssertionError(msg)
+        return self.alma
 
     @property
     def rosters(self) -> tuple[tuple[RosterFacts, MappingFacts], ...]:

@@ -233,13 +233,12 @@ async def list_again(ledger: Ledger, alma: Alma, journal: Journal) -> int:
 
 async def check_same_institution(facts: RunFacts, alma: Alma) -> None:
     """Raise StalePlanError if the key belongs to another Alma than the plan."""
-    planned = facts.alma
-    now = await alma.general()
-    if planned is None or (now.code, now.environment) != (planned.institution, planned.environment):
-        was = f"{planned.institution} ({planned.environment})" if planned else "no Alma"
+    was, now = facts.plan_alma, (await alma.general()).facts(alma.base_url)
+    if now.key != was.key:
         msg = (
-            f"The plan was made for {was}, and this key belongs to {now.code} "
-            f"({now.environment}). Nothing was sent. Use the other key, or plan again."
+            f"The plan was made for {was.institution} ({was.environment}), and this key belongs to "
+            f"{now.institution} ({now.environment}). Nothing was sent. Use the other key, or plan "
+            "again."
         )
         raise StalePlanError(msg)
 

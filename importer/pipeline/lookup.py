@@ -17,7 +17,7 @@ from typing import TypeVar
 import pandas as pd
 
 from importer.alma.client import Alma
-from importer.alma.models import OBLIGATIONS, Institution
+from importer.alma.models import OBLIGATIONS
 from importer.alma.pacing import RateLimiter, run_concurrently
 from importer.errors import DailyLimitError, RefusedError, UnavailableError, UsageError
 from importer.loader.csv_file import Rows
@@ -32,15 +32,16 @@ from importer.model.people import NOTHING_COMMON, Common
 from importer.model.plan import Match, Planned
 from importer.model.problem import Place
 from importer.model.roster import Roster, Source, letter
+from importer.model.run import AlmaFacts
 from importer.model.text import counted
 from importer.model.user import User
 from importer.pipeline.inputs import ROWS, SILENT, Advance, Progress, RunRequest, numbered
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import same_id
 from importer.planner.who import needs_people
-from importer.users.cache import UserCache, cache_path, find_all, find_common, find_users
+from importer.users.cache import UserCache, find_all, find_common, find_users
 from importer.users.matching import MatchedUser, MatchResult, PersonQuery, identifiers, search_alma
-from importer.users.refresh import Refresh, calls_to_complete, read_again
+from importer.users.refresh import Refresh, bring_up_to_date, calls_to_complete, read_again
 from importer.writer.outage import Failures
 
 Item = TypeVar("Item")
@@ -166,7 +167,7 @@ READINGS = 3
 async def open_users(
     request: RunRequest,
     alma: Alma,
-    institution: Institution,
+    of_alma: AlmaFacts,
     queries: Collection[PersonQuery],
     progress: Progress,
     *,
@@ -187,11 +188,11 @@ async def open_users(
     if request.users_folder is None:
         yield Users(alma, now)
         return
-    path = cache_path(request.users_folder, institution.code, institution.environment)
+    path = of_alma.cache(request.users_folder)
     done: int | None = 0
     completes = False
     if path.is_file():
-        with UserCache.make(path, institution.code, institution.environment) as cache:
+        with UserCache.make(path, of_alma) as cache:
             done = None if cache.state.as_of else cache.pages_done
     if done is not None and request.asked.refresh and needed:
         progress.note(f"First reading all users of Alma into the user cache, for `{needed}`.")
@@ -206,11 +207,11 @@ async def open_users(
             )
         yield Users(alma, now)
         return
-    with UserCache.make(path, institution.code, institution.environment) as cache:
+    with UserCache.make(path, of_alma) as cache:
         if completes:
             await Refresh(cache, alma, now, progress.advance, progress.note).run()
         elif request.asked.refresh:
-            await Refresh(cache, alma, now, SILENT.advance, progress.note).run(due=False)
+            await bring_up_to_date(cache, alma, now, SILENT.advance, progress.note)
         yield Users(alma, now, cache)
 
 
@@ -315,7 +316,7 @@ _WHO = ("primary_id", "first_name", "last_name")
 
 
 async def with_rows(
-    request: RunRequest, alma: Alma, institution: Institution, progress: Progress
+    request: RunRequest, alma: Alma, of_alma: AlmaFacts, progress: Progress
 ) -> RunRequest:
     """Return the request with the rows that its mappings take from Alma.
 
@@ -328,7 +329,7 @@ async def with_rows(
         if one.roster is None and not mapping.from_alma:
             msg = f"The mapping {mapping.name} needs a roster. Name its file."
             raise UsageError(msg)
-    async with open_users(request, alma, institution, (), progress, needed=_KEY) as users:
+    async with open_users(request, alma, of_alma, (), progress, needed=_KEY) as users:
         if (cache := users.cache) is None:
             msg = (
                 f"`{_KEY}` needs the user cache, and it is not complete. Run `importer users "

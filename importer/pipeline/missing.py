@@ -72,8 +72,7 @@ async def plan_absent(
     parts = [part for part in rosters.by_mapping() if part[0].match.absent is not None]
     if not parts:
         return plan
-    assert facts.alma is not None  # noqa: S101  a plan has it
-    memory, cache = LastSeen(facts.alma.key), users.cache
+    memory, cache = LastSeen(facts.plan_alma.key), users.cache
     there = frozenset[str]()
     if cache is not None and facts.sis is None:
         there = present(rosters, cache, context.common, memory.institution)

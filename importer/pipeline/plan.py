@@ -9,7 +9,6 @@ from pathlib import Path
 from importer.alma.client import Alma
 from importer.alma.doctor import wrong_clock
 from importer.alma.facts import KnownFacts, facts_for
-from importer.alma.models import Institution
 from importer.errors import UsageError
 from importer.ledger.answers import DecisionMemory
 from importer.ledger.ledger import Ledger
@@ -17,7 +16,7 @@ from importer.model.answers import Resolution
 from importer.model.plan import Create, Fate, Held, Planned, SisRules, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.question import Answer
-from importer.model.run import NotInRoster
+from importer.model.run import AlmaFacts, NotInRoster
 from importer.model.safety_checks import folded_groups
 from importer.model.text import RowId, counted
 from importer.pipeline.check import no_end_dates, since_last_load, validate
@@ -74,8 +73,7 @@ async def plan(request: RunRequest, alma: Alma, progress: Progress = SILENT) -> 
     Raises RosterError, MappingError, LedgerError, AlmaError, and UsageError for code tables of
     another institution or a damaged user cache.
     """
-    request, opened, institution = await _open(request, alma, progress)
-    of_alma = institution.facts(alma.base_url)
+    request, opened, of_alma = await _open(request, alma, progress)
     known = facts_for(request.occasion.measured, of_alma.institution)
     with new_run(request.asked.name, request.occasion.now, request.asked.folder) as folder:
         rosters, answers = validate(opened), DecisionMemory(of_alma.key).load()
@@ -84,9 +82,7 @@ async def plan(request: RunRequest, alma: Alma, progress: Progress = SILENT) -> 
         drafts = [*rosters.drafts(checked.rows(Fate.READY), checked.missing)]
         queries = [query_of(draft, rosters.match(draft.row)) for draft in drafts]
         needed = _needs_cache(rosters, request)
-        async with open_users(
-            request, alma, institution, queries, progress, needed=needed
-        ) as users:
+        async with open_users(request, alma, of_alma, queries, progress, needed=needed) as users:
             if users.described:
                 progress.note(users.described)
             rules = _rules_of_load(users, known) if request.asked.sis else None
@@ -141,7 +137,7 @@ async def plan(request: RunRequest, alma: Alma, progress: Progress = SILENT) -> 
 
 async def _open(
     request: RunRequest, alma: Alma, progress: Progress
-) -> tuple[RunRequest, Rosters, Institution]:
+) -> tuple[RunRequest, Rosters, AlmaFacts]:
     """Read the rosters and mappings, before any call unless rows are from Alma; ask who Alma is.
 
     Return the request with the rows that are from Alma. Raises UsageError for code tables of
@@ -149,18 +145,18 @@ async def _open(
     """
     from_alma = any(asked.roster is None for asked in request.asked.rosters)
     opened = None if from_alma else open_inputs(request)
-    institution, codes = await alma.general(), request.codes
-    if codes.institution and codes.institution != institution.code:
+    of_alma, codes = (await alma.general()).facts(alma.base_url), request.codes
+    if codes.institution and codes.institution != of_alma.institution:
         msg = (
             f"The saved code tables are those of {codes.institution}, and this key belongs to "
-            f"{institution.code}. Get its own with `importer codes fetch`, or name their file "
+            f"{of_alma.institution}. Get its own with `importer codes fetch`, or name their file "
             "with --codes."
         )
         raise UsageError(msg)
     if opened is None:
-        request = await with_rows(request, alma, institution, progress)
+        request = await with_rows(request, alma, of_alma, progress)
         opened = open_inputs(request)
-    return request, opened, institution
+    return request, opened, of_alma
 
 
 def _decide_checked(

@@ -36,9 +36,7 @@ def _remember_run(ledger: Ledger, now: datetime, *, late: bool = False) -> None:
     LedgerError.
     """
     facts = ledger.facts
-    if facts.alma is None:
-        return
-    with RunMemory(facts.alma.key) as memory:
+    with RunMemory(facts.plan_alma.key) as memory:
         before = memory.entry(facts.run_name)
         rows, last = applied_since(ledger, before or 0)
         if (before is not None and not rows) or (
@@ -133,9 +131,8 @@ def _take_back(
 
 def remember_nothing_to_send(ledger: Ledger, now: datetime) -> None:
     """Remember who was in the rosters of a plan that nobody will apply. Raises LedgerError."""
-    if (alma := ledger.facts.alma) is not None:
-        with RunMemory(alma.key) as memory:
-            _remember_people(memory, ledger, (), now)
+    with RunMemory(ledger.facts.plan_alma.key) as memory:
+        _remember_people(memory, ledger, (), now)
 
 
 def take_up(institution: str) -> None:
@@ -162,11 +159,11 @@ def take_up(institution: str) -> None:
 def check_later_loads(ledger: Ledger) -> None:
     """Raise StalePlanError for an undo if a load wrote users since, whom it would still undo."""
     facts = ledger.facts
-    if facts.command != "undo" or facts.alma is None:
+    if facts.command != "undo":
         return
-    take_up(facts.alma.key)
+    take_up(facts.plan_alma.key)
     left = {None, Result.NOT_SENT, Result.UNKNOWN}
-    with EditMemory(facts.alma.key) as memory:
+    with EditMemory(facts.plan_alma.key) as memory:
         loads = {
             load
             for one in ledger.planned()
@@ -190,6 +187,8 @@ def remember(
     Of a plan that is still to be applied nothing is saved. `users_folder`: that of the user caches.
     What cannot be saved is noted: what is sent is sent.
     """
+    if ledger.facts.command == "check":
+        return
     for save in (
         lambda: _remember_run(ledger, now),
         lambda: add_applied(ledger, users_folder),

@@ -31,9 +31,9 @@ from importer.planner.merge import new_user
 from importer.planner.patch import carried_over
 from importer.planner.person import is_still
 from importer.planner.sis_load import in_file, repeated
-from importer.users.cache import UserCache, cache_path, find_read
+from importer.users.cache import UserCache, find_read
 from importer.users.matching import PersonQuery, identifiers
-from importer.users.refresh import Refresh
+from importer.users.refresh import bring_up_to_date
 from importer.writer.executor import ANOTHER, CHANGED, VANISHED
 from importer.writer.outcomes import NoWrite, WriteFound, has_id, refusal_problem, verify
 from importer.writer.sis_xml import write_sis_zip
@@ -49,11 +49,9 @@ async def write_file(
     """
     facts, now = ledger.facts, options.now
     await check_same_institution(facts, alma)
-    assert facts.alma is not None and facts.sis is not None  # noqa: S101, PT018  such a plan has it
-    path = cache_path(users_folder, facts.alma.institution, facts.alma.environment)
-    with UserCache.open(path) as cache:
-        incomplete = cache.state.as_of is None
-        await Refresh(cache, alma, now, SILENT.advance, options.note).run(due=incomplete)
+    assert facts.sis is not None  # noqa: S101  such a plan has it
+    with UserCache.open(facts.plan_alma.cache(users_folder)) as cache:
+        await bring_up_to_date(cache, alma, now, SILENT.advance, options.note)
         journal.start(f"limit {options.limit}" if options.limit is not None else "")
         users = Users(alma, now, cache)
         zips, repeats = await deliver(ledger, journal, users, facts.sis, options.limit)

@@ -80,7 +80,7 @@ async def undo(
     await check_same_institution(of_first, alma)
     name = f"undo-{Path(of_first.roster.path).stem}"
     with new_run(name, occasion.now, folder) as made:
-        known = facts_for(occasion.measured, of_first.alma.institution if of_first.alma else "")
+        known = facts_for(occasion.measured, of_first.plan_alma.institution)
         every = await _compare(first, alma, advance, delete_created=delete_created)
         planned = [_checked(one, known) for one in every]
         add_before(made, read_before(first.folder))  # that run may be purged before the apply
@@ -172,9 +172,8 @@ async def _compare(
 ) -> list[Planned]:
     """Return the step of each row that the run wrote. Raises UnavailableError, AlmaError."""
     facts = first.facts
-    assert facts.alma is not None  # noqa: S101  `check_same_institution` has compared it
-    take_up(facts.alma.key)
-    memory = EditMemory(facts.alma.key)
+    take_up(facts.plan_alma.key)
+    memory = EditMemory(facts.plan_alma.key)
 
     async def one(image: RowImage) -> tuple[Planned, str]:
         if image.act is Act.CREATE and not delete_created:
@@ -300,7 +299,7 @@ async def answer_undo(
             "user unchanged."
         )
         raise UsageError(msg)
-    memory = EditMemory(of_first.alma.key if of_first.alma else "")
+    memory = EditMemory(of_first.plan_alma.key)
     if load := memory.written_later(image.new_id, of_first.run_name, of_first.started):
         msg = f"Row {row_label(row)}: {load} changed this user later. Undo that run first."
         raise UsageError(msg)

@@ -23,8 +23,8 @@ from importer.report import wording
 from importer.service.connection import with_alma
 from importer.service.office import NEVER, Consent, Office, Stop, Surface, working
 from importer.service.place import USERS
-from importer.users.cache import UserCache, cache_path
-from importer.users.refresh import Refresh
+from importer.users.cache import UserCache
+from importer.users.refresh import bring_up_to_date
 from importer.writer.executor import RowDone, Waiting
 
 
@@ -160,16 +160,12 @@ def sis_report(
     facts, journal = run.facts, Journal(run, office.operator, office.now)
     steps = sis_load.delivered(journal)
     reasons = sis_load.read_reasons(report, steps) if report else {}
-    assert facts.alma is not None  # noqa: S101  a plan has it
-    path = cache_path(USERS, facts.alma.institution, facts.alma.environment)
-    with UserCache.open(path) as cache:
+    with UserCache.open(facts.plan_alma.cache(USERS)) as cache:
 
         async def read(alma: Alma) -> None:
             await stage.check_same_institution(facts, alma)
             with working(surface, "Reading changes", NEVER, alma) as progress:
-                incomplete = cache.state.as_of is None
-                reading = Refresh(cache, alma, office.now, progress.advance, progress.note)
-                await reading.run(due=incomplete)
+                await bring_up_to_date(cache, alma, office.now, progress.advance, progress.note)
 
         if refresh:
             with_alma(office, read)

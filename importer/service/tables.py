@@ -12,7 +12,7 @@ from importer.model.fields import CodeTables
 from importer.service.connection import with_alma
 from importer.service.office import Office, Stop, Surface, working
 from importer.service.place import USERS
-from importer.users.cache import UserCache, cache_path
+from importer.users.cache import UserCache
 from importer.users.refresh import Refresh
 
 
@@ -54,9 +54,9 @@ def users(office: Office, surface: Surface, stop: Stop, *, refresh: bool, full: 
     """
 
     async def use(alma: Alma) -> Path:
-        of = await alma.general()
-        path = cache_path(USERS, of.code, of.environment)
-        with UserCache.make(path, of.code, of.environment) as cache:
+        of_alma = (await alma.general()).facts(alma.base_url)
+        path = of_alma.cache(USERS)
+        with UserCache.make(path, of_alma) as cache:
             if refresh:
                 with working(surface, "Reading users", stop, alma) as progress:
                     reading = Refresh(cache, alma, office.now, progress.advance, progress.note)

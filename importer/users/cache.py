@@ -6,7 +6,6 @@ changed.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,6 @@ from math import inf
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel
 
 from importer.errors import Cause, LedgerError, UsageError
 from importer.ledger.database import Database
@@ -32,6 +30,7 @@ from importer.model.people import (
     are_namesakes,
     may_be_same,
 )
+from importer.model.run import AlmaKey
 from importer.model.user import User
 from importer.users.matching import MatchedUser, MatchResult, PersonQuery, identifiers, user_keys
 
@@ -45,7 +44,7 @@ AHEAD = timedelta(days=1)
 _REMEDY = "Run `importer users delete`, then `importer users refresh`."
 
 
-class CacheState(BaseModel, frozen=True, extra="forbid"):
+class CacheState(AlmaKey):
     """Which Alma a cache is a copy of, and how complete it is.
 
     Every change in Alma before `as_of` is known; None until all users were read once. `swept` is
@@ -54,19 +53,12 @@ class CacheState(BaseModel, frozen=True, extra="forbid"):
     contacts, not users.
     """
 
-    institution: str
-    environment: str
     as_of: datetime | None = None
     swept: datetime | None = None
     sweeping: datetime | None = None
     sweep: int = 0
     total: int | None = None
     others: int = 0
-
-    @property
-    def key(self) -> str:
-        """The institution as the memory of earlier runs has it."""
-        return f"{self.institution} {self.environment}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +95,11 @@ class UserCache(Database):
         raise NoCacheError(msg)
 
     @classmethod
-    def make(cls, path: Path, institution: str, environment: str) -> UserCache:
-        """Open the cache of an institution; make it if there is none yet, or it was cut off."""
+    def make(cls, path: Path, alma: AlmaKey) -> UserCache:
+        """Open the cache of an Alma; make it if there is none yet, or it was cut off."""
         cache = cls(path)
         with cache.transaction() as connection:
-            state = CacheState(institution=institution, environment=environment)
+            state = CacheState(institution=alma.institution, environment=alma.environment)
             connection.execute(
                 "INSERT OR IGNORE INTO state VALUES (1, ?)", (state.model_dump_json(),)
             )
@@ -275,12 +267,6 @@ class UserCache(Database):
 def id_key(value: str) -> str:
     """Return the key of an identifier."""
     return f"id {value.casefold()}"
-
-
-def cache_path(folder: Path, institution: str, environment: str) -> Path:
-    """Return the path of an institution's cache; production and sandbox are two."""
-    name = re.sub(r"[^\w.-]", "_", f"{institution}-{environment}", flags=re.ASCII)
-    return folder / f"{name}.sqlite"
 
 
 def delete_cache(path: Path) -> None:

@@ -27,7 +27,6 @@ from importer.users.cache import (
     CacheState,
     NoCacheError,
     UserCache,
-    cache_path,
     refresh_lock,
 )
 
@@ -46,6 +45,17 @@ def sweep_due(state: CacheState, now: datetime) -> bool:
     if state.swept is None or state.sweeping is not None:
         return True
     return now - state.swept > SWEEP_EVERY
+
+
+async def bring_up_to_date(
+    cache: UserCache,
+    alma: Alma,
+    now: Callable[[], datetime],
+    done: Callable[[int, int], None],
+    note: Callable[[str], None],
+) -> None:
+    """Read who changed, or all users into a cache that is not complete; as `Refresh.run`."""
+    await Refresh(cache, alma, now, done, note).run(due=cache.state.as_of is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,11 +308,9 @@ def add_applied(ledger: Ledger, folder: Path) -> int:
     Return how many records were stored; none if there is no cache. Raises UsageError if the cache
     cannot be used, LedgerError.
     """
-    if (alma := ledger.facts.alma) is None:
-        return 0
-    path = cache_path(folder, alma.institution, alma.environment)
+    alma = ledger.facts.plan_alma
     stored = 0
-    with suppress(NoCacheError), UserCache.open(path) as cache, cache.transaction():
+    with suppress(NoCacheError), UserCache.open(alma.cache(folder)) as cache, cache.transaction():
         for old_id, answered, time in ledger.read(_OUTCOMES, (GONE,)):
             user = User.from_json(answered) if answered else None
             until = datetime.fromisoformat(time)

@@ -36,7 +36,7 @@ from importer.report.masking import shown
 from importer.report.rejects import returned, write_rejects
 from importer.report.view import Names, RunView, is_danger
 from importer.report.wording import field_name, what
-from importer.users.cache import NoCacheError, UserCache, cache_path, find_users
+from importer.users.cache import NoCacheError, UserCache, find_users
 from importer.users.matching import MatchResult, PersonQuery
 from importer.web.loads import draft_of, given_answers, save_answers
 from importer.web.run_pages import unused_answers
@@ -319,11 +319,9 @@ def _split(text: str, other: str) -> tuple[str, str, str]:
 def _users(space: Workspace, ledger: Ledger, wanted: tuple[str, ...]) -> Iterator[tuple[str, User]]:
     """Yield users of Alma by primary ID, as far as the user cache has them."""
     alma = ledger.facts.alma
-    users = space.folder / "users"
-    path = cache_path(users, alma.institution, alma.environment) if alma else users
-    if not wanted:
+    if not wanted or alma is None:
         return
-    with suppress(NoCacheError), UserCache.open(path) as cache:
+    with suppress(NoCacheError), UserCache.open(alma.cache(space.folder / "users")) as cache:
         for one in wanted:
             match = find_users(cache, PersonQuery((("primary_id", one),)))
             if isinstance(match, MatchResult):

@@ -20,8 +20,9 @@ from importer.ledger.journal import write_run
 from importer.ledger.last_seen import LastSeen
 from importer.ledger.loads import EditMemory, Remembered
 from importer.ledger.memory import PATH
+from importer.model.run import AlmaKey
 from importer.model.user import User
-from importer.users.cache import UserCache, cache_path
+from importer.users.cache import UserCache
 from importer.web.tasks import DRAFTS
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, MAPPING, load, write
@@ -230,10 +231,14 @@ def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
     found, inst = datetime.now(UTC), "INST sandbox"
     Path("practice").mkdir()
     Path("alma.sqlite").write_bytes(b"SQLite format 3\0 7000007")
-    path = cache_path(Path("users"), "INST", "sandbox")
+    alma = AlmaKey(institution="INST", environment="sandbox")
+    path = alma.cache(Path("users"))
     borrower = {"primary_id": "B1", "proxy_for_user": [{"primary_id": "P5", "full_name": "Quux"}]}
     person = {"last_name": "Quux", "user_identifier": [{"value": "7000007"}]}
-    with UserCache.make(path, "INST", "sandbox") as cache, cache.transaction() as connection:
+    with (
+        UserCache.make(path, alma) as cache,
+        cache.transaction() as connection,
+    ):
         cache.put([User(primary_id="7000007", last_name="Quux")], found)  # then it was changed
         cache.put(
             [User.model_validate(one) for one in (borrower, {"primary_id": "P5", **person})], found

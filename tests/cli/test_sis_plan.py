@@ -16,6 +16,7 @@ from importer.errors import Exit
 from importer.ledger.ledger import FILE, Ledger
 from importer.model.plan import Act, SafetyCheck
 from importer.model.problem import Code
+from importer.model.run import AlmaKey
 from importer.sandbox.configuration import INSTITUTION
 from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox
@@ -592,7 +593,7 @@ def test_a_restored_ledger_gets_the_same_file_again(campus: Campus) -> None:
     ledger.write_bytes(planned)
     (path,) = Path("users").glob("*.sqlite")
     path.unlink()
-    UserCache.make(path, "01SANDBOX_INST", "sandbox").close()
+    UserCache.make(path, AlmaKey(institution="01SANDBOX_INST", environment="sandbox")).close()
     done = typed("apply", "run", "--json")
     assert done.summary.get("created") == 3, done.err
     assert typed("undo", "run", "-o", "back", "--delete-created").exit == 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from importer.errors import Exit
-from importer.users.cache import UserCache, cache_path
+from importer.model.run import AlmaKey
+from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, delete, load, write
 from tests.command_line import typed
@@ -22,7 +23,9 @@ def test_a_plan_reads_all_users_first_where_that_takes_fewer_calls(sandbox: Sand
     people = [(str(at), f"A{at}", f"B{at}", "COMM", "1990-01-02", "", "") for at in range(250)]
     load(write(*people), "first")
     typed("users", "delete", "--yes")
-    with UserCache(cache_path(Path("users"), "01SANDBOX_INST", "sandbox")) as cut_off:
+    with UserCache(
+        AlmaKey(institution="01SANDBOX_INST", environment="sandbox").cache(Path("users"))
+    ) as cut_off:
         assert cut_off.count() == 0
     for offline in ("users status", "users duplicates", "person 0", "apply first"):
         assert "is damaged" not in typed(*offline.split()).err

@@ -16,8 +16,9 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
+from importer.model.run import AlmaKey
 from importer.sandbox.server import Options
-from importer.users.cache import UserCache, cache_path
+from importer.users.cache import UserCache
 from importer.users.refresh import Refresh
 from tests.sandbox.alma import Alma as Practice
 from tests.sandbox.alma import practice
@@ -72,7 +73,7 @@ class World:
     @contextmanager
     def cache(self) -> Iterator[UserCache]:
         """The cache, made where there is none."""
-        with UserCache.make(self.path, "INST", "sandbox") as cache:
+        with UserCache.make(self.path, AlmaKey(institution="INST", environment="sandbox")) as cache:
             yield cache
 
     def refresh(
@@ -89,4 +90,6 @@ class World:
 def world(tmp_path: Path) -> Iterator[World]:
     """A sandbox with 250 invented patrons."""
     with practice(Options(rate=0, seed_users=250)) as alma:
-        yield World(alma, cache_path(tmp_path / "directory", "INST", "sandbox"))
+        yield World(
+            alma, AlmaKey(institution="INST", environment="sandbox").cache(tmp_path / "directory")
+        )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from importer.model.people import NICKNAMES
+from importer.model.run import AlmaKey
 from importer.model.user import Address, Coded, ContactInfo, Email, Phone, User, UserRole
 from importer.pipeline.duplicate_users import DuplicatePair, find_pairs
 from importer.users.cache import UserCache
@@ -118,7 +119,9 @@ def campus(chance: random.Random) -> tuple[list[User], dict[frozenset[str], str]
 
 def pairs_of(path: Path, users: list[User]) -> list[DuplicatePair]:
     """The pairs that are found among these users."""
-    with UserCache.make(path / "cache.sqlite", "01INST", "sandbox") as cache:
+    with UserCache.make(
+        path / "cache.sqlite", AlmaKey(institution="01INST", environment="sandbox")
+    ) as cache:
         cache.put(users, TODAY)
         return list(find_pairs(cache))
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from importer.alma.client import Alma
 from importer.model.people import PersonKeys, person_keys
+from importer.model.run import AlmaKey
 from importer.model.user import User
 from importer.pipeline.lookup import Users
 from importer.sandbox.server import Options
@@ -148,7 +149,7 @@ def test_the_mirror_says_what_alma_says(
 def test_names_are_found_however_they_are_written(tmp_path: Path, first: str, last: str) -> None:
     """Exchanged, joined, without accent: the cache sees what a search by words does not."""
     people = {"1": ("José", unicodedata.normalize("NFD", "Núñez")), "2": ("Jose Maria", "O'Leary")}
-    with UserCache.make(tmp_path / "m.sqlite", "I", "") as cache:
+    with UserCache.make(tmp_path / "m.sqlite", AlmaKey(institution="I")) as cache:
         for key, (given_name, family) in people.items():
             cache.put([body((key, (), given_name, family, BORN[0], "one@example.org"))], now())
         answer = find_users(cache, new_person(first, last, born=BORN[0]))
@@ -230,7 +231,9 @@ def test_a_group_is_found_however_it_is_written(tmp_path: Path) -> None:
     user = body(("1", (), "Ada", "Vex", BORN[0], "one@example.org"))
     code = "ÉTUDIANT"
     record = user.to_json().replace("COMM", code)
-    with UserCache.make(tmp_path / "m.sqlite", "INST", "sandbox") as cache:
+    with UserCache.make(
+        tmp_path / "m.sqlite", AlmaKey(institution="INST", environment="sandbox")
+    ) as cache:
         cache.put([User.from_json(record)], now())
         assert [one.primary_id for one in find_in_groups(cache, {code.casefold()})] == ["1"]
         assert find_record_types(cache) == {code.casefold(): ("PUBLIC",)}

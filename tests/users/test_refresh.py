@@ -22,6 +22,7 @@ from importer.ledger.journal import Journal, write_run
 from importer.ledger.ledger import GONE, State
 from importer.model.people import person_keys
 from importer.model.plan import Create, Delete, Fate, Step, Update
+from importer.model.run import AlmaKey
 from importer.model.user import Coded, User, UserIdentifier
 from importer.pipeline.lookup import Users
 from importer.users import refresh
@@ -29,7 +30,6 @@ from importer.users.cache import (
     CacheState,
     UnreadUsers,
     UserCache,
-    cache_path,
     delete_cache,
     find_users,
     refresh_lock,
@@ -383,7 +383,7 @@ def test_an_old_sweep_is_made_again() -> None:
     assert not sweep_due(fresh, day + SWEEP_EVERY)
     assert sweep_due(fresh, day + SWEEP_EVERY + timedelta(seconds=1))
     assert sweep_due(fresh.model_copy(update={"sweeping": day}), day)
-    assert sweep_due(CacheState(institution="I", environment=""), day)
+    assert sweep_due(CacheState(institution="I"), day)
 
 
 def test_catching_up_does_not_sweep_for_age(world: World) -> None:
@@ -477,7 +477,8 @@ def test_one_refresh_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture(name="cache")
 def _cache(tmp_path: Path) -> Iterator[UserCache]:
     """An empty cache, without an Alma."""
-    with UserCache.make(cache_path(tmp_path / "users", "INST", ""), "INST", "") as made:
+    inst = AlmaKey(institution="INST")
+    with UserCache.make(inst.cache(tmp_path / "users"), inst) as made:
         yield made
 
 
@@ -499,7 +500,7 @@ def test_later_knowledge_wins(cache: UserCache) -> None:
 @pytest.mark.parametrize("spoiled", [b"no database, this", b"\0" * 5000])
 def test_a_damaged_file_is_told_and_forgotten(tmp_path: Path, spoiled: bytes) -> None:
     """It is a clear sentence, and `forget` takes it away."""
-    path = cache_path(tmp_path, "01X/..", "sandbox")
+    path = AlmaKey(institution="01X/..", environment="sandbox").cache(tmp_path)
     assert path.parent == tmp_path
     path.write_bytes(spoiled)
     with pytest.raises(UsageError):
@@ -549,7 +550,7 @@ def test_an_id_that_somebody_else_has_now_stays(tmp_path: Path) -> None:
     ]
     alma = building.ALMA
     facts = building.FACTS.model_copy(update={"alma": alma})
-    path = cache_path(tmp_path / "users", alma.institution, alma.environment)
+    path = alma.cache(tmp_path / "users")
     fates = {step.row: Fate.READY for step in steps}
     with write_run(tmp_path, facts, fates, steps=steps) as ledger:
         journal = Journal(ledger, "robin", now)
@@ -559,7 +560,7 @@ def test_an_id_that_somebody_else_has_now_stays(tmp_path: Path) -> None:
         journal.record_outcome(4, State.APPLIED)
         journal.record_outcome(5, State.HELD, GONE)
         journal.record_outcome(6, State.ALREADY)
-        with UserCache.make(path, alma.institution, alma.environment) as cache:
+        with UserCache.make(path, alma) as cache:
             cache.put([User(primary_id=one, last_name="old") for one in "ADEG"], began)
             assert add_applied(ledger, path.parent) == 2
             assert names(cache) == {"A": "b", "B": "a"}

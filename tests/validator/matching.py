@@ -21,6 +21,7 @@ from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.model.people import person_keys
 from importer.model.problem import Code
+from importer.model.run import AlmaKey
 from importer.model.user import User
 from importer.sandbox.server import Options, running
 from importer.users.cache import UserCache, find_users
@@ -130,7 +131,9 @@ async def judged_in_alma(folder: Path) -> list[InAlma]:
     """What is found of each pair, where Alma has all their second people at once."""
     pairs = [pair for pair in _pairs() if pair.expected in {"same person", "similar", "none"}]
     users = {pair.two["primary_id"]: _user(pair.two) for pair in pairs}
-    cache = UserCache.make(folder / "users.sqlite", "INST", "sandbox")
+    cache = UserCache.make(
+        folder / "users.sqlite", AlmaKey(institution="INST", environment="sandbox")
+    )
     with cache, running(Options(rate=0)) as base_url:
         url, key = f"{base_url}/almaws/v1", SecretStr("sandbox")
         async with Alma(url, key, RateLimiter(5000, 0)) as alma:
