@@ -228,29 +228,26 @@ def test_purge_leaves_primary_ids_and_no_values(folder: Path, sandbox: Sandbox) 
 
 def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
     """Neither under an ID that a load replaced, nor beside others: in proxies, lists and names."""
-    found, inst = datetime.now(UTC), "INST sandbox"
+    found = datetime.now(UTC)
     Path("practice").mkdir()
     Path("alma.sqlite").write_bytes(b"SQLite format 3\0 7000007")
     alma = AlmaKey(institution="INST", environment="sandbox")
     path = alma.cache(Path("users"))
     borrower = {"primary_id": "B1", "proxy_for_user": [{"primary_id": "P5", "full_name": "Quux"}]}
     person = {"last_name": "Quux", "user_identifier": [{"value": "7000007"}]}
-    with (
-        UserCache.make(path, alma) as cache,
-        cache.transaction() as connection,
-    ):
+    with UserCache.make(path, alma) as cache, cache.transaction() as connection:
         cache.put([User(primary_id="7000007", last_name="Quux")], found)  # then it was changed
         cache.put(
             [User.model_validate(one) for one in (borrower, {"primary_id": "P5", **person})], found
         )
         connection.execute("INSERT INTO pages VALUES (0, 'b1\np5', 0)")
-    edits, folder = EditMemory(inst), Path("folder of the runs")
+    edits, folder = EditMemory(alma.key), Path("folder of the runs")
     folder.mkdir()
     edits.remember("one", [Remembered("F5", "F5", "small", {})], found, ["small"], folder)
     Path("runs/one").mkdir()
     with write_run(Path("runs/one"), FACTS, {}) as run:
         run.keep_seen({("small", "f5"): True})
-        LastSeen(inst).see(run, found)
+        LastSeen(alma.key).see(run, found)
     Path("runs/two").mkdir()
     with write_run(Path("runs/two"), FACTS, {}) as run, run.transaction():
         run.keep("missing", as_json([("F5", "Ida Quux")]))
