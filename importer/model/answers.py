@@ -10,52 +10,85 @@ from importer.model.problem import Code, Problem, Severity
 from importer.model.question import DECISIONS, OF_ROWS, About, Answer
 
 
+def to_review(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems for which a row needs review now: what is answered is a warning."""
+    return [problem for problem in problems if problem.severity is Severity.REVIEW]
+
+
 def possible_users(problems: Iterable[Problem]) -> tuple[str, ...]:
     """Return the IDs of the users that a row may be, each once; or of another row of its person."""
     questions = (problem.question for problem in problems if problem.question is not None)
-    return tuple(dict.fromkeys(one.user for one in questions if one.is_possible))
+    return tuple(dict.fromkeys(question.user for question in questions if question.is_possible))
 
 
 def allow(problems: Iterable[Problem], answer: Answer) -> bool:
     """Return whether an answer that names no user fits the questions of all these problems."""
     questions = (problem.question for problem in problems)
-    return all(one is not None and answer in one.answers for one in questions)
+    return all(question is not None and answer in question.answers for question in questions)
 
 
-def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
-    """Return the decisions that a row with these problems allows; none if it needs no review.
+def possible(problems: Iterable[Problem]) -> list[tuple[Answer, str]]:
+    """Return what can be answered about a row; nothing if it needs no review.
 
-    Where several users are in question, a decision names one: `same person, update: 20001`. Which
-    rows of a person are loaded is answered before anything else. A row that was held by an apply
-    allows again what could be answered about its user before.
+    Each answer is with the ID of its user, where several are in question. Which rows of a person
+    are loaded is answered before anything else. A row that was held by an apply allows again what
+    could be answered about its user before.
     """
     problems = tuple(problems)
-    held = [problem for problem in problems if problem.severity is Severity.REVIEW]
-    asked = [problem for problem in held if problem.asks(About.ROWS)] or held
+    asked = to_review(problems)
+    asked = [problem for problem in asked if problem.asks(About.ROWS)] or asked
     if not asked:
-        return ()
+        return []
     if any(problem.asks(About.AGAIN) for problem in asked):
         before = possible_users(problems)
         again = _about_user(before[0], problems) if len(before) == 1 else []
-        fitting = again if Answer.UPDATE in again else [Answer.UPDATE]
-        return tuple(DECISIONS[answer] for answer in (*fitting, Answer.REJECT))
+        again = again if Answer.UPDATE in again else [Answer.UPDATE]
+        return [(answer, "") for answer in (*again, Answer.REJECT)]
     users = possible_users(asked)
-    texts = [
-        f"{DECISIONS[answer]}: {user}" if len(users) > 1 else DECISIONS[answer]
+    of_users = (
+        (answer, user if len(users) > 1 else "")
         for user in users
         for answer in _about_user(user, asked)
-    ]
-    of_row = [answer for answer in (Answer.LOAD, *OF_ROWS, Answer.CREATE) if allow(asked, answer)]
-    if Answer.LOAD in of_row:  # which creates the user where nobody has its IDs
-        of_row = [Answer.LOAD]
-    return (*texts, *(DECISIONS[answer] for answer in (*of_row, Answer.REJECT)))
+    )
+    of_row = (answer for answer in (Answer.LOAD, *OF_ROWS, Answer.CREATE) if allow(asked, answer))
+    return [*of_users, *((answer, "") for answer in (*of_row, Answer.REJECT))]
+
+
+def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
+    """Return what is possible in the words of the Decision column: `same person, update: 20001`.
+
+    A row that can be loaded as it is creates its user where nobody has its IDs.
+    """
+    answers = possible(problems)
+    loads = (Answer.LOAD, "") in answers
+    return tuple(
+        f"{DECISIONS[answer]}: {user}" if user else DECISIONS[answer]
+        for answer, user in answers
+        if not (loads and answer is Answer.CREATE)
+    )
+
+
+def takes(problems: Iterable[Problem], answer: Answer) -> bool:
+    """Return whether an answer may be given to a row with these problems.
+
+    That is what is possible; but a person may name a user who is not in question, change which rows
+    of a person are loaded, and change an answer where nothing is open any more.
+    """
+    problems = tuple(problems)
+    answers, of_rows = dict(possible(problems)), [it for it in problems if it.asks(About.ROWS)]
+    if answer in OF_ROWS:
+        return bool(of_rows)
+    names_another = answer.names_user and not to_review(of_rows)
+    return not answers or answer in answers or names_another
 
 
 def _about_user(user: str, problems: Sequence[Problem]) -> list[Answer]:
     """Return what can be answered about a user: what every question about it allows."""
-    questions = [one.question for one in problems if one.question and one.question.user == user]
+    questions = [it.question for it in problems if it.question and it.question.user == user]
     answers = (Answer.RENAME, Answer.UPDATE)
-    return [answer for answer in answers if all(answer in one.answers for one in questions)]
+    return [
+        answer for answer in answers if all(answer in question.answers for question in questions)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from importer.errors import UsageError
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger
 from importer.loader.read import read
-from importer.model.answers import Resolution, allow, choices, possible_users
+from importer.model.answers import Resolution, choices, possible_users, takes, to_review
 from importer.model.plan import Fate, Result
 from importer.model.problem import CATALOGUE, Code, Origin, Problem, Severity
 from importer.model.question import OF_ROWS, About, Answer, read_decision
@@ -161,8 +161,8 @@ def open_rows(ledger: Ledger) -> dict[int, list[Problem]]:
     asked: dict[int, list[Problem]] = {
         row.row: [] for row in ledger.returning() if row.needs_review
     }
-    for problem in ledger.problems():
-        if problem.severity is Severity.REVIEW and problem.origin.row in asked:
+    for problem in to_review(ledger.problems()):
+        if problem.origin.row in asked:
             asked[problem.origin.row].append(problem)
     return asked
 
@@ -200,36 +200,25 @@ def why_not(ledger: Ledger, decision: Decision) -> str:
     if row is None:
         return f"The roster of this run has no row {label}."
     problems = [*ledger.problems(row.row)]
-    asked = [one for one in problems if one.severity is Severity.REVIEW]
-    duplicate = any(one.asks(About.ROWS) for one in asked)
-    if wrong := _closed(row, decided=any(one.code is Code.RESOLVED for one in problems)):
+    answered = any(problem.code is Code.RESOLVED for problem in problems)
+    if wrong := _closed(row, answered=answered):
         pass
     elif ledger.facts.command == "undo" and answer not in {Answer.UPDATE, Answer.REJECT}:
         wrong = "belongs to an undo plan; use --as update or --as reject"
-    elif duplicate and answer not in {*OF_ROWS, Answer.REJECT}:
-        wrong = "has another row of the same person; use one of: " + ", ".join(choices(asked))
-    elif answer in OF_ROWS and not any(one.asks(About.ROWS) for one in problems):
-        wrong = "has no other row of the same person"
-    elif answer is Answer.CREATE and row.result is Result.HELD:
-        wrong = (
-            "needs review since it was sent; use --as update or rename with the user's ID, or "
-            "--as reject"
-        )
-    elif answer is Answer.CREATE and not allow(asked, answer):
-        wrong = "cannot become a new user; use one of: " + ", ".join(choices(asked))
-    elif answer is Answer.LOAD and not allow(asked, answer):
-        wrong = "is asked about more than its name; use --as update, rename, create or reject"
+    elif not takes(problems, answer):
+        wrong = f"cannot be resolved with --as {answer}; use one of: {', '.join(choices(problems))}"
+        wrong = "has no other row of the same person" if answer in OF_ROWS else wrong
     return f"Row {label} {wrong}." if wrong else ""
 
 
-def _closed(row: RowHistory, *, decided: bool) -> str:
+def _closed(row: RowHistory, *, answered: bool) -> str:
     """Return why a row cannot be resolved; "" if it can."""
     match row.result, row.fate:
         case (Result.HELD, _) | (None | Result.NOT_SENT, Fate.REVIEW):
             return ""
         case Result.REFUSED, _:
             return "was refused by Alma; correct it in the rejects and plan those rows again"
-        case None | Result.NOT_SENT, Fate.READY | Fate.REJECTED if decided:
+        case None | Result.NOT_SENT, Fate.READY | Fate.REJECTED if answered:
             return ""
         case None | Result.NOT_SENT, Fate.REJECTED:
             return "is rejected for its errors; correct it and plan it again"
@@ -310,8 +299,7 @@ def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[s
     decisions, left = [], []
     for row, cell in roster.decisions.items():
         found, name = read_decision(cell.text), row_label(row)
-        asked = (one for one in ledger.problems(row) if one.severity is Severity.REVIEW)
-        users = possible_users(asked)
+        users = possible_users(to_review(ledger.problems(row)))
         if found is None:
             continue
         seen = all(_has_word(cell.why, user) for user in users)

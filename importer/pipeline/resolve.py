@@ -18,7 +18,7 @@ from importer.ledger.answers import DecisionMemory
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
 from importer.ledger.loads import EditMemory
-from importer.model.answers import OTHER_LOADED, Resolution, possible_users
+from importer.model.answers import OTHER_LOADED, Resolution, possible_users, to_review
 from importer.model.fields import CodeTables
 from importer.model.plan import (
     Act,
@@ -147,7 +147,7 @@ class Review:
         history = self.ledger.row(row)
         if history is None or not history.needs_review:
             return []
-        return [one for one in self.ledger.problems(row) if one.severity is Severity.REVIEW]
+        return to_review(self.ledger.problems(row))
 
     def _group(self, row: int) -> list[DraftUser]:
         """Return the rows of a row's person, none if it is the only one."""
@@ -170,8 +170,7 @@ class Review:
         history = self.ledger.row(row)
         own = history.primary_id if history else ""
         problems = tuple(self.ledger.problems(row))
-        held = [problem for problem in problems if problem.severity is Severity.REVIEW]
-        users = possible_users(held or problems) or tuple(filter(None, (own,)))
+        users = possible_users(to_review(problems) or problems) or tuple(filter(None, (own,)))
         if len(users) != 1:
             name, folder = row_label(row), str(self.ledger.folder)
             msg = (
