@@ -41,7 +41,7 @@ from importer.planner.entries import (
     with_entries,
     with_value,
 )
-from importer.planner.merge import SET_APART, Merged, unless_by_day
+from importer.planner.merge import Merged, unless_by_day
 from importer.planner.patch import changed_fields, changed_lists, differences
 from importer.planner.staff_edits import (
     ComparedRow,
@@ -52,6 +52,7 @@ from importer.planner.staff_edits import (
     texts,
     value_of,
 )
+from importer.planner.written import SET_APART
 
 _DEFAULTS = {"status": "ACTIVE", "preferred_language": "en", "cataloger_level": "00"}
 """What Alma sets where the file has nothing (contract 1.2)."""

@@ -23,7 +23,7 @@ from importer.model.user import AccountType, Part, User
 from importer.planner.borrowing import role_days
 from importer.planner.drafts import DraftEntry, DraftUser
 from importer.planner.entries import FLAGS, current, entries, main_value, normal, types
-from importer.planner.merge import (
+from importer.planner.written import (
     SET_APART,
     SET_ELSEWHERE,
     is_removed,

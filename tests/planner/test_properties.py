@@ -11,14 +11,9 @@ from importer.model.fields import LISTS, OnUpdate
 from importer.model.user import AccountType, Part, User, UserIdentifier
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import CORE, FLAGS, current, entries, equal, same_text, types
-from importer.planner.merge import (
-    Merged,
-    matches,
-    new_user,
-    our_segment,
-    segment,
-)
+from importer.planner.merge import Merged, new_user
 from importer.planner.patch import carried_over, same_as_sent
+from importer.planner.written import matches, our_segment, segment
 from tests.planner.people import shape, updated
 from tests.planner.strategies import LIST_POLICIES, pairs
 
