@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ from importer.model.plan import SisRules
 from importer.model.problem import Code, Origin, Problem
 from importer.model.question import About, Answer
 from importer.model.roster import NO_HEADINGS, Layout
+from importer.model.run import RunFacts
 from importer.model.text import counted, word_list
 from importer.model.user import AccountType, User
 from importer.pipeline.apply import ApplyOptions, check_same_institution
@@ -85,7 +86,7 @@ async def deliver(
     """
     assert users.cache is not None  # noqa: S101  the caller opened it
     doubtful = tuple(journal.step(row) for row in journal.rows_in(State.UNKNOWN))
-    journal.record_outcomes(compare(doubtful, users.cache, {}, ledger.facts.origin))
+    journal.record_outcomes(compare(doubtful, users.cache, {}, ledger.facts))
     rows, again = list[int](), dict[int, tuple[User, User]]()
     for row in journal.rows_in(State.PLANNED, State.UNKNOWN)[:limit]:
         step = journal.step(row)
@@ -192,7 +193,7 @@ def compare(
     steps: tuple[Pending, ...],
     cache: UserCache,
     reasons: Mapping[int, str],
-    origin: Callable[[int], Origin],
+    facts: RunFacts,
 ) -> Iterator[Outcome]:
     """Yield the results of the rows of a file, by the users that the cache has now.
 
@@ -206,19 +207,19 @@ def compare(
             for matched in find_read(cache, (("primary_id", key),))
         )
         user = next((user for key, user in users if has_id(user, key)), None)
-        found = verify(replace(step, attempts=1), user)
-        match found:
+        origin = facts.origin(step.row)
+        match verify(replace(step, attempts=1), user, facts.common):
             case WriteFound(kept, edited):
                 paths = (*kept, *edited)
-                problems = tuple(_differs(origin(step.row), path) for path in paths)
+                problems = tuple(_differs(origin, path) for path in paths)
                 yield Outcome(step.row, State.APPLIED, ", ".join(paths), user, problems)
             case NoWrite() if reason := reasons.get(step.row):
                 refused = RefusedError("Alma's SIS load rejected the record.", said=reason)
-                problem = refusal_problem(step, refused, origin(step.row))
+                problem = refusal_problem(step, refused, origin)
                 yield Outcome(step.row, State.REFUSED, "", None, (problem,))
             case NoWrite.EDITED:
                 message = "Alma has neither what the file says nor what was there before."
-                problem = Problem.of(Code.CHANGED_IN_ALMA, origin(step.row), message)
+                problem = Problem.of(Code.CHANGED_IN_ALMA, origin, message)
                 held = problem.asking(About.AGAIN, Answer.UPDATE)
                 yield Outcome(step.row, State.HELD, message, None, (held,))
             case _:

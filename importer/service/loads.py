@@ -169,7 +169,7 @@ def sis_report(
 
         if refresh:
             with_alma(office, read)
-        journal.record_outcomes(sis_load.compare(steps, cache, reasons, facts.origin))
+        journal.record_outcomes(sis_load.compare(steps, cache, reasons, facts))
     remember(run, USERS, office.now(), surface.note)
     return len(journal.rows_in(State.DELIVERED))
 

@@ -319,7 +319,7 @@ class Executor:
         A colleague with a copy of the run may have given the user the new ID already.
         """
         found = await self.alma.get_user(step.new_id) if step.renames else None
-        if found is None or not is_renamed(step, found):
+        if found is None or not is_renamed(step, found, self._facts.common):
             return self._hold(step, VANISHED, GONE)
         if same_as_sent(step.after, found, step.before):
             return self._hold(step, CHANGED)
@@ -391,7 +391,7 @@ class Executor:
         return self._judge(step, found, taken)
 
     def _judge(self, step: Pending, found: User | None, taken: RefusedError | None) -> State:
-        match verify(step, found):
+        match verify(step, found, self._facts.common):
             case WriteFound(kept, edited) if step.act is Act.CREATE:
                 stored = None if edited or has_more(step, found) else found
                 detail = "was so already" if taken is not None else "is in Alma"

@@ -14,11 +14,13 @@ from importer.alma.responses import Refusal, explain_refusal
 from importer.errors import RefusedError
 from importer.ledger.journal import Pending
 from importer.model.fields import LISTS, PATRON, STICKY, text
+from importer.model.people import Common
 from importer.model.plan import Act
 from importer.model.problem import VALUE, Code, Origin, Problem, Repairs
 from importer.model.user import DELETED, AccountType, Part, User
 from importer.planner.entries import comparable, current, entries, same_id
 from importer.planner.patch import carried_over, same_as_sent
+from importer.planner.person import is_still
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +55,33 @@ def is_gone(step: Pending, found: User | None) -> bool:
     return text(found.status).upper() == DELETED != was.upper()
 
 
-def verify(step: Pending, found: User | None) -> WriteFound | NoWrite:
+def verify(step: Pending, found: User | None, common: Common) -> WriteFound | NoWrite:
     """Return whether the last write of a step is in Alma.
 
     `found` is the user with its ID; if an update changes the ID and nobody has the old one any
-    more, the user with the new ID.
+    more, the user with the new ID. `common`: what too many users have to be evidence.
     """
     if step.renames and has_id(found, step.primary_id):
         return NoWrite.MISSING  # Alma takes a record whole, and this user has the old ID
-    if not has_id(found, step.new_id) or (step.renames and not is_renamed(step, found)):
+    if not has_id(found, step.new_id) or (step.renames and not is_renamed(step, found, common)):
         found = None
     match step.act:
         case Act.DELETE:
             return WriteFound() if is_gone(step, found) else NoWrite.MISSING
         case Act.CREATE:
-            return NoWrite.MISSING if found is None else _verify_create(step, found)
+            return NoWrite.MISSING if found is None else _verify_create(step, found, common)
         case _:
             return NoWrite.USER_DELETED if found is None else _verify_update(step, found)
 
 
-def is_renamed(step: Pending, found: User | None) -> bool:
+def is_renamed(step: Pending, found: User | None, common: Common) -> bool:
     """Whether the user with the new ID of a step is the one who had the old one."""
-    return found is not None and has_id(found, step.new_id) and _same_person(step.body, found)
+    return (
+        found is not None and has_id(found, step.new_id) and _is_of_write(step.body, found, common)
+    )
 
 
-def _verify_create(step: Pending, found: User) -> WriteFound | NoWrite:
+def _verify_create(step: Pending, found: User, common: Common) -> WriteFound | NoWrite:
     """Whether a user that was sent is the one that Alma has now.
 
     It is if Alma has all that was sent. If the create may have arrived before (`attempts`), it
@@ -85,7 +89,7 @@ def _verify_create(step: Pending, found: User) -> WriteFound | NoWrite:
     the ID by accident: the create did not arrive, and Alma will refuse it.
     """
     differing = same_as_sent(step.body, found, None)
-    if differing and not (step.attempts and _same_person(step.body, found)):
+    if differing and not (step.attempts and _is_of_write(step.body, found, common)):
         return NoWrite.MISSING
     return WriteFound(edited=differing)
 
@@ -108,10 +112,11 @@ _KIND = ("record_type", "account_type", "external_id")
 _PERSON = ("first_name", "last_name", "birth_date")
 
 
-def _same_person(sent: User, found: User) -> bool:
-    """Whether a user has what identifies the one that was sent, though other fields differ.
+def _is_of_write(sent: User, found: User, common: Common) -> bool:
+    """Whether a user is still who was sent, and its record the one that was sent.
 
-    That is the kind of record, every ID, and a name or the birth date.
+    That nothing speaks against the person is not enough where the write may never have arrived: so
+    the kind of record, every ID, and a name or the birth date are the same, too.
     """
     ours, theirs = comparable(sent), comparable(found)
     same = {
@@ -120,7 +125,8 @@ def _same_person(sent: User, found: User) -> bool:
         if ours.get(name, "").casefold() == theirs.get(name, "").casefold()
     }
     known_by = any(name in same and name in ours for name in _PERSON)
-    return same.issuperset(_KIND) and known_by and _ids(sent) <= _ids(found)
+    is_record = same.issuperset(_KIND) and known_by and _ids(sent) <= _ids(found)
+    return is_record and is_still((sent,), found, common)
 
 
 def _ids(user: User) -> set[tuple[str, str]]:
