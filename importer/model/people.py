@@ -42,6 +42,9 @@ ABBREVIATED_NAMES, LONG_SURNAMES = _WORDS["abbreviated_names"], _WORDS["long_sur
 PARTICLES = _WORDS["particles"]
 """Words that belong to the name behind them. Those in JOINS join it to the one before."""
 
+NOT_COMPARED = PARTICLES - {"i"} | _WORDS["not_compared"]
+"""Words that do not count where two names are compared; `I` is an initial there."""
+
 _ANDS, _OR_NAMES = _WORDS["ands"], _WORDS["ands_or_names"]
 JOINS = _OR_NAMES & PARTICLES
 
@@ -134,6 +137,11 @@ class PersonKeys:
     def of(self, kind: str) -> frozenset[str]:
         """Return the traits of a kind."""
         return frozenset(trait for trait in self.traits if trait.startswith(f"{kind} "))
+
+    @property
+    def text(self) -> str:
+        """Name and birth date in one text, by which a person is remembered."""
+        return "\n".join((*self.name, self.born))
 
     def shared(self, other: PersonKeys) -> tuple[str, ...]:
         """Return the kinds of traits in which both have an equal one."""
@@ -245,9 +253,10 @@ def are_namesakes(one: PersonKeys, other: PersonKeys) -> bool:
 
 
 def _conflict(one: str, other: str) -> bool:
-    """Return whether two birth dates are known and differ by more than one typing error.
+    """Return whether two birth dates are known and differ in more than one part.
 
-    One error is a wrong year, a wrong month or a wrong day, or day and month swapped.
+    A wrong year, month or day is one, and so are day and month swapped. It is wider than the typing
+    error of `planner.person`: who may be one person is looked at by people, or is not missing.
     """
     if not one or not other:
         return False

@@ -210,6 +210,11 @@ class Update:
     first_load: bool = False
     checks: tuple[SafetyCheck, ...] = ()
 
+    @property
+    def renames(self) -> bool:
+        """Whether it changes the primary ID, which Alma compares without case."""
+        return self.after.id_key != self.primary_id.casefold()
+
 
 @dataclass(frozen=True, slots=True)
 class Delete:
@@ -357,3 +362,8 @@ class Planned:
     imprints: Imprints = field(default_factory=dict)
     kept: bool = False
     user: User | None = None
+
+    @property
+    def held_by(self) -> tuple[Problem, ...]:
+        """The problems that hold its row; none if it is planned."""
+        return self.step.problems if isinstance(self.step, Held) else ()

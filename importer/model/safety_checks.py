@@ -74,7 +74,7 @@ def _changes_more_than_dates(one: Counted) -> bool:
 
 def _removes(one: Counted) -> bool:
     """A cleared field is no removed entry, nor is an identifier that becomes the primary ID."""
-    now = (one.step.after.primary_id or "").casefold()
+    now = one.step.after.id_key
     return not one.step.takes_back and any(
         change.kind is ChangeKind.REMOVE
         and change.path.endswith("]")

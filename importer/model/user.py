@@ -275,6 +275,11 @@ class User(Part):
     is_researcher: Annotated[Flag, OUTPUT] = None
     link: Annotated[Text, OUTPUT] = None
 
+    @property
+    def id_key(self) -> str:
+        """The primary ID without case, as Alma compares it; "" if there is none."""
+        return (self.primary_id or "").casefold()
+
     def to_json(self) -> str:
         """The body as Alma takes it: what was set, nothing else."""
         return self.model_dump_json(exclude_unset=True)

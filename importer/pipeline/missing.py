@@ -42,7 +42,7 @@ class Missing:
     @property
     def key(self) -> str:
         """The primary ID without case."""
-        return current(self.user, "primary_id").casefold()
+        return self.user.id_key
 
 
 @dataclass(slots=True)
@@ -113,8 +113,7 @@ def present(
         near = find_near(cache, PersonQuery(draft.every_identifier, person=draft.person))
         there |= counts_for(draft, near, rosters.match(draft.row), common)
         there.add(draft.primary_id.casefold())  # whom the load creates
-        ids = {value.casefold() for _, value in draft.every_identifier}
-        there.update(former[value] for value in ids if value in former)
+        there.update(former[value] for value in draft.ids if value in former)
     return frozenset(there)
 
 
@@ -128,7 +127,7 @@ def find_missing(
     """Return whom rosters with one mapping are expected to have, and who is not there."""
     whom, since = among(rosters), memory.missing_since(rosters[0].mapping.name)
     expected = {
-        current(user, "primary_id").casefold(): user
+        user.id_key: user
         for user in find_in_groups(cache, whom.groups)
         if whom.has(user) and not has_expired(user, rosters[0].today)
     }

@@ -48,7 +48,7 @@ from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.undo import answer_undo
 from importer.planner.answers import resolution
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import current, same_id
+from importer.planner.entries import current
 from importer.planner.who import identify, is_another, review_collision
 from importer.users.matching import MatchResult, PersonQuery, identifiers, search_alma
 
@@ -220,7 +220,7 @@ class Review:
         if answer.names_user:
             expand = OBLIGATIONS if self._rosters.match(draft.row).retire else "none"
             live = await named_user(decision.user, alma, expand)
-            user = current(live, "primary_id").casefold()
+            user = live.id_key
             self._check_named(draft, live)
             self._check_newest(draft.row, user)
         planned = self._context.answer(self._context.case(draft, found), answer, live)
@@ -231,7 +231,7 @@ class Review:
             raise UsageError(step.problems[0].sentence(begin=True))
         if live is not None:
             self._check_only_row(user, draft.row)
-        renames = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)
+        renames = isinstance(step, Update) and step.renames
         done = Answer.RENAME if renames else answer
         said = DECISIONS[typed if typed is Answer.LOAD else done]
         self._record(draft.row, done, planned, said)

@@ -43,7 +43,7 @@ from importer.planner.borrowing import with_borrowing
 from importer.planner.case import Case
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser, drafts
-from importer.planner.entries import current, same_id
+from importer.planner.entries import same_id
 from importer.planner.leavers import Among, Leavers, Retiring, come_back, leave, retire
 from importer.planner.safety_checks import is_of, loses_pin, with_checks
 from importer.planner.sis_load import as_loaded
@@ -83,9 +83,8 @@ class PlanContext:
         """Return the step of a row; what people answered before is not asked again."""
         case, users = self.case(draft, match_result), match_result.every_user
         planned = decide(case)
-        asked = planned.step.problems if isinstance(planned.step, Held) else ()
-        there = {current(user, "primary_id").casefold() for user in users}
-        kept = fitting(self.answers, draft, asked, there)
+        asked = planned.held_by
+        kept = fitting(self.answers, draft, asked, {user.id_key for user in users})
         if kept is None:
             return self._finish(case, planned)
         if kept.answer is Answer.REJECT:
@@ -177,7 +176,7 @@ def plan_context(
             theirs = identifiers(live)
             own = (value for _, value in draft.every_identifier if value.casefold() in theirs)
             mapping = rosters.of(draft.row).mapping.name
-            key, ours = (live.primary_id or "").casefold(), draft.primary_id.casefold()
+            key, ours = live.id_key, draft.primary_id.casefold()
             known = memory.of(mapping, (key, *own))
             if ours in {"", key}:
                 return known
@@ -289,7 +288,7 @@ def against_facts(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
     yield from facts.unused
     known, updates = facts.values, [step for step in steps if isinstance(step, Update)]
     yield from _about_pins(updates, facts, sis=False)
-    renamed = [u for u in updates if not same_id(u.before.primary_id, u.after.primary_id)]
+    renamed = [step for step in updates if step.renames]
     if renamed and known.get("rename-by-put") == "refuse":
         yield (
             f"{counted(len(renamed), 'update')} would change a primary ID, which this Alma does "

@@ -18,7 +18,7 @@ from importer.model.user import User
 from importer.planner.case import Case
 from importer.planner.decide import change_questions
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import current, same_id
+from importer.planner.entries import same_id
 from importer.planner.update import change, create
 from importer.planner.who import identify, managed_elsewhere
 from importer.users.matching import identifiers, user_keys
@@ -162,7 +162,7 @@ def resolution(
 
     `typed`: what the person chose.
     """
-    user = current(live, "primary_id").casefold() if live is not None else ""
+    user = live.id_key if live is not None else ""
     of_user = (one for one in problems if one.asks(About.ID) and one.value.casefold() == user)
     return Resolution(
         draft.key,
@@ -190,7 +190,7 @@ def _concerned(draft: DraftUser, problems: Collection[Problem]) -> frozenset[str
     if any(problem.asks(About.NAME) for problem in problems):
         ids.add(draft.key)
     if any(problem.code is Code.CARD_DIFFERS for problem in problems):
-        ids.update(value for _, value in draft.every_identifier)
+        ids |= draft.ids
     return frozenset(map(str.casefold, ids))
 
 
@@ -200,11 +200,11 @@ def person_hash(draft: DraftUser) -> str:
 
 
 def _user_hash(live: User) -> str:
-    return _hash(current(live, "primary_id").casefold(), user_keys(live))
+    return _hash(live.id_key, user_keys(live))
 
 
 def _hash(key: str, person: PersonKeys) -> str:
-    return hashlib.sha256("\n".join((key, *person.name, person.born)).encode()).hexdigest()
+    return hashlib.sha256(f"{key}\n{person.text}".encode()).hexdigest()
 
 
 def _cells_hash(draft: DraftUser) -> str:

@@ -129,6 +129,11 @@ class DraftUser:
         return (*primary, *others)
 
     @property
+    def ids(self) -> frozenset[str]:
+        """The values of all identifiers, without case."""
+        return frozenset(value.casefold() for _, value in self.every_identifier)
+
+    @property
     def name(self) -> tuple[str, str]:
         """First and last name."""
         return self.values.get("first_name", ""), self.values.get("last_name", "")

@@ -152,7 +152,7 @@ def _marks(user: User) -> tuple[str, ...]:
     """Return all IDs of a user without case, the primary one first, then name and birth date."""
     person = user_keys(user)
     named = all(person.name) and person.born
-    return (*identifiers(user), *(("\n".join((*person.name, person.born)),) if named else ()))
+    return (*identifiers(user), *((person.text,) if named else ()))
 
 
 _FITS = {Born.CONTRADICTS: 0, Born.UNKNOWN: 1, Born.TYPO: 1, Born.AGREES: 2}
@@ -267,7 +267,7 @@ def come_back(case: Case, planned: Planned, leavers: Leavers) -> Planned:
     undone, _ = undo_update(case.draft.row, leavers.changed[key], live)
     if not isinstance(undone, Update):
         return planned
-    rename = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)
+    rename = isinstance(step, Update) and step.renames
     updated = update(case, undone.after, rename=rename)
     again = updated.step if isinstance(updated.step, Update) else undone
     if not (changes := differences(live, again.after)):

@@ -39,7 +39,7 @@ from importer.planner.patch import (
     changes,
     list_edits,
 )
-from importer.planner.written import SET_APART, matches, resolve_value
+from importer.planner.written import SET_APART, account_of, matches, resolve_value
 
 
 def entries_after(edits: Iterable[Edit]) -> tuple[Part, ...]:
@@ -113,8 +113,7 @@ def merge(
         update["account_type"] = Coded(value=external.value)
         update["external_id"] = draft.values.get("external_id", "")
     after = live.model_copy(update=update) if update else live
-    kinds = {kind.value: kind for kind in AccountType}
-    account = kinds.get(current(after, "account_type"), ours)
+    account = account_of(after, ours)
     override: list[str] = []
     for target in draft.layout.scalars:
         name = target.field.name

@@ -20,6 +20,7 @@ from rapidfuzz.distance import OSA
 from importer.model.candidates import NAMES
 from importer.model.people import (
     EMAIL,
+    NOT_COMPARED,
     PHONE,
     Common,
     PersonKeys,
@@ -102,8 +103,8 @@ def person_of_row(draft: DraftUser) -> Person:
         *(email_trait(email) for email in draft.emails),
         *(phone_trait(item.values["phone_number"]) for item in draft.entries("contact_info.phone")),
     ]
-    ids = [value for _, value in draft.every_identifier]
-    return _person(values, get("pref_name_suffix", ""), get("birth_date", ""), contacts, ids)
+    born = get("birth_date", "")
+    return _person(values, get("pref_name_suffix", ""), born, contacts, draft.ids)
 
 
 def person_of_user(user: User) -> Person:
@@ -156,8 +157,7 @@ def compare(row: Person, user: Person, common: Common) -> Evidence:
 
 def person_of_keys(keys: PersonKeys) -> Person:
     """Return what is known of a user whose record was not read."""
-    contacts = frozenset(one for one in keys.traits if one.startswith((f"{EMAIL} ", f"{PHONE} ")))
-    return Person(((keys.first, keys.last),), keys.born, contacts)
+    return Person(((keys.first, keys.last),), keys.born, keys.of(EMAIL) | keys.of(PHONE))
 
 
 def agrees(row: Person, user: Person, common: Common) -> bool:
@@ -315,7 +315,8 @@ _A_DECADE = 10
 def _is_typo(one: str, other: str) -> bool:
     """Return whether two days differ by a digit or a day, or by day and month exchanged.
 
-    Not if ten years are between them: so a father and a son may differ.
+    Not if ten years are between them: so a father and a son may differ. It decides who is updated,
+    so it is narrower than the error that `may_be_same` allows, which only asks people to look.
     """
     if _are_far_apart(one, other):
         return False
@@ -348,14 +349,6 @@ def _core(value: str) -> str:
 _UNNAMED = frozenset({"fnu", "lnu", "nfn", "nln", "unknown", "na", "none", "noname", "nn", ""})
 """Folded texts in place of a name that is not known; `-` is blank when folded."""
 
-_PARTICLES = frozenset(
-    {
-        *("al", "ap", "ben", "bin", "bint", "da", "dal", "das", "de", "degli", "dei", "del"),
-        *("della", "den", "der", "des", "di", "do", "dos", "du", "e", "el", "ibn", "la", "las"),
-        *("le", "les", "lo", "los", "saint", "san", "santa", "st", "ten", "ter", "und", "van"),
-        *("vande", "vander", "vom", "von", "y", "zu", "zum", "zur"),
-    }
-)
 _GENERATIONS = {"jr": "jr", "sr": "sr", "ii": "ii", "iii": "iii", "iv": "iv"} | {
     "2nd": "ii", "3rd": "iii", "4th": "iv"
 }  # fmt: skip
@@ -417,7 +410,7 @@ def _words(name: str) -> tuple[str, ...]:
     if folded(name) in _UNNAMED:
         return ()
     words = [word for part in _APART.split(name) if (word := folded(part)) not in _UNNAMED]
-    others = [word for word in words if word not in _PARTICLES | _GENERATIONS.keys()]
+    others = [word for word in words if word not in NOT_COMPARED | _GENERATIONS.keys()]
     return tuple(others if any(len(word) > 1 for word in others) else words)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from importer.alma.facts import KnownFacts
-from importer.model.plan import Held, Planned, Unchanged, Update
+from importer.model.plan import Planned, Unchanged, Update
 from importer.model.problem import Code, Origin, Problem
 from importer.model.safety_checks import Counted, concerned
 from importer.model.user import AccountType
@@ -20,8 +20,7 @@ def many_other_people(planned: Iterable[Planned], origin: Origin) -> Iterator[Pr
     """Report a roster of which very many rows find other people, or people born on another day."""
     matched = others = 0
     for one in planned:
-        held = one.step.problems if isinstance(one.step, Held) else ()
-        codes = {problem.code for problem in (*held, *one.warnings)}
+        codes = {problem.code for problem in (*one.held_by, *one.warnings)}
         strange = bool(codes & {Code.ANOTHER_PERSON, Code.ANOTHER_BIRTH_DATE})
         matched += strange or isinstance(one.step, Update | Unchanged)
         others += strange

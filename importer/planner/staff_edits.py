@@ -19,13 +19,14 @@ from typing import TypeAlias
 from importer.model.candidates import ENDS, ROLE_END
 from importer.model.fields import IDS, TYPE_FIELD, OnUpdate, Shape
 from importer.model.plan import Imprint, Imprints, SisRules, UserMemory, Where
-from importer.model.user import AccountType, Part, User
+from importer.model.user import Part, User
 from importer.planner.borrowing import role_days
 from importer.planner.drafts import DraftEntry, DraftUser
 from importer.planner.entries import FLAGS, current, entries, main_value, normal, types
 from importer.planner.written import (
     SET_APART,
     SET_ELSEWHERE,
+    account_of,
     is_removed,
     matches,
     new_entry,
@@ -646,8 +647,7 @@ def _in_any_case(draft: DraftUser, item: DraftEntry, live: User) -> bool:
         return True
     if not draft.layout.removals:
         return False
-    there, kinds = entries(live, item.parent), {kind.value: kind for kind in AccountType}
-    account = kinds.get(current(live, "account_type"), draft.layout.account_type)
+    there, account = entries(live, item.parent), account_of(live, draft.layout.account_type)
     removes = partial(is_removed, draft.layout, item.parent, account)
     goes = any(removes(part) and not matches(item, part) for part in there)
     return goes and removes(new_entry(item, account))

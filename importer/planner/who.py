@@ -189,9 +189,8 @@ def _keeps_id(case: Case, user: User) -> bool:
     The row has an ID that Alma has as inactive, or the primary ID that the user had before, or the
     user has staff roles, or a person decided before that Alma's ID is right.
     """
-    ours = {value.casefold() for _, value in case.draft.every_identifier}
     inactive = any(
-        (identifier.value or "").casefold() in ours and identifier.status == "INACTIVE"
+        (identifier.value or "").casefold() in case.draft.ids and identifier.status == "INACTIVE"
         for identifier in user.user_identifier or ()
     )
     return inactive or bool(other_roles(user)) or case.earlier.of(case.draft, user).keeps_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importer.model.candidates import RecordLayout
 from importer.model.fields import LISTS, OnUpdate
 from importer.model.text import full_match
-from importer.model.user import AccountType, Part, Segment, UserNote
+from importer.model.user import AccountType, Part, Segment, User, UserNote
 from importer.planner.drafts import DraftEntry
 from importer.planner.entries import (
     CONTACT,
@@ -62,6 +62,12 @@ def is_removed(layout: RecordLayout, parent: str, account: AccountType, part: Pa
         for removal in layout.removals
         if removal.parent == parent
     )
+
+
+def account_of(user: User, ours: AccountType) -> AccountType:
+    """Return the account type of a user; the row's if Alma does not show one."""
+    kinds = {kind.value: kind for kind in AccountType}
+    return kinds.get(current(user, "account_type"), ours)
 
 
 def segment(part: Part, account: AccountType) -> str:
