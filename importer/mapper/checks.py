@@ -19,7 +19,7 @@ from importer.mapper.lookups import LookupKey, OwnTable
 from importer.mapper.mapping import (
     TYPED_TWICE,
     EntryRules,
-    FieldRule,
+    MappedField,
     MappingDocument,
     to_choose,
 )
@@ -76,11 +76,11 @@ def _hint(steps: Steps, wrong: str) -> MappingFinding:
 
 
 def _keys(mapping: MappingDocument) -> Iterator[MappingFinding]:
-    for of, steps, rule in mapping.parts:
-        yield from _keys_of_rule(mapping, of, rule, steps)
+    for mapped, steps, rule in mapping.parts:
+        yield from _keys_of_rule(mapping, mapped, rule, steps)
         for name in POLICIES:
-            if getattr(rule, name) is not None and rule is of.rule:
-                yield from check_policy(of, name)
+            if getattr(rule, name) is not None and rule is mapped.rule:
+                yield from check_policy(mapped, name)
             elif getattr(rule, name) is not None:
                 wrong = "belongs to the rule itself, not to a case or its default"
                 yield MappingFinding((*steps, name), wrong)
@@ -89,18 +89,18 @@ def _keys(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 
 def _keys_of_rule(  # noqa: PLR0912  a case for each key
-    mapping: MappingDocument, of: FieldRule, rule: Rule, steps: Steps
+    mapping: MappingDocument, mapped: MappedField, rule: Rule, steps: Steps
 ) -> Iterator[MappingFinding]:
     """Find what is wrong with the keys of the rule of a field, or of one inside it."""
-    dated = of.field.shape is Shape.DATE
-    not_for = f"is for dates, but `{of.field.name}` is not a date"
+    dated = mapped.field.shape is Shape.DATE
+    not_for = f"is for dates, but `{mapped.field.name}` is not a date"
     for key in keys.keys_of(rule):
         match key:
             case keys.From(templates):
-                yield from _from(of, rule, templates, steps)
+                yield from _from(mapped, rule, templates, steps)
             case keys.AgreesWith(template):
                 at = (*steps, "agrees_with")
-                if of.field.path not in TYPED_TWICE:
+                if mapped.field.path not in TYPED_TWICE:
                     wrong = "is for passwords, PINs and email addresses, which people type twice"
                     yield MappingFinding(at, wrong)
                 if not template.lone_cell or not rule.lone_cells:
@@ -109,15 +109,15 @@ def _keys_of_rule(  # noqa: PLR0912  a case for each key
             case keys.Cases(cases):
                 yield from _cases(rule, cases, steps, dated=dated)
             case keys.Clean():
-                yield from _clean(mapping, of, rule, steps)
-            case keys.ReadName() if of.field.parent != DOLLAR:
+                yield from _clean(mapping, mapped, rule, steps)
+            case keys.ReadName() if mapped.field.parent != DOLLAR:
                 wrong = "is for a rule under `values:`, whose parts are written `<$name.first>`"
                 yield MappingFinding((*steps, "read"), wrong)
             case keys.ReadDates(dates):
                 at = (*steps, "dates")
                 if not dated:
                     yield MappingFinding(at, not_for)
-                if _ends_only(dates) and of.field.path not in {*ENDS, ROLE_END}:
+                if _ends_only(dates) and mapped.field.path not in {*ENDS, ROLE_END}:
                     yield MappingFinding(at, ONLY_ENDS)
             case keys.Later(plus):
                 at = (*steps, "plus")
@@ -150,11 +150,11 @@ def _ends_only(dates: Dates) -> bool:
 
 
 def _from(
-    of: FieldRule, rule: Rule, templates: tuple[Template, ...], steps: Steps
+    mapped: MappedField, rule: Rule, templates: tuple[Template, ...], steps: Steps
 ) -> Iterator[MappingFinding]:
     """A constant fits its field; nothing comes after one; a text is no command."""
-    shape, constant = of.field.shape, rule.constant
-    if of.field.path in {*ENDS, ROLE_END} and not rule.changes:
+    shape, constant = mapped.field.shape, rule.constant
+    if mapped.field.path in {*ENDS, ROLE_END} and not rule.changes:
         today = datetime.now(UTC).date()
         for text in {template.constant or "" for template in templates} - {NEVER}:
             if is_iso(text) and (why := wrong_end(text, today)):
@@ -192,10 +192,10 @@ def _cases(
 
 
 def _clean(
-    mapping: MappingDocument, of: FieldRule, rule: Rule, steps: Steps
+    mapping: MappingDocument, mapped: MappedField, rule: Rule, steps: Steps
 ) -> Iterator[MappingFinding]:
     """Only an address that says where it is can be in the USA; line breaks are in cells."""
-    at, country, entry = (*steps, "clean"), "contact_info.address.country", of.steps[:-1]
+    at, country, entry = (*steps, "clean"), "contact_info.address.country", mapped.steps[:-1]
     countries = (other for other in mapping.rules if other.field.path == country)
     located = any(other.steps[:-1] == entry for other in countries)
     if not located and any(step.name == "zip" for step in rule.clean or ()):
@@ -206,16 +206,16 @@ def _clean(
     if not rule.templates:
         yield MappingFinding(at, "finds no line breaks; write this step inside each case")
     for name in (v.name for t in rule.templates for v in t.variables if not v.of_run):
-        named = of.values.get(name)
+        named = mapped.values.get(name)
         if named is None or not named.keeps_lines:
             wrong = f"finds no line breaks, because `<{name}>` is in one line"
             yield MappingFinding(at, f"{wrong}; take the column itself")
 
 
-def check_policy(of: FieldRule, name: str) -> Iterator[MappingFinding]:
+def check_policy(mapped: MappedField, name: str) -> Iterator[MappingFinding]:
     """Find what is wrong with a key about the whole rule of a field: `bad` or `on_update`."""
-    field, word, at = of.field, of.rule.on_update, (*of.steps, name)
-    if name == "bad" and of.rule.bad == "drop" and of.needed:
+    field, word, at = mapped.field, mapped.rule.on_update, (*mapped.steps, name)
+    if name == "bad" and mapped.rule.bad == "drop" and mapped.needed:
         wrong = f"`drop` is not for `{field.name}`, which every row needs as it is"
         yield MappingFinding(at, wrong)
     if name != "on_update":
@@ -248,9 +248,9 @@ def _keys_of_entry(entry: EntryRules) -> Iterator[MappingFinding]:
     part = entry.part
     filled = any(
         rule.constant is not None
-        for field in entry.fields
-        for _, rule in field.parts
-        if field.field.facts.required and field.field.name != TYPE_FIELD[entry.parent]
+        for mapped in entry.fields
+        for _, rule in mapped.parts
+        if mapped.field.facts.required and mapped.field.name != TYPE_FIELD[entry.parent]
     )
     if part.placeholder and not filled:
         wrong = "has no effect: the entry's main part has no constant and no `default`"
@@ -309,7 +309,7 @@ def _account(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 def _required_fields(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """A new user needs some fields; a mapping that creates nobody, an ID to find people by."""
-    given = {rule.field.path for rule in mapping.scalars}
+    given = {mapped.field.path for mapped in mapping.scalars}
     if _creates(mapping):
         for path in sorted(set(ALWAYS_REQUIRED) - given):
             wrong = (
@@ -337,13 +337,15 @@ def _rows(mapping: MappingDocument) -> Iterator[MappingFinding]:
         yield MappingFinding(absent.start, "sets nothing; name the fields to change")
     deciding = ((entry, subject) for entry in absent.entries for subject in entry.deciding)
     cells = [(*entry.steps, "when") for entry, subject in deciding if isinstance(subject, Cell)]
-    cells += [rule.steps for rule in absent.values if rule.headings and not rule.cells]
-    cells += [rule.steps for rule in absent.rules if rule.headings]  # with the values they use
+    cells += [mapped.steps for mapped in absent.values if mapped.headings and not mapped.cells]
+    cells += [
+        mapped.steps for mapped in absent.rules if mapped.headings
+    ]  # with the values they use
     for where in dict.fromkeys(cells):
         yield MappingFinding(where, "users who leave have no cells; write a constant")
-    for rule in absent.rules:
-        if rule.field.path in {"primary_id", "password"}:
-            yield MappingFinding(rule.steps, "cannot be changed here; delete this line")
+    for mapped in absent.rules:
+        if mapped.field.path in {"primary_id", "password"}:
+            yield MappingFinding(mapped.steps, "cannot be changed here; delete this line")
 
 
 def _from_alma(mapping: MappingDocument) -> Iterator[MappingFinding]:
@@ -360,7 +362,7 @@ def _from_alma(mapping: MappingDocument) -> Iterator[MappingFinding]:
         if key in file.roster.model_fields_set:
             yield MappingFinding(("roster", key), "is for files only; delete this line")
     rules = (*mapping.values, *mapping.rules)
-    wanted = {heading: rule.steps for rule in rules for heading in rule.headings}
+    wanted = {heading: mapped.steps for mapped in rules for heading in mapped.headings}
     wanted |= {
         subject.heading: steps for steps, subject, _ in mapping.tests if isinstance(subject, Cell)
     }
@@ -393,20 +395,20 @@ def _retire(mapping: MappingDocument) -> Iterator[MappingFinding]:
     if "expire" in {match.retire.do, match.retire.if_open} and mapping.absent is None:
         wrong = "needs `set:` with what ends, such as `expiry_date: <@today>`"
         yield MappingFinding(("match", "retire"), wrong)
-    for rule in mapping.rules:
+    for mapped in mapping.rules:
         known = {*NAMES, "primary_id", "birth_date", "external_id"}
-        if rule.field.path not in known and rule.field.parent != "user_identifier":
+        if mapped.field.path not in known and mapped.field.parent != "user_identifier":
             wrong = "to retire users, only IDs, names and birth dates are mapped; delete this line"
-            yield MappingFinding(rule.steps, wrong)
+            yield MappingFinding(mapped.steps, wrong)
 
 
 def _passwords(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """A password is for Internal users."""
     external = mapping.file.account_type is AccountType.EXTERNAL
-    for rule in mapping.rules:
-        if external and rule.field.facts.reach is Reach.INTERNAL_ONLY:
+    for mapped in mapping.rules:
+        if external and mapped.field.facts.reach is Reach.INTERNAL_ONLY:
             wrong = "is for Internal users only; Alma keeps no passwords of others"
-            yield MappingFinding(rule.steps, wrong)
+            yield MappingFinding(mapped.steps, wrong)
 
 
 def _lookups(mapping: MappingDocument) -> Iterator[MappingFinding]:
@@ -435,7 +437,7 @@ def _instead(name: str, known: Iterable[str]) -> str:
 
 def _variables(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """A `<@name>` is a run variable or a mapped field, a `<$name>` one of the values."""
-    labels = [rule.field.path for rule in (*mapping.values, *mapping.scalars)]
+    labels = [mapped.field.path for mapped in (*mapping.values, *mapping.scalars)]
     values = [name for name in labels if name.startswith(DOLLAR)]
     fields = [*RUN_VARIABLES, *(name for name in labels if not name.startswith(DOLLAR))]
     used = [
@@ -443,9 +445,9 @@ def _variables(mapping: MappingDocument) -> Iterator[MappingFinding]:
         for steps, variable, _ in mapping.tests
         if isinstance(variable, Variable)
     ]
-    for rule in (*mapping.values, *mapping.rules):
-        taken = [v for _, part in rule.parts for t in part.templates for v in t.variables]
-        used += [(rule.steps, name) for name in sorted({variable.name for variable in taken})]
+    for mapped in (*mapping.values, *mapping.rules):
+        taken = [v for _, rule in mapped.parts for t in rule.templates for v in t.variables]
+        used += [(mapped.steps, name) for name in sorted({variable.name for variable in taken})]
     for steps, name in used:
         if name.startswith(DOLLAR) and name not in values:
             wrong = f"`<{name}>` is not one of the mapping's `values`{_instead(name, values)}"
@@ -457,15 +459,15 @@ def _variables(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 def _circles(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """No field and no value needs itself."""
-    needs = {rule.field.path: rule.needs for rule in (*mapping.values, *mapping.scalars)}
+    needs = {mapped.field.path: mapped.needs for mapped in (*mapping.values, *mapping.scalars)}
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:
         circle: list[str] = error.args[1]
-        for rule in (*mapping.values, *mapping.scalars):
-            if rule.field.path in circle:
+        for mapped in (*mapping.values, *mapping.scalars):
+            if mapped.field.path in circle:
                 wrong = "needs its own value, through `<@…>` or `<$…>`; take a column instead"
-                yield MappingFinding(rule.steps, wrong)
+                yield MappingFinding(mapped.steps, wrong)
 
 
 def _tested_dates(mapping: MappingDocument) -> Iterator[MappingFinding]:
@@ -473,12 +475,12 @@ def _tested_dates(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
     A column or value that a date reads in another way is tested by that field.
     """
-    own: dict[str, FieldRule] = {}
-    for rule in (*mapping.values, *mapping.rules):
-        for _, part in rule.parts if rule.field.shape is Shape.DATE else ():
-            lone = (t.parts[0] for t in part.templates if t.lone_cell or t.lone_value)
-            if (part.clean, part.lookup, part.dates) != (None, None, None):
-                own |= {key_of(subject): rule for subject in lone if not isinstance(subject, str)}
+    own: dict[str, MappedField] = {}
+    for mapped in (*mapping.values, *mapping.rules):
+        for _, rule in mapped.parts if mapped.field.shape is Shape.DATE else ():
+            lone = (t.parts[0] for t in rule.templates if t.lone_cell or t.lone_value)
+            if (rule.clean, rule.lookup, rule.dates) != (None, None, None):
+                own |= {key_of(subject): mapped for subject in lone if not isinstance(subject, str)}
     for steps, subject, test in mapping.tests:
         reader = own.get(key_of(subject)) if test.of_date else None
         if reader is None:
@@ -496,8 +498,8 @@ _NULLS = frozenset({"~", "null", "Null", "NULL"})
 
 def _nulls(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """YAML's words for nothing are texts here, and Alma would get them."""
-    for _, steps, part in mapping.parts:
-        for text in _NULLS.intersection(template.constant for template in part.templates):
+    for _, steps, rule in mapping.parts:
+        for text in _NULLS.intersection(template.constant for template in rule.templates):
             yield MappingFinding(steps, f"`{text}` is a text here, not a blank; leave the key out")
     own = [
         (steps, lookup.rows) for steps, lookup in mapping.lookups if isinstance(lookup, OwnTable)
@@ -514,15 +516,15 @@ def _nulls(mapping: MappingDocument) -> Iterator[MappingFinding]:
 def _entries(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """An entry has its required parts."""
     for entry in mapping.entries:
-        mapped = {rule.field.path for rule in entry.fields}
+        given = {mapped.field.path for mapped in entry.fields}
         for path, field in FIELDS.items():
-            if field.parent == entry.parent and field.facts.required and path not in mapped:
+            if field.parent == entry.parent and field.facts.required and path not in given:
                 wrong = f"`{field.name}` is missing; every entry needs it"
                 yield MappingFinding(entry.steps, wrong, lacking=True)
-        for rule in entry.fields:
-            constant = rule.rule.constant
-            if rule.field.name == "segment_type" and constant not in {"Internal", "External"}:
-                yield MappingFinding(rule.steps, "must be `Internal` or `External`")
+        for mapped in entry.fields:
+            constant = mapped.rule.constant
+            if mapped.field.name == "segment_type" and constant not in {"Internal", "External"}:
+                yield MappingFinding(mapped.steps, "must be `Internal` or `External`")
 
 
 # --- to do ---
@@ -531,9 +533,9 @@ def _entries(mapping: MappingDocument) -> Iterator[MappingFinding]:
 def _to_do(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """What `mapping new` leaves to a person."""
     left = [
-        (rule.steps, "write the heading of the column instead of `?`")
-        for rule in mapping.rules
-        if TO_CHOOSE in rule.cells
+        (mapped.steps, "write the heading of the column instead of `?`")
+        for mapped in mapping.rules
+        if TO_CHOOSE in mapped.cells
     ]
     left += mapping.open_codes
     tables: list[tuple[Steps, LookupKey, Iterable[tuple[str, str]]]] = [
@@ -544,7 +546,7 @@ def _to_do(mapping: MappingDocument) -> Iterator[MappingFinding]:
     own = ((steps, use) for steps, use in mapping.lookups if isinstance(use, OwnTable))
     tables += [(steps, use, use.rows) for steps, use in own]
     advice = dict[LookupKey | None, str](
-        (part.lookup, to_choose(rule.field)) for rule, _, part in mapping.parts
+        (rule.lookup, to_choose(mapped.field)) for mapped, _, rule in mapping.parts
     )
     for steps, use, rows in tables:
         words = [key for key, code in rows if code == TO_CHOOSE]
@@ -560,20 +562,20 @@ def _to_do(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 def _no_value(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """Rows to which the rule of a required field does not apply, or gives a blank code."""
-    for rule in (rule for rule in mapping.rules if rule.required == "true"):
-        if rule.rule.default is None and not rule.rule.everywhere:
+    for mapped in (mapped for mapped in mapping.rules if mapped.required == "true"):
+        if mapped.rule.default is None and not mapped.rule.everywhere:
             wrong = "rows to which no `when` applies are rejected, because every record needs it"
-            yield _hint(rule.steps, f"{wrong}; add a `default`, or skip the rows")
-        for where in (where for code, where in rule.codes(mapping.tables) if code == ""):
-            wrong = f"a code is blank, and rows without `{rule.field.name}` are rejected"
+            yield _hint(mapped.steps, f"{wrong}; add a `default`, or skip the rows")
+        for where in (where for code, where in mapped.codes(mapping.tables) if code == ""):
+            wrong = f"a code is blank, and rows without `{mapped.field.name}` are rejected"
             yield _hint(where, f"{wrong}; write Alma's code")
 
 
 def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """Values, lookups, headings and terms that no rule uses."""
     file, parts = mapping.file, mapping.with_absent
-    rules = [rule for part in parts for rule in (*part.values, *part.rules)]
-    needed = {name for rule in rules for name in rule.needs}
+    rules = [mapped for part in parts for mapped in (*part.values, *part.rules)]
+    needed = {name for mapped in rules for name in mapped.needs}
     tested = (subject for part in parts for _, subject, _ in part.tests)
     needed |= {subject.name for subject in tested if isinstance(subject, Variable)}
     needed |= {name.partition(".")[0] for name in needed}

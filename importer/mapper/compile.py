@@ -15,7 +15,7 @@ from datetime import date
 from importer.errors import ColumnsError, MappingError
 from importer.mapper.dates import END_OF_TERM, YEARS, is_any_date
 from importer.mapper.lookups import CodeTable, KeyFile, LookupKey, OwnTable
-from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
+from importer.mapper.mapping import EntryRules, MappedField, MappingDocument
 from importer.mapper.placeholders import (
     ANGLED,
     DOLLAR,
@@ -191,10 +191,10 @@ class RunVariables:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompiledField(FieldColumn):
-    """A column of the candidates, with its rule as the mapping has it."""
+class CompiledColumn(FieldColumn):
+    """A column of the candidates, with its field and rule as the mapping has them."""
 
-    written: FieldRule
+    mapped: MappedField
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,10 +202,10 @@ class CompiledEntry(ListEntry):
     """An entry of a list, with its fields and the keys that the mapping writes for it."""
 
     part: EntryPart
-    fields: tuple[CompiledField, ...]
+    columns: tuple[CompiledColumn, ...]
 
     @property
-    def deciding(self) -> tuple[CompiledField, ...]:
+    def deciding(self) -> tuple[CompiledColumn, ...]:
         """The fields by which a row has the entry, one at least; without any, every row has it.
 
         These are filled in by the roster's cells. Beside them, an optional flag decides nothing,
@@ -213,12 +213,14 @@ class CompiledEntry(ListEntry):
         the expiry date.
         """
 
-        def optional(field: CompiledField) -> bool:
-            return field.field.shape is Shape.FLAG and not field.field.facts.required
+        def optional(column: CompiledColumn) -> bool:
+            return column.field.shape is Shape.FLAG and not column.field.facts.required
 
-        of_roster = tuple(field for field in self.fields if field.written.cells)
-        of_record = tuple(field for field in self.fields if field.written.fields)
-        return tuple(field for field in of_roster if not optional(field)) or of_roster or of_record
+        of_roster = tuple(column for column in self.columns if column.mapped.cells)
+        of_record = tuple(column for column in self.columns if column.mapped.fields)
+        return (
+            tuple(column for column in of_roster if not optional(column)) or of_roster or of_record
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +239,9 @@ class CompiledMapping:
     layout: RecordLayout
     columns: Mapping[str, Use]
     missing: frozenset[str]
-    named: Mapping[str, CompiledField]
+    named: Mapping[str, CompiledColumn]
     droppable: Mapping[str, str]
-    scalars: tuple[CompiledField, ...]
+    scalars: tuple[CompiledColumn, ...]
     entries: tuple[CompiledEntry, ...]
     takes: Mapping[tuple[str, tuple[Template, ...], tuple[str, ...]], tuple[int, ...]]
     notices: tuple[Problem, ...]
@@ -284,7 +286,7 @@ def compile_mapping(
     headings = Headings(mapping.file, places, mapping.layout().expected)
     work = _Compiler(mapping, headings)
     values, scalars = (
-        tuple(work.field(rule, rule.field.path) for rule in rules)
+        tuple(work.field(mapped, mapped.field.path) for mapped in rules)
         for rules in (mapping.values, mapping.scalars)
     )
     entries = tuple(_without_lost_lists([*work.entries()], work.lost))
@@ -294,28 +296,30 @@ def compile_mapping(
     origin = Origin(run.file, run.sheet, 0)
     same_for_all: list[str] = []
     constants: list[Problem] = []
-    for rule, steps, text in mapping.constants if headings.recognized else ():
+    for mapped, steps, text in mapping.constants if headings.recognized else ():
         written = mapping.source.place(steps)
         for place in headings.exact(text.strip(_MARKS)):
-            if rule.field.path in OF_ONE_PERSON:
+            if mapped.field.path in OF_ONE_PERSON:
                 same_for_all.append(
                     f"{written}: every patron would get the text `{text}`; write "
                     f"`<{place.heading}>` to take column {place}"
                 )
             message = f"is a heading, but {written} sets it as a text"
             constants.append(
-                Problem.of(Code.CONSTANT_IS_HEADING, origin, message, place, field=rule.field.path)
+                Problem.of(
+                    Code.CONSTANT_IS_HEADING, origin, message, place, field=mapped.field.path
+                )
             )
     open_ends = [f"{mapping.source.place(steps)}: {advice}" for steps, advice in mapping.open_codes]
     if work.faults or same_for_all or open_ends:
         wrong = _findings(mapping, headings, work.faults, run.file) if work.faults else ()
         kind = MappingError if open_ends or same_for_all else ColumnsError
         raise kind((*open_ends, *same_for_all, *wrong))
-    fields = (*scalars, *(field for entry in entries for field in entry.fields))
+    fields = (*scalars, *(column for entry in entries for column in entry.columns))
     layout = RecordLayout(
         mapping.file.account_type,
         mapping.file.record_type,
-        {field.label: field for field in fields},
+        {column.label: column for column in fields},
         entries,
         tuple(entry.removal for entry in mapping.removals if entry.removal),
     )
@@ -326,7 +330,7 @@ def compile_mapping(
     if left and not mapping.from_alma:  # who a user is, is there for people
         message = "is not used by the mapping" if len(left) == 1 else "are not used by the mapping"
         unused.append(Problem.of(Code.UNUSED_COLUMN, origin, message, *left))
-    named = {field.label: field for field in (*values, *scalars)}
+    named = {column.label: column for column in (*values, *scalars)}
     return CompiledMapping(
         mapping,
         run,
@@ -357,16 +361,16 @@ def _with_rules(use: Use, key: str, mapping: MappingDocument, layout: RecordLayo
     own = [test for subject, test in tests if isinstance(subject, Cell) and key_of(subject) == key]
     words = {heading_key(word) for test in own for tested in test.parts for word in tested.words}
     dashed, whole, separators = any(test.of_date for test in own), False, set[str]()
-    for rule in (*mapping.values, *mapping.rules):
-        field = rule.field
-        for part in _taking(rule.giving_parts, key):
-            lookups = (name for name in (part.lookup, rule.rule.lookup) if name is not None)
+    for mapped in (*mapping.values, *mapping.rules):
+        field = mapped.field
+        for rule in _taking(mapped.giving_parts, key):
+            lookups = (name for name in (rule.lookup, mapped.rule.lookup) if name is not None)
             tables = map(mapping.tables.get, lookups)  # None: reported already
             words.update(word for table in tables if table for word in table.codes)
             dashed |= field.shape is Shape.DATE or field.path in _DASHED
             dashed |= Variable(field.path) in dated
-        for part in _taking(rule.parts, key):
-            divided = [text for split in part.splits for text in split.on]
+        for rule in _taking(mapped.parts, key):
+            divided = [text for split in rule.splits for text in split.on]
             whole |= not divided and field.path in ID_FIELDS
             separators.update(divided)
     return replace(
@@ -383,9 +387,9 @@ def _with_rules(use: Use, key: str, mapping: MappingDocument, layout: RecordLayo
 
 def _taking(parts: Iterable[tuple[Steps, Rule]], key: str) -> Iterator[Rule]:
     """Yield the parts of a rule that take a column's cells as they are."""
-    for _, part in parts:
-        if any(key == key_of(t.cells[0]) for t in part.templates if t.lone_cell):
-            yield part
+    for _, rule in parts:
+        if any(key == key_of(t.cells[0]) for t in rule.templates if t.lone_cell):
+            yield rule
 
 
 def _takes(
@@ -394,20 +398,20 @@ def _takes(
     """Return which parts the entries of a list take, by field, source and separators."""
     takes: dict[tuple[str, tuple[Template, ...], tuple[str, ...]], tuple[int, ...]] = {}
     for entry in mapping.entries:
-        for rule in entry.fields:
-            for _, part in rule.parts:
-                for split in part.splits:
-                    key = (rule.field.path, part.templates, split.on)
+        for mapped in entry.fields:
+            for _, rule in mapped.parts:
+                for split in rule.splits:
+                    key = (mapped.field.path, rule.templates, split.on)
                     takes[key] = (*takes.get(key, ()), split.take)
     return takes
 
 
-def _droppable(mapping: MappingDocument, fields: Iterable[CompiledField]) -> dict[str, str]:
+def _droppable(mapping: MappingDocument, fields: Iterable[CompiledColumn]) -> dict[str, str]:
     """Return, by value, the label of the field with `bad: drop` that takes it as the only one."""
     taking: defaultdict[str, list[FieldColumn]] = defaultdict(list)
-    for field in fields:
-        for name in field.written.needs:
-            taking[name].append(field)
+    for column in fields:
+        for name in column.mapped.needs:
+            taking[name].append(column)
     decide = {subject.name for _, subject, _ in mapping.tests if isinstance(subject, Variable)}
     return {
         name: columns[0].label
@@ -497,95 +501,102 @@ class _Compiler:
         for entry in self.mapping.entries:
             prefix = f"{entry.parent}[{counts[entry.parent]}]"
             counts[entry.parent] += 1
-            fields = tuple(
-                self.field(rule, f"{prefix}.{rule.field.name}", entry) for rule in entry.fields
+            columns = tuple(
+                self.field(mapped, f"{prefix}.{mapped.field.name}", entry)
+                for mapped in entry.fields
             )
             constants = {
-                field.label: text
-                for field in fields
-                if (text := field.written.rule.constant) is not None
+                column.label: text
+                for column in columns
+                if (text := column.mapped.rule.constant) is not None
             }
             compiled = CompiledEntry(
                 parent=entry.parent,
-                labels=tuple(field.label for field in fields),
+                labels=tuple(column.label for column in columns),
                 on_update=entry.part.on_update or OnUpdate.REPLACE,
                 constants=constants,
                 replaces=entry.part.replaces or (),
                 part=entry.part,
-                fields=fields,
+                columns=columns,
             )
-            if any(field.written.cells and not field.places for field in compiled.deciding):
+            if any(column.mapped.cells and not column.places for column in compiled.deciding):
                 self.lost.add(entry.parent)
             yield compiled
 
-    def field(self, rule: FieldRule, label: str, entry: EntryRules | None = None) -> CompiledField:
+    def field(
+        self, mapped: MappedField, label: str, entry: EntryRules | None = None
+    ) -> CompiledColumn:
         """Compile a field, of an entry if it has one."""
-        used = [self.column(name, rule.steps) for name in rule.headings]
-        places = [use.place for use in used[: len(rule.cells)] if use is not None]
-        own = tuple(use.position for use in used[: len(rule.cells)] if use is not None)
-        policy = rule.on_update
-        if policy is OnUpdate.ERASE and rule.cells and not places:
+        used = [self.column(name, mapped.steps) for name in mapped.headings]
+        places = [use.place for use in used[: len(mapped.cells)] if use is not None]
+        own = tuple(use.position for use in used[: len(mapped.cells)] if use is not None)
+        policy = mapped.on_update
+        if policy is OnUpdate.ERASE and mapped.cells and not places:
             policy = OnUpdate.REPLACE  # a column that the roster lacks clears nothing
         tables = self.mapping.tables
-        mapped_codes = rule.mapped_codes(tables).items()
-        reads, fingerprint = self._deciding(rule, entry)
-        return CompiledField(
+        mapped_codes = mapped.mapped_codes(tables).items()
+        reads, fingerprint = self._deciding(mapped, entry)
+        return CompiledColumn(
             label=label,
-            field=rule.field,
+            field=mapped.field,
             places=tuple(dict.fromkeys(places)),
             on_update=policy,
-            override=bool(rule.rule.override),
-            id_rule=self._common_id_rule(rule),
-            run_dependent=bool(rule.run_variables),
-            drop_bad=rule.rule.bad == "drop",
+            override=bool(mapped.rule.override),
+            id_rule=self._common_id_rule(mapped),
+            run_dependent=bool(mapped.run_variables),
+            drop_bad=mapped.rule.bad == "drop",
             mapped_codes={code: self.mapping.source.place(steps) for code, steps in mapped_codes},
-            from_cells=rule.takes_cells(tables),
+            from_cells=mapped.takes_cells(tables),
             reads=reads,
             rule=fingerprint,
-            takes=rule.fields,
-            instead=own if any(not t.variables for _, p in rule.parts for t in p.templates) else (),
-            needed=rule.needed,
-            by_row=bool(rule.run_variables - {"today"}),  # not the same in all rows of a run
-            written=rule,
+            takes=mapped.fields,
+            instead=own
+            if any(not t.variables for _, p in mapped.parts for t in p.templates)
+            else (),
+            needed=mapped.needed,
+            by_row=bool(mapped.run_variables - {"today"}),  # not the same in all rows of a run
+            mapped=mapped,
         )
 
-    def _deciding(self, rule: FieldRule, entry: EntryRules | None) -> tuple[tuple[int, ...], str]:
+    def _deciding(
+        self, mapped: MappedField, entry: EntryRules | None
+    ) -> tuple[tuple[int, ...], str]:
         """Return the positions of all columns behind a value, also through others, and its rule."""
         mapping = self.mapping
         known = {other.field.path: other for other in (*mapping.values, *mapping.scalars)}
-        rules: dict[str, FieldRule] = {rule.field.path: rule}
+        rules: dict[str, MappedField] = {mapped.field.path: mapped}
         subjects = entry.deciding if entry else ()
         names = [
-            *rule.needs,
+            *mapped.needs,
             *(subject.name for subject in subjects if isinstance(subject, Variable)),
         ]
-        countries = self._countries(rule)
+        countries = self._countries(mapped)
         names += (name for country in countries for name in country.needs)
         for name in names:
             if name in known and name not in rules:
                 rules[name] = known[name]
                 names += known[name].needs
-        others = (rules[name] for name in sorted(rules) if rules[name] is not rule)
-        every = [rule, *countries, *others]
+        others = (rules[name] for name in sorted(rules) if rules[name] is not mapped)
+        every = [mapped, *countries, *others]
         headings = {name: other.steps for other in every for name in other.headings}
         headings |= {
-            subject.heading: rule.steps for subject in subjects if isinstance(subject, Cell)
+            subject.heading: mapped.steps for subject in subjects if isinstance(subject, Cell)
         }
         uses = [self.column(name, steps) for name, steps in headings.items()]
         fingerprint = self._fingerprint(every, entry, headings)
         return tuple(sorted({use.position for use in uses if use is not None})), fingerprint
 
-    def _countries(self, rule: FieldRule) -> list[FieldRule]:
+    def _countries(self, mapped: MappedField) -> list[MappedField]:
         """Return the rules of the countries by which a ZIP code or a phone number is read."""
-        steps = (step.name for _, part in rule.parts for step in part.clean or ())
+        steps = (step.name for _, rule in mapped.parts for step in rule.clean or ())
         if {"zip", "phone"}.isdisjoint(steps):
             return []
-        phone, path = rule.field.parent == "contact_info.phone", "contact_info.address.country"
+        phone, path = mapped.field.parent == "contact_info.phone", "contact_info.address.country"
         countries = (other for other in self.mapping.rules if other.field.path == path)
-        return [other for other in countries if phone or other.steps[:-1] == rule.steps[:-1]]
+        return [other for other in countries if phone or other.steps[:-1] == mapped.steps[:-1]]
 
     def _fingerprint(
-        self, rules: list[FieldRule], entry: EntryRules | None, headings: Iterable[str]
+        self, rules: list[MappedField], entry: EntryRules | None, headings: Iterable[str]
     ) -> str:
         """Return the fingerprint of all that decides a value beside its cells.
 
@@ -593,12 +604,12 @@ class _Compiler:
         conditions are no part of a date that moves with the day: it is written if it moves far.
         """
         mapping, file = self.mapping, self.mapping.file
-        written = [shortest(mapping.source.value(rule.steps)) for rule in rules]
+        written = [shortest(mapping.source.value(mapped.steps)) for mapped in rules]
         when = shortest(mapping.source.value((*entry.steps, "when")), own=True) if entry else ""
-        parts = [part for rule in rules for _, part in rule.parts]
-        names: list[LookupKey] = [part.lookup for part in parts if part.lookup is not None]
-        if not any(rule.run_variables for rule in rules):
-            conditions = (entry.part.when if entry else None, *(part.when for part in parts))
+        parts = [rule for mapped in rules for _, rule in mapped.parts]
+        names: list[LookupKey] = [rule.lookup for rule in parts if rule.lookup is not None]
+        if not any(mapped.run_variables for mapped in rules):
+            conditions = (entry.part.when if entry else None, *(rule.when for rule in parts))
             names += (file for when in conditions if when is not None for file in when.files)
         codes = {
             name if isinstance(name, str) else name.model_dump_json(): mapping.tables[name].as_list
@@ -610,7 +621,7 @@ class _Compiler:
             for name in headings
             if (rule := file.id_rule(name))
         }
-        ends = any(part.plus == END_OF_TERM for part in parts)
+        ends = any(rule.plus == END_OF_TERM for rule in parts)
         terms = [term.model_dump() for term in file.terms if ends]
         roster = (file.roster.dates.model_dump(), sorted(file.roster.blank))
         text = json.dumps((_VERSION, written, when, codes, ids, terms, roster), sort_keys=True)
@@ -629,10 +640,10 @@ class _Compiler:
                 self.faults[key] = f"{self.mapping.source.place(steps)}: {use}"
         return self.columns.get(key)
 
-    def _common_id_rule(self, rule: FieldRule) -> IdRule | None:
+    def _common_id_rule(self, mapped: MappedField) -> IdRule | None:
         """Return the `ids:` rule that the columns behind a field share, if none is changed."""
-        plain = {name: value for name, value in rule.values.items() if value.keeps_lines}
-        if not all(part.is_lone(plain) for _, part in rule.parts if part.templates):
+        plain = {name: value for name, value in mapped.values.items() if value.keeps_lines}
+        if not all(rule.is_lone(plain) for _, rule in mapped.parts if rule.templates):
             return None
-        rules = [self.mapping.file.id_rule(name) for name in rule.cells]
+        rules = [self.mapping.file.id_rule(name) for name in mapped.cells]
         return rules[0] if rules and all(other == rules[0] for other in rules) else None

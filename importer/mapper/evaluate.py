@@ -17,7 +17,7 @@ import pandas as pd
 
 from importer.mapper import keys, text_keys
 from importer.mapper.clean import cleaned
-from importer.mapper.compile import CompiledEntry, CompiledField, CompiledMapping
+from importer.mapper.compile import CompiledColumn, CompiledEntry, CompiledMapping
 from importer.mapper.conditions import Condition, Subject
 from importer.mapper.dates import Dates, Orders, order_notice, shown_order
 from importer.mapper.lookups import Tables, code_reader
@@ -63,8 +63,8 @@ def evaluate(
     work = Evaluation(mapping, roster, codes)
     work.orders |= orders or {}
     work.select_rows()
-    for field in mapping.scalars:
-        work.scalar(field)
+    for column in mapping.scalars:
+        work.scalar(column)
     for entry in mapping.entries:
         work.entry(entry)
     columns = {label: work.columns[label] for label in mapping.layout.targets}
@@ -234,12 +234,12 @@ class Evaluation:
 
     # --- fields and entries ---
 
-    def scalar(self, field: CompiledField) -> None:
+    def scalar(self, column: CompiledColumn) -> None:
         """Evaluate a field of the record itself, unless another one has needed it already."""
-        if field.label not in self.columns:
-            values = self.evaluate(field, field.written.rule, self.every, None)
-            self._require(field, values, self.every)
-            self._finish(field, values)
+        if column.label not in self.columns:
+            values = self.evaluate(column, column.mapped.rule, self.every, None)
+            self._require(column, values, self.every)
+            self._finish(column, values)
 
     def entry(self, compiled: CompiledEntry) -> None:
         """Evaluate an entry: left out of rows that have nothing for it, whole in the others.
@@ -251,35 +251,35 @@ class Evaluation:
             rows = self.meeting(when, rows, unread=False)
         located = self._countries(compiled, rows)
         values = {
-            field.label: self.evaluate(field, field.written.rule, rows, located)
-            for field in compiled.fields
+            column.label: self.evaluate(column, column.mapped.rule, rows, located)
+            for column in compiled.columns
         }
         deciding = () if compiled.part.placeholder else compiled.deciding
         there = np.zeros_like(rows) if deciding else rows
-        for field in deciding:
-            there = there | values[field.label].content
+        for column in deciding:
+            there = there | values[column.label].content
         there = there & rows
-        needed = [field for field in compiled.fields if field.field.facts.required]
-        for field in needed:
-            there = there & values[field.label].applies
-        for field in needed:
-            if field.written.required == "false":
-                there = self._complete(field, values[field.label], there, compiled)
-        for field in compiled.fields:
-            own = values[field.label]
-            self._require(field, own, rows)
+        needed = [column for column in compiled.columns if column.field.facts.required]
+        for column in needed:
+            there = there & values[column.label].applies
+        for column in needed:
+            if column.mapped.required == "false":
+                there = self._complete(column, values[column.label], there, compiled)
+        for column in compiled.columns:
+            own = values[column.label]
+            self._require(column, own, rows)
             if not there.all():
                 own.texts = np.where(there, own.texts, "")
             own.findings = [item for item in own.findings if there[item[0]]]
-            self._finish(field, own)
+            self._finish(column, own)
 
     def _countries(self, compiled: CompiledEntry, rows: Rows) -> Texts | None:
         """The countries that an entry is in: its own, or for a phone those of the addresses."""
         if compiled.parent == "contact_info.phone":
             return self.countries
-        for field in compiled.fields:
-            if field.field.path == "contact_info.address.country":
-                own = self.evaluate(field, field.written.rule, rows, None).texts
+        for column in compiled.columns:
+            if column.field.path == "contact_info.address.country":
+                own = self.evaluate(column, column.mapped.rule, rows, None).texts
                 known = self.countries
                 self.countries = own if known is None else np.where(known != "", known, own)
                 return own
@@ -289,7 +289,7 @@ class Evaluation:
 
     def evaluate(  # noqa: PLR0912  a case for each key
         self,
-        field: CompiledField,
+        column: CompiledColumn,
         rule: Rule,
         rows: Rows,
         located: Texts | None,
@@ -300,10 +300,10 @@ class Evaluation:
 
         `located`: the countries that the field's entry is in, None if it has none.
         """
-        report = partial(self.report, places=field.places)
-        work = Work(self.mapping, field, rule, located, self.numbers, report)
+        report = partial(self.report, places=column.places)
+        work = Work(self.mapping, column, rule, located, self.numbers, report)
         values = Values.of(self.same(""), np.zeros_like(rows), rows)
-        for key in keys.keys_for(rule, field.field):
+        for key in keys.keys_for(rule, column.field):
             match key:
                 case keys.When(condition):
                     values = values.only(self.meeting(condition, values.applies, unread=False))
@@ -336,8 +336,8 @@ class Evaluation:
 
     def _filled(self, work: Work, rows: Rows) -> Values:
         """Return, by row, the text of the first template that is not blank."""
-        field, templates = work.field, work.rule.templates
-        lines = field.written.passes_lines or work.rule.sees_lines
+        column, templates = work.column, work.rule.templates
+        lines = column.mapped.passes_lines or work.rule.sees_lines
         texts, content = self.fill(templates[0], lines=lines)
         for template in templates[1:]:
             more, contributes = self.fill(template, lines=lines)
@@ -347,7 +347,7 @@ class Evaluation:
             values.source = changed(values.texts, one_line)
         dashed = np.logical_or.reduce([self.dashed_in(template) for template in templates])
         values.dashed = dashed & rows & ~values.filled
-        if field.id_rule is None and field.field.path in ID_FIELDS:
+        if column.id_rule is None and column.field.path in ID_FIELDS:
             values.findings += self._wrong_ids(work.rule, rows)
         return values
 
@@ -372,7 +372,7 @@ class Evaluation:
         """Compare the cells as they came, before any other key."""
         other, _ = self.fill(template, lines=False)
         finding = CellFinding(
-            TYPED_TWICE[work.field.field.path],
+            TYPED_TWICE[work.column.field.path],
             f"is not the same as the cell under {template.text}",
             "Ask the person, and correct one of the two cells.",
             Severity.REJECT,
@@ -387,14 +387,14 @@ class Evaluation:
         for case in work.rule.cases:
             met = rows if case.when is None else self.meeting(case.when, rows, unread=False)
             always = case.model_copy(update={"when": None})
-            chosen = self.evaluate(work.field, always, met, work.located).over(chosen, met)
+            chosen = self.evaluate(work.column, always, met, work.located).over(chosen, met)
             rows = rows & ~met
         return chosen
 
     def _or_else(self, work: Work, default: Rule, values: Values, rows: Rows) -> Values:
         """Evaluate the default where the rest is blank and nothing failed."""
         blank = rows & ~values.filled & ~values.failed
-        other = self.evaluate(work.field, default, blank, work.located)
+        other = self.evaluate(work.column, default, blank, work.located)
         values.dashed = values.dashed | other.dashed
         return values.over(other, ~(blank & other.filled))
 
@@ -403,8 +403,8 @@ class Evaluation:
         dates = self.file.dates(own)
         if dates.order:
             return dates
-        every = self.evaluate(work.field, work.rule, self.every, work.located, before_dates=True)
-        ordered = self._in_order(dates, (work.field.label, *work.rule.templates), every.texts)
+        every = self.evaluate(work.column, work.rule, self.every, work.located, before_dates=True)
+        ordered = self._in_order(dates, (work.column.label, *work.rule.templates), every.texts)
         if ordered.order:
             work.report_column(order_notice(ordered.order, dates))
         return ordered
@@ -458,46 +458,46 @@ class Evaluation:
         """Return a text for every row."""
         return np.broadcast_to(np.array(text, dtype=object), len(self.numbers))
 
-    def _finish(self, field: CompiledField, values: Values) -> None:
+    def _finish(self, column: CompiledColumn, values: Values) -> None:
         """Write codes as Alma has them, keep the column, and report what was found."""
-        read = code_reader(field.field, self.codes, from_cells=field.from_cells)
+        read = code_reader(column.field, self.codes, from_cells=column.from_cells)
         if read is not None:
             values.source = values.texts
             values.step(lambda text, _: read(text))
-        self.report(values.findings, field.label, field.places)
-        if self.lines and field.written.passes_lines:
-            self.lines[field.label] = values.texts
+        self.report(values.findings, column.label, column.places)
+        if self.lines and column.mapped.passes_lines:
+            self.lines[column.label] = values.texts
             values.fold()
-        self.columns[field.label] = values.texts
-        if field.field.shape is Shape.DATE:
+        self.columns[column.label] = values.texts
+        if column.field.shape is Shape.DATE:
             # one that may be left out rejects no row by which `only` does not take it
-            self.dates[Variable(field.label)] = values.texts if field.drop_bad else values.marked
-        self.dashed[field.label] = values.dashed
-        self.behind[field.label] = self.behind.get(field.written.rule.lone_variable, values.source)
+            self.dates[Variable(column.label)] = values.texts if column.drop_bad else values.marked
+        self.dashed[column.label] = values.dashed
+        self.behind[column.label] = self.behind.get(column.mapped.rule.lone_variable, values.source)
         silent = ~values.applies
-        if field.written.on_update is OnUpdate.ERASE:
+        if column.mapped.on_update is OnUpdate.ERASE:
             silent = silent | values.dashed
         if silent.any():
-            self.not_applicable[field.label] = frozenset(compress(self.numbers, silent))
+            self.not_applicable[column.label] = frozenset(compress(self.numbers, silent))
 
     # --- problems ---
 
-    def _require(self, field: CompiledField, values: Values, rows: Rows) -> None:
+    def _require(self, column: CompiledColumn, values: Values, rows: Rows) -> None:
         """Add a problem for each of the rows that leaves a required field blank."""
-        if field.written.required == "false":
+        if column.mapped.required == "false":
             return
-        severity = Severity.WARNING if field.written.required == "warn" else None
-        no_id = field.label == "primary_id" and self.file.account_type is AccountType.EXTERNAL
+        severity = Severity.WARNING if column.mapped.required == "warn" else None
+        no_id = column.label == "primary_id" and self.file.account_type is AccountType.EXTERNAL
         code = Code.MISSING_EMPL_ID if no_id else Code.MISSING_VALUE
         message = "is blank, and this person is External" if no_id else "is blank"
-        advice = NO_SYSTEM if field.field.path == EXTERNAL_SYSTEM else ""
-        self._blank(field, values, rows, CellFinding(code, message, advice, severity))
+        advice = NO_SYSTEM if column.field.path == EXTERNAL_SYSTEM else ""
+        self._blank(column, values, rows, CellFinding(code, message, advice, severity))
 
     def _complete(
-        self, field: CompiledField, values: Values, there: Rows, compiled: CompiledEntry
+        self, column: CompiledColumn, values: Values, there: Rows, compiled: CompiledEntry
     ) -> Rows:
         """Add a problem for each row whose entry lacks a part; return the rows that keep it."""
-        name = field.field.name
+        name = column.field.name
         main = name != TYPE_FIELD[compiled.parent]
         left_out = "; the entry is left out" if main else ""
         message = f"`{name}` is blank, but other parts of the same entry are not"
@@ -505,17 +505,17 @@ class Evaluation:
         severity = Severity.WARNING if main else None
         finding = CellFinding(Code.MISSING_VALUE, f"{message}{left_out}", advice, severity)
         left = there.copy()
-        left[self._blank(field, values, there, finding, left_out, compiled.fields)] &= not main
+        left[self._blank(column, values, there, finding, left_out, compiled.columns)] &= not main
         return left
 
     def _blank(
         self,
-        field: CompiledField,
+        column: CompiledColumn,
         values: Values,
         rows: Rows,
         finding: CellFinding,
         left_out: str = "",
-        beside: Iterable[CompiledField] = (),
+        beside: Iterable[CompiledColumn] = (),
     ) -> list[int]:
         """Add a finding for each of the rows that is blank without another; return them.
 
@@ -524,27 +524,27 @@ class Evaluation:
         every = tuple(place for other in beside for place in other.places)
         blank = values.unexplained(rows)
         for row in blank:
-            shown, reason = self._emptied(field, values, row)
-            places = field.places or every
+            shown, reason = self._emptied(column, values, row)
+            places = column.places or every
             if not values.applies[row]:
-                reason = f"no `when` of the rule for `{field.written.steps[-1]}` is met", UNMET
-                keys = (key for key in field.written.rule.deciding if isinstance(key, Cell))
+                reason = f"no `when` of the rule for `{column.mapped.steps[-1]}` is met", UNMET
+                keys = (key for key in column.mapped.rule.deciding if isinstance(key, Cell))
                 of_when = (place for key in keys for place in self.places(key))
                 places = tuple(dict.fromkeys(of_when)) or places
             why = finding
             if reason:
                 why = replace(finding, message=reason[0] + left_out, advice=reason[1])
-            self.report([(row, why, shown)], field.label, places)
+            self.report([(row, why, shown)], column.label, places)
         return blank
 
     def _emptied(
-        self, field: CompiledField, values: Values, row: int
+        self, column: CompiledColumn, values: Values, row: int
     ) -> tuple[str, tuple[str, str] | None]:
         """Return why a text became blank, by values, rule or cases, and the text if it is said."""
-        text = str(self.behind.get(field.written.rule.lone_variable, values.source)[row])
-        parts = field.written.giving_parts if text else ()
+        text = str(self.behind.get(column.mapped.rule.lone_variable, values.source)[row])
+        parts = column.mapped.giving_parts if text else ()
         ordered = sorted(parts, key=lambda part: ("cases" in part[0], part[0][0] != "values"))
-        reasons = (text_keys.emptied(part, text) for _, part in ordered)
+        reasons = (text_keys.emptied(rule, text) for _, rule in ordered)
         reason = next(filter(None, reasons), None)
         return text if reason and VALUE in reason[0] else "", reason
 

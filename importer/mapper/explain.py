@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from importer.mapper import keys
 from importer.mapper.dates import ORDER_WORDS, Dates
 from importer.mapper.lookups import CodeTable, LookupFile, LookupKey, OwnTable, Tables
-from importer.mapper.mapping import FieldRule, MappingDocument
+from importer.mapper.mapping import MappedField, MappingDocument
 from importer.mapper.placeholders import DOLLAR
 from importer.mapper.rule import POLICIES, Rule
 from importer.mapper.schema import EntryPart, KeepHeaviest, MappingFile
@@ -49,8 +49,8 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
         *_sentences(match, MATCH, ("new", "known", "possible_match")),
         *_about_roster(file),
         *(
-            f"`<{DOLLAR}{rule.steps[-1]}>` is: {_described(mapping, rule, rule.rule)}."
-            for rule in {rule.steps: rule for rule in mapping.values}.values()
+            f"`<{DOLLAR}{mapped.steps[-1]}>` is: {_described(mapping, mapped, mapped.rule)}."
+            for mapped in {mapped.steps: mapped for mapped in mapping.values}.values()
         ),
         *_given((file.terms, f"Terms end on {', '.join(map(str, file.terms))}.")),
         *_about_known_users(mapping),
@@ -168,7 +168,7 @@ def explain(mapping: MappingDocument) -> dict[str, str]:
     An entry with a condition, or one that does not depend on its cells, has one before its fields.
     It is numbered as the candidates are.
     """
-    told = {rule.field.path: _sentence(mapping, rule) for rule in mapping.scalars}
+    told = {mapped.field.path: _sentence(mapping, mapped) for mapped in mapping.scalars}
     counts: Counter[str] = Counter()
     for entry in (*mapping.entries, *mapping.removals):
         of = entry.parent if entry.removal is None else f"{entry.parent}.remove"
@@ -176,8 +176,8 @@ def explain(mapping: MappingDocument) -> dict[str, str]:
         counts[of] += 1
         if phrases := [*_about_entry(entry.part)]:
             told[label] = _joined(phrases)
-        for rule in entry.fields:
-            told[f"{label}.{rule.field.name}"] = _sentence(mapping, rule)
+        for mapped in entry.fields:
+            told[f"{label}.{mapped.field.name}"] = _sentence(mapping, mapped)
     return told
 
 
@@ -186,17 +186,17 @@ def _joined(parts: list[str]) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _sentence(mapping: MappingDocument, rule: FieldRule) -> str:
-    policies = (POLICIES[key].words.get(value) for key, value in rule.policies.items())
-    return _joined([_described(mapping, rule, rule.rule), *filter(None, policies)])
+def _sentence(mapping: MappingDocument, mapped: MappedField) -> str:
+    policies = (POLICIES[key].words.get(value) for key, value in mapped.policies.items())
+    return _joined([_described(mapping, mapped, mapped.rule), *filter(None, policies)])
 
 
 def _described(  # noqa: PLR0912  a case for each key
-    mapping: MappingDocument, of: FieldRule, rule: Rule
+    mapping: MappingDocument, mapped: MappedField, rule: Rule
 ) -> str:
     """Return what the rule of a field, or one inside it, does."""
     said = ""
-    for key in keys.keys_for(rule, of.field):
+    for key in keys.keys_for(rule, mapped.field):
         match key:
             case keys.When(condition):
                 said += f"if {condition}: " if condition else ""
@@ -207,7 +207,7 @@ def _described(  # noqa: PLR0912  a case for each key
                 said += f", the same as {template.text}"
             case keys.Cases(cases):
                 said += " – ".join(
-                    ("otherwise: " if case.when is None else "") + _described(mapping, of, case)
+                    ("otherwise: " if case.when is None else "") + _described(mapping, mapped, case)
                     for case in cases
                 )
             case keys.Clean(steps):
@@ -217,7 +217,7 @@ def _described(  # noqa: PLR0912  a case for each key
             case keys.LookUp(lookup):
                 said += f", looked up in {_about_lookup(lookup, mapping.tables)}"
             case keys.ReadDates(dates):
-                if of.field.shape is Shape.DATE and any(t.cells for t in rule.templates):
+                if mapped.field.shape is Shape.DATE and any(t.cells for t in rule.templates):
                     said += _about_dates(mapping.file.dates(dates))
             case keys.Later(plus):
                 said += f", {'at' if plus.startswith('end') else 'plus'} {plus}"
@@ -225,7 +225,7 @@ def _described(  # noqa: PLR0912  a case for each key
                 said += f", minus {span}"
             case keys.Default(default):
                 when = "otherwise" if rule.chooses else "if that is blank"
-                said += f"; {when}: {_described(mapping, of, default)}"
+                said += f"; {when}: {_described(mapping, mapped, default)}"
             case _:
                 assert_never(key)
     return said

@@ -59,8 +59,8 @@ _NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id"
 
 
 @dataclass(frozen=True)
-class FieldRule:
-    """A field and its rule, at `steps`. `values`: the rules under `values:`, by name with `$`."""
+class MappedField:
+    """A field with its rule, at `steps`. `values`: the rules under `values:`, by name with `$`."""
 
     field: Field
     rule: Rule
@@ -109,7 +109,7 @@ class FieldRule:
     def giving_parts(self) -> Iterator[tuple[Steps, Rule]]:
         """`parts`, and for those that are no more than a `<$value>` those of the value."""
         yield from self.parts
-        lone = (t.lone_value for _, part in self.parts for t in part.templates)
+        lone = (t.lone_value for _, rule in self.parts for t in rule.templates)
         for name in dict.fromkeys(lone):
             if name in self.values:
                 yield from self.values[name].parts(value_steps(name))
@@ -117,19 +117,19 @@ class FieldRule:
     @property
     def _every_part(self) -> Iterator[Rule]:
         """Every part of the rule, and of the values that it takes, also through others."""
-        rules, named = [self.rule], set[str]()
-        for rule in rules:  # each value once, however often others take it
-            parts = [part for _, part in rule.parts()]
-            yield from parts
-            variables = (v.name for part in parts for t in part.templates for v in t.variables)
+        whole, named = [self.rule], set[str]()
+        for outer in whole:  # each value once, however often others take it
+            rules = [rule for _, rule in outer.parts()]
+            yield from rules
+            variables = (v.name for rule in rules for t in rule.templates for v in t.variables)
             new = [name for name in dict.fromkeys(variables) if name in self.values.keys() - named]
             named.update(new)
-            rules += map(self.values.__getitem__, new)
+            whole += map(self.values.__getitem__, new)
 
     @property
     def templates(self) -> Iterator[Template]:
         """The templates of the rule, those inside it, and of the values that it takes."""
-        return (template for part in self._every_part for template in part.templates)
+        return (template for rule in self._every_part for template in rule.templates)
 
     @cached_property
     def cells(self) -> tuple[str, ...]:
@@ -145,7 +145,7 @@ class FieldRule:
     @property
     def compared(self) -> tuple[str, ...]:
         """The headings whose cells must agree with it."""
-        return tuple(cell.heading for part in self._every_part for cell in part.compared)
+        return tuple(cell.heading for rule in self._every_part for cell in rule.compared)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -156,7 +156,7 @@ class FieldRule:
     @property
     def needs(self) -> frozenset[str]:
         """The fields and the values (with their `$`) that it takes itself, or that decide it."""
-        taken = (v for _, part in self.parts for t in part.templates for v in t.variables)
+        taken = (v for _, rule in self.parts for t in rule.templates for v in t.variables)
         deciding = (key for key in self.rule.deciding if isinstance(key, Variable))
         return frozenset(part.name for part in (*taken, *deciding) if not part.of_run)
 
@@ -194,7 +194,7 @@ class EntryRules:
 
     parent: str
     position: int
-    fields: tuple[FieldRule, ...]
+    fields: tuple[MappedField, ...]
     part: EntryPart
     steps: Steps
 
@@ -219,9 +219,9 @@ def _field_rules(
     steps: Steps,
     values: Mapping[str, Rule],
     needed: Collection[str] = (),
-) -> tuple[FieldRule, ...]:
+) -> tuple[MappedField, ...]:
     return tuple(
-        FieldRule(fields[name], rule, (*steps, name), name in needed, values)
+        MappedField(fields[name], rule, (*steps, name), name in needed, values)
         for name, rule in part
         if isinstance(rule, Rule)
     )
@@ -263,18 +263,18 @@ class MappingDocument:
         }
 
     @cached_property
-    def values(self) -> tuple[FieldRule, ...]:
+    def values(self) -> tuple[MappedField, ...]:
         """The rules of `values:`, as fields of no record."""
         rules = []
         for name, rule in self._named.items():
-            dated = any(part.of_dates for _, part in rule.parts())
+            dated = any(inner.of_dates for _, inner in rule.parts())
             shape = Shape.DATE if dated else Shape.TEXT
             pseudo = Field(name, DOLLAR, name, shape, Facts(0))
-            rules.append(FieldRule(pseudo, rule, value_steps(name), values=self._named))
+            rules.append(MappedField(pseudo, rule, value_steps(name), values=self._named))
         return tuple(rules)
 
     @cached_property
-    def scalars(self) -> tuple[FieldRule, ...]:
+    def scalars(self) -> tuple[MappedField, ...]:
         """The rules of the record's own fields, of `owning_system` and of `patron_role`.
 
         A mapping that creates nobody may lack what only a new user needs. `required: warn` accepts
@@ -288,7 +288,7 @@ class MappingDocument:
         rules = _field_rules(file.record, FIELDS, self.start, values, needed)
         if (owner := file.owning_system) is not None:
             field, at = FIELDS[EXTERNAL_SYSTEM], ("owning_system",)
-            rules += (FieldRule(field, owner, at, always_required=True, values=values),)
+            rules += (MappedField(field, owner, at, always_required=True, values=values),)
         if file.patron_role is not None:
             steps = (*self.start[:-1], "patron_role")
             rules += _field_rules(file.patron_role, PATRON_ROLE, steps, values)
@@ -344,9 +344,9 @@ class MappingDocument:
     @property
     def match_keys(self) -> set[str | None]:
         """By what the mapped IDs can find users; None stands for a type that the roster gives."""
-        mapped = {rule.field.path for rule in self.scalars} & {"primary_id"}
-        types = (rule for rule in self.rules if rule.field.path == "user_identifier.id_type")
-        return {*mapped, *(rule.rule.constant for rule in types)}
+        primary = {mapped.field.path for mapped in self.scalars} & {"primary_id"}
+        types = (mapped for mapped in self.rules if mapped.field.path == "user_identifier.id_type")
+        return {*primary, *(mapped.rule.constant for mapped in types)}
 
     @cached_property
     def absent(self) -> MappingDocument | None:
@@ -360,11 +360,11 @@ class MappingDocument:
         change = {"roster": RosterPart(), "record": part.record, "owning_system": None}
         file = self.file.model_copy(update=change | {"patron_role": part.patron_role})
         leaving = replace(self, file=file, start=("match", name, "set"))
-        named = {rule.field.path: rule for rule in leaving.values}
+        named = {mapped.field.path: mapped for mapped in leaving.values}
         rules = [*leaving.rules]
-        for rule in rules:
-            rules += [named.pop(name) for name in rule.needs & named.keys()]
-        kept = {rule.steps[-1] for rule in rules if rule.field.parent == DOLLAR}
+        for mapped in rules:
+            rules += [named.pop(name) for name in mapped.needs & named.keys()]
+        kept = {mapped.steps[-1] for mapped in rules if mapped.field.parent == DOLLAR}
         values = {name: rule for name, rule in file.values.items() if name in kept}
         return replace(leaving, file=file.model_copy(update={"values": values}))
 
@@ -377,9 +377,9 @@ class MappingDocument:
     def needed_by_new_users(self) -> frozenset[str]:
         """Fields whose blank cells reject new users only; `required: true` rejects all."""
         return frozenset(
-            rule.field.path
-            for rule in self.scalars
-            if rule.always_required and replace(rule, always_required=False).required != "true"
+            mapped.field.path
+            for mapped in self.scalars
+            if mapped.always_required and replace(mapped, always_required=False).required != "true"
         )
 
     @property
@@ -390,34 +390,34 @@ class MappingDocument:
     @property
     def maps_password(self) -> bool:
         """Whether it sets passwords, which are read from the roster again when they are sent."""
-        return any(rule.field.path == "password" for rule in self.scalars)
+        return any(mapped.field.path == "password" for mapped in self.scalars)
 
     @cached_property
-    def rules(self) -> tuple[FieldRule, ...]:
+    def rules(self) -> tuple[MappedField, ...]:
         """Every rule of a field: of the record's own fields, then of the entries."""
-        return (*self.scalars, *(rule for entry in self.entries for rule in entry.fields))
+        return (*self.scalars, *(mapped for entry in self.entries for mapped in entry.fields))
 
     @property
-    def parts(self) -> Iterator[tuple[FieldRule, Steps, Rule]]:
+    def parts(self) -> Iterator[tuple[MappedField, Steps, Rule]]:
         """Every rule, its cases and defaults, also of `values`, with the steps that lead to it."""
-        for rule in (*self.values, *self.rules):
-            for steps, part in rule.parts:
-                yield rule, steps, part
+        for mapped in (*self.values, *self.rules):
+            for steps, rule in mapped.parts:
+                yield mapped, steps, rule
 
     @property
-    def constants(self) -> Iterator[tuple[FieldRule, Steps, str]]:
+    def constants(self) -> Iterator[tuple[MappedField, Steps, str]]:
         """Every constant of a field that takes free text, with the steps that lead to its rule."""
-        for rule, steps, part in self.parts:
-            for template in part.templates:
-                if template.constant is not None and rule.field.shape is Shape.TEXT:
-                    yield rule, steps, template.constant
+        for mapped, steps, rule in self.parts:
+            for template in rule.templates:
+                if template.constant is not None and mapped.field.shape is Shape.TEXT:
+                    yield mapped, steps, template.constant
 
     @property
     def open_codes(self) -> Iterator[tuple[Steps, str]]:
         """The steps to every constant that a person still has to choose, and what to do."""
-        for rule, steps, part in self.parts:
-            if any(template.constant == TO_CHOOSE for template in part.templates):
-                yield steps, to_choose(rule.field)
+        for mapped, steps, rule in self.parts:
+            if any(template.constant == TO_CHOOSE for template in rule.templates):
+                yield steps, to_choose(mapped.field)
 
     @property
     def tests(self) -> Iterator[tuple[Steps, Subject, Test]]:
@@ -426,7 +426,7 @@ class MappingDocument:
         conditions: list[tuple[Steps, Condition]] = [(("roster", "only"), self.file.roster.only)]
         conditions += [(("roster", "skip", at, "when"), skip.when) for at, skip in skips]
         having = [(entry.steps, entry.part.when) for entry in self.entries]
-        having += [(steps, part.when) for _, steps, part in self.parts]
+        having += [(steps, rule.when) for _, steps, rule in self.parts]
         conditions += [((*steps, "when"), when) for steps, when in having if when is not None]
         for steps, condition in conditions:
             yield from (((*steps, name), of, test) for name, of, test in condition.every_test)
@@ -434,9 +434,9 @@ class MappingDocument:
     @property
     def lookups(self) -> Iterator[tuple[Steps, LookupKey]]:
         """Every use of a lookup, with the steps that lead to it."""
-        for _, steps, part in self.parts:
-            if part.lookup is not None:
-                yield (*steps, "lookup"), part.lookup
+        for _, steps, rule in self.parts:
+            if rule.lookup is not None:
+                yield (*steps, "lookup"), rule.lookup
         if isinstance(same_id := self.file.duplicates.same_id, KeepHeaviest):
             yield ("duplicates", "same_id", "keep heaviest"), same_id.weights
         for steps, _, test in self.tests:
@@ -445,7 +445,9 @@ class MappingDocument:
     @cached_property
     def headings(self) -> tuple[str, ...]:
         """Every heading that a rule uses, as the mapping writes it; each once, in order."""
-        headings = [heading for rule in (*self.rules, *self.values) for heading in rule.headings]
+        headings = [
+            heading for mapped in (*self.rules, *self.values) for heading in mapped.headings
+        ]
         tested = (subject.heading for _, subject, _ in self.tests if isinstance(subject, Cell))
         return tuple(dict.fromkeys((*headings, *tested)))
 
@@ -463,15 +465,15 @@ class MappingDocument:
         return Layout(roster.sheet or "", roster.encoding, roster.header, expected, more)
 
 
-def label(mapping: MappingDocument, rule: FieldRule) -> str:
+def label(mapping: MappingDocument, mapped: MappedField) -> str:
     """Return the path of a field, in an entry with its type if that is a constant."""
-    entry = next((entry for entry in mapping.entries if rule in entry.fields), None)
-    return entry_label(entry, rule.field.name) if entry else rule.field.path
+    entry = next((entry for entry in mapping.entries if mapped in entry.fields), None)
+    return entry_label(entry, mapped.field.name) if entry else mapped.field.path
 
 
 def entry_label(entry: EntryRules, name: str) -> str:
     """Return the path of a field of an entry, with the entry's type or its position."""
-    kinds = (rule.rule.constant for rule in entry.fields if rule.field.name.endswith("_type"))
+    kinds = (mapped.rule.constant for mapped in entry.fields if mapped.field.name.endswith("_type"))
     return f"{entry.parent}[{next(filter(None, kinds), entry.position)}].{name}"
 
 

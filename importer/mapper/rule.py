@@ -116,7 +116,7 @@ class Rule(MappingPart):
     @property
     def keeps_lines(self) -> bool:
         """Whether nothing changes its text, so that line breaks in it stay."""
-        return not any(part.changes for _, part in self.parts())
+        return not any(rule.changes for _, rule in self.parts())
 
     @property
     def sees_lines(self) -> bool:
@@ -173,10 +173,10 @@ class Rule(MappingPart):
     @property
     def deciding(self) -> Iterator[Subject]:
         """The cells and variables that only decide what its value is."""
-        for _, part in self.parts():
-            if part.when is not None:
-                yield from (subject for _, subject, _ in part.when.every_test)
-            yield from part.compared
+        for _, rule in self.parts():
+            if rule.when is not None:
+                yield from (subject for _, subject, _ in rule.when.every_test)
+            yield from rule.compared
 
 
 def _as_rule(value: object) -> object:

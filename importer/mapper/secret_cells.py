@@ -48,9 +48,9 @@ def _taken(mapping: MappingDocument) -> Callable[[Place], set[str]]:
     headings = mapping.file.headings.items()
     spellings = [(heading_key(name), {*map(heading_key, more)}) for name, more in headings]
     taken = [
-        (rule.field.path, heading_key(heading))
-        for rule in mapping.rules
-        for heading in (*rule.cells, *rule.compared)
+        (mapped.field.path, heading_key(heading))
+        for mapped in mapping.rules
+        for heading in (*mapped.cells, *mapped.compared)
     ]
 
     def fields_of(place: Place) -> set[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from importer.mapper.clean import CleanStep, Split, cleaned
-from importer.mapper.compile import CompiledField, CompiledMapping
+from importer.mapper.compile import CompiledColumn, CompiledMapping
 from importer.mapper.dates import SWAPPED, Dates, earlier, later, may_be_swapped
 from importer.mapper.lookups import NO_CODE, LookupKey
 from importer.mapper.names import Order, has_middle_word, read_name
@@ -39,7 +39,7 @@ class Work:
     """
 
     mapping: CompiledMapping
-    field: CompiledField
+    column: CompiledColumn
     rule: Rule
     located: Texts | None
     numbers: list[int]
@@ -47,7 +47,7 @@ class Work:
 
     def report_column(self, finding: CellFinding, shown: str = "") -> None:
         """Add a finding about the column."""
-        self.report([(None, finding, shown)], self.field.label)
+        self.report([(None, finding, shown)], self.column.label)
 
 
 # --- clean ---
@@ -62,8 +62,8 @@ UNTAKEN = CellFinding(
 
 def clean(values: Values, steps: tuple[CleanStep, ...], work: Work) -> None:
     """Take the steps; blanks in IDs go before, or after what looks for parts."""
-    field = work.field.written
-    tidied = TIDIED.get(field.field.path) if work.rule.is_lone(field.values) else None
+    mapped = work.column.mapped
+    tidied = TIDIED.get(mapped.field.path) if work.rule.is_lone(mapped.values) else None
     divided = any(step.kind.divides for step in steps)
     last = max((at for at, step in enumerate(steps) if step.sees_lines), default=-1)
     if tidied is not None and not divided and values.has(UNSEEN):
@@ -88,7 +88,7 @@ def _write_names(values: Values, work: Work) -> None:
     which, read = NameOf.OTHER, work.rule.read
     if read is not None:
         which = NameOf.LAST_FIRST if read.name == "last-first" else NameOf.WHOLE
-    elif work.field.field.path.endswith("last_name"):
+    elif work.column.field.path.endswith("last_name"):
         which = NameOf.LAST
     came: list[str] = values.texts.tolist()
     values.step(lambda text, _: (capitalize(text, which), None))
@@ -107,7 +107,7 @@ def _write_names(values: Values, work: Work) -> None:
 
 def _report_untaken(split: Split, values: Values, work: Work) -> None:
     """If several entries of a list take parts of a cell, report the parts that none takes."""
-    key = (work.field.field.path, work.rule.templates, split.on)
+    key = (work.column.field.path, work.rule.templates, split.on)
     takes = work.mapping.takes.get(key, ())
     if len(takes) < 2 or split.take != takes[0]:
         return
@@ -141,7 +141,7 @@ _UNCLEAR = CellFinding(
 
 def take_part(values: Values, order: Order, work: Work) -> None:
     """Take the field's part of each name. One that has several readings needs review."""
-    part = work.field.field.path.rpartition(".")[2]
+    part = work.column.field.path.rpartition(".")[2]
     if part == "last":
         _report_parts(values, order, work)
 
@@ -156,9 +156,9 @@ def take_part(values: Values, order: Order, work: Work) -> None:
 
 def _report_parts(values: Values, order: Order, work: Work) -> None:
     """Report which names have parts that no rule takes, or a middle name that may be none."""
-    value = work.field.field.path.rpartition(".")[0]
+    value = work.column.field.path.rpartition(".")[0]
     mapping = work.mapping.mapping
-    taken = {name for rule in (*mapping.values, *mapping.rules) for name in rule.needs}
+    taken = {name for mapped in (*mapping.values, *mapping.rules) for name in mapped.needs}
     texts: list[str] = values.texts.tolist()
     names = {text: read_name(text, order) for text in {*texts}}
 
@@ -190,8 +190,8 @@ def _report_parts(values: Values, order: Order, work: Work) -> None:
 
 def look_up(values: Values, lookup: LookupKey, work: Work) -> None:
     """Look the texts up. One whose code is blank is blank on purpose."""
-    whole = work.rule.is_lone(work.field.written.values) and work.rule.clean is None
-    table = work.mapping.table(lookup, work.field.id_rule if whole else None)
+    whole = work.rule.is_lone(work.column.mapped.values) and work.rule.clean is None
+    table = work.mapping.table(lookup, work.column.id_rule if whole else None)
     values.step(table.find)
     values.content[values.unexplained(values.applies)] = False
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from importer.mapper.lookups import LookupFile, OwnTable
-from importer.mapper.mapping import FieldRule
+from importer.mapper.mapping import MappedField
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.mapper.secret_cells import misplaced
 from importer.mapper.yaml_source import scalar
@@ -52,14 +52,14 @@ class FailingColumn:
     values: Counter[str]
 
     @property
-    def rule(self) -> FieldRule:
+    def rule(self) -> MappedField:
         """The mapping's rule of the field that the column feeds."""
         compiled = self.mapped.compiled
-        entries = chain.from_iterable(entry.fields for entry in compiled.entries)
+        entries = chain.from_iterable(entry.columns for entry in compiled.entries)
         return next(
-            field.written
-            for field in chain(compiled.scalars, entries)
-            if field.label == self.target.label
+            column.mapped
+            for column in chain(compiled.scalars, entries)
+            if column.label == self.target.label
         )
 
     def problem(self) -> Problem:

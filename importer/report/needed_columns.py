@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from importer.mapper.mapping import FieldRule, MappingDocument
+from importer.mapper.mapping import MappedField, MappingDocument
 from importer.mapper.placeholders import Cell, heading_key
 from importer.model.candidates import IdRule
 from importer.model.fields import Shape
@@ -53,7 +53,7 @@ def needed_columns(mapping: MappingDocument) -> tuple[NeededColumn, ...]:
 
 def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededColumn:
     """The column of a heading, which the mapping writes in these forms."""
-    feeding = [rule for rule in mapping.rules if set(forms) & set(rule.cells)]
+    feeding = [mapped for mapped in mapping.rules if set(forms) & set(mapped.cells)]
     tests = [
         test
         for _, key, test in mapping.file.roster.only.tests
@@ -65,13 +65,13 @@ def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededC
     tables = mapping.tables
     selected = not all(test.accepted({""}, date.min, tables) for test in tests)
     coded = [r for r in feeding if r.field.shape is Shape.CODE and r.takes_cells(tables)]
-    coded = [r for r in coded if not any(part.picks for _, part in r.giving_parts)]
+    coded = [r for r in coded if not any(rule.picks for _, rule in r.giving_parts)]
     table = coded[0].field.facts.table if coded and not choices else ""
-    dates = [rule for rule in feeding if rule.field.shape is Shape.DATE]
-    lone = [rule for rule in feeding if rule.required == "true" and len(rule.cells) == 1]
-    needed = not all(rule.rule.chooses or rule.rule.default is not None for rule in lone)
+    dates = [mapped for mapped in feeding if mapped.field.shape is Shape.DATE]
+    lone = [mapped for mapped in feeding if mapped.required == "true" and len(mapped.cells) == 1]
+    needed = not all(mapped.rule.chooses or mapped.rule.default is not None for mapped in lone)
     id_rule = mapping.file.id_rule(heading)
-    if id_rule is not None or any(rule.field.path in _IDENTIFIERS for rule in feeding):
+    if id_rule is not None or any(mapped.field.path in _IDENTIFIERS for mapped in feeding):
         kind = ColumnKind.ID
     elif dates:
         kind = ColumnKind.DATE
@@ -79,7 +79,7 @@ def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededC
         kind = ColumnKind.CHOICE if choices or table else ColumnKind.TEXT
     return NeededColumn(
         heading,
-        tuple(dict.fromkeys(rule.field.path for rule in feeding)),
+        tuple(dict.fromkeys(mapped.field.path for mapped in feeding)),
         kind,
         selected or needed,
         choices,
@@ -90,13 +90,13 @@ def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededC
 
 
 def _lookup_words(
-    mapping: MappingDocument, forms: list[str], feeding: list[FieldRule]
+    mapping: MappingDocument, forms: list[str], feeding: list[MappedField]
 ) -> tuple[str, ...] | None:
     """The words of the lookup that the column goes through, none if it takes all others too."""
-    for part in (part for rule in feeding for _, part in rule.giving_parts):
-        lone = [template.parts for template in part.templates]
-        as_it_is = part.clean is None and part.read is None
-        if part.lookup is not None and as_it_is and any((Cell(name),) in lone for name in forms):
-            table = mapping.tables[part.lookup]
+    for rule in (rule for mapped in feeding for _, rule in mapped.giving_parts):
+        lone = [template.parts for template in rule.templates]
+        as_it_is = rule.clean is None and rule.read is None
+        if rule.lookup is not None and as_it_is and any((Cell(name),) in lone for name in forms):
+            table = mapping.tables[rule.lookup]
             return tuple(table.written.values()) if table.otherwise is None else ()
     return None

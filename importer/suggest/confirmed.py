@@ -10,7 +10,7 @@ from importer.files import read_text_bounded
 from importer.mapper.codes import Codes, looked_up
 from importer.mapper.editing import is_marked
 from importer.mapper.load import examine
-from importer.mapper.mapping import FieldRule, MappingDocument
+from importer.mapper.mapping import MappedField, MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.rule import Rule
 from importer.mapper.yaml_source import SIZE_LIMIT, cell
@@ -67,7 +67,7 @@ def _one(fields: set[str]) -> str:
     return next(iter(fields)) if len(fields) == 1 and fields <= _LIKED else ""
 
 
-def _takes_as_it_is(rule: FieldRule) -> bool:
+def _takes_as_it_is(rule: MappedField) -> bool:
     """Whether a rule makes of a cell what a first mapping makes of it, too."""
     parts = [part for _, part in rule.giving_parts]
     templates = [template for part in parts for template in part.templates]
@@ -81,7 +81,7 @@ def _is_written(rule: Rule) -> bool:
     return cleaned and not rule.cases and rule.plus is rule.minus is None
 
 
-def _looked_up(document: MappingDocument, rule: FieldRule) -> Codes:
+def _looked_up(document: MappingDocument, rule: MappedField) -> Codes:
     """Return the codes of the one lookup that a column goes through, with their places."""
     lookups = [(part.lookup, (*steps, "lookup")) for steps, part in rule.giving_parts
                if part.lookup is not None]  # fmt: skip

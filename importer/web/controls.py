@@ -16,7 +16,13 @@ from importer.mapper import editing, keys
 from importer.mapper.checks import OF_ENTRIES, check_policy
 from importer.mapper.dates import END_OF_TERM, Term, as_plus_or_date, is_iso
 from importer.mapper.explain import MATCH, missing_people, retired_people
-from importer.mapper.mapping import EXTERNAL_SYSTEM, FieldRule, MappingDocument, entry_label, label
+from importer.mapper.mapping import (
+    EXTERNAL_SYSTEM,
+    MappedField,
+    MappingDocument,
+    entry_label,
+    label,
+)
 from importer.mapper.placeholders import TO_CHOOSE, Steps
 from importer.mapper.rule import POLICIES, Rule
 from importer.mapper.schema import TOP_FIELDS
@@ -103,7 +109,7 @@ _START = {"expiry_date": "<@today>", "purge_date": "<@expiry_date>"}  # of a spa
 def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
     """Return the controls of a date on which records end: from a column, or by a rule."""
     steps, start = ("record", path), _START[path]
-    mapped = next((rule for rule in mapping.scalars if rule.field.path == path), None)
+    mapped = next((mapped for mapped in mapping.scalars if mapped.field.path == path), None)
     after = "the load" if path == ENDS[0] else "the expiration date"
     rule = mapped.rule if mapped else None
     way, text = _way(rule, start) if rule else ("none", "")
@@ -205,15 +211,17 @@ def _terms(terms: tuple[Term, ...]) -> Iterator[Control]:
 
 def _same_for_all(mapping: MappingDocument) -> Panel:
     """Return the controls of what is the same for everybody, and of codes that nothing gives."""
-    controls, given = [], {rule.field.path for rule in mapping.scalars}
-    for rule in mapping.rules:
-        constant = rule.rule.constant
-        is_open = rule.headings == (TO_CHOOSE,) and rule.field.shape is Shape.CODE
-        if rule.field.several or rule.field.path in {*ENDS, EXTERNAL_SYSTEM}:
+    controls, given = [], {mapped.field.path for mapped in mapping.scalars}
+    for mapped in mapping.rules:
+        constant = mapped.rule.constant
+        is_open = mapped.headings == (TO_CHOOSE,) and mapped.field.shape is Shape.CODE
+        if mapped.field.several or mapped.field.path in {*ENDS, EXTERNAL_SYSTEM}:
             continue
         if constant is not None or is_open:
             value = "" if is_open or constant == TO_CHOOSE else constant or ""
-            controls.append(_constant(rule.steps, label(mapping, rule), rule.field.path, value))
+            controls.append(
+                _constant(mapped.steps, label(mapping, mapped), mapped.field.path, value)
+            )
     missing = (
         field for path, field in FIELDS.items()
         if not field.parent and field.facts.table and path not in {*given, *TOP_FIELDS}
@@ -310,32 +318,32 @@ def _text(value: object) -> str:
 
 
 def _of_fields(mapping: MappingDocument, name: str) -> Iterator[Control]:
-    for rule in mapping.rules:
-        if not rule.cells or (rule.field.parent and name == "on_update"):
+    for mapped in mapping.rules:
+        if not mapped.cells or (mapped.field.parent and name == "on_update"):
             continue
-        first = _with(rule, name, None).policies[name]
+        first = _with(mapped, name, None).policies[name]
         values = [
             first,
             *(
                 value
                 for value in POLICIES[name].choices
-                if value != first and _fits(rule, name, value)
+                if value != first and _fits(mapped, name, value)
             ),
         ]
         if len(values) > 1:
             yield _choice(
-                name, (*rule.steps, name), values, rule.policies[name],
-                label(mapping, rule), partial(editing.set_key, steps=rule.steps, key=name),
+                name, (*mapped.steps, name), values, mapped.policies[name],
+                label(mapping, mapped), partial(editing.set_key, steps=mapped.steps, key=name),
             )  # fmt: skip
 
 
-def _with(rule: FieldRule, name: str, value: object) -> FieldRule:
-    return replace(rule, rule=rule.rule.model_copy(update={name: value}))
+def _with(mapped: MappedField, name: str, value: object) -> MappedField:
+    return replace(mapped, rule=mapped.rule.model_copy(update={name: value}))
 
 
-def _fits(rule: FieldRule, name: str, value: object) -> bool:
+def _fits(mapped: MappedField, name: str, value: object) -> bool:
     """Return whether a field can have a value of a key, which then has an effect."""
-    tried = _with(rule, name, value)
+    tried = _with(mapped, name, value)
     return tried.policies[name] == value and not any(check_policy(tried, name))
 
 
@@ -343,7 +351,9 @@ def _of_entries(mapping: MappingDocument) -> Iterator[Control]:
     for entry in mapping.entries:
         values = [OnUpdate.REPLACE, *OF_ENTRIES]
         now = entry.part.on_update or OnUpdate.REPLACE
-        main = next((rule.field.name for rule in entry.fields if rule.field.facts.required), "")
+        main = next(
+            (mapped.field.name for mapped in entry.fields if mapped.field.facts.required), ""
+        )
         if entry.steps[0] == "record":
             steps = (*entry.steps, "on_update")
             write = partial(editing.set_value, steps=steps)
