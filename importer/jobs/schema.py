@@ -32,7 +32,8 @@ from importer.errors import MappingError, UnreadableFileError, UsageError
 from importer.files import read_bounded
 from importer.mapper.findings import MappingFinding, in_order
 from importer.mapper.json_schema import in_our_words, known_keys
-from importer.mapper.placeholders import Steps, nearest
+from importer.mapper.key_path import KeyPath
+from importer.mapper.placeholders import nearest
 from importer.mapper.yaml_source import SIZE_LIMIT, read
 from importer.settings import named
 
@@ -340,7 +341,7 @@ def load_job(path: Path) -> Job:
 def _findings(error: ValidationError) -> list[MappingFinding]:
     found = []
     for detail in error.errors():
-        steps: Steps = detail["loc"]
+        steps: KeyPath = detail["loc"]
         if detail["type"] == "too_short" and detail["input"]:  # its parts are at fault
             continue
         if detail["type"] == "extra_forbidden":
@@ -353,7 +354,7 @@ def _findings(error: ValidationError) -> list[MappingFinding]:
     return found
 
 
-def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:
+def _contradictions(file: JobFile) -> Iterator[tuple[KeyPath, str]]:
     if file.do == "sis-load" and file.deliver_to is None:
         yield ("do",), "`sis-load` needs `deliver_to`, the folder that Alma reads"
     if file.do != "sis-load" and file.deliver_to is not None:
@@ -365,7 +366,7 @@ def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:
         yield ("keep",), "must be from `1d` to `99999d`"
 
 
-def _own_files(file: JobFile, name: str) -> Iterator[tuple[Steps, str]]:
+def _own_files(file: JobFile, name: str) -> Iterator[tuple[KeyPath, str]]:
     """Yield the folders in which a job would take what it puts there for a roster."""
     for key, place, end in (
         ("rejects_to", file.rejects_to, "-rejects.xlsx"),

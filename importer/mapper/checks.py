@@ -15,10 +15,11 @@ from importer.mapper import keys
 from importer.mapper.clean import STEPS
 from importer.mapper.dates import END_OF_TERM, Dates, is_iso
 from importer.mapper.findings import Level, MappingFinding, in_order
+from importer.mapper.key_path import KeyPath
 from importer.mapper.lookups import LookupKey, OwnTable
 from importer.mapper.mapping import (
     TYPED_TWICE,
-    EntryRules,
+    MappedEntry,
     MappedField,
     MappingDocument,
     to_choose,
@@ -28,7 +29,6 @@ from importer.mapper.placeholders import (
     RUN_VARIABLES,
     TO_CHOOSE,
     Cell,
-    Steps,
     Template,
     Variable,
     heading_key,
@@ -52,10 +52,10 @@ from importer.model.user import AccountType, Reach
 
 
 def run(mapping: MappingDocument, *levels: Level) -> list[MappingFinding]:
-    """Return the findings of these levels, also about what `match.absent` sets."""
+    """Return the findings of these levels, also about what `match` sets for users who leave."""
     return [
         finding
-        for part in mapping.with_absent
+        for part in mapping.with_leaving
         for check in CHECKS
         if part is mapping or check not in _OF_WHOLE
         for finding in check(part)
@@ -71,25 +71,25 @@ def findings(mapping: MappingDocument, *levels: Level) -> tuple[str, ...]:
 # --- the keys of rules and entries ---
 
 
-def _hint(steps: Steps, wrong: str) -> MappingFinding:
-    return MappingFinding(steps, wrong, level=Level.HINT)
+def _hint(at: KeyPath, wrong: str) -> MappingFinding:
+    return MappingFinding(at, wrong, level=Level.HINT)
 
 
 def _keys(mapping: MappingDocument) -> Iterator[MappingFinding]:
-    for mapped, steps, rule in mapping.parts:
-        yield from _keys_of_rule(mapping, mapped, rule, steps)
+    for mapped, at, rule in mapping.nested_rules:
+        yield from _keys_of_rule(mapping, mapped, rule, at)
         for name in POLICIES:
             if getattr(rule, name) is not None and rule is mapped.rule:
                 yield from check_policy(mapped, name)
             elif getattr(rule, name) is not None:
                 wrong = "belongs to the rule itself, not to a case or its default"
-                yield MappingFinding((*steps, name), wrong)
+                yield MappingFinding((*at, name), wrong)
     for entry in mapping.every_entry:
         yield from _keys_of_entry(entry)
 
 
 def _keys_of_rule(  # noqa: PLR0912  a case for each key
-    mapping: MappingDocument, mapped: MappedField, rule: Rule, steps: Steps
+    mapping: MappingDocument, mapped: MappedField, rule: Rule, path: KeyPath
 ) -> Iterator[MappingFinding]:
     """Find what is wrong with the keys of the rule of a field, or of one inside it."""
     dated = mapped.field.shape is Shape.DATE
@@ -97,9 +97,9 @@ def _keys_of_rule(  # noqa: PLR0912  a case for each key
     for key in keys.keys_of(rule):
         match key:
             case keys.From(templates):
-                yield from _from(mapped, rule, templates, steps)
+                yield from _from(mapped, rule, templates, path)
             case keys.AgreesWith(template):
-                at = (*steps, "agrees_with")
+                at = (*path, "agrees_with")
                 if mapped.field.path not in TYPED_TWICE:
                     wrong = "is for passwords, PINs and email addresses, which people type twice"
                     yield MappingFinding(at, wrong)
@@ -107,32 +107,32 @@ def _keys_of_rule(  # noqa: PLR0912  a case for each key
                     wrong = "compares one column with another; write a heading each"
                     yield MappingFinding(at, wrong)
             case keys.Cases(cases):
-                yield from _cases(rule, cases, steps, dated=dated)
+                yield from _cases(rule, cases, path, dated=dated)
             case keys.Clean():
-                yield from _clean(mapping, mapped, rule, steps)
+                yield from _clean(mapping, mapped, rule, path)
             case keys.ReadName() if mapped.field.parent != DOLLAR:
                 wrong = "is for a rule under `values:`, whose parts are written `<$name.first>`"
-                yield MappingFinding((*steps, "read"), wrong)
+                yield MappingFinding((*path, "read"), wrong)
             case keys.ReadDates(dates):
-                at = (*steps, "dates")
+                at = (*path, "dates")
                 if not dated:
                     yield MappingFinding(at, not_for)
                 if _ends_only(dates) and mapped.field.path not in {*ENDS, ROLE_END}:
                     yield MappingFinding(at, ONLY_ENDS)
             case keys.Later(plus):
-                at = (*steps, "plus")
+                at = (*path, "plus")
                 if not dated:
                     yield MappingFinding(at, not_for)
                 if plus == END_OF_TERM and not mapping.file.terms:
                     yield MappingFinding(at, "`end of term` needs `terms` in this mapping")
             case keys.Earlier() if not dated:
-                yield MappingFinding((*steps, "minus"), not_for)
+                yield MappingFinding((*path, "minus"), not_for)
             case keys.Default():
                 fixed = any(template.never_blank for template in rule.templates)
                 may_be_blank = rule.chooses or rule.clean is not None or rule.lookup is not None
                 if fixed and not may_be_blank:
                     wrong = "is never used, because the value before it is never blank"
-                    yield _hint((*steps, "default"), wrong)
+                    yield _hint((*path, "default"), wrong)
             case keys.When() | keys.ReadName() | keys.LookUp() | keys.Earlier():
                 pass
             case _:
@@ -150,7 +150,7 @@ def _ends_only(dates: Dates) -> bool:
 
 
 def _from(
-    mapped: MappedField, rule: Rule, templates: tuple[Template, ...], steps: Steps
+    mapped: MappedField, rule: Rule, templates: tuple[Template, ...], at: KeyPath
 ) -> Iterator[MappingFinding]:
     """A constant fits its field; nothing comes after one; a text is no command."""
     shape, constant = mapped.field.shape, rule.constant
@@ -159,48 +159,49 @@ def _from(
         for text in {template.constant or "" for template in templates} - {NEVER}:
             if is_iso(text) and (why := wrong_end(text, today)):
                 wrong = f"`{text}` is {why}; for a record that never ends, write `{NEVER}`"
-                yield MappingFinding(steps, wrong)
+                yield MappingFinding(at, wrong)
     if shape is Shape.DATE and constant is not None and not is_iso(constant):
-        yield MappingFinding(steps, f"`{constant}` is not a date; write it as 2027-05-15")
+        yield MappingFinding(at, f"`{constant}` is not a date; write it as 2027-05-15")
     if shape is Shape.FLAG and constant not in {None, "true", "false"}:
-        yield MappingFinding(steps, f"must be `true` or `false`, not `{constant}`")
+        yield MappingFinding(at, f"must be `true` or `false`, not `{constant}`")
     for fixed in [t for t in templates[:-1] if t.never_blank][:1]:
-        yield _hint((*steps, "from"), f"nothing after `{fixed.text}` is ever used")
+        yield _hint((*at, "from"), f"nothing after `{fixed.text}` is ever used")
     for template in templates:
-        texts = [text for text in template.parts if isinstance(text, str)]
+        texts = [text for text in template.pieces if isinstance(text, str)]
         if template.cells and (marks := _CURLY.fullmatch(template.text)):
             wrong = f"`{marks[1]}` and `{marks[2]}` are text here and would be sent; delete them"
-            yield _hint(steps, wrong)
+            yield _hint(at, wrong)
         if template.cells and (piped := _PIPED.fullmatch(texts[-1] if texts else "")):
             value = template.text.removesuffix(piped[0])
             wrong = f"`{piped[0].strip()}` is a text here and would be sent"
-            yield _hint(steps, f"{wrong}; write `{{from: {value}, clean: [{piped[1]}]}}`")
+            yield _hint(at, f"{wrong}; write `{{from: {value}, clean: [{piped[1]}]}}`")
 
 
 def _cases(
-    rule: Rule, cases: tuple[Rule, ...], steps: Steps, *, dated: bool
+    rule: Rule, cases: tuple[Rule, ...], path: KeyPath, *, dated: bool
 ) -> Iterator[MappingFinding]:
     """Nothing comes after a case for every row; a case of a date reads its own texts."""
     for name in ("clean", "lookup", "dates") if dated else ():
         if getattr(rule, name) is not None:
             wrong = "each case of a date reads its own cell; write this inside the cases"
-            yield MappingFinding((*steps, name), wrong)
+            yield MappingFinding((*path, name), wrong)
     open_ended = [at for at, case in enumerate(cases[:-1]) if case.when is None]
     for at in open_ended[:1]:
         wrong = "no case after this one is ever used; give it a `when`, or write it last"
-        yield _hint((*steps, "cases", at), wrong)
+        yield _hint((*path, "cases", at), wrong)
 
 
 def _clean(
-    mapping: MappingDocument, mapped: MappedField, rule: Rule, steps: Steps
+    mapping: MappingDocument, mapped: MappedField, rule: Rule, path: KeyPath
 ) -> Iterator[MappingFinding]:
     """Only an address that says where it is can be in the USA; line breaks are in cells."""
-    at, country, entry = (*steps, "clean"), "contact_info.address.country", mapped.steps[:-1]
-    countries = (other for other in mapping.rules if other.field.path == country)
-    located = any(other.steps[:-1] == entry for other in countries)
-    if not located and any(step.name == "zip" for step in rule.clean or ()):
-        wrong = "`zip` has no effect without a `country` in the same address, such as USA"
-        yield _hint(at, wrong)
+    at, country, entry = (*path, "clean"), "contact_info.address.country", mapped.at[:-1]
+    countries = (other for other in mapping.fields if other.field.path == country)
+    located = any(other.at[:-1] == entry for other in countries)
+    for step in () if located else rule.clean or ():
+        if step.kind.by_country and step.setting is None:  # which would be of another country
+            wrong = "has no effect without a `country` in the same address, such as USA"
+            yield _hint(at, f"`{step.name}` {wrong}")
     if not rule.sees_lines:
         return
     if not rule.templates:
@@ -214,7 +215,7 @@ def _clean(
 
 def check_policy(mapped: MappedField, name: str) -> Iterator[MappingFinding]:
     """Find what is wrong with a key about the whole rule of a field: `bad` or `on_update`."""
-    field, word, at = mapped.field, mapped.rule.on_update, (*mapped.steps, name)
+    field, word, at = mapped.field, mapped.rule.on_update, (*mapped.at, name)
     if name == "bad" and mapped.rule.bad == "drop" and mapped.needed:
         wrong = f"`drop` is not for `{field.name}`, which every row needs as it is"
         yield MappingFinding(at, wrong)
@@ -243,34 +244,34 @@ OF_ENTRIES = (OnUpdate.NEVER, OnUpdate.ADD, OnUpdate.REPLACE_ALL)
 """What `on_update` of an entry may be, beside the usual `replace`."""
 
 
-def _keys_of_entry(entry: EntryRules) -> Iterator[MappingFinding]:
+def _keys_of_entry(entry: MappedEntry) -> Iterator[MappingFinding]:
     """Find what is wrong with the keys of an entry."""
     part = entry.part
     filled = any(
         rule.constant is not None
         for mapped in entry.fields
-        for _, rule in mapped.parts
+        for _, rule in mapped.nested
         if mapped.field.facts.required and mapped.field.name != TYPE_FIELD[entry.parent]
     )
     if part.placeholder and not filled:
         wrong = "has no effect: the entry's main part has no constant and no `default`"
-        yield _hint((*entry.steps, "placeholder"), wrong)
+        yield _hint((*entry.at, "placeholder"), wrong)
     if part.on_update not in {None, OnUpdate.REPLACE, *OF_ENTRIES}:
         wrong = (
             f"`{part.on_update}` is for single fields; an entry takes replace, add, replace_all or "
             "never"
         )
-        yield MappingFinding((*entry.steps, "on_update"), wrong)
+        yield MappingFinding((*entry.at, "on_update"), wrong)
     if part.replaces is not None and entry.parent != "user_statistic":
         wrong = "is for statistics; other entries replace the one of their type"
-        yield MappingFinding((*entry.steps, "replaces"), wrong)
+        yield MappingFinding((*entry.at, "replaces"), wrong)
     if part.remove is not None:
         yield from _remove(entry, part.remove)
 
 
-def _remove(entry: EntryRules, part: RemovePart) -> Iterator[MappingFinding]:
+def _remove(entry: MappedEntry, part: RemovePart) -> Iterator[MappingFinding]:
     """It names entries of its own list, and is an item by itself."""
-    given, kind, at = part.model_fields_set, TYPE_FIELD[entry.parent], (*entry.steps, "remove")
+    given, kind, at = part.model_fields_set, TYPE_FIELD[entry.parent], (*entry.at, "remove")
     if kind not in RemovePart.model_fields:
         yield MappingFinding(at, "is for notes, blocks and statistics; delete it")
         return
@@ -331,21 +332,19 @@ def _rows(mapping: MappingDocument) -> Iterator[MappingFinding]:
         if not skip.when:
             wrong = "skips every row; name a column and what it must be"
             yield MappingFinding(("roster", "skip", at, "when"), wrong)
-    if (absent := mapping.absent) is None:
+    if (leaving := mapping.leaving) is None:
         return
-    if not (absent.rules or absent.removals):
-        yield MappingFinding(absent.start, "sets nothing; name the fields to change")
-    deciding = ((entry, subject) for entry in absent.entries for subject in entry.deciding)
-    cells = [(*entry.steps, "when") for entry, subject in deciding if isinstance(subject, Cell)]
-    cells += [mapped.steps for mapped in absent.values if mapped.headings and not mapped.cells]
-    cells += [
-        mapped.steps for mapped in absent.rules if mapped.headings
-    ]  # with the values they use
+    if not (leaving.fields or leaving.removals):
+        yield MappingFinding(leaving.start, "sets nothing; name the fields to change")
+    tested = ((entry, subject) for entry in leaving.entries for subject in entry.tested)
+    cells = [(*entry.at, "when") for entry, subject in tested if isinstance(subject, Cell)]
+    cells += [mapped.at for mapped in leaving.values if mapped.headings and not mapped.cells]
+    cells += [mapped.at for mapped in leaving.fields if mapped.headings]  # with the values they use
     for where in dict.fromkeys(cells):
         yield MappingFinding(where, "users who leave have no cells; write a constant")
-    for mapped in absent.rules:
+    for mapped in leaving.fields:
         if mapped.field.path in {"primary_id", "password"}:
-            yield MappingFinding(mapped.steps, "cannot be changed here; delete this line")
+            yield MappingFinding(mapped.at, "cannot be changed here; delete this line")
 
 
 def _from_alma(mapping: MappingDocument) -> Iterator[MappingFinding]:
@@ -361,18 +360,16 @@ def _from_alma(mapping: MappingDocument) -> Iterator[MappingFinding]:
     for key in ("sheet", "encoding", "header"):
         if key in file.roster.model_fields_set:
             yield MappingFinding(("roster", key), "is for files only; delete this line")
-    rules = (*mapping.values, *mapping.rules)
-    wanted = {heading: mapped.steps for mapped in rules for heading in mapped.headings}
-    wanted |= {
-        subject.heading: steps for steps, subject, _ in mapping.tests if isinstance(subject, Cell)
-    }
-    for heading, steps in wanted.items():
+    rules = (*mapping.values, *mapping.fields)
+    wanted = {heading: mapped.at for mapped in rules for heading in mapped.headings}
+    wanted |= {subject.heading: at for at, subject, _ in mapping.tests if isinstance(subject, Cell)}
+    for heading, at in wanted.items():
         if not is_cell(heading):
             wrong = (
                 f"Alma's users have no field `{heading}`{nearest(heading, CELLS)}; that of an "
                 "entry is written as `<contact_info.email[work].email_address>`"
             )
-            yield MappingFinding(steps, wrong)
+            yield MappingFinding(at, wrong)
 
 
 _RETIRES = "a mapping that retires users does nothing else; delete this line"
@@ -392,32 +389,32 @@ def _retire(mapping: MappingDocument) -> Iterator[MappingFinding]:
             yield MappingFinding(("match", key), _RETIRES)
     if file.patron_role is not None:
         yield MappingFinding(("patron_role",), _RETIRES)
-    if "expire" in {match.retire.do, match.retire.if_open} and mapping.absent is None:
+    if "expire" in {match.retire.do, match.retire.if_open} and mapping.leaving is None:
         wrong = "needs `set:` with what ends, such as `expiry_date: <@today>`"
         yield MappingFinding(("match", "retire"), wrong)
-    for mapped in mapping.rules:
+    for mapped in mapping.fields:
         known = {*NAMES, "primary_id", "birth_date", "external_id"}
         if mapped.field.path not in known and mapped.field.parent != "user_identifier":
             wrong = "to retire users, only IDs, names and birth dates are mapped; delete this line"
-            yield MappingFinding(mapped.steps, wrong)
+            yield MappingFinding(mapped.at, wrong)
 
 
 def _passwords(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """A password is for Internal users."""
     external = mapping.file.account_type is AccountType.EXTERNAL
-    for mapped in mapping.rules:
+    for mapped in mapping.fields:
         if external and mapped.field.facts.reach is Reach.INTERNAL_ONLY:
             wrong = "is for Internal users only; Alma keeps no passwords of others"
-            yield MappingFinding(mapped.steps, wrong)
+            yield MappingFinding(mapped.at, wrong)
 
 
 def _lookups(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """Lookups exist, and weights are numbers."""
     known = mapping.file.lookups
-    for steps, name in mapping.lookups:
+    for at, name in mapping.lookups:
         if isinstance(name, str) and name not in known:
             wrong = f"`{name}` is not a table of `lookups`{_instead(name, known)}"
-            yield MappingFinding(steps, wrong)
+            yield MappingFinding(at, wrong)
     same_id = mapping.file.duplicates.same_id
     name = same_id.weights if isinstance(same_id, KeepHeaviest) else ""
     weights = mapping.tables.get(name)
@@ -441,20 +438,18 @@ def _variables(mapping: MappingDocument) -> Iterator[MappingFinding]:
     values = [name for name in labels if name.startswith(DOLLAR)]
     fields = [*RUN_VARIABLES, *(name for name in labels if not name.startswith(DOLLAR))]
     used = [
-        (steps, variable.name)
-        for steps, variable, _ in mapping.tests
-        if isinstance(variable, Variable)
+        (at, variable.name) for at, variable, _ in mapping.tests if isinstance(variable, Variable)
     ]
-    for mapped in (*mapping.values, *mapping.rules):
-        taken = [v for _, rule in mapped.parts for t in rule.templates for v in t.variables]
-        used += [(mapped.steps, name) for name in sorted({variable.name for variable in taken})]
-    for steps, name in used:
+    for mapped in (*mapping.values, *mapping.fields):
+        taken = [v for _, rule in mapped.nested for t in rule.templates for v in t.variables]
+        used += [(mapped.at, name) for name in sorted({variable.name for variable in taken})]
+    for at, name in used:
         if name.startswith(DOLLAR) and name not in values:
             wrong = f"`<{name}>` is not one of the mapping's `values`{_instead(name, values)}"
-            yield MappingFinding(steps, wrong)
+            yield MappingFinding(at, wrong)
         elif not name.startswith(DOLLAR) and name not in fields:
             wrong = f"`<@{name}>` is not a mapped field of this record, nor a run variable"
-            yield MappingFinding(steps, wrong + _instead(name, fields))
+            yield MappingFinding(at, wrong + _instead(name, fields))
 
 
 def _circles(mapping: MappingDocument) -> Iterator[MappingFinding]:
@@ -467,7 +462,7 @@ def _circles(mapping: MappingDocument) -> Iterator[MappingFinding]:
         for mapped in (*mapping.values, *mapping.scalars):
             if mapped.field.path in circle:
                 wrong = "needs its own value, through `<@…>` or `<$…>`; take a column instead"
-                yield MappingFinding(mapped.steps, wrong)
+                yield MappingFinding(mapped.at, wrong)
 
 
 def _tested_dates(mapping: MappingDocument) -> Iterator[MappingFinding]:
@@ -476,12 +471,12 @@ def _tested_dates(mapping: MappingDocument) -> Iterator[MappingFinding]:
     A column or value that a date reads in another way is tested by that field.
     """
     own: dict[str, MappedField] = {}
-    for mapped in (*mapping.values, *mapping.rules):
-        for _, rule in mapped.parts if mapped.field.shape is Shape.DATE else ():
-            lone = (t.parts[0] for t in rule.templates if t.lone_cell or t.lone_value)
+    for mapped in (*mapping.values, *mapping.fields):
+        for _, rule in mapped.nested if mapped.field.shape is Shape.DATE else ():
+            lone = (t.pieces[0] for t in rule.templates if t.lone_cell or t.lone_value)
             if (rule.clean, rule.lookup, rule.dates) != (None, None, None):
                 own |= {key_of(subject): mapped for subject in lone if not isinstance(subject, str)}
-    for steps, subject, test in mapping.tests:
+    for at, subject, test in mapping.tests:
         reader = own.get(key_of(subject)) if test.of_date else None
         if reader is None:
             continue
@@ -490,7 +485,7 @@ def _tested_dates(mapping: MappingDocument) -> Iterator[MappingFinding]:
         if reader.field.parent not in {"", DOLLAR}:
             instead = "give the date a name under `values:` and test that"
         wrong = f"`{name}` reads these dates in its own way, a condition as `dates` under `roster:`"
-        yield MappingFinding(steps, f"{wrong}; {instead}")
+        yield MappingFinding(at, f"{wrong}; {instead}")
 
 
 _NULLS = frozenset({"~", "null", "Null", "NULL"})
@@ -498,19 +493,17 @@ _NULLS = frozenset({"~", "null", "Null", "NULL"})
 
 def _nulls(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """YAML's words for nothing are texts here, and Alma would get them."""
-    for _, steps, rule in mapping.parts:
+    for _, at, rule in mapping.nested_rules:
         for text in _NULLS.intersection(template.constant for template in rule.templates):
-            yield MappingFinding(steps, f"`{text}` is a text here, not a blank; leave the key out")
-    own = [
-        (steps, lookup.rows) for steps, lookup in mapping.lookups if isinstance(lookup, OwnTable)
-    ]
+            yield MappingFinding(at, f"`{text}` is a text here, not a blank; leave the key out")
+    own = [(at, lookup.rows) for at, lookup in mapping.lookups if isinstance(lookup, OwnTable)]
     named = mapping.file.lookups.items()
     tables = ((("lookups", key), table.items()) for key, table in named if isinstance(table, dict))
-    for steps, rows in (*own, *tables):
+    for at, rows in (*own, *tables):
         for word, code in rows:
             if code in _NULLS:
                 wrong = f'`{code}` is a text here, not a blank; write `""` for a blank'
-                yield MappingFinding((*steps, word), wrong)
+                yield MappingFinding((*at, word), wrong)
 
 
 def _entries(mapping: MappingDocument) -> Iterator[MappingFinding]:
@@ -520,11 +513,11 @@ def _entries(mapping: MappingDocument) -> Iterator[MappingFinding]:
         for path, field in FIELDS.items():
             if field.parent == entry.parent and field.facts.required and path not in given:
                 wrong = f"`{field.name}` is missing; every entry needs it"
-                yield MappingFinding(entry.steps, wrong, lacking=True)
+                yield MappingFinding(entry.at, wrong, lacking=True)
         for mapped in entry.fields:
             constant = mapped.rule.constant
             if mapped.field.name == "segment_type" and constant not in {"Internal", "External"}:
-                yield MappingFinding(mapped.steps, "must be `Internal` or `External`")
+                yield MappingFinding(mapped.at, "must be `Internal` or `External`")
 
 
 # --- to do ---
@@ -533,28 +526,28 @@ def _entries(mapping: MappingDocument) -> Iterator[MappingFinding]:
 def _to_do(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """What `mapping new` leaves to a person."""
     left = [
-        (mapped.steps, "write the heading of the column instead of `?`")
-        for mapped in mapping.rules
+        (mapped.at, "write the heading of the column instead of `?`")
+        for mapped in mapping.fields
         if TO_CHOOSE in mapped.cells
     ]
     left += mapping.open_codes
-    tables: list[tuple[Steps, LookupKey, Iterable[tuple[str, str]]]] = [
+    tables: list[tuple[KeyPath, LookupKey, Iterable[tuple[str, str]]]] = [
         (("lookups", name), name, table.items())
         for name, table in mapping.file.lookups.items()
         if isinstance(table, dict)
     ]
-    own = ((steps, use) for steps, use in mapping.lookups if isinstance(use, OwnTable))
-    tables += [(steps, use, use.rows) for steps, use in own]
+    own = ((path, use) for path, use in mapping.lookups if isinstance(use, OwnTable))
+    tables += [(path, use, use.rows) for path, use in own]
     advice = dict[LookupKey | None, str](
-        (rule.lookup, to_choose(mapped.field)) for mapped, _, rule in mapping.parts
+        (rule.lookup, to_choose(mapped.field)) for mapped, _, rule in mapping.nested_rules
     )
-    for steps, use, rows in tables:
+    for path, use, rows in tables:
         words = [key for key, code in rows if code == TO_CHOOSE]
         for at, key in enumerate(words):
             to_write = advice.get(use, "write the code instead of `?`")
-            left.append(((*steps, key), to_write.partition(";")[0] if at else to_write))
-    for steps, what in left:
-        yield MappingFinding(steps, f"to do: {what}", level=Level.TO_DO)
+            left.append(((*path, key), to_write.partition(";")[0] if at else to_write))
+    for path, what in left:
+        yield MappingFinding(path, f"to do: {what}", level=Level.TO_DO)
 
 
 # --- hints ---
@@ -562,10 +555,10 @@ def _to_do(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 def _no_value(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """Rows to which the rule of a required field does not apply, or gives a blank code."""
-    for mapped in (mapped for mapped in mapping.rules if mapped.required == "true"):
+    for mapped in (mapped for mapped in mapping.fields if mapped.required == "true"):
         if mapped.rule.default is None and not mapped.rule.everywhere:
             wrong = "rows to which no `when` applies are rejected, because every record needs it"
-            yield _hint(mapped.steps, f"{wrong}; add a `default`, or skip the rows")
+            yield _hint(mapped.at, f"{wrong}; add a `default`, or skip the rows")
         for where in (where for code, where in mapped.codes(mapping.tables) if code == ""):
             wrong = f"a code is blank, and rows without `{mapped.field.name}` are rejected"
             yield _hint(where, f"{wrong}; write Alma's code")
@@ -573,8 +566,8 @@ def _no_value(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """Values, lookups, headings and terms that no rule uses."""
-    file, parts = mapping.file, mapping.with_absent
-    rules = [mapped for part in parts for mapped in (*part.values, *part.rules)]
+    file, parts = mapping.file, mapping.with_leaving
+    rules = [mapped for part in parts for mapped in (*part.values, *part.fields)]
     needed = {name for mapped in rules for name in mapped.needs}
     tested = (subject for part in parts for _, subject, _ in part.tests)
     needed |= {subject.name for subject in tested if isinstance(subject, Variable)}
@@ -587,7 +580,7 @@ def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
         if name not in lookups:
             yield _hint(("lookups", name), "no rule uses this lookup")
     used = {heading_key(name) for name in mapping.headings}
-    named: list[tuple[Steps, str]] = [(("ids", name), name) for name in file.ids]
+    named: list[tuple[KeyPath, str]] = [(("ids", name), name) for name in file.ids]
     named += [(("headings", name), name) for name in file.headings]
     named += [(("roster", "optional", at), name) for at, name in enumerate(file.roster.optional)]
     for place, name in named:
@@ -596,7 +589,9 @@ def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
     for at, name in enumerate(file.roster.unused):
         if heading_key(name) in used:
             yield _hint(("roster", "unused", at), f"a rule uses `{name}`; delete it here")
-    if file.terms and not any(r.plus == END_OF_TERM for part in parts for _, _, r in part.parts):
+    if file.terms and not any(
+        rule.plus == END_OF_TERM for part in parts for _, _, rule in part.nested_rules
+    ):
         yield _hint(("terms",), "no rule uses `plus: end of term`")
 
 
@@ -616,12 +611,12 @@ _LIKE_A_PATTERN = re.compile(r"[<>=!]+ ?[0-9].*|.*\*.*|(?:not |!=? ?|<> ?)(?P<ot
 
 def _patterns_as_words(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """A condition compares whole words: nothing in them is a command."""
-    for steps, _, test in mapping.tests:
+    for at, _, test in mapping.tests:
         for command in filter(None, map(_LIKE_A_PATTERN.fullmatch, test.words)):
             wrong = f"`{command[0]}` is compared literally; list the words that the cells contain"
             if command["other"]:
-                wrong += f", or write `{steps[-1]}: {{not: {command['other']}}}`"
-            yield _hint(steps, wrong)
+                wrong += f", or write `{at[-1]}: {{not: {command['other']}}}`"
+            yield _hint(at, wrong)
 
 
 CHECKS: tuple[Callable[[MappingDocument], Iterator[MappingFinding]], ...] = (
@@ -634,4 +629,4 @@ CHECKS: tuple[Callable[[MappingDocument], Iterator[MappingFinding]], ...] = (
 _OF_WHOLE = frozenset(
     {_account, _required_fields, _rows, _from_alma, _retire, _unused, _match_types}
 )
-"""Checks that are not about rules alone; the other ones are made of `match.absent` as well."""
+"""Checks that are not about rules alone; the others also run on what `match` sets for leavers."""

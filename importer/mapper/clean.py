@@ -112,6 +112,7 @@ class StepKind:
     `form`: of its setting, for pydantic; None if it has none. `alone`: the setting if only its name
     is written. `selects`: it leaves out parts of the text on purpose, possibly all of it.
     `divides`: it looks for parts of the text, so that blanks in IDs are removed after it.
+    `by_country`: it reads the text by the country of the address.
     """
 
     phrase: str
@@ -120,6 +121,7 @@ class StepKind:
     alone: object = None
     selects: bool = False
     divides: bool = False
+    by_country: bool = False
 
 
 def _text(change: Callable[[Any, str], str]) -> Callable[[Any, str, str], Outcome]:
@@ -144,9 +146,15 @@ STEPS: dict[str, StepKind] = {
     ),
     "digits": StepKind("only the digits", _text(lambda _, text: re.sub("[^0-9]+", "", text))),
     "email": StepKind("as an email address", _text(lambda _, text: as_email(text))),
-    "zip": StepKind("as a ZIP code", lambda _, text, country: as_zip(text, country)),
+    "zip": StepKind(
+        "as a ZIP code", lambda _, text, country: as_zip(text, country), by_country=True
+    ),
     "phone": StepKind(
-        "as a phone number, without a country one of {0.region}", _phone, Phone, Phone()
+        "as a phone number, without a country one of {0.region}",
+        _phone,
+        Phone,
+        Phone(),
+        by_country=True,
     ),
     "country": StepKind(
         "as Alma's code of the country", _text(lambda _, text: country_of(text) or text)

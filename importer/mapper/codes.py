@@ -8,39 +8,40 @@ from typing import assert_never
 
 from importer.mapper import keys
 from importer.mapper.clean import CleanStep, cleaned
+from importer.mapper.key_path import KeyPath
 from importer.mapper.lookups import OTHERWISE, LookupKey, Tables
-from importer.mapper.placeholders import DOLLAR, Steps, Template, heading_key
+from importer.mapper.placeholders import DOLLAR, Template, heading_key
 from importer.mapper.rule import Rule
 
-Codes = Iterable[tuple[str | None, Steps]]
+Codes = Iterable[tuple[str | None, KeyPath]]
 """Codes with their places; None is the text of a cell."""
 Named = dict[str, Rule | Codes]
 """The rules that a `<$value>` stands for, by its name; in place of one its codes if known."""
 
 
-def value_steps(name: str) -> Steps:
-    """Return the steps that lead to a value, by its name with its `$`, or that of a part of it."""
+def value_path(name: str) -> KeyPath:
+    """Return where a value is, by its name with its `$`, or that of a part of it."""
     return ("values", name.removeprefix(DOLLAR).partition(".")[0])
 
 
-def codes_of(rule: Rule, steps: Steps, tables: Tables, named: Named) -> Codes:
-    """Return the codes that a rule at `steps` can give."""
+def codes_of(rule: Rule, path: KeyPath, tables: Tables, named: Named) -> Codes:
+    """Return the codes that a rule at this path can give."""
     codes: Codes = ()
     for key in keys.keys_of(rule):
         match key:
             case keys.From(templates):
-                codes = _of_templates(templates, steps, tables, named)
+                codes = _of_templates(templates, path, tables, named)
             case keys.Cases(cases):
                 each = enumerate(cases)
-                given = (codes_of(r, (*steps, "cases", at), tables, named) for at, r in each)
+                given = (codes_of(r, (*path, "cases", at), tables, named) for at, r in each)
                 codes = chain.from_iterable(given)
             case keys.Clean(clean):
                 codes = _cleaned(codes, clean)
             case keys.LookUp(lookup):
-                codes = looked_up(codes, lookup, (*steps, "lookup"), tables)
+                codes = looked_up(codes, lookup, (*path, "lookup"), tables)
             case keys.Default(default):
                 filled = (code for code in codes if code[0] != "")
-                codes = chain(filled, codes_of(default, (*steps, "default"), tables, named))
+                codes = chain(filled, codes_of(default, (*path, "default"), tables, named))
             case keys.When() | keys.AgreesWith():
                 pass  # they choose rows, and change no text
             case keys.ReadName() | keys.ReadDates() | keys.Later() | keys.Earlier():
@@ -55,23 +56,23 @@ def _cleaned(codes: Codes, steps: tuple[CleanStep, ...]) -> Codes:
 
 
 def _of_templates(
-    templates: tuple[Template, ...], steps: Steps, tables: Tables, named: Named
-) -> Iterator[tuple[str | None, Steps]]:
+    templates: tuple[Template, ...], at: KeyPath, tables: Tables, named: Named
+) -> Iterator[tuple[str | None, KeyPath]]:
     """The constants, the cells, and what the named values give."""
     for template in templates:
         if (value := named.get(name := template.lone_value)) is not None:
             if isinstance(value, Rule):  # taken once; one that takes itself gives no more
                 named[name] = ()
-                codes = codes_of(value, value_steps(name), tables, named)
+                codes = codes_of(value, value_path(name), tables, named)
                 named[name] = value = tuple(dict.fromkeys(codes))
             yield from value
         elif template.cells or template.constant:
-            yield template.constant, steps
+            yield template.constant, at
 
 
 def looked_up(
-    codes: Codes, lookup: LookupKey, steps: Steps, tables: Tables
-) -> Iterator[tuple[str | None, Steps]]:
+    codes: Codes, lookup: LookupKey, at: KeyPath, tables: Tables
+) -> Iterator[tuple[str | None, KeyPath]]:
     """Yield the codes of a lookup, each at its key, or where its file is named; those it passes."""
     table = tables.get(lookup)
     if table is None:
@@ -83,4 +84,4 @@ def looked_up(
     if table.otherwise is not None and not table.passes:
         words[OTHERWISE] = table.otherwise
     for word, code in words.items():
-        yield code, ("lookups", lookup, word) if isinstance(lookup, str) else (*steps, word)
+        yield code, ("lookups", lookup, word) if isinstance(lookup, str) else (*at, word)

@@ -14,14 +14,14 @@ from datetime import date
 
 from importer.errors import ColumnsError, MappingError
 from importer.mapper.dates import END_OF_TERM, YEARS, is_any_date
+from importer.mapper.key_path import KeyPath
 from importer.mapper.lookups import CodeTable, KeyFile, LookupKey, OwnTable
-from importer.mapper.mapping import EntryRules, MappedField, MappingDocument
+from importer.mapper.mapping import MappedEntry, MappedField, MappingDocument
 from importer.mapper.placeholders import (
     ANGLED,
     DOLLAR,
     TO_CHOOSE,
     Cell,
-    Steps,
     Template,
     Variable,
     heading_key,
@@ -205,7 +205,7 @@ class CompiledEntry(ListEntry):
     columns: tuple[CompiledColumn, ...]
 
     @property
-    def deciding(self) -> tuple[CompiledColumn, ...]:
+    def made_by(self) -> tuple[CompiledColumn, ...]:
         """The fields by which a row has the entry, one at least; without any, every row has it.
 
         These are filled in by the roster's cells. Beside them, an optional flag decides nothing,
@@ -217,10 +217,19 @@ class CompiledEntry(ListEntry):
             return column.field.shape is Shape.FLAG and not column.field.facts.required
 
         of_roster = tuple(column for column in self.columns if column.mapped.cells)
-        of_record = tuple(column for column in self.columns if column.mapped.fields)
+        of_record = tuple(column for column in self.columns if column.mapped.takes)
         return (
             tuple(column for column in of_roster if not optional(column)) or of_roster or of_record
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCell:
+    """A cell of which the entries of a list take parts: for a field, between these separators."""
+
+    field: str
+    templates: tuple[Template, ...]
+    separators: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +239,7 @@ class CompiledMapping:
     `columns`: the roster's columns that it uses, by `heading_key` of the heading as the mapping
     writes it. `missing`: the keys of those that the roster may lack, and does. `named`: its values
     and scalars by label. `droppable`: the labels of fields with `bad: drop`, by the value that
-    nothing else takes. `takes`: which parts of a text the entries of a list take, by field, source
-    and separators.
+    nothing else takes. `split_parts`: which parts of a cell are taken by the entries of a list.
     """
 
     mapping: MappingDocument
@@ -243,7 +251,7 @@ class CompiledMapping:
     droppable: Mapping[str, str]
     scalars: tuple[CompiledColumn, ...]
     entries: tuple[CompiledEntry, ...]
-    takes: Mapping[tuple[str, tuple[Template, ...], tuple[str, ...]], tuple[int, ...]]
+    split_parts: Mapping[SplitCell, tuple[int, ...]]
     notices: tuple[Problem, ...]
 
     def id_rule(self, cell: Cell) -> IdRule | None:
@@ -290,14 +298,14 @@ def compile_mapping(
         for rules in (mapping.values, mapping.scalars)
     )
     entries = tuple(_without_lost_lists([*work.entries()], work.lost))
-    for steps, subject, _ in mapping.tests:
+    for at, subject, _ in mapping.tests:
         if isinstance(subject, Cell):
-            work.column(subject.heading, steps[:-1])
+            work.column(subject.heading, at[:-1])
     origin = Origin(run.file, run.sheet, 0)
     same_for_all: list[str] = []
     constants: list[Problem] = []
-    for mapped, steps, text in mapping.constants if headings.recognized else ():
-        written = mapping.source.place(steps)
+    for mapped, at, text in mapping.constants if headings.recognized else ():
+        written = mapping.source.place(at)
         for place in headings.exact(text.strip(_MARKS)):
             if mapped.field.path in OF_ONE_PERSON:
                 same_for_all.append(
@@ -310,7 +318,7 @@ def compile_mapping(
                     Code.CONSTANT_IS_HEADING, origin, message, place, field=mapped.field.path
                 )
             )
-    open_ends = [f"{mapping.source.place(steps)}: {advice}" for steps, advice in mapping.open_codes]
+    open_ends = [f"{mapping.source.place(at)}: {advice}" for at, advice in mapping.open_codes]
     if work.faults or same_for_all or open_ends:
         wrong = _findings(mapping, headings, work.faults, run.file) if work.faults else ()
         kind = MappingError if open_ends or same_for_all else ColumnsError
@@ -341,7 +349,7 @@ def compile_mapping(
         _droppable(mapping, (*values, *fields)),
         scalars,
         entries,
-        _takes(mapping),
+        _split_parts(mapping),
         (*unused, *constants),
     )
 
@@ -359,17 +367,17 @@ def _with_rules(use: Use, key: str, mapping: MappingDocument, layout: RecordLayo
     tests = [(subject, test) for _, subject, test in mapping.tests]
     dated = {subject for subject, test in tests if test.of_date}
     own = [test for subject, test in tests if isinstance(subject, Cell) and key_of(subject) == key]
-    words = {heading_key(word) for test in own for tested in test.parts for word in tested.words}
+    words = {heading_key(word) for test in own for tested in test.both for word in tested.words}
     dashed, whole, separators = any(test.of_date for test in own), False, set[str]()
-    for mapped in (*mapping.values, *mapping.rules):
+    for mapped in (*mapping.values, *mapping.fields):
         field = mapped.field
-        for rule in _taking(mapped.giving_parts, key):
+        for rule in _taking(mapped.nested_and_lone_values, key):
             lookups = (name for name in (rule.lookup, mapped.rule.lookup) if name is not None)
             tables = map(mapping.tables.get, lookups)  # None: reported already
             words.update(word for table in tables if table for word in table.codes)
             dashed |= field.shape is Shape.DATE or field.path in _DASHED
             dashed |= Variable(field.path) in dated
-        for rule in _taking(mapped.parts, key):
+        for rule in _taking(mapped.nested, key):
             divided = [text for split in rule.splits for text in split.on]
             whole |= not divided and field.path in ID_FIELDS
             separators.update(divided)
@@ -385,25 +393,23 @@ def _with_rules(use: Use, key: str, mapping: MappingDocument, layout: RecordLayo
     )
 
 
-def _taking(parts: Iterable[tuple[Steps, Rule]], key: str) -> Iterator[Rule]:
+def _taking(parts: Iterable[tuple[KeyPath, Rule]], key: str) -> Iterator[Rule]:
     """Yield the parts of a rule that take a column's cells as they are."""
     for _, rule in parts:
         if any(key == key_of(t.cells[0]) for t in rule.templates if t.lone_cell):
             yield rule
 
 
-def _takes(
-    mapping: MappingDocument,
-) -> dict[tuple[str, tuple[Template, ...], tuple[str, ...]], tuple[int, ...]]:
-    """Return which parts the entries of a list take, by field, source and separators."""
-    takes: dict[tuple[str, tuple[Template, ...], tuple[str, ...]], tuple[int, ...]] = {}
+def _split_parts(mapping: MappingDocument) -> dict[SplitCell, tuple[int, ...]]:
+    """Return which parts of each cell the entries of a list take."""
+    taken: dict[SplitCell, tuple[int, ...]] = {}
     for entry in mapping.entries:
         for mapped in entry.fields:
-            for _, rule in mapped.parts:
+            for _, rule in mapped.nested:
                 for split in rule.splits:
-                    key = (mapped.field.path, rule.templates, split.on)
-                    takes[key] = (*takes.get(key, ()), split.take)
-    return takes
+                    cell = SplitCell(mapped.field.path, rule.templates, split.on)
+                    taken[cell] = (*taken.get(cell, ()), split.take)
+    return taken
 
 
 def _droppable(mapping: MappingDocument, fields: Iterable[CompiledColumn]) -> dict[str, str]:
@@ -519,15 +525,15 @@ class _Compiler:
                 part=entry.part,
                 columns=columns,
             )
-            if any(column.mapped.cells and not column.places for column in compiled.deciding):
+            if any(column.mapped.cells and not column.places for column in compiled.made_by):
                 self.lost.add(entry.parent)
             yield compiled
 
     def field(
-        self, mapped: MappedField, label: str, entry: EntryRules | None = None
+        self, mapped: MappedField, label: str, entry: MappedEntry | None = None
     ) -> CompiledColumn:
         """Compile a field, of an entry if it has one."""
-        used = [self.column(name, mapped.steps) for name in mapped.headings]
+        used = [self.column(name, mapped.at) for name in mapped.headings]
         places = [use.place for use in used[: len(mapped.cells)] if use is not None]
         own = tuple(use.position for use in used[: len(mapped.cells)] if use is not None)
         policy = mapped.on_update
@@ -535,7 +541,7 @@ class _Compiler:
             policy = OnUpdate.REPLACE  # a column that the roster lacks clears nothing
         tables = self.mapping.tables
         mapped_codes = mapped.mapped_codes(tables).items()
-        reads, fingerprint = self._deciding(mapped, entry)
+        reads, fingerprint = self._reads_and_rule(mapped, entry)
         return CompiledColumn(
             label=label,
             field=mapped.field,
@@ -545,27 +551,27 @@ class _Compiler:
             id_rule=self._common_id_rule(mapped),
             run_dependent=bool(mapped.run_variables),
             drop_bad=mapped.rule.bad == "drop",
-            mapped_codes={code: self.mapping.source.place(steps) for code, steps in mapped_codes},
+            mapped_codes={code: self.mapping.source.place(at) for code, at in mapped_codes},
             from_cells=mapped.takes_cells(tables),
             reads=reads,
             rule=fingerprint,
-            takes=mapped.fields,
+            takes=mapped.takes,
             instead=own
-            if any(not t.variables for _, p in mapped.parts for t in p.templates)
+            if any(not t.variables for _, p in mapped.nested for t in p.templates)
             else (),
             needed=mapped.needed,
             by_row=bool(mapped.run_variables - {"today"}),  # not the same in all rows of a run
             mapped=mapped,
         )
 
-    def _deciding(
-        self, mapped: MappedField, entry: EntryRules | None
+    def _reads_and_rule(
+        self, mapped: MappedField, entry: MappedEntry | None
     ) -> tuple[tuple[int, ...], str]:
         """Return the positions of all columns behind a value, also through others, and its rule."""
         mapping = self.mapping
         known = {other.field.path: other for other in (*mapping.values, *mapping.scalars)}
         rules: dict[str, MappedField] = {mapped.field.path: mapped}
-        subjects = entry.deciding if entry else ()
+        subjects = entry.tested if entry else ()
         names = [
             *mapped.needs,
             *(subject.name for subject in subjects if isinstance(subject, Variable)),
@@ -578,25 +584,25 @@ class _Compiler:
                 names += known[name].needs
         others = (rules[name] for name in sorted(rules) if rules[name] is not mapped)
         every = [mapped, *countries, *others]
-        headings = {name: other.steps for other in every for name in other.headings}
+        headings = {name: other.at for other in every for name in other.headings}
         headings |= {
-            subject.heading: mapped.steps for subject in subjects if isinstance(subject, Cell)
+            subject.heading: mapped.at for subject in subjects if isinstance(subject, Cell)
         }
-        uses = [self.column(name, steps) for name, steps in headings.items()]
+        uses = [self.column(name, at) for name, at in headings.items()]
         fingerprint = self._fingerprint(every, entry, headings)
         return tuple(sorted({use.position for use in uses if use is not None})), fingerprint
 
     def _countries(self, mapped: MappedField) -> list[MappedField]:
-        """Return the rules of the countries by which a ZIP code or a phone number is read."""
-        steps = (step.name for _, rule in mapped.parts for step in rule.clean or ())
-        if {"zip", "phone"}.isdisjoint(steps):
+        """Return the rules of the countries by which steps of `clean` read the text."""
+        steps = (step for _, rule in mapped.nested for step in rule.clean or ())
+        if not any(step.kind.by_country for step in steps):
             return []
         phone, path = mapped.field.parent == "contact_info.phone", "contact_info.address.country"
-        countries = (other for other in self.mapping.rules if other.field.path == path)
-        return [other for other in countries if phone or other.steps[:-1] == mapped.steps[:-1]]
+        countries = (other for other in self.mapping.fields if other.field.path == path)
+        return [other for other in countries if phone or other.at[:-1] == mapped.at[:-1]]
 
     def _fingerprint(
-        self, rules: list[MappedField], entry: EntryRules | None, headings: Iterable[str]
+        self, rules: list[MappedField], entry: MappedEntry | None, headings: Iterable[str]
     ) -> str:
         """Return the fingerprint of all that decides a value beside its cells.
 
@@ -604,9 +610,9 @@ class _Compiler:
         conditions are no part of a date that moves with the day: it is written if it moves far.
         """
         mapping, file = self.mapping, self.mapping.file
-        written = [shortest(mapping.source.value(mapped.steps)) for mapped in rules]
-        when = shortest(mapping.source.value((*entry.steps, "when")), own=True) if entry else ""
-        parts = [rule for mapped in rules for _, rule in mapped.parts]
+        written = [shortest(mapping.source.value(mapped.at)) for mapped in rules]
+        when = shortest(mapping.source.value((*entry.at, "when")), own=True) if entry else ""
+        parts = [rule for mapped in rules for _, rule in mapped.nested]
         names: list[LookupKey] = [rule.lookup for rule in parts if rule.lookup is not None]
         if not any(mapped.run_variables for mapped in rules):
             conditions = (entry.part.when if entry else None, *(rule.when for rule in parts))
@@ -627,7 +633,7 @@ class _Compiler:
         text = json.dumps((_VERSION, written, when, codes, ids, terms, roster), sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
-    def column(self, heading: str, steps: Steps) -> Use | None:
+    def column(self, heading: str, at: KeyPath) -> Use | None:
         """Return the column of a heading; None, with a fault, if there is not one of its own."""
         key, optional = heading_key(heading), self.mapping.file.roster.optional
         if self.headings.lacks(heading) and key in map(heading_key, optional):
@@ -637,13 +643,13 @@ class _Compiler:
             if isinstance(use, Use):
                 self.columns[key] = use
             else:
-                self.faults[key] = f"{self.mapping.source.place(steps)}: {use}"
+                self.faults[key] = f"{self.mapping.source.place(at)}: {use}"
         return self.columns.get(key)
 
     def _common_id_rule(self, mapped: MappedField) -> IdRule | None:
         """Return the `ids:` rule that the columns behind a field share, if none is changed."""
         plain = {name: value for name, value in mapped.values.items() if value.keeps_lines}
-        if not all(rule.is_lone(plain) for _, rule in mapped.parts if rule.templates):
+        if not all(rule.is_lone(plain) for _, rule in mapped.nested if rule.templates):
             return None
         rules = [self.mapping.file.id_rule(name) for name in mapped.cells]
         return rules[0] if rules and all(other == rules[0] for other in rules) else None

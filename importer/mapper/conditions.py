@@ -61,21 +61,21 @@ class Test(MappingPart):
         return self
 
     @property
-    def parts(self) -> Iterator[Test]:
+    def both(self) -> Iterator[Test]:
         """Itself, and what must not be met."""
         yield self
         if self.negated is not None:
-            yield from self.negated.parts
+            yield from self.negated.both
 
     @property
     def of_date(self) -> bool:
         """Whether it compares dates."""
-        return any(t.younger_than or t.older_than or t.before or t.after for t in self.parts)
+        return any(t.younger_than or t.older_than or t.before or t.after for t in self.both)
 
     @property
     def files(self) -> tuple[KeyFile, ...]:
         """The files in which it looks for a text."""
-        return tuple(test.file for test in self.parts if test.file is not None)
+        return tuple(test.file for test in self.both if test.file is not None)
 
     def accepted(self, texts: set[str], today: date, tables: Tables) -> set[str]:
         """Return those of the texts (ISO or blank if it compares dates) that meet the test."""
@@ -146,7 +146,7 @@ Subject = Cell | Variable
 
 def _key(text: str) -> Subject:
     """The column, field or value that a key of a condition names. Raises ValueError."""
-    parts = parse(text).parts if "<" in text else (Cell(text),)
+    parts = parse(text).pieces if "<" in text else (Cell(text),)
     if len(parts) != 1 or isinstance(parts[0], str):
         sentence = f"`{text}` must be one heading, `<@field>` or `<$value>`"
         raise ValueError(sentence)

@@ -1,7 +1,7 @@
-"""Change the text of a mapping in small steps, as the local page does.
+"""Change the text of a mapping in small edits, as the local page does.
 
-Each step takes the text and returns the new one. Only the lines of the changed key differ; all
-others, comments included, stay byte for byte. `steps` lead to a value. Each step raises
+Each edit takes the text and returns the new one. Only the lines of the changed key differ; all
+others, comments included, stay byte for byte. `at` leads to a value. Each edit raises
 NotEditableError.
 """
 
@@ -15,7 +15,8 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from importer.errors import UsageError
-from importer.mapper.placeholders import Steps, heading_key, is_nameable
+from importer.mapper.key_path import KeyPath
+from importer.mapper.placeholders import heading_key, is_nameable
 from importer.mapper.rule import POLICIES
 from importer.mapper.yaml_source import cell, scalar
 
@@ -29,17 +30,17 @@ class NotEditableError(UsageError):
     """The value is written in a way that only a person can change, in the text."""
 
 
-def set_column(text: str, steps: Steps, heading: str) -> str:
+def set_column(text: str, at: KeyPath, heading: str) -> str:
     """Let a field take this column. Of a rule, only its `from` changes; a mark as a guess goes."""
     root = _root(text)
-    node = _find(root, steps)
+    node = _find(root, at)
     if isinstance(node, MappingNode):
         if (node := _find(node, ("from",))) is None:
-            raise _refusal(steps)  # it has `cases`
-        steps = (*steps, "from")
+            raise _refusal(at)  # it has `cases`
+        at = (*at, "from")
     if node is not None and not _is_plain(node):
-        raise _refusal(steps)
-    return set_value(text, steps, column(heading))
+        raise _refusal(at)
+    return set_value(text, at, column(heading))
 
 
 def column(heading: str) -> str:
@@ -58,25 +59,25 @@ def is_marked(line: str) -> bool:
     return _MARK.search(line) is not None
 
 
-def clear_field(text: str, steps: Steps) -> str:
+def clear_field(text: str, at: KeyPath) -> str:
     """Remove a key or an entry of a list, and what contains nothing else, but for `record`."""
     root = _root(text)
-    if _find(root, steps) is None:
+    if _find(root, at) is None:
         return text
-    while len(steps) > 1 and steps[:-1] != ("record",):
-        parent = _find(root, steps[:-1])
+    while len(at) > 1 and at[:-1] != ("record",):
+        parent = _find(root, at[:-1])
         if not isinstance(parent, MappingNode | SequenceNode) or len(parent.value) > 1:
             break
-        steps = steps[:-1]
-    return _delete(text, root, steps)
+        at = at[:-1]
+    return _delete(text, root, at)
 
 
-def has(text: str, steps: Steps) -> bool:
-    """Return whether the text has a value at these steps."""
-    return _find(_root(text), steps) is not None
+def has(text: str, at: KeyPath) -> bool:
+    """Return whether the text has a value at this path."""
+    return _find(_root(text), at) is not None
 
 
-def add_entry(text: str, kind: Steps, fields: Sequence[tuple[str, str]]) -> str:
+def add_entry(text: str, kind: KeyPath, fields: Sequence[tuple[str, str]]) -> str:
     """Add an entry to a list of the record: `kind` leads to the list, values are YAML."""
     entry = ", ".join(f"{name}: {_in_braces(value)}" for name, value in fields)
     line = f"- {{{entry}}}"
@@ -105,48 +106,48 @@ def set_code(text: str, table: str, word: str, code: str) -> str:
     return set_value(text, ("lookups", table, known), scalar(code))
 
 
-def set_key(text: str, steps: Steps, key: str, value: str) -> str:
+def set_key(text: str, at: KeyPath, key: str, value: str) -> str:
     """Give the rule of a field a key with this YAML value."""
-    node = _find(_root(text), steps)
+    node = _find(_root(text), at)
     if isinstance(node, MappingNode):
-        return set_value(text, (*steps, key), value)
+        return set_value(text, (*at, key), value)
     if not isinstance(node, ScalarNode) or not _is_plain(node):
-        raise _refusal(steps)
-    before, after = _around(text, steps, node)
+        raise _refusal(at)
+    before, after = _around(text, at, node)
     written = text[len(before) : len(text) - len(after)] if node.style else node.value
     return f"{before}{{from: {_in_braces(written)}, {key}: {_in_braces(value)}}}{after}"
 
 
-def set_value(text: str, steps: Steps, value: str) -> str:
+def set_value(text: str, at: KeyPath, value: str) -> str:
     """Write a YAML value in place of another; of a block, the comments go as well."""
     root = _root(text)
-    node = _find(root, steps)
+    node = _find(root, at)
     if node is None:
-        return _insert(text, steps, f" {value}")
-    before, after = _around(text, steps, node)
+        return _insert(text, at, f" {value}")
+    before, after = _around(text, at, node)
     if _is_plain(node):  # without the mark as a guess behind the value
         line, newline, rest = after.partition("\n")
         after = f"{_MARK.sub('', line)}{newline}{rest}"
-    inside = any(_is_flow(_find(root, steps[:end])) for end in range(len(steps)))
+    inside = any(_is_flow(_find(root, at[:end])) for end in range(len(at)))
     return f"{before}{_in_braces(value) if inside else value}{after}"
 
 
-def set_rule(text: str, steps: Steps, keys: Mapping[str, str]) -> str:
+def set_rule(text: str, at: KeyPath, keys: Mapping[str, str]) -> str:
     """Write the keys of a rule with their YAML values; its others go, but for its policies.
 
     A rule of nothing but `from` becomes a plain value.
     """
-    node = _find(_root(text), steps)
+    node = _find(_root(text), at)
     if not isinstance(node, MappingNode):
         plain = keys["from"] if [*keys] == ["from"] else ""
         inside = ", ".join(f"{key}: {_in_braces(value)}" for key, value in keys.items())
-        return set_value(text, steps, plain or f"{{{inside}}}")
+        return set_value(text, at, plain or f"{{{inside}}}")
     written = [str(key.value) for key, _ in node.value]
     for key, value in keys.items():
-        text = set_value(text, (*steps, key), value)
+        text = set_value(text, (*at, key), value)
     for key in written:
         if key not in keys and key not in POLICIES:
-            text = clear_field(text, (*steps, key))
+            text = clear_field(text, (*at, key))
     return text
 
 
@@ -172,13 +173,13 @@ def _root(text: str) -> MappingNode:
     return root
 
 
-def _refusal(steps: Steps) -> NotEditableError:
-    where = ".".join(map(str, steps))
+def _refusal(at: KeyPath) -> NotEditableError:
+    where = ".".join(map(str, at))
     return NotEditableError(f"`{where}` can only be changed in the mapping's text.")
 
 
-def _find(node: Node | None, steps: Steps) -> Node | None:
-    for at, step in enumerate(steps):
+def _find(node: Node | None, path: KeyPath) -> Node | None:
+    for at, step in enumerate(path):
         match node:
             case MappingNode():
                 node = next((item for key, item in node.value if key.value == step), None)
@@ -188,24 +189,24 @@ def _find(node: Node | None, steps: Steps) -> Node | None:
             case _:
                 node = None
         if node is not None and node.anchor:
-            raise _refusal(steps[: at + 1])
+            raise _refusal(path[: at + 1])
     return node
 
 
-def _around(text: str, steps: Steps, node: Node) -> tuple[str, str]:
+def _around(text: str, at: KeyPath, node: Node) -> tuple[str, str]:
     """Return what is before and behind a value; a blank or a block begins behind the colon."""
     start, end = node.start_mark.index, _content_end(text, node)
     if node.start_mark.index < node.end_mark.index and (_is_plain(node) or _is_flow(node)):
         return text[:start], text[end:]
-    parent = _find(_root(text), steps[:-1])
+    parent = _find(_root(text), at[:-1])
     if not isinstance(parent, MappingNode):
-        raise _refusal(steps)
-    key = next(key for key, _ in parent.value if key.value == steps[-1])
+        raise _refusal(at)
+    key = next(key for key, _ in parent.value if key.value == at[-1])
     behind = text.index(":", key.end_mark.index) + 1
     if _is_plain(node):
         return f"{text[:behind]} ", text[behind:]
     if text[behind:start].strip():  # a comment
-        raise _refusal(steps)
+        raise _refusal(at)
     return f"{text[:behind]} ", text[end:]
 
 
@@ -223,21 +224,21 @@ def _is_flow(node: Node | None) -> bool:
     return isinstance(node, MappingNode | SequenceNode) and bool(node.flow_style)
 
 
-def _insert(text: str, steps: Steps, value: str) -> str:
+def _insert(text: str, path: KeyPath, value: str) -> str:
     """Add a key at the end of its parent, with the keys that lead to it. `value` follows the colon.
 
     `{indent}` in it becomes the indentation below the key.
     """
     root = _root(text)
-    depth = max(end for end in range(len(steps)) if _find(root, steps[:end]) is not None)
-    parent, missing = _find(root, steps[:depth]), steps[depth:]
+    depth = max(end for end in range(len(path)) if _find(root, path[:end]) is not None)
+    parent, missing = _find(root, path[:depth]), path[depth:]
     if not isinstance(parent, MappingNode) or not all(isinstance(step, str) for step in missing):
-        raise _refusal(steps)
+        raise _refusal(path)
     keys = [scalar(str(step)) for step in missing]
     if parent.flow_style:
         last = parent.value[-1][1] if parent.value else None
         if len(keys) > 1 or "\n" in value or (last is not None and last.anchor):
-            raise _refusal(steps)
+            raise _refusal(path)
         at, comma = (last.end_mark.index, ", ") if last else (parent.start_mark.index + 1, "")
         inside = _in_braces(value.strip())
         return f"{text[:at].rstrip()}{comma}{keys[0]}: {inside}{text[at:]}"
@@ -248,9 +249,9 @@ def _insert(text: str, steps: Steps, value: str) -> str:
     return f"{text[:at]}\n{chr(10).join(lines)}{text[at:] or chr(10)}"
 
 
-def _delete(text: str, root: MappingNode, steps: Steps) -> str:
+def _delete(text: str, root: MappingNode, path: KeyPath) -> str:
     """Delete a key or an entry that is there; in braces, with the comma beside it."""
-    parent, last = _find(root, steps[:-1]), steps[-1]
+    parent, last = _find(root, path[:-1]), path[-1]
     assert isinstance(parent, MappingNode | SequenceNode)  # noqa: S101  for the type
     parts = [part if isinstance(part, tuple) else (part, part) for part in parent.value]
     at = last if isinstance(last, int) else [key.value for key, _ in parts].index(last)
@@ -258,7 +259,7 @@ def _delete(text: str, root: MappingNode, steps: Steps) -> str:
     start, end = first.start_mark.index, _content_end(text, item)
     if parent.flow_style:
         if any(node.anchor for part in parts for node in part):  # an alias: its text is elsewhere
-            raise _refusal(steps)
+            raise _refusal(path)
         if at + 1 < len(parts):
             end = parts[at + 1][0].start_mark.index
         elif at:

@@ -102,7 +102,7 @@ class Evaluation:
     conditions compare as dates; `unread`: what was found in columns of these. `orders`: of the
     dates in columns, as they show it. `countries` are those of each row's address, "" where it is
     not known. `dashed`: by label, see `Values`. `dashes`: by `heading_key`, the cells with a
-    dash that means blank. `behind`: by label, the texts before the rule's steps.
+    dash that means blank. `behind`: by label, the texts before the rule's keys changed them.
     """
 
     def __init__(self, mapping: CompiledMapping, roster: Roster, codes: CodeTables) -> None:
@@ -254,9 +254,9 @@ class Evaluation:
             column.label: self.evaluate(column, column.mapped.rule, rows, located)
             for column in compiled.columns
         }
-        deciding = () if compiled.part.placeholder else compiled.deciding
-        there = np.zeros_like(rows) if deciding else rows
-        for column in deciding:
+        made_by = () if compiled.part.placeholder else compiled.made_by
+        there = np.zeros_like(rows) if made_by else rows
+        for column in made_by:
             there = there | values[column.label].content
         there = there & rows
         needed = [column for column in compiled.columns if column.field.facts.required]
@@ -415,7 +415,7 @@ class Evaluation:
         A text is blank if everything that it takes from roster and record is blank. Run variables
         are never blank; they count only if nothing else is filled in. `lines`: with line breaks.
         """
-        parts = template.parts
+        parts = template.pieces
         columns = [self.column(part, lines=lines) for part in parts]
         if template.lone_cell:
             return columns[0], columns[0].astype(bool)
@@ -448,7 +448,7 @@ class Evaluation:
 
     def dashed_in(self, template: Template) -> Rows:
         """Return the rows in which a template is blank because of a dash."""
-        lone = template.parts[0] if len(template.parts) == 1 else ""
+        lone = template.pieces[0] if len(template.pieces) == 1 else ""
         nothing = ~self.every
         if isinstance(lone, Cell):
             return self.dashes.get(key_of(lone), nothing)
@@ -527,8 +527,8 @@ class Evaluation:
             shown, reason = self._emptied(column, values, row)
             places = column.places or every
             if not values.applies[row]:
-                reason = f"no `when` of the rule for `{column.mapped.steps[-1]}` is met", UNMET
-                keys = (key for key in column.mapped.rule.deciding if isinstance(key, Cell))
+                reason = f"no `when` of the rule for `{column.mapped.at[-1]}` is met", UNMET
+                keys = (key for key in column.mapped.rule.consulted if isinstance(key, Cell))
                 of_when = (place for key in keys for place in self.places(key))
                 places = tuple(dict.fromkeys(of_when)) or places
             why = finding
@@ -542,7 +542,7 @@ class Evaluation:
     ) -> tuple[str, tuple[str, str] | None]:
         """Return why a text became blank, by values, rule or cases, and the text if it is said."""
         text = str(self.behind.get(column.mapped.rule.lone_variable, values.source)[row])
-        parts = column.mapped.giving_parts if text else ()
+        parts = column.mapped.nested_and_lone_values if text else ()
         ordered = sorted(parts, key=lambda part: ("cases" in part[0], part[0][0] != "values"))
         reasons = (text_keys.emptied(rule, text) for _, rule in ordered)
         reason = next(filter(None, reasons), None)

@@ -49,8 +49,8 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
         *_sentences(match, MATCH, ("new", "known", "possible_match")),
         *_about_roster(file),
         *(
-            f"`<{DOLLAR}{mapped.steps[-1]}>` is: {_described(mapping, mapped, mapped.rule)}."
-            for mapped in {mapped.steps: mapped for mapped in mapping.values}.values()
+            f"`<{DOLLAR}{mapped.at[-1]}>` is: {_described(mapping, mapped, mapped.rule)}."
+            for mapped in {mapped.at: mapped for mapped in mapping.values}.values()
         ),
         *_given((file.terms, f"Terms end on {', '.join(map(str, file.terms))}.")),
         *_about_known_users(mapping),
@@ -128,7 +128,7 @@ def _about_known_users(mapping: MappingDocument) -> Iterator[str]:
 
 def about_leaving(mapping: MappingDocument) -> Iterator[str]:
     """Yield what happens to users who leave: those of the rows, or those who are missing."""
-    match, leaving = mapping.file.match, mapping.absent
+    match, leaving = mapping.file.match, mapping.leaving
     changes = (
         "; ".join(f"{label}: {text}" for label, text in explain(leaving).items()) if leaving else ""
     )

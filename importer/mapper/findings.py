@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from importer.mapper.placeholders import Steps
+from importer.mapper.key_path import KeyPath
 from importer.mapper.yaml_source import Source
 
 
@@ -19,9 +19,9 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MappingFinding:
-    """A finding about the key at these steps; `lacking`: a part that perhaps was not read."""
+    """A finding about the key at this path; `lacking`: a part that perhaps was not read."""
 
-    steps: Steps
+    at: KeyPath
     wrong: str
     lacking: bool = False
     level: Level = Level.ERROR
@@ -30,7 +30,7 @@ class MappingFinding:
 def in_order(source: Source, findings: list[MappingFinding]) -> tuple[str, ...]:
     """Return findings with their places, each once, by line."""
     lines = {
-        f"{source.place(finding.steps)}: {finding.wrong}": source.locate(finding.steps)
+        f"{source.place(finding.at)}: {finding.wrong}": source.locate(finding.at)
         for finding in findings
     }
     return tuple(sorted(lines, key=lambda text: lines[text][0]))

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from importer.mapper.placeholders import Steps, nearest
+from importer.mapper.key_path import KeyPath
+from importer.mapper.placeholders import nearest
 from importer.mapper.schema import MappingFile
 from importer.model.fields import FIELDS, LISTS, Field, Shape
 from importer.model.user import User
@@ -95,7 +96,7 @@ def _plain_schema(model: type[BaseModel]) -> Node:
 
 
 def known_keys(place: tuple[str | int, ...], model: type[BaseModel] = MappingFile) -> list[str]:
-    """Return the keys that are allowed beside the last of these steps, in a file of this model."""
+    """Return the keys that are allowed beside the last key of a path, in a file of this model."""
     whole = _plain_schema(model)
     nodes = list(_forms(whole, whole))
     for step in place[:-1]:
@@ -129,7 +130,7 @@ _WORDS = _TABLES["findings"]
 MISSING = _WORDS["missing"]
 
 
-def in_our_words(error: ErrorDetails, place: Steps) -> str:
+def in_our_words(error: ErrorDetails, place: KeyPath) -> str:
     """Return what is wrong, without its place."""
     kind, context, given = error["type"], error.get("ctx", {}), error["input"]
     match kind:
@@ -149,7 +150,7 @@ def in_our_words(error: ErrorDetails, place: Steps) -> str:
             return _WORDS.get(kind, "cannot be read").format(**context)
 
 
-def _unknown(place: Steps, given: object) -> str:
+def _unknown(place: KeyPath, given: object) -> str:
     key = str(place[-1])
     if key in _TABLES["instead"]:
         return _TABLES["instead"][key]

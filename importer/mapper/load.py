@@ -18,6 +18,7 @@ from importer.files import exists, read_bounded, shown
 from importer.mapper import checks
 from importer.mapper.findings import Level, MappingFinding, in_order
 from importer.mapper.json_schema import MISSING, in_our_words
+from importer.mapper.key_path import KeyPath
 from importer.mapper.lookups import (
     AS_FILE,
     AS_TABLE,
@@ -31,7 +32,6 @@ from importer.mapper.lookups import (
     read_lookup,
 )
 from importer.mapper.mapping import MappingDocument
-from importer.mapper.placeholders import Steps
 from importer.mapper.schema import MappingFile
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, read
 from importer.model.user import AccountType
@@ -116,12 +116,12 @@ def _tables(mapping: MappingDocument) -> tuple[Tables, list[bytes], list[Mapping
     tables: dict[LookupKey, CodeTable] = {}
     contents: list[bytes] = []
     findings: list[MappingFinding] = []
-    wanted: list[tuple[LookupKey, dict[str, str] | KeyFile | OwnTable, Steps]] = [
+    wanted: list[tuple[LookupKey, dict[str, str] | KeyFile | OwnTable, KeyPath]] = [
         (name, table, ("lookups", name)) for name, table in mapping.file.lookups.items()
     ]
-    uses = (use for part in mapping.with_absent for use in part.lookups)
-    wanted += [(name, name, steps) for steps, name in uses if not isinstance(name, str)]
-    for name, table, steps in wanted:
+    uses = (use for part in mapping.with_leaving for use in part.lookups)
+    wanted += [(name, name, at) for at, name in uses if not isinstance(name, str)]
+    for name, table, at in wanted:
         try:
             if isinstance(table, KeyFile):
                 tables[name], content = read_lookup(mapping.path, table)
@@ -130,7 +130,7 @@ def _tables(mapping: MappingDocument) -> tuple[Tables, list[bytes], list[Mapping
                 rows = table.rows if isinstance(table, OwnTable) else table.items()
                 tables[name] = CodeTable.of(rows)
         except UnusableLookupError as error:
-            findings.append(MappingFinding(steps, str(error)))
+            findings.append(MappingFinding(at, str(error)))
     return tables, contents, findings
 
 
@@ -167,7 +167,7 @@ def _validated_part(source: Source) -> tuple[MappingFile | None, list[MappingFin
     for _ in range(_PRUNINGS):
         if file is not None:
             break
-        values = _pruned(values, [finding.steps for finding in wrong])
+        values = _pruned(values, [finding.at for finding in wrong])
         file, wrong = _validated(values)
     return file, findings
 
@@ -178,21 +178,21 @@ def _validated(values: dict[str, Plain]) -> tuple[MappingFile | None, list[Mappi
     except ValidationError as error:
         forms = {AS_TEXT, AS_TABLE, AS_FILE}
         return None, [
-            MappingFinding(steps, in_our_words(detail, steps))
+            MappingFinding(at, in_our_words(detail, at))
             for detail in error.errors()
             if not (detail["type"] == "too_short" and detail["input"])  # its parts are at fault
-            for steps in [tuple(step for step in detail["loc"] if step not in forms)]
+            for at in [tuple(step for step in detail["loc"] if step not in forms)]
         ]
 
 
-def _pruned(values: dict[str, Plain], wrong: list[Steps]) -> dict[str, Plain]:
+def _pruned(values: dict[str, Plain], wrong: list[KeyPath]) -> dict[str, Plain]:
     """The values without the wrong keys, but with what every mapping needs."""
     values = copy.deepcopy(values)
     wrong_keys: list[tuple[dict[str, Plain], str]] = []
-    for steps in wrong:
+    for at in wrong:
         node: Plain = values
         last: list[tuple[dict[str, Plain], str]] = []
-        for step in steps:
+        for step in at:
             if isinstance(node, dict) and isinstance(step, str) and step in node:
                 last = [(node, step)]
                 node = node[step]
@@ -211,11 +211,11 @@ def _pruned(values: dict[str, Plain], wrong: list[Steps]) -> dict[str, Plain]:
 def _lacking(source: Source, findings: list[MappingFinding]) -> list[MappingFinding]:
     """Return the findings; a missing key is one of the part that lacks it, if none is unknown."""
     kept = []
-    beside = {finding.steps[:-1] for finding in findings if finding.wrong != MISSING}
+    beside = {finding.at[:-1] for finding in findings if finding.wrong != MISSING}
     for finding in findings:
-        if finding.wrong != MISSING or len(finding.steps) == 1:
+        if finding.wrong != MISSING or len(finding.at) == 1:
             kept.append(finding)
-        elif finding.steps[:-1] not in beside:
-            _, walked = source.locate(finding.steps)
-            kept.append(MappingFinding(walked, f"`{finding.steps[-1]}` {MISSING}"))
+        elif finding.at[:-1] not in beside:
+            _, walked = source.locate(finding.at)
+            kept.append(MappingFinding(walked, f"`{finding.at[-1]}` {MISSING}"))
     return kept

@@ -13,15 +13,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from importer.mapper.codes import Codes, codes_of, value_steps
+from importer.mapper.codes import Codes, codes_of, value_path
 from importer.mapper.conditions import Condition, Subject, Test
+from importer.mapper.key_path import KeyPath
 from importer.mapper.lookups import LookupKey, Tables
 from importer.mapper.names import PARTS
 from importer.mapper.placeholders import (
     DOLLAR,
     TO_CHOOSE,
     Cell,
-    Steps,
     Template,
     Variable,
     heading_key,
@@ -60,11 +60,11 @@ _NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id"
 
 @dataclass(frozen=True)
 class MappedField:
-    """A field with its rule, at `steps`. `values`: the rules under `values:`, by name with `$`."""
+    """A field with its rule, at `at`. `values`: the rules under `values:`, by name with `$`."""
 
     field: Field
     rule: Rule
-    steps: Steps
+    at: KeyPath
     always_required: bool = False
     values: Mapping[str, Rule] = default(default_factory=dict)
 
@@ -101,25 +101,25 @@ class MappedField:
     # --- what it takes ---
 
     @property
-    def parts(self) -> Iterator[tuple[Steps, Rule]]:
-        """The rule and those inside it, each with the steps that lead to it."""
-        return self.rule.parts(self.steps)
+    def nested(self) -> Iterator[tuple[KeyPath, Rule]]:
+        """The rule and those inside it, each with the path to it."""
+        return self.rule.nested(self.at)
 
     @property
-    def giving_parts(self) -> Iterator[tuple[Steps, Rule]]:
-        """`parts`, and for those that are no more than a `<$value>` those of the value."""
-        yield from self.parts
-        lone = (t.lone_value for _, rule in self.parts for t in rule.templates)
+    def nested_and_lone_values(self) -> Iterator[tuple[KeyPath, Rule]]:
+        """`nested`, and for those that are no more than a `<$value>` those of the value."""
+        yield from self.nested
+        lone = (t.lone_value for _, rule in self.nested for t in rule.templates)
         for name in dict.fromkeys(lone):
             if name in self.values:
-                yield from self.values[name].parts(value_steps(name))
+                yield from self.values[name].nested(value_path(name))
 
     @property
-    def _every_part(self) -> Iterator[Rule]:
-        """Every part of the rule, and of the values that it takes, also through others."""
+    def _nested_through_values(self) -> Iterator[Rule]:
+        """The rule, those inside it, and those of the values that it takes, also through others."""
         whole, named = [self.rule], set[str]()
         for outer in whole:  # each value once, however often others take it
-            rules = [rule for _, rule in outer.parts()]
+            rules = [rule for _, rule in outer.nested()]
             yield from rules
             variables = (v.name for rule in rules for t in rule.templates for v in t.variables)
             new = [name for name in dict.fromkeys(variables) if name in self.values.keys() - named]
@@ -129,7 +129,7 @@ class MappedField:
     @property
     def templates(self) -> Iterator[Template]:
         """The templates of the rule, those inside it, and of the values that it takes."""
-        return (template for rule in self._every_part for template in rule.templates)
+        return (template for rule in self._nested_through_values for template in rule.templates)
 
     @cached_property
     def cells(self) -> tuple[str, ...]:
@@ -139,16 +139,16 @@ class MappedField:
     @cached_property
     def headings(self) -> tuple[str, ...]:
         """Those of `cells`, then those that only decide what the value is."""
-        deciding = (key.heading for key in self.rule.deciding if isinstance(key, Cell))
-        return tuple(dict.fromkeys((*self.cells, *deciding)))
+        consulted = (key.heading for key in self.rule.consulted if isinstance(key, Cell))
+        return tuple(dict.fromkeys((*self.cells, *consulted)))
 
     @property
     def compared(self) -> tuple[str, ...]:
         """The headings whose cells must agree with it."""
-        return tuple(cell.heading for rule in self._every_part for cell in rule.compared)
+        return tuple(cell.heading for rule in self._nested_through_values for cell in rule.compared)
 
     @property
-    def fields(self) -> tuple[str, ...]:
+    def takes(self) -> tuple[str, ...]:
         """The fields of the record that it takes by `<@…>`."""
         names = (part.name for t in self.templates for part in t.variables if not part.of_run)
         return tuple(name for name in names if not name.startswith(DOLLAR))
@@ -156,9 +156,9 @@ class MappedField:
     @property
     def needs(self) -> frozenset[str]:
         """The fields and the values (with their `$`) that it takes itself, or that decide it."""
-        taken = (v for _, rule in self.parts for t in rule.templates for v in t.variables)
-        deciding = (key for key in self.rule.deciding if isinstance(key, Variable))
-        return frozenset(part.name for part in (*taken, *deciding) if not part.of_run)
+        taken = (v for _, rule in self.nested for t in rule.templates for v in t.variables)
+        consulted = (key for key in self.rule.consulted if isinstance(key, Variable))
+        return frozenset(variable.name for variable in (*taken, *consulted) if not variable.of_run)
 
     @property
     def run_variables(self) -> set[str]:
@@ -169,11 +169,11 @@ class MappedField:
 
     def codes(self, tables: Tables) -> Codes:
         """Return the codes that it can give any row, with their places; None is a cell's text."""
-        return codes_of(self.rule, self.steps, tables, {**self.values})
+        return codes_of(self.rule, self.at, tables, {**self.values})
 
-    def mapped_codes(self, tables: Tables) -> dict[str, Steps]:
+    def mapped_codes(self, tables: Tables) -> dict[str, KeyPath]:
         """Return the codes of a field of codes that are no cell's, each with its first place."""
-        places: dict[str, Steps] = {}
+        places: dict[str, KeyPath] = {}
         for text, where in self.codes(tables) if self.field.shape is Shape.CODE else ():
             for code in self.field.codes(text) if text else ():
                 places.setdefault(code, where)
@@ -189,14 +189,14 @@ EXTERNAL_SYSTEM = "external_id"
 
 
 @dataclass(frozen=True, slots=True)
-class EntryRules:
-    """One entry of a list as the mapping writes it; `steps` lead to it."""
+class MappedEntry:
+    """One entry of a list as the mapping writes it, at `at`."""
 
     parent: str
     position: int
     fields: tuple[MappedField, ...]
     part: EntryPart
-    steps: Steps
+    at: KeyPath
 
     @property
     def removal(self) -> Removal | None:
@@ -207,7 +207,7 @@ class EntryRules:
         return Removal(self.parent, kind, part.matches or "")
 
     @property
-    def deciding(self) -> tuple[Subject, ...]:
+    def tested(self) -> tuple[Subject, ...]:
         """The cells and variables that only decide which rows have it."""
         tests = self.part.when.every_test if self.part.when is not None else ()
         return tuple(subject for _, subject, _ in tests)
@@ -216,12 +216,12 @@ class EntryRules:
 def _field_rules(
     part: BaseModel,
     fields: Mapping[str, Field],
-    steps: Steps,
+    at: KeyPath,
     values: Mapping[str, Rule],
     needed: Collection[str] = (),
 ) -> tuple[MappedField, ...]:
     return tuple(
-        MappedField(fields[name], rule, (*steps, name), name in needed, values)
+        MappedField(fields[name], rule, (*at, name), name in needed, values)
         for name, rule in part
         if isinstance(rule, Rule)
     )
@@ -246,7 +246,7 @@ class MappingDocument:
     sha256: str = ""
     tables: Tables = default(default_factory=dict)
     content: bytes | None = None
-    start: Steps = ("record",)
+    start: KeyPath = ("record",)
 
     @property
     def meaning(self) -> str:
@@ -267,10 +267,10 @@ class MappingDocument:
         """The rules of `values:`, as fields of no record."""
         rules = []
         for name, rule in self._named.items():
-            dated = any(inner.of_dates for _, inner in rule.parts())
+            dated = any(inner.of_dates for _, inner in rule.nested())
             shape = Shape.DATE if dated else Shape.TEXT
             pseudo = Field(name, DOLLAR, name, shape, Facts(0))
-            rules.append(MappedField(pseudo, rule, value_steps(name), values=self._named))
+            rules.append(MappedField(pseudo, rule, value_path(name), values=self._named))
         return tuple(rules)
 
     @cached_property
@@ -290,22 +290,22 @@ class MappingDocument:
             field, at = FIELDS[EXTERNAL_SYSTEM], ("owning_system",)
             rules += (MappedField(field, owner, at, always_required=True, values=values),)
         if file.patron_role is not None:
-            steps = (*self.start[:-1], "patron_role")
-            rules += _field_rules(file.patron_role, PATRON_ROLE, steps, values)
+            path = (*self.start[:-1], "patron_role")
+            rules += _field_rules(file.patron_role, PATRON_ROLE, path, values)
         return rules
 
     @cached_property
-    def entries(self) -> tuple[EntryRules, ...]:
+    def entries(self) -> tuple[MappedEntry, ...]:
         """The entries of every list of the record, in the mapping's order within each list."""
         return tuple(entry for entry in self.every_entry if entry.removal is None)
 
     @property
-    def removals(self) -> tuple[EntryRules, ...]:
+    def removals(self) -> tuple[MappedEntry, ...]:
         """The items by which entries of known users go."""
         return tuple(entry for entry in self.every_entry if entry.removal is not None)
 
     @cached_property
-    def every_entry(self) -> tuple[EntryRules, ...]:
+    def every_entry(self) -> tuple[MappedEntry, ...]:
         """The entries and the removals, in the mapping's order within each list."""
         entries = []
         for parent in LISTS:
@@ -314,9 +314,9 @@ class MappingDocument:
                 part = getattr(part, name, None)
             fields = {f.name: f for f in FIELDS.values() if f.parent == parent}
             for position, entry in enumerate(part or ()):
-                steps = (*self.start, *parent.split("."), position)
-                rules = _field_rules(entry, fields, steps, self._named)
-                entries.append(EntryRules(parent, position, rules, entry, steps))
+                at = (*self.start, *parent.split("."), position)
+                rules = _field_rules(entry, fields, at, self._named)
+                entries.append(MappedEntry(parent, position, rules, entry, at))
         return tuple(entries)
 
     @property
@@ -345,11 +345,11 @@ class MappingDocument:
     def match_keys(self) -> set[str | None]:
         """By what the mapped IDs can find users; None stands for a type that the roster gives."""
         primary = {mapped.field.path for mapped in self.scalars} & {"primary_id"}
-        types = (mapped for mapped in self.rules if mapped.field.path == "user_identifier.id_type")
+        types = (mapped for mapped in self.fields if mapped.field.path == "user_identifier.id_type")
         return {*primary, *(mapped.rule.constant for mapped in types)}
 
     @cached_property
-    def absent(self) -> MappingDocument | None:
+    def leaving(self) -> MappingDocument | None:
         """What users get who leave, as a mapping without a roster; None if they get nothing.
 
         Of `values:` it has those that it needs: others may take cells, which they do not have.
@@ -361,17 +361,17 @@ class MappingDocument:
         file = self.file.model_copy(update=change | {"patron_role": part.patron_role})
         leaving = replace(self, file=file, start=("match", name, "set"))
         named = {mapped.field.path: mapped for mapped in leaving.values}
-        rules = [*leaving.rules]
+        rules = [*leaving.fields]
         for mapped in rules:
             rules += [named.pop(name) for name in mapped.needs & named.keys()]
-        kept = {mapped.steps[-1] for mapped in rules if mapped.field.parent == DOLLAR}
+        kept = {mapped.at[-1] for mapped in rules if mapped.field.parent == DOLLAR}
         values = {name: rule for name, rule in file.values.items() if name in kept}
         return replace(leaving, file=file.model_copy(update={"values": values}))
 
     @property
-    def with_absent(self) -> tuple[MappingDocument, ...]:
-        """Itself and, as another mapping, what it sets for users missing from the roster."""
-        return (self,) if self.absent is None else (self, self.absent)
+    def with_leaving(self) -> tuple[MappingDocument, ...]:
+        """Itself and, as another mapping, what it sets for users who leave."""
+        return (self,) if self.leaving is None else (self, self.leaving)
 
     @property
     def needed_by_new_users(self) -> frozenset[str]:
@@ -393,60 +393,60 @@ class MappingDocument:
         return any(mapped.field.path == "password" for mapped in self.scalars)
 
     @cached_property
-    def rules(self) -> tuple[MappedField, ...]:
-        """Every rule of a field: of the record's own fields, then of the entries."""
+    def fields(self) -> tuple[MappedField, ...]:
+        """Every mapped field: those of the record itself, then those of the entries."""
         return (*self.scalars, *(mapped for entry in self.entries for mapped in entry.fields))
 
     @property
-    def parts(self) -> Iterator[tuple[MappedField, Steps, Rule]]:
-        """Every rule, its cases and defaults, also of `values`, with the steps that lead to it."""
-        for mapped in (*self.values, *self.rules):
-            for steps, rule in mapped.parts:
-                yield mapped, steps, rule
+    def nested_rules(self) -> Iterator[tuple[MappedField, KeyPath, Rule]]:
+        """Every rule, its cases and defaults, also of `values`, with the path to it."""
+        for mapped in (*self.values, *self.fields):
+            for at, rule in mapped.nested:
+                yield mapped, at, rule
 
     @property
-    def constants(self) -> Iterator[tuple[MappedField, Steps, str]]:
-        """Every constant of a field that takes free text, with the steps that lead to its rule."""
-        for mapped, steps, rule in self.parts:
+    def constants(self) -> Iterator[tuple[MappedField, KeyPath, str]]:
+        """Every constant of a field that takes free text, with the path to its rule."""
+        for mapped, at, rule in self.nested_rules:
             for template in rule.templates:
                 if template.constant is not None and mapped.field.shape is Shape.TEXT:
-                    yield mapped, steps, template.constant
+                    yield mapped, at, template.constant
 
     @property
-    def open_codes(self) -> Iterator[tuple[Steps, str]]:
-        """The steps to every constant that a person still has to choose, and what to do."""
-        for mapped, steps, rule in self.parts:
+    def open_codes(self) -> Iterator[tuple[KeyPath, str]]:
+        """The path to every constant that a person still has to choose, and what to do."""
+        for mapped, at, rule in self.nested_rules:
             if any(template.constant == TO_CHOOSE for template in rule.templates):
-                yield steps, to_choose(mapped.field)
+                yield at, to_choose(mapped.field)
 
     @property
-    def tests(self) -> Iterator[tuple[Steps, Subject, Test]]:
-        """Every test of a condition, those of the rows first, with the steps to its key."""
+    def tests(self) -> Iterator[tuple[KeyPath, Subject, Test]]:
+        """Every test of a condition, those of the rows first, with the path to its key."""
         skips = enumerate(self.file.roster.skip)
-        conditions: list[tuple[Steps, Condition]] = [(("roster", "only"), self.file.roster.only)]
+        conditions: list[tuple[KeyPath, Condition]] = [(("roster", "only"), self.file.roster.only)]
         conditions += [(("roster", "skip", at, "when"), skip.when) for at, skip in skips]
-        having = [(entry.steps, entry.part.when) for entry in self.entries]
-        having += [(steps, rule.when) for _, steps, rule in self.parts]
-        conditions += [((*steps, "when"), when) for steps, when in having if when is not None]
-        for steps, condition in conditions:
-            yield from (((*steps, name), of, test) for name, of, test in condition.every_test)
+        having = [(entry.at, entry.part.when) for entry in self.entries]
+        having += [(path, rule.when) for _, path, rule in self.nested_rules]
+        conditions += [((*path, "when"), when) for path, when in having if when is not None]
+        for path, condition in conditions:
+            yield from (((*path, name), of, test) for name, of, test in condition.every_test)
 
     @property
-    def lookups(self) -> Iterator[tuple[Steps, LookupKey]]:
-        """Every use of a lookup, with the steps that lead to it."""
-        for _, steps, rule in self.parts:
+    def lookups(self) -> Iterator[tuple[KeyPath, LookupKey]]:
+        """Every use of a lookup, with the path to it."""
+        for _, at, rule in self.nested_rules:
             if rule.lookup is not None:
-                yield (*steps, "lookup"), rule.lookup
+                yield (*at, "lookup"), rule.lookup
         if isinstance(same_id := self.file.duplicates.same_id, KeepHeaviest):
             yield ("duplicates", "same_id", "keep heaviest"), same_id.weights
-        for steps, _, test in self.tests:
-            yield from (((*steps, "in"), file) for file in test.files)
+        for at, _, test in self.tests:
+            yield from (((*at, "in"), file) for file in test.files)
 
     @cached_property
     def headings(self) -> tuple[str, ...]:
         """Every heading that a rule uses, as the mapping writes it; each once, in order."""
         headings = [
-            heading for mapped in (*self.rules, *self.values) for heading in mapped.headings
+            heading for mapped in (*self.fields, *self.values) for heading in mapped.headings
         ]
         tested = (subject.heading for _, subject, _ in self.tests if isinstance(subject, Cell))
         return tuple(dict.fromkeys((*headings, *tested)))
@@ -471,7 +471,7 @@ def label(mapping: MappingDocument, mapped: MappedField) -> str:
     return entry_label(entry, mapped.field.name) if entry else mapped.field.path
 
 
-def entry_label(entry: EntryRules, name: str) -> str:
+def entry_label(entry: MappedEntry, name: str) -> str:
     """Return the path of a field of an entry, with the entry's type or its position."""
     kinds = (mapped.rule.constant for mapped in entry.fields if mapped.field.name.endswith("_type"))
     return f"{entry.parent}[{next(filter(None, kinds), entry.position)}].{name}"

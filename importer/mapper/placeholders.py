@@ -12,9 +12,6 @@ from pydantic_core import PydanticKnownError
 
 from importer.model.text import similar
 
-Steps = tuple[str | int, ...]
-"""The keys and list positions that lead to a value: `("record", "user_note", 0)`."""
-
 RUN_VARIABLES = ("today", "file", "sheet", "row")
 """What the run knows; every other `<@name>` is a field of the same record."""
 
@@ -46,31 +43,31 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text as the mapping writes it, and its parts. Without a cell or variable it is constant."""
+    """A text as the mapping writes it, in pieces. Without a cell or variable it is constant."""
 
     text: str
-    parts: tuple[str | Cell | Variable, ...]
+    pieces: tuple[str | Cell | Variable, ...]
 
     @property
     def cells(self) -> tuple[Cell, ...]:
         """The cells in it, in order."""
-        return tuple(part for part in self.parts if isinstance(part, Cell))
+        return tuple(part for part in self.pieces if isinstance(part, Cell))
 
     @property
     def variables(self) -> tuple[Variable, ...]:
         """Its variables, in order."""
-        return tuple(part for part in self.parts if isinstance(part, Variable))
+        return tuple(part for part in self.pieces if isinstance(part, Variable))
 
     @property
     def constant(self) -> str | None:
         """Its text, if nothing is filled in."""
-        texts = [part for part in self.parts if isinstance(part, str)]
-        return "".join(texts) if len(texts) == len(self.parts) else None
+        texts = [part for part in self.pieces if isinstance(part, str)]
+        return "".join(texts) if len(texts) == len(self.pieces) else None
 
     @property
     def lone_value(self) -> str:
         """The name of the value under `values:` that is all of it, or ""."""
-        lone = self.variables[0].name if len(self.parts) == len(self.variables) == 1 else ""
+        lone = self.variables[0].name if len(self.pieces) == len(self.variables) == 1 else ""
         return lone if lone.startswith(DOLLAR) else ""
 
     @property
@@ -81,7 +78,7 @@ class Template:
     @property
     def lone_cell(self) -> bool:
         """Whether it is one cell without any text around it."""
-        return len(self.parts) == len(self.cells) == 1
+        return len(self.pieces) == len(self.cells) == 1
 
 
 _TOKEN = re.compile(r"<<|<(?P<name>[^<>]*)>|(?P<open><)|[^<]+")

@@ -17,10 +17,11 @@ from pydantic.config import JsonDict
 from importer.mapper.clean import CleanStep, Split
 from importer.mapper.conditions import Condition, Subject
 from importer.mapper.dates import Plus, Span, WrittenDates
+from importer.mapper.key_path import KeyPath
 from importer.mapper.lookups import LookupName
 from importer.mapper.names import NamePart
 from importer.mapper.optional import Given, key
-from importer.mapper.placeholders import Cell, Steps, Variable, Written
+from importer.mapper.placeholders import Cell, Variable, Written
 from importer.mapper.transforms import Word, one_or_more
 from importer.model.candidates import Yes
 from importer.model.fields import OnUpdate
@@ -35,7 +36,7 @@ def _sources_in_schema(schema: JsonDict) -> None:
 
 
 class Rule(MappingPart):
-    """How a field gets its value. The steps apply in the order of these keys."""
+    """How a field gets its value. These keys apply in their order."""
 
     model_config = ConfigDict(json_schema_extra=_sources_in_schema)
 
@@ -85,13 +86,13 @@ class Rule(MappingPart):
             raise ValueError(both if self.cases else "`from` is missing")
         return self
 
-    def parts(self, steps: Steps = ()) -> Iterator[tuple[Steps, Rule]]:
-        """Yield the rule and those inside it, each with the steps that lead to it."""
-        yield steps, self
+    def nested(self, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Rule]]:
+        """Yield the rule and those inside it, each with the path to it."""
+        yield path, self
         for at, case in enumerate(self.cases):
-            yield from case.parts((*steps, "cases", at))
+            yield from case.nested((*path, "cases", at))
         if self.default is not None:
-            yield from self.default.parts((*steps, "default"))
+            yield from self.default.nested((*path, "default"))
 
     @property
     def changes(self) -> bool:
@@ -116,7 +117,7 @@ class Rule(MappingPart):
     @property
     def keeps_lines(self) -> bool:
         """Whether nothing changes its text, so that line breaks in it stay."""
-        return not any(rule.changes for _, rule in self.parts())
+        return not any(rule.changes for _, rule in self.nested())
 
     @property
     def sees_lines(self) -> bool:
@@ -162,7 +163,7 @@ class Rule(MappingPart):
     @property
     def lone_variable(self) -> str:
         """The name of the value or field that it takes as it is, as in `<@name>`; "" if none."""
-        parts = self.templates[0].parts if len(self.templates) == 1 else ()
+        parts = self.templates[0].pieces if len(self.templates) == 1 else ()
         return parts[0].name if len(parts) == 1 and isinstance(parts[0], Variable) else ""
 
     @property
@@ -171,9 +172,9 @@ class Rule(MappingPart):
         return self.agrees_with.cells if self.agrees_with is not None else ()
 
     @property
-    def deciding(self) -> Iterator[Subject]:
+    def consulted(self) -> Iterator[Subject]:
         """The cells and variables that only decide what its value is."""
-        for _, rule in self.parts():
+        for _, rule in self.nested():
             if rule.when is not None:
                 yield from (subject for _, subject, _ in rule.when.every_test)
             yield from rule.compared

@@ -49,7 +49,7 @@ def _taken(mapping: MappingDocument) -> Callable[[Place], set[str]]:
     spellings = [(heading_key(name), {*map(heading_key, more)}) for name, more in headings]
     taken = [
         (mapped.field.path, heading_key(heading))
-        for mapped in mapping.rules
+        for mapped in mapping.fields
         for heading in (*mapped.cells, *mapped.compared)
     ]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from importer.mapper.clean import CleanStep, Split, cleaned
-from importer.mapper.compile import CompiledColumn, CompiledMapping
+from importer.mapper.compile import CompiledColumn, CompiledMapping, SplitCell
 from importer.mapper.dates import SWAPPED, Dates, earlier, later, may_be_swapped
 from importer.mapper.lookups import NO_CODE, LookupKey
 from importer.mapper.names import Order, has_middle_word, read_name
@@ -107,12 +107,12 @@ def _write_names(values: Values, work: Work) -> None:
 
 def _report_untaken(split: Split, values: Values, work: Work) -> None:
     """If several entries of a list take parts of a cell, report the parts that none takes."""
-    key = (work.column.field.path, work.rule.templates, split.on)
-    takes = work.mapping.takes.get(key, ())
-    if len(takes) < 2 or split.take != takes[0]:
+    cell = SplitCell(work.column.field.path, work.rule.templates, split.on)
+    taken = work.mapping.split_parts.get(cell, ())
+    if len(taken) < 2 or split.take != taken[0]:
         return
     texts: list[str] = values.texts.tolist()
-    left = {text for text in {*texts} if split.without(text, takes)}
+    left = {text for text in {*texts} if split.without(text, taken)}
     rows = (row for row, text in enumerate(texts) if text in left)
     work.report(((row, UNTAKEN, values.source[row]) for row in rows), "")
 
@@ -158,7 +158,7 @@ def _report_parts(values: Values, order: Order, work: Work) -> None:
     """Report which names have parts that no rule takes, or a middle name that may be none."""
     value = work.column.field.path.rpartition(".")[0]
     mapping = work.mapping.mapping
-    taken = {name for mapped in (*mapping.values, *mapping.rules) for name in mapped.needs}
+    taken = {name for mapped in (*mapping.values, *mapping.fields) for name in mapped.needs}
     texts: list[str] = values.texts.tolist()
     names = {text: read_name(text, order) for text in {*texts}}
 

@@ -23,7 +23,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from importer.errors import MappingError
-from importer.mapper.placeholders import Steps
+from importer.mapper.key_path import KeyPath
 from importer.mapper.schema import MappingFile
 from importer.model.people import HOME_REGION
 from importer.model.text import counted
@@ -243,39 +243,39 @@ def shortest(value: Plain, *, own: bool = False) -> Plain:
 class Source:
     """A mapping file's values, with the line of every key and list item.
 
-    `lines`: by the steps that lead to a value (`("record", "user_note", 0)`), its line.
+    `lines`: by the path to a value, its line.
     """
 
     file: str
     values: dict[str, Plain]
-    lines: dict[Steps, int]
+    lines: dict[KeyPath, int]
 
-    def value(self, steps: Steps) -> Plain:
-        """Return the value at these steps, "" if there is none."""
+    def value(self, at: KeyPath) -> Plain:
+        """Return the value at this path, "" if there is none."""
         node: Plain = self.values
-        for step in steps:
+        for step in at:
             if isinstance(node, list):
                 node = node[int(step)] if int(step) < len(node) else ""
             else:
                 node = node.get(str(step), "") if isinstance(node, dict) else ""
         return node
 
-    def locate(self, steps: Steps) -> tuple[int, Steps]:
-        """Return the line of the last of the steps that exists, and the steps so far."""
-        walked: Steps = ()
-        for step in steps:
+    def locate(self, at: KeyPath) -> tuple[int, KeyPath]:
+        """Return the line of the last key of a path that exists, and the path so far."""
+        walked: KeyPath = ()
+        for step in at:
             spellings = (step, str(step).replace("_", "-"))
             there = next((s for s in spellings if (*walked, s) in self.lines), None)
             if there is None:
                 break
             walked = (*walked, there)
-        return self.lines[walked], steps[: len(walked)]
+        return self.lines[walked], at[: len(walked)]
 
-    def place(self, steps: Steps) -> str:
+    def place(self, at: KeyPath) -> str:
         """Return the place of a value for a finding: `autumn.yaml:12: record.user_group`."""
-        line, walked = self.locate(steps)
+        line, walked = self.locate(at)
         key = ""
-        for step in walked or steps[:1]:
+        for step in walked or at[:1]:
             key += f"[{step}]" if isinstance(step, int) else f".{step}" if key else step
         return f"{self.file}:{line}: {key}"
 
@@ -337,7 +337,7 @@ class _Reader:
             raise MappingError(tuple(self.findings))
         return self.source
 
-    def _value(self, node: Node, steps: Steps, inside: tuple[Node, ...]) -> Plain:
+    def _value(self, node: Node, path: KeyPath, inside: tuple[Node, ...]) -> Plain:
         """The value of a node; `inside` are the nodes that contain it."""
         line = node.start_mark.line + 1
         if not _TAG.fullmatch(str(node.tag)):
@@ -351,35 +351,35 @@ class _Reader:
             self._stop(line, f"more than {NODE_LIMIT:,} values; aliases multiply what they name")
         match node:
             case MappingNode():
-                return self._block(node, steps, (*inside, node))
+                return self._block(node, path, (*inside, node))
             case SequenceNode():
                 for at, item in enumerate(node.value):
-                    self._mark(item, (*steps, at))
+                    self._mark(item, (*path, at))
                 return [
-                    self._value(item, (*steps, at), (*inside, node))
+                    self._value(item, (*path, at), (*inside, node))
                     for at, item in enumerate(node.value)
                 ]
             case _:
                 return str(node.value)
 
-    def _block(self, node: MappingNode, steps: Steps, inside: tuple[Node, ...]) -> dict[str, Plain]:
+    def _block(self, node: MappingNode, at: KeyPath, inside: tuple[Node, ...]) -> dict[str, Plain]:
         block: dict[str, Plain] = {}
         for key, item in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, ScalarNode):
                 self._find(line, "a key must be a text; put quotation marks around a brace")
             elif key.value in block:
-                first = self.source.lines[*steps, key.value]
+                first = self.source.lines[*at, key.value]
                 self._find(line, f"{key.value}: the key appears twice, first on line {first}")
             else:
-                here = (*steps, key.value)
+                here = (*at, key.value)
                 below = isinstance(item, ScalarNode) and item.value and not item.style
                 self._mark(item if below else key, here)
                 block[key.value] = self._value(item, here, inside)
         return block
 
-    def _mark(self, node: Node, steps: Steps) -> None:
-        self.source.lines[steps] = node.start_mark.line + 1
+    def _mark(self, node: Node, at: KeyPath) -> None:
+        self.source.lines[at] = node.start_mark.line + 1
 
     def _find(self, line: int, wrong: str) -> None:
         self.findings.append(f"{self.source.file}:{line}: {wrong}")

@@ -12,8 +12,8 @@ from importer.errors import LedgerError, RosterError
 from importer.ledger.ledger import FILE, Ledger
 from importer.ledger.loads import EditMemory, LastLoad, institutions
 from importer.mapper.findings import MappingFinding, in_order
+from importer.mapper.key_path import KeyPath
 from importer.mapper.mapping import MappingDocument
-from importer.mapper.placeholders import Steps
 from importer.mapper.secret_cells import misplaced
 from importer.model.candidates import Candidates
 from importer.model.fields import FIELDS, CodeTables, Field
@@ -241,11 +241,11 @@ def _of_rejects(mapped: MappedRoster) -> Iterator[Problem]:
 
 def wrong_codes(mapping: MappingDocument, codes: CodeTables) -> tuple[str, ...]:
     """Return the codes that a mapping itself writes and Alma does not take, by line."""
-    absent, match = mapping.absent, mapping.file.match
+    absent, match = mapping.leaving, mapping.file.match
     group, kind = FIELDS["user_group"], FIELDS["user_identifier.id_type"]
-    own: list[tuple[Steps, str, Field]] = [
+    own: list[tuple[KeyPath, str, Field]] = [
         (steps, code, rule.field)
-        for rule in (*mapping.rules, *(absent.rules if absent else ()))
+        for rule in (*mapping.fields, *(absent.fields if absent else ()))
         for code, steps in rule.mapped_codes(mapping.tables).items()
     ]
     if match.leaving is not None:

@@ -77,7 +77,7 @@ class FailingColumn:
         repeated = len(self.values) * 2 <= total  # else they may be people's
         if value:
             message += f": {KNOWN if repeated else VALUE}"
-        written = self.mapped.mapping.source.place(self.rule.steps)
+        written = self.mapped.mapping.source.place(self.rule.at)
         advice = f"Check which column belongs here, and its rule in the mapping: {written}."
         if self.code is Code.UNKNOWN_CODE and repeated and len(self.values) <= _LISTED:
             advice = self._lookup(written)

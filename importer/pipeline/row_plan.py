@@ -203,7 +203,7 @@ def _retiring(mapped: MappedRoster) -> Retiring | None:
     """Return how a mapping ends its users, None if it does not."""
     if (part := mapped.match.retire) is None:
         return None
-    return Retiring(part, among([mapped]), template(mapped) if mapped.mapping.absent else None)
+    return Retiring(part, among([mapped]), template(mapped) if mapped.mapping.leaving else None)
 
 
 def among(rosters: Sequence[MappedRoster]) -> Among:
@@ -227,7 +227,7 @@ def template(mapped: MappedRoster) -> DraftUser:
 
     Raises MappingError if it sets what Alma does not take.
     """
-    document = mapped.mapping.absent
+    document = mapped.mapping.leaving
     assert document is not None  # noqa: S101  the caller asked
     key, _ = mapped.match.leaving or ("", None)
     source = mapped.roster.source

@@ -53,7 +53,7 @@ def needed_columns(mapping: MappingDocument) -> tuple[NeededColumn, ...]:
 
 def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededColumn:
     """The column of a heading, which the mapping writes in these forms."""
-    feeding = [mapped for mapped in mapping.rules if set(forms) & set(mapped.cells)]
+    feeding = [mapped for mapped in mapping.fields if set(forms) & set(mapped.cells)]
     tests = [
         test
         for _, key, test in mapping.file.roster.only.tests
@@ -65,7 +65,7 @@ def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededC
     tables = mapping.tables
     selected = not all(test.accepted({""}, date.min, tables) for test in tests)
     coded = [r for r in feeding if r.field.shape is Shape.CODE and r.takes_cells(tables)]
-    coded = [r for r in coded if not any(rule.picks for _, rule in r.giving_parts)]
+    coded = [r for r in coded if not any(rule.picks for _, rule in r.nested_and_lone_values)]
     table = coded[0].field.facts.table if coded and not choices else ""
     dates = [mapped for mapped in feeding if mapped.field.shape is Shape.DATE]
     lone = [mapped for mapped in feeding if mapped.required == "true" and len(mapped.cells) == 1]
@@ -93,8 +93,8 @@ def _lookup_words(
     mapping: MappingDocument, forms: list[str], feeding: list[MappedField]
 ) -> tuple[str, ...] | None:
     """The words of the lookup that the column goes through, none if it takes all others too."""
-    for rule in (rule for mapped in feeding for _, rule in mapped.giving_parts):
-        lone = [template.parts for template in rule.templates]
+    for rule in (rule for mapped in feeding for _, rule in mapped.nested_and_lone_values):
+        lone = [template.pieces for template in rule.templates]
         as_it_is = rule.clean is None and rule.read is None
         if rule.lookup is not None and as_it_is and any((Cell(name),) in lone for name in forms):
             table = mapping.tables[rule.lookup]

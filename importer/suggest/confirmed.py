@@ -69,7 +69,7 @@ def _one(fields: set[str]) -> str:
 
 def _takes_as_it_is(rule: MappedField) -> bool:
     """Whether a rule makes of a cell what a first mapping makes of it, too."""
-    parts = [part for _, part in rule.giving_parts]
+    parts = [part for _, part in rule.nested_and_lone_values]
     templates = [template for part in parts for template in part.templates]
     whole = all(one.lone_cell or one.lone_value or one.constant for one in templates)
     return whole and all(map(_is_written, parts)) and any(one.lone_cell for one in templates)
@@ -83,7 +83,7 @@ def _is_written(rule: Rule) -> bool:
 
 def _looked_up(document: MappingDocument, rule: MappedField) -> Codes:
     """Return the codes of the one lookup that a column goes through, with their places."""
-    lookups = [(part.lookup, (*steps, "lookup")) for steps, part in rule.giving_parts
+    lookups = [(part.lookup, (*steps, "lookup")) for steps, part in rule.nested_and_lone_values
                if part.lookup is not None]  # fmt: skip
     return looked_up((), *lookups[0], document.tables) if len(lookups) == 1 else ()
 
@@ -96,7 +96,7 @@ def _of(path: Path, codes: defaultdict[tuple[str, str], dict[str, str]]) -> Mapp
         return found
     lines = read_text_bounded(path, SIZE_LIMIT).splitlines()
     guessed = "\n".join(filter(is_marked, lines))
-    for rule in document.rules:
+    for rule in document.fields:
         field = _NAMES.get(rule.field.name, rule.field.name)
         if field == "primary_id" and document.file.account_type is AccountType.EXTERNAL:
             field = Part.EMPL_ID

@@ -8,11 +8,12 @@ from datetime import date
 from typing import Any
 
 from importer.errors import MappingError
-from importer.mapper.compile import CompiledField, RunVariables, compile_mapping
+from importer.mapper.compile import CompiledColumn, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.explain import explain
+from importer.mapper.key_path import KeyPath
 from importer.mapper.mapping import MappingDocument
-from importer.mapper.placeholders import TO_CHOOSE, Steps, heading_key
+from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.secret_cells import misplaced, secret_columns
 from importer.model.candidates import ENDS
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, SECRETS, TYPE_FIELD, CodeTables, Shape
@@ -101,7 +102,7 @@ def card(
         parent = entry.parent
         if any(values[label] for label in entry.labels):
             part_ = "Contact" if parent.startswith("contact_info.") else "Identifiers and notes"
-            parts[part_] += _entry(entry.fields, parent, values, wrong, codes)
+            parts[part_] += _entry(entry.columns, parent, values, wrong, codes)
     last, *first = (values.get(name, "") for name in ("last_name", "first_name", "middle_name"))
     name = ", ".join(filter(None, (last, " ".join(filter(None, first)))))
     blank = {path: int((mapped.frame[path] == "").sum()) for path in ENDS if path in mapped.frame}
@@ -117,14 +118,14 @@ def _usable(document: MappingDocument, roster: Roster) -> MappingDocument:
     file: Any = document.file
     for rule in (*document.scalars, *(one for entry in document.entries for one in entry.fields)):
         if TO_CHOOSE in (*rule.headings, rule.rule.constant):
-            file = _without(file, rule.steps)
+            file = _without(file, rule.at)
     there = {heading_key(place.heading) for place in roster.places}
     missing = [name for name in document.headings if heading_key(name) not in there]
     part = file.roster.model_copy(update={"optional": (*file.roster.optional, *missing)})
     return replace(document, file=file.model_copy(update={"roster": part}))
 
 
-def _without(part: Any, steps: Steps) -> Any:
+def _without(part: Any, steps: KeyPath) -> Any:
     """Return a part of the mapping without the value at these steps."""
     key, rest = steps[0], steps[1:]
     if isinstance(part, tuple):
@@ -134,20 +135,20 @@ def _without(part: Any, steps: Steps) -> Any:
 
 
 def _line(
-    one: CompiledField, values: dict[str, str], rule: str, wrong: Problem | None, codes: CodeTables
+    one: CompiledColumn, values: dict[str, str], rule: str, wrong: Problem | None, codes: CodeTables
 ) -> Line:
     label, field = one.label, one.field
     text, note = as_shown(field, values[label], codes)
     if label in SECRETS and text:
         text = "set, but not shown"
     return Line(
-        field_name(label), key_of(one.written.steps), text, note, *_source([one]), rule,
+        field_name(label), key_of(one.mapped.at), text, note, *_source([one]), rule,
         what(wrong, show_values=field.path not in SECRETS) if wrong else "",
     )  # fmt: skip
 
 
 def _entry(
-    fields: Iterable[CompiledField],
+    fields: Iterable[CompiledColumn],
     parent: str,
     values: dict[str, str],
     wrong: dict[str, Problem],
@@ -164,23 +165,23 @@ def _entry(
         faults = (what(fault, show_values=True) for *_, fault in main if fault)
         yield Line(
             field_name(f"{parent}[{named.get(TYPE_FIELD.get(parent, ''), '')}]"),
-            key_of(main[0][0].written.steps), ", ".join(filter(None, texts)),
+            key_of(main[0][0].mapped.at), ", ".join(filter(None, texts)),
             "preferred" if named.get("preferred") == "true" else "",
             *_source(one for one, *_ in main), "", " ".join(faults),
         )  # fmt: skip
 
 
-def _source(fields: Iterable[CompiledField]) -> tuple[str, bool]:
+def _source(fields: Iterable[CompiledColumn]) -> tuple[str, bool]:
     """Return the columns behind values, or the kind of rule, and whether they are as they are."""
     fields = [*fields]
     places = [*dict.fromkeys(place for one in fields for place in one.places)]
     plain = all(
-        one.written.rule.lone_cells and not one.written.rule.changes
+        one.mapped.rule.lone_cells and not one.mapped.rule.changes
         for one in fields if one.places
     )  # fmt: skip
     if len(places) == 1:
         return f"{places[0].letter} {places[0].heading}", plain
     if places:
         return " ".join(place.letter for place in places), plain
-    same = all(one.written.rule.constant is not None for one in fields)
+    same = all(one.mapped.rule.constant is not None for one in fields)
     return "the same for all" if same else "a rule", False

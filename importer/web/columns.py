@@ -10,9 +10,10 @@ from aiohttp import web
 
 from importer.errors import UsageError
 from importer.mapper import editing
+from importer.mapper.key_path import KeyPath
 from importer.mapper.mapping import MappingDocument, entry_label
 from importer.mapper.mapping import label as path_of
-from importer.mapper.placeholders import Steps, heading_key
+from importer.mapper.placeholders import heading_key
 from importer.mapper.secret_cells import secret_columns, without_secrets
 from importer.mapper.yaml_source import cell
 from importer.model.fields import TYPE_FIELD
@@ -83,12 +84,12 @@ class Column:
     doubt: str
 
 
-def key_of(steps: Steps) -> str:
+def key_of(steps: KeyPath) -> str:
     """Return the name of a field in a form."""
     return "/".join(map(str, steps))
 
 
-def steps_of(key: str) -> Steps:
+def steps_of(key: str) -> KeyPath:
     """Return the steps that lead to a field, by its name in a form."""
     return tuple(int(step) if step.isdigit() else step for step in key.split("/"))
 
@@ -107,7 +108,7 @@ def columns(roster: Roster, document: MappingDocument, guessed: Collection[Guess
         texts = frame[at]
         filled = texts != ""
         key = heading_key(document.name_of(place.heading))
-        here = [rule for rule in document.rules if key and key in map(heading_key, rule.headings)]
+        here = [rule for rule in document.fields if key and key in map(heading_key, rule.headings)]
         whole = [rule for rule in here if len(rule.headings) == 1 and rule.rule.lone_cells]
         alone = len(here) == len(whole) == 1
         target = key_of(here[0].steps) if alone else None if here else ""
@@ -125,7 +126,7 @@ def columns(roster: Roster, document: MappingDocument, guessed: Collection[Guess
                 round(100 * float(filled.mean())) if len(texts) else 0,
                 int(texts[filled].nunique()),
                 target,
-                tuple(key_of(rule.steps) for rule in here),
+                tuple(key_of(rule.at) for rule in here),
                 tuple(field_name(path_of(document, rule)) for rule in here),
                 likely,
                 doubt,
@@ -175,7 +176,7 @@ def moves(
     return asked
 
 
-Clear = tuple[Steps, Callable[[str], str]]
+Clear = tuple[KeyPath, Callable[[str], str]]
 """What goes from a mapping, and what removes it from the text."""
 
 
@@ -218,7 +219,7 @@ def matched(
     if unused != list(before):
         text = editing.set_unused(text, unused)
     gone = {_gone(document, steps, left) for steps in left}
-    return text, [(steps, partial(editing.clear_field, steps=steps)) for steps in gone]
+    return text, [(steps, partial(editing.clear_field, at=steps)) for steps in gone]
 
 
 def _likely(guess: Guess, targets: tuple[tuple[str, Targets], ...]) -> Iterator[tuple[str, str]]:
@@ -240,7 +241,7 @@ def targets(document: MappingDocument) -> tuple[tuple[str, Targets], ...]:
     """Return the groups of fields that a column can go to."""
     patron = tuple((key_of(("record", name)), field_name(name)) for name in _FIELDS)
     entries = {
-        key_of((*entry.steps, name)): field_name(entry_label(entry, name))
+        key_of((*entry.at, name)): field_name(entry_label(entry, name))
         for entry in document.entries
         for name in (
             *(_ADDRESS if entry.parent.endswith("address") else ()),
@@ -248,7 +249,7 @@ def targets(document: MappingDocument) -> tuple[tuple[str, Targets], ...]:
         )
     }
     others = tuple(
-        (key_of(rule.steps), field_name(rule.field.path))
+        (key_of(rule.at), field_name(rule.field.path))
         for rule in document.scalars
         if rule.field.path not in _FIELDS and rule.cells
     )
@@ -261,15 +262,15 @@ def targets(document: MappingDocument) -> tuple[tuple[str, Targets], ...]:
     return tuple((name, group) for name, group in groups if group)
 
 
-def _gone(document: MappingDocument, steps: Steps, left: Collection[Steps]) -> Steps:
+def _gone(document: MappingDocument, steps: KeyPath, left: Collection[KeyPath]) -> KeyPath:
     """Return what goes when a field takes no column any more: the field, or its whole entry.
 
     An entry that needs the field and takes no column of another one is not an entry without it.
     `left`: all fields that take none any more.
     """
     for entry in document.entries:
-        needs = any(one.steps in left and one.field.facts.required for one in entry.fields)
-        others = any(one.headings for one in entry.fields if one.steps not in left)
-        if steps[:-1] == entry.steps and needs and not others:
-            return entry.steps
+        needs = any(one.at in left and one.field.facts.required for one in entry.fields)
+        others = any(one.headings for one in entry.fields if one.at not in left)
+        if steps[:-1] == entry.at and needs and not others:
+            return entry.at
     return steps

@@ -16,6 +16,7 @@ from importer.mapper import editing, keys
 from importer.mapper.checks import OF_ENTRIES, check_policy
 from importer.mapper.dates import END_OF_TERM, Term, as_plus_or_date, is_iso
 from importer.mapper.explain import MATCH, missing_people, retired_people
+from importer.mapper.key_path import KeyPath
 from importer.mapper.mapping import (
     EXTERNAL_SYSTEM,
     MappedField,
@@ -23,7 +24,7 @@ from importer.mapper.mapping import (
     entry_label,
     label,
 )
-from importer.mapper.placeholders import TO_CHOOSE, Steps
+from importer.mapper.placeholders import TO_CHOOSE
 from importer.mapper.rule import POLICIES, Rule
 from importer.mapper.schema import TOP_FIELDS
 from importer.mapper.yaml_source import constant as yaml_constant
@@ -46,7 +47,7 @@ class Control:
     returns the mapping's text with another value; raises UsageError if that is none.
     """
 
-    steps: Steps
+    steps: KeyPath
     value: str
     write: Callable[[str, str], str] = field(compare=False)
     field: str = ""
@@ -87,12 +88,12 @@ def panels(mapping: MappingDocument, today: date) -> tuple[Panel, ...]:
     )
 
 
-def set_text(steps: Steps, text: str, value: str) -> str:
+def set_text(steps: KeyPath, text: str, value: str) -> str:
     """Write a text as the value at these steps."""
     return editing.set_value(text, steps, scalar(value))
 
 
-def set_list(steps: Steps, text: str, value: str) -> str:
+def set_list(steps: KeyPath, text: str, value: str) -> str:
     """Write the parts of a text between commas as a list. Raises UsageError if there are none."""
     parts = [part.strip() for part in value.split(",") if part.strip()]
     if not parts:
@@ -212,16 +213,14 @@ def _terms(terms: tuple[Term, ...]) -> Iterator[Control]:
 def _same_for_all(mapping: MappingDocument) -> Panel:
     """Return the controls of what is the same for everybody, and of codes that nothing gives."""
     controls, given = [], {mapped.field.path for mapped in mapping.scalars}
-    for mapped in mapping.rules:
+    for mapped in mapping.fields:
         constant = mapped.rule.constant
         is_open = mapped.headings == (TO_CHOOSE,) and mapped.field.shape is Shape.CODE
         if mapped.field.several or mapped.field.path in {*ENDS, EXTERNAL_SYSTEM}:
             continue
         if constant is not None or is_open:
             value = "" if is_open or constant == TO_CHOOSE else constant or ""
-            controls.append(
-                _constant(mapped.steps, label(mapping, mapped), mapped.field.path, value)
-            )
+            controls.append(_constant(mapped.at, label(mapping, mapped), mapped.field.path, value))
     missing = (
         field for path, field in FIELDS.items()
         if not field.parent and field.facts.table and path not in {*given, *TOP_FIELDS}
@@ -231,7 +230,7 @@ def _same_for_all(mapping: MappingDocument) -> Panel:
     return Panel("Same for everybody", f"{some} of {len(controls)} are set", tuple(controls))
 
 
-def _constant(steps: Steps, label: str, path: str, value: str) -> Control:
+def _constant(steps: KeyPath, label: str, path: str, value: str) -> Control:
     field = FIELDS.get(path)
     choices = (("true", "yes"), ("false", "no")) if field and field.shape is Shape.FLAG else ()
 
@@ -260,7 +259,7 @@ def _account(mapping: MappingDocument) -> Panel:
             return text if owner else set_text(("owning_system",), text, TO_CHOOSE)
         return editing.clear_field(text, ("owning_system",))
 
-    steps: Steps = ("account_type",)
+    steps: KeyPath = ("account_type",)
     choices = tuple(types.items())
     controls = [
         Control(steps, str(file.account_type), write, "account_type", "", choices, kind="radio")
@@ -282,7 +281,7 @@ def _matching(mapping: MappingDocument) -> Panel:
     ids = sorted(key for key in mapping.match_keys if key)
     ways = [way for count in (1, 2) for way in permutations(ids, count)]
     names = {",".join(way): _ids(way) for way in (*ways, match.by)}
-    steps: Steps = ("match", "by")
+    steps: KeyPath = ("match", "by")
     controls = [Control(steps, ",".join(match.by), partial(set_list, steps), words="Find people by",
                      choices=tuple(names.items()))]  # fmt: skip
     for name, (words, known) in MATCH.items():
@@ -318,7 +317,7 @@ def _text(value: object) -> str:
 
 
 def _of_fields(mapping: MappingDocument, name: str) -> Iterator[Control]:
-    for mapped in mapping.rules:
+    for mapped in mapping.fields:
         if not mapped.cells or (mapped.field.parent and name == "on_update"):
             continue
         first = _with(mapped, name, None).policies[name]
@@ -332,8 +331,8 @@ def _of_fields(mapping: MappingDocument, name: str) -> Iterator[Control]:
         ]
         if len(values) > 1:
             yield _choice(
-                name, (*mapped.steps, name), values, mapped.policies[name],
-                label(mapping, mapped), partial(editing.set_key, steps=mapped.steps, key=name),
+                name, (*mapped.at, name), values, mapped.policies[name],
+                label(mapping, mapped), partial(editing.set_key, at=mapped.at, key=name),
             )  # fmt: skip
 
 
@@ -354,15 +353,15 @@ def _of_entries(mapping: MappingDocument) -> Iterator[Control]:
         main = next(
             (mapped.field.name for mapped in entry.fields if mapped.field.facts.required), ""
         )
-        if entry.steps[0] == "record":
-            steps = (*entry.steps, "on_update")
-            write = partial(editing.set_value, steps=steps)
+        if entry.at[0] == "record":
+            steps = (*entry.at, "on_update")
+            write = partial(editing.set_value, at=steps)
             yield _choice("on_update", steps, values, now, entry_label(entry, main), write)
 
 
 def _choice(
     name: str,
-    steps: Steps,
+    steps: KeyPath,
     values: Sequence[object],
     now: object,
     label: str,

@@ -320,7 +320,7 @@ class Grid:
         )
         mapping = self.checked.inputs.mapping
         fields: dict[str, dict[str, None]] = {}
-        for rule in mapping.rules:
+        for rule in mapping.fields:
             for heading in rule.headings:
                 name = field_name(label(mapping, rule))
                 fields.setdefault(heading_key(heading), {})[name] = None

@@ -10,7 +10,7 @@ from itertools import chain, count
 
 from importer.mapper import editing
 from importer.mapper.lookups import OTHERWISE
-from importer.mapper.mapping import FieldRule, MappingDocument
+from importer.mapper.mapping import MappedField, MappingDocument
 from importer.mapper.mapping import label as path_of
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.secret_cells import misplaced, secret_columns
@@ -68,7 +68,7 @@ def words(roster: Roster, document: MappingDocument, tables: CodeTables) -> tupl
     """Return the fields of codes that take words of the roster, each with a lookup of its own."""
     fields: list[CodesOf] = []
     taken = {*document.file.lookups}
-    for rule in document.rules:
+    for rule in document.fields:
         name, lookup = f"{rule.field.name} codes", rule.rule.lookup
         if not isinstance(lookup, str):
             names = chain((name,), (f"{name} {number}" for number in count(2)))
@@ -82,7 +82,7 @@ def words(roster: Roster, document: MappingDocument, tables: CodeTables) -> tupl
 
 
 def _codes_of(
-    rule: FieldRule,
+    rule: MappedField,
     lookup: str,
     document: MappingDocument,
     roster: Roster,
@@ -113,8 +113,8 @@ def _codes_of(
     def write(text: str, code: str, word: str) -> str:
         if not code:
             return text
-        if not has_one and not editing.has(text, (*rule.steps, "lookup")):
-            text = editing.set_key(text, rule.steps, "lookup", scalar(lookup))
+        if not has_one and not editing.has(text, (*rule.at, "lookup")):
+            text = editing.set_key(text, rule.at, "lookup", scalar(lookup))
             for key, own in codes.items():
                 text = editing.set_code(text, lookup, spelled[key], own)
         return editing.set_code(text, lookup, word, code)
@@ -131,7 +131,7 @@ def _codes_of(
         meant = similar(key, [one for one in close[:1] if one in has_code], least=75)
         typo = spelled.get(meant[0], meant[0]) if meant else ""
         chosen = "" if code == TO_CHOOSE else code
-        control = Control(("code", *rule.steps, word), chosen, partial(write, word=word))
+        control = Control(("code", *rule.at, word), chosen, partial(write, word=word))
         lines.append(WordLine(word, words.total(), control, near, typo))
     lines.sort(key=lambda line: -line.count)
     of_other = ("lookups", lookup, OTHERWISE)
@@ -142,7 +142,9 @@ def _codes_of(
     )  # fmt: skip
 
 
-def _spellings(rule: FieldRule, roster: Roster, secret: Collection[int]) -> dict[str, Counter[str]]:
+def _spellings(
+    rule: MappedField, roster: Roster, secret: Collection[int]
+) -> dict[str, Counter[str]]:
     """Return the words of a rule's only column by what a lookup compares, with their rows.
 
     There are none where the rule takes no codes or dates, or takes them in another way.

@@ -21,9 +21,9 @@ from importer.mapper.clean import STEPS, CleanStep
 from importer.mapper.conditions import Test
 from importer.mapper.explain import about, explain
 from importer.mapper.json_schema import known_keys
+from importer.mapper.key_path import KeyPath
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
-from importer.mapper.placeholders import Steps
 from importer.mapper.schema import EntryPart, MappingFile
 from importer.mapper.yaml_source import Plain
 from tests.docs.test_examples import EXAMPLES, FILES, whole
@@ -75,7 +75,7 @@ def _declared() -> Iterator[Name]:
             waiting += new
 
 
-def _used(value: object, node: Plain, steps: Steps = ()) -> Iterator[tuple[Name, Steps]]:
+def _used(value: object, node: Plain, steps: KeyPath = ()) -> Iterator[tuple[Name, KeyPath]]:
     """Yield the keys in a part of a mapping, with the steps that lead to them."""
     if isinstance(value, CleanStep):
         if isinstance(node, dict):
@@ -109,7 +109,7 @@ def _texts(node: Plain) -> Iterator[str]:
         yield from _texts(part)
 
 
-def _is_shown(mapping: MappingDocument, steps: Steps, other: Path) -> bool:
+def _is_shown(mapping: MappingDocument, steps: KeyPath, other: Path) -> bool:
     """Return whether `mapping show` prints a key: a text of it, or another line if it changes."""
     values: Any = copy.deepcopy(mapping.source.values)
     holder = values
@@ -143,7 +143,7 @@ def test_every_key_has_an_example_and_a_line_and_is_completed(
     examples: list[MappingDocument],
 ) -> None:
     """Each key is in an example, changes what `mapping show` prints, and is in the schema."""
-    places: dict[Name, list[tuple[MappingDocument, Steps]]] = {key: [] for key in _declared()}
+    places: dict[Name, list[tuple[MappingDocument, KeyPath]]] = {key: [] for key in _declared()}
     for mapping in examples:
         for key, steps in _used(mapping.file, mapping.source.values):
             places[key].append((mapping, steps))

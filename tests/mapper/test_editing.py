@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from importer.mapper import editing
 from importer.mapper.editing import NotEditableError
-from importer.mapper.placeholders import Steps
+from importer.mapper.key_path import KeyPath
 from importer.mapper.yaml_source import read
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
@@ -47,7 +47,7 @@ def check_differing(after: str, lines: str) -> None:
     read(Path("m.yaml"), after.encode())
 
 
-def steps_of(path: str) -> Steps:
+def steps_of(path: str) -> KeyPath:
     """Return the steps of a path such as `record.contact_info.email.0`."""
     return tuple(int(one) if one.isdigit() else one for one in path.split("."))
 
@@ -97,7 +97,7 @@ CHANGES = {
 -  primary_id: <Barcode>   # the card
 +  primary_id: {from: <Barcode>, lookup: cards}   # the card""",
 }
-"""Steps and the lines that differ after them."""
+"""KeyPath and the lines that differ after them."""
 
 
 @pytest.mark.parametrize("step", CHANGES)

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import pytest
 
-from importer.mapper.clean import CleanStep
+from importer.mapper.clean import STEPS, CleanStep
 from importer.mapper.conditions import EVERY_ROW
 from importer.mapper.dates import Dates
 from importer.mapper.keys import Key, keys_of
@@ -22,6 +22,7 @@ from importer.mapper.placeholders import parse
 from importer.mapper.rule import POLICIES, Rule
 from importer.mapper.schema import EntryPart
 from tests.docs.pages import DOCS, blocks
+from tests.mapper.bench import Bench
 
 PAGE = DOCS / "reference" / "a-key-of-the-mapping.md"
 REFERENCE = DOCS / "reference" / "mapping.md"
@@ -99,6 +100,24 @@ def test_a_made_up_step_of_clean_is_one_line(tmp_path: Path) -> None:
     assert found["shown"] == "<Job>, in reverse order of its words."
     assert found["in schema"]
     assert ["did you mean `reverse`?" in line for line in found["near"]] == [True]
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_that_reads_a_text_by_its_country_says_so(name: str, tmp_path: Path) -> None:
+    """Then the country's column counts as one behind the value."""
+    kind = STEPS[name]
+    if kind.form is None or kind.alone is not None:
+        step = CleanStep(name, kind.alone)
+        read = {
+            (step.read("7030", code), step.read("069 1234567", code)) for code in ("", "USA", "DEU")
+        }
+        assert (len(read) > 1) == kind.by_country
+        fields = (
+            f"line1: <A>, address_type: home, country: <C>, city: {{from: <B>, clean: [{name}]}}"
+        )
+        bench = Bench(tmp_path, f"contact_info: {{address: [{{{fields}}}]}}", "", "A|B|C")
+        column = bench.compiled.layout.targets["contact_info.address[0].city"]
+        assert column.reads == ((4, 5) if kind.by_country else (4,))
 
 
 def test_every_key_of_a_rule_has_a_section_in_the_reference() -> None:

@@ -153,7 +153,7 @@ def test_what_absent_people_get_needs_no_roster(tmp_path: Path) -> None:
         "      user_block: [{remove: {block_type: GENERAL}}]"
     )
     record = "user_note: [{remove: {matches: Load.*}}]"
-    absent = Bench(tmp_path, record, top, "S").mapping.absent
+    absent = Bench(tmp_path, record, top, "S").mapping.leaving
     assert absent is not None
     compiled = compile_mapping(absent, (), RUN)
     assert [removal.parent for removal in compiled.layout.removals] == ["user_block"]

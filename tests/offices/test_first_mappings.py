@@ -32,7 +32,7 @@ def first_mapping(roster: Path, folder: Path, header: tuple[int, ...] = ()) -> P
 def share_right(path: Path, owed: Mapping[str, str]) -> float:
     """Return which part of the columns feeds the fields it is for. None may feed another."""
     got: dict[str, set[str]] = {}
-    for rule in load(path).rules:
+    for rule in load(path).fields:
         for heading in set(rule.cells) - {"?"}:
             got.setdefault(heading, set()).add(rule.field.name)
     found = {heading: " ".join(sorted(names)) for heading, names in got.items()}

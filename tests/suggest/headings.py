@@ -197,7 +197,7 @@ def fed(text: str) -> dict[str, frozenset[str]]:
         path.write_text(text, "utf-8")
         mapping = load(path)
     found: dict[str, set[str]] = {}
-    for rule in mapping.rules:
+    for rule in mapping.fields:
         for heading in rule.headings:
             found.setdefault(heading, set()).add(_OURS.get(rule.field.name, rule.field.name))
     return {heading: frozenset(fields) for heading, fields in found.items()}

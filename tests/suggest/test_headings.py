@@ -130,7 +130,7 @@ def test_columns_of_types_give_the_types(tmp_path: Path) -> None:
     cells = [("a@example.org", "school", "Work", "(212) 555-0101", "(212) 555-0102"),
              ("b@example.org", "personal", "mobile", "(212) 555-0103", "")]  # fmt: skip
     mapping = loaded(tmp_path, suggest(roster(headings, cells), BESIDE))
-    types = [rule.headings for rule in mapping.rules if rule.field.name.endswith("_type")]
+    types = [rule.headings for rule in mapping.fields if rule.field.name.endswith("_type")]
     assert types == [("Kind",), ("Phone 1 - Type",), ()]
     assert mapping.file.lookups["phone types"] == {"Work": "office", "mobile": "mobile"}
     unknown = [(*row[:1], "main", *row[2:]) for row in cells]

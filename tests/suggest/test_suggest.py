@@ -174,7 +174,7 @@ def test_what_only_internal_users_have_is_not_taken_for_external_ones(tmp_path: 
                 "Force Password Change", "PIN")  # fmt: skip
     rows = [("1234567", "A", "L", "COMM", "Secret99!", "Secret99!", "TRUE", "1234")]
     mapping = started(tmp_path, headings, rows)
-    assert not {"password", "force_password_change"} & {one.field.path for one in mapping.rules}
+    assert not {"password", "force_password_change"} & {one.field.path for one in mapping.fields}
 
 
 @pytest.mark.parametrize(("heading", "ruled"), [("Barcode", False), ("EMPL ID", True)])
@@ -251,7 +251,7 @@ def test_a_remark_in_brackets_is_the_type(tmp_path: Path) -> None:
     """`E-Mail (Hochschule)` is one of the school, and `Tel. (dienstlich)` one of the office."""
     headings = ("E-Mail (Hochschule)", "Tel. (dienstlich)")
     mapping = started(tmp_path, headings, [("a@example.org", "0351 5550100")])
-    types = [rule.rule.constant for rule in mapping.rules if rule.field.name.endswith("_type")]
+    types = [rule.rule.constant for rule in mapping.fields if rule.field.name.endswith("_type")]
     assert types == ["school", "office"]
 
 

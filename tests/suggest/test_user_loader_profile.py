@@ -10,7 +10,7 @@ import pytest
 from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
 from importer.mapper.load import load
-from importer.mapper.mapping import EntryRules, MappingDocument
+from importer.mapper.mapping import MappedEntry, MappingDocument
 from importer.model.fields import OnUpdate
 from importer.suggest.user_loader_profile import read_profile, to_mapping
 from tests.mapper.bench import RUN, lint, places
@@ -53,7 +53,7 @@ def text_of(folder: Path, content: bytes, chosen: str = "") -> str:
     return to_mapping(read_profile(path, chosen))
 
 
-def _policy(entry: EntryRules) -> OnUpdate:
+def _policy(entry: MappedEntry) -> OnUpdate:
     """What the entry does to the list of a known user."""
     return entry.part.on_update or OnUpdate.REPLACE
 

@@ -229,7 +229,7 @@ def test_two_columns_of_one_field_have_codes_of_their_own(
     assert document is not None
     assert findings == ()
     given = [
-        document.tables[look].codes["law"] for one in document.rules if (look := one.rule.lookup)
+        document.tables[look].codes["law"] for one in document.fields if (look := one.rule.lookup)
     ]
     assert given == ["MAJLAW", "COLLAW"]
 
