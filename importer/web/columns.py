@@ -111,7 +111,7 @@ def columns(roster: Roster, document: MappingDocument, guessed: Collection[Guess
         here = [rule for rule in document.fields if key and key in map(heading_key, rule.headings)]
         whole = [rule for rule in here if len(rule.headings) == 1 and rule.rule.lone_cells]
         alone = len(here) == len(whole) == 1
-        target = key_of(here[0].steps) if alone else None if here else ""
+        target = key_of(here[0].at) if alone else None if here else ""
         likely = tuple(_likely(by_place[place], groups)) if place in by_place else ()
         doubt = ""
         if target and cell(document.name_of(place.heading)) in marks:
