@@ -1,8 +1,9 @@
 """Sheets written cell by cell as text, and the template of a roster that an office fills in.
 
 Every column is text, so that IDs keep their zeros; only dates are dates, shown in the order that
-the mapping declares. Choices come from a hidden sheet. No cell outside the first sheet is equal to
-a heading: the loader finds the sheet of a roster by its headings.
+the mapping declares. A spreadsheet program checks codes, dates and the number of characters, and
+`check` everything else. Choices come from a hidden sheet. No cell outside the first sheet is equal
+to a heading: the loader finds the sheet of a roster by its headings.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from importer.errors import MappingError
 from importer.files import new_file
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE
-from importer.model.candidates import ENDS
 from importer.model.fields import FIELDS, CodeRow, CodeTables
 from importer.model.roster import NO_HEADINGS, TEMPLATE_SHEETS, letter
 from importer.report.masking import printable
@@ -171,7 +171,7 @@ VERSION = "Template version"
 (NOTES,) = TEMPLATE_SHEETS
 
 _MADE = datetime(2000, 1, 1)  # noqa: DTZ001  the same bytes each time; the version says more
-_FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
+_FIRST, _LAST = date(1900, 1, 1), date(2199, 12, 31)
 _LONGEST_MESSAGE = 255
 _STEPS = (
     "Enter one row per person on the first sheet, below the example. The example is not loaded.",
@@ -207,8 +207,12 @@ class BlankColumn:
 
     @property
     def date_format(self) -> str:
-        """The format of its dates in the spreadsheet program, "" if it has none."""
-        return excel_date(self.needed.dates) if self.needed.kind is ColumnKind.DATE else ""
+        """The format of its dates in the spreadsheet program, "" if it has none.
+
+        Where the mapping has a pattern, it is the form of dates that every column takes.
+        """
+        is_date = self.needed.kind is ColumnKind.DATE
+        return _DATES.get(self.needed.dates, "yyyy-mm-dd") if is_date else ""
 
     @property
     def longest(self) -> int:
@@ -301,23 +305,8 @@ def _columns(mapping: MappingDocument, codes: CodeTables) -> tuple[BlankColumn, 
     )
 
 
-_ORDERS = {"mdy": "mm/dd/yyyy", "dmy": "dd/mm/yyyy", "ymd": "yyyy-mm-dd", "": "yyyy-mm-dd"}
-_PARTS = {"d": "dd", "m": "mm", "Y": "yyyy", "y": "yy", "b": "mmm", "B": "mmmm", "a": "ddd",
-          "A": "dddd"}  # fmt: skip
-_TOKEN = re.compile(r"%(.)|([-/. ,])|([^%])", re.DOTALL)
-
-
-def excel_date(order: str) -> str:
-    """Return the spreadsheet program's format for an order or a pattern of dates."""
-    if order in _ORDERS:
-        return _ORDERS[order]
-    parts = (
-        _PARTS.get(token[1], "") if token[1] else token[2] or f"\\{token[3]}"
-        for token in _TOKEN.finditer(order)
-    )
-    whole = "".join(parts)
-    known = {"d", "m", "y"} <= set(whole) and "%j" not in order
-    return whole if known else _ORDERS[""]
+_DATES = {"mdy": "mm/dd/yyyy", "dmy": "dd/mm/yyyy"}
+"""The spreadsheet program's format for an order of dates."""
 
 
 def _fill(
@@ -361,7 +350,7 @@ def _write_roster(
         else:
             text = f"{'' if position else EXAMPLE}{column.example}"
             sheet.write(line + 1, position, text, book.add_format(looks))
-        rule = _validation(column, lists, f"{letter(position)}{line + 3}")
+        rule = _validation(column, lists)
         sheet.sheet.data_validation(line + 2, position, LAST_ROW, position, rule)
     sheet.sheet.freeze_panes(line + 1, 0)
     sheet.fit()
@@ -372,59 +361,26 @@ def _write_roster(
             sheet.sheet.set_column(position, position, min(width, WIDEST), day)
 
 
-_LETTERS_AND_DIGITS = re.compile(r"([A-Za-z0-9]*)\[0-9\]\{([0-9]{1,2})\}")
-"""Patterns of IDs that a spreadsheet program can check: some letters, then N digits."""
-
-
-def _validation(column: BlankColumn, lists: Lists, cell: str) -> dict[str, object]:
+def _validation(column: BlankColumn, lists: Lists) -> dict[str, object]:
     """What the spreadsheet program accepts from a cell below the example on."""
     title = "Not allowed here"
     rule: dict[str, object] = {"validate": "any", "error_title": title}
     if column.choices:
         rule = lists.rule(tuple(row.code for row in column.choices), title, strict=True)
     elif column.date_format:
-        first, last = _days(column.needed.fields)
-        rule |= {"validate": "date", "criteria": "between", "minimum": first, "maximum": last}
+        rule |= {"validate": "date", "criteria": "between", "minimum": _FIRST, "maximum": _LAST}
         rule["error_message"] = "Type a date that can be right."
-    elif formula := _form(column, cell):
-        rule |= {"validate": "custom", "value": f"={formula}"}
-        id_form = "This ID has another form. Check its digits, and keep leading zeros."
-        rule["error_message"] = id_form if column.needed.id_rule else "Type one email address."
     elif column.longest:
-        rule |= {"validate": "length", "criteria": "<=", "value": column.longest}
-        rule["error_message"] = f"At most {column.longest} characters."
+        form = column.needed.id_rule
+        criteria = "==" if form and not form.pad else "<="
+        rule |= {"validate": "length", "criteria": criteria, "value": column.longest}
+        most = "" if criteria == "==" else "at most "
+        rule["error_message"] = f"Type {most}{column.longest} characters, leading zeros included."
     return rule | {
         "ignore_blank": True,
         "input_title": printable(column.needed.heading)[:32],
         "input_message": column.comment[:_LONGEST_MESSAGE],
     }
-
-
-def _days(fields: tuple[str, ...]) -> tuple[date, date | str]:
-    """Return the first and the last day that a date column may have, as the checks see it."""
-    if "birth_date" in fields:
-        return _FIRST_DAY, "=TODAY()"
-    if set(ENDS) & {*fields}:
-        return date(1990, 1, 1), "=TODAY()+36500"
-    return _FIRST_DAY, _LAST_DAY
-
-
-def _form(column: BlankColumn, cell: str) -> str:
-    """Return the formula that is true for an ID or an email address of the right form, else ""."""
-    rule = column.needed.id_rule
-    start, digits = "", rule.digits or 0 if rule and not rule.strip else 0
-    if rule and rule.pattern and (match := _LETTERS_AND_DIGITS.fullmatch(rule.pattern)):
-        start, digits = match[1], int(match[2])
-    if digits:
-        length, size = len(start) + digits, "<=" if rule and rule.pad else "="
-        whole = f'{cell}&REPT("0",{length}-LEN({cell}))' if size == "<=" else cell
-        each = f"MID({whole},ROW($1:${digits})+{len(start)},1)"
-        numeric = f'SUMPRODUCT(--ISNUMBER(FIND({each},"0123456789")))={digits}'
-        begins = f',LEFT({cell},{len(start)})="{start}"' if start else ""
-        return f"AND(LEN({cell}){size}{length},{numeric}{begins})"
-    if any(path.endswith("email_address") for path in column.needed.fields):
-        return f'AND(ISNUMBER(FIND("@",{cell})),ISERROR(FIND(" ",{cell})))'
-    return ""
 
 
 def _write_notes(
