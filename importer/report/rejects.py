@@ -312,11 +312,6 @@ class _Rejects:
 
     def _write_notes(self) -> None:
         notes = [*_steps(self.run.facts, self.roster, str(self.run.ledger.folder))]
-        if cut := self.rows.cut:
-            notes.append(
-                f"{cut:,} cells are longer than Excel allows and end in …; rejects.csv has them "
-                "whole."
-            )
         if self.comments > MOST_COMMENTS:
             notes.append(
                 f"Comments are on the first {MOST_COMMENTS:,} marked cells; the column Why covers "

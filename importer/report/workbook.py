@@ -33,9 +33,6 @@ from importer.model.roster import NO_HEADINGS, TEMPLATE_SHEETS, letter
 from importer.report.masking import printable
 from importer.report.needed_columns import ColumnKind, NeededColumn, needed_columns
 
-LONGEST_CELL = 32_767
-"""Characters in a cell, by Excel's file format."""
-
 LAST_ROW = 1_048_575
 """Counted from 0, by Excel's file format."""
 
@@ -105,14 +102,10 @@ class Sheet:
 
     sheet: Worksheet
     text: Format
-    cut: int = 0
     widths: dict[int, int] = field(default_factory=dict)
 
     def write(self, row: int, column: int, text: str, style: Format | None = None) -> None:
-        """Write text into a cell, whatever it looks like."""
-        if len(text) > LONGEST_CELL:
-            self.cut += 1
-            text = text[: LONGEST_CELL - 1] + "…"
+        """Write text into a cell, whatever it looks like, up to Excel's 32,767 characters."""
         if text or style is not None:
             self.sheet.write_string(row, column, text, style or self.text)
         longest = max(map(len, text.split("\n"))) if "\n" in text else len(text)

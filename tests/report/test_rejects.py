@@ -28,7 +28,7 @@ from importer.model.text import unescape
 from importer.report import rejects as workbook_room
 from importer.report.files import write_all
 from importer.report.rejects import returned, write_rejects, write_workbook
-from importer.report.workbook import LONGEST_CELL, sheet_name
+from importer.report.workbook import sheet_name
 from tests.report import building
 from tests.report.building import Run, at, view_of
 from tests.report.conftest import Keep
@@ -241,14 +241,22 @@ def test_the_headings_are_frozen_and_filtered(keep: Keep) -> None:
 
 
 def test_a_very_long_cell_is_cut_in_the_workbook_only(keep: Keep) -> None:
-    """Excel takes 32,767 characters; rejects.csv has the rest, and the third sheet says so."""
+    """Excel takes 32,767 characters; rejects.csv has the rest."""
     run = Run(columns=(building.COLUMNS[0],))
-    run.reject(2, ("x" * (LONGEST_CELL + 5),))
+    run.reject(2, ("x" * 32_772,))
     ledger = keep(run)
-    book = book_of(ledger)
-    assert len(table_of(book)[1][5]) == LONGEST_CELL
-    assert len(csv_of(ledger)[1][5]) == LONGEST_CELL + 5
-    assert any("rejects.csv" in str(line[0]) for line in book["How to send it back"].values)
+    assert len(table_of(book_of(ledger))[1][5]) == 32_767
+    assert len(csv_of(ledger)[1][5]) == 32_772
+
+
+def test_each_cell_of_a_column_of_codes_has_its_list(keep: Keep) -> None:
+    """Also a cell without a mark."""
+    codes = ColumnUse("B", "Group", ("user_group",), "exact", choices=("COMM", "FRIEND"))
+    run = Run(columns=(ColumnUse("A", "Barcode", ("primary_id",), "exact"), codes))
+    run.reject(2, ("", "COMM"))
+    run.reject(3, ("", "X"))
+    (rule,) = book_of(keep(run)).worksheets[0].data_validations.dataValidation
+    assert (str(rule.sqref), rule.type) == ("G2:G3", "list")
 
 
 def test_comments_stop_where_excel_would(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
