@@ -208,9 +208,8 @@ class MappedRoster:
         """The roster's columns, what they were matched to, and some values of each."""
         used = {use.place: use for use in self.compiled.uses}
         choices = {
-            heading_key(column.heading): column.choices
-            or tuple(row.code for row in self.codes.enabled(column.table))
-            for column in needed_columns(self.mapping)
+            heading_key(column.heading): tuple(row.code for row in column.choices)
+            for column in needed_columns(self.mapping, self.codes)
         }
         head = without_secrets(self.roster, self.roster.frame.head(_SAMPLED_ROWS), self.secret)
         for position, place in enumerate(self.roster.places):

@@ -28,10 +28,10 @@ from importer.errors import MappingError
 from importer.files import new_file
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE
-from importer.model.fields import FIELDS, CodeRow, CodeTables
+from importer.model.fields import CodeTables
 from importer.model.roster import NO_HEADINGS, TEMPLATE_SHEETS, letter
 from importer.report.masking import printable
-from importer.report.needed_columns import ColumnKind, NeededColumn, needed_columns
+from importer.report.needed_columns import NeededColumn, needed_columns
 
 LAST_ROW = 1_048_575
 """Counted from 0, by Excel's file format."""
@@ -173,90 +173,6 @@ _STEPS = (
     "Point at a heading to read what to type below it.",
     "A filled-in file contains personal data. Do not send it by unprotected email.",
 )
-_EXAMPLES = {
-    "first_name": "Maria",
-    "middle_name": "B.",
-    "last_name": "Sample",
-    "pref_first_name": "Mia",
-    "email_address": "maria.sample@example.org",
-    "phone_number": "605-555-0123",
-    "line1": "100 Maple St",
-    "line2": "Apt 4",
-    "city": "Northfield",
-    "state_province": "SD",
-    "postal_code": "57001",
-    "note_text": "a note",
-}
-"""By a field's last name; the person is invented."""
-_BIRTH, _EXPIRY = date(2001, 4, 30), date(2035, 8, 31)
-
-
-@dataclass(frozen=True, slots=True)
-class BlankColumn:
-    """A column to fill in, and the values allowed in it; no choices where any value is."""
-
-    needed: NeededColumn
-    choices: tuple[CodeRow, ...]
-
-    @property
-    def date_format(self) -> str:
-        """The format of its dates in the spreadsheet program, "" if it has none.
-
-        Where the mapping has a pattern, it is the form of dates that every column takes.
-        """
-        is_date = self.needed.kind is ColumnKind.DATE
-        return _DATES.get(self.needed.dates, "yyyy-mm-dd") if is_date else ""
-
-    @property
-    def longest(self) -> int:
-        """The most characters of a value, 0 for no limit."""
-        rule, fields = self.needed.id_rule, self.needed.fields
-        if rule is not None:
-            return rule.digits if rule.digits and not rule.strip else 0
-        limited = len(fields) == 1 and self.needed.kind is ColumnKind.TEXT
-        return FIELDS[fields[0]].facts.length if limited else 0
-
-    @property
-    def note(self) -> str:
-        """The sentences about what to type."""
-        names = [
-            ": ".join(part.replace("_", " ") for part in path.split(".")[-2:])
-            for path in self.needed.fields
-        ]
-        notes = [f"In Alma: {', '.join(names)}." if names else "Shows which rows are loaded."]
-        if rule := self.needed.id_rule:
-            if rule.digits and rule.pad:
-                notes.append(f"Up to {rule.digits} digits; missing zeros are put in front.")
-            elif rule.digits:
-                notes.append(f"{rule.digits} digits, leading zeros included.")
-            elif rule.pattern:
-                notes.append("Type it exactly as on the card or in the list it comes from.")
-        if self.date_format:
-            notes.append(f"A date, shown as {self.date_format}.")
-        if self.choices:
-            notes.append("Choose from the list.")
-        elif self.needed.table:
-            notes.append(f"A code of Alma's table {self.needed.table}.")
-        return " ".join(notes)
-
-    @property
-    def comment(self) -> str:
-        """What the spreadsheet program shows beside the column."""
-        return printable(f"{'Required' if self.needed.required else 'Optional'}. {self.note}")
-
-    @property
-    def example(self) -> str | date:
-        """The value of the invented person in the example row."""
-        needed = self.needed
-        if needed.kind is ColumnKind.DATE:
-            return _BIRTH if "birth_date" in needed.fields else _EXPIRY
-        if self.choices:
-            return self.choices[0].code
-        if needed.kind is ColumnKind.ID:
-            digits = needed.id_rule.digits if needed.id_rule else None
-            return "0123456789"[:digits] if digits and digits <= 10 else "20001234567890"
-        names = [path.rpartition(".")[2] for path in needed.fields]
-        return next((_EXAMPLES[name] for name in names if name in _EXAMPLES), "")
 
 
 def version_of(mapping: MappingDocument) -> str:
@@ -277,11 +193,11 @@ def write_blank(
         book.set_properties({"title": mapping.title, "created": _MADE})
         book.set_custom_property(VERSION, version_of(mapping))
         _fill(book, mapping, columns)
-    return tuple(column.needed for column in columns)
+    return columns
 
 
-def _columns(mapping: MappingDocument, codes: CodeTables) -> tuple[BlankColumn, ...]:
-    needed = needed_columns(mapping)
+def _columns(mapping: MappingDocument, codes: CodeTables) -> tuple[NeededColumn, ...]:
+    needed = needed_columns(mapping, codes)
     wrong = ""
     if TO_CHOOSE in mapping.headings:
         wrong = "some columns are still `<?>`; write their headings first"
@@ -292,18 +208,11 @@ def _columns(mapping: MappingDocument, codes: CodeTables) -> tuple[BlankColumn, 
     if wrong:
         msg = f"{mapping.path.name}: {wrong}"
         raise MappingError((msg,))
-    return tuple(
-        BlankColumn(one, tuple(map(CodeRow, one.choices)) or codes.enabled(one.table))
-        for one in needed
-    )
-
-
-_DATES = {"mdy": "mm/dd/yyyy", "dmy": "dd/mm/yyyy"}
-"""The spreadsheet program's format for an order of dates."""
+    return needed
 
 
 def _fill(
-    book: xlsxwriter.Workbook, mapping: MappingDocument, columns: tuple[BlankColumn, ...]
+    book: xlsxwriter.Workbook, mapping: MappingDocument, columns: tuple[NeededColumn, ...]
 ) -> None:
     layout = mapping.file.roster
     name = sheet_name(layout.sheet or "", "Roster")
@@ -321,7 +230,7 @@ def _fill(
 def _write_roster(
     book: xlsxwriter.Workbook,
     sheet: Sheet,
-    columns: tuple[BlankColumn, ...],
+    columns: tuple[NeededColumn, ...],
     line: int,
     lists: Lists,
 ) -> None:
@@ -331,8 +240,8 @@ def _write_roster(
     other = book.add_format({**heading, "bg_color": "#EEF1F5"})
     looks = {"italic": True, "font_color": "#5A6470", "num_format": "@"}
     for position, column in enumerate(columns):
-        required = column.needed.required
-        sheet.write(line, position, column.needed.heading, needed if required else other)
+        required = column.required
+        sheet.write(line, position, column.heading, needed if required else other)
         size = {"x_scale": 2, "y_scale": 1.4}
         sheet.sheet.write_comment(line, position, column.comment, size)
     for position, column in enumerate(columns):
@@ -354,7 +263,7 @@ def _write_roster(
             sheet.sheet.set_column(position, position, min(width, WIDEST), day)
 
 
-def _validation(column: BlankColumn, lists: Lists) -> dict[str, object]:
+def _validation(column: NeededColumn, lists: Lists) -> dict[str, object]:
     """What the spreadsheet program accepts from a cell below the example on."""
     title = "Not allowed here"
     rule: dict[str, object] = {"validate": "any", "error_title": title}
@@ -364,20 +273,20 @@ def _validation(column: BlankColumn, lists: Lists) -> dict[str, object]:
         rule |= {"validate": "date", "criteria": "between", "minimum": _FIRST, "maximum": _LAST}
         rule["error_message"] = "Type a date that can be right."
     elif column.longest:
-        form = column.needed.id_rule
+        form = column.id_rule
         criteria = "==" if form and not form.pad else "<="
         rule |= {"validate": "length", "criteria": criteria, "value": column.longest}
         most = "" if criteria == "==" else "at most "
         rule["error_message"] = f"Type {most}{column.longest} characters, leading zeros included."
     return rule | {
         "ignore_blank": True,
-        "input_title": printable(column.needed.heading)[:32],
+        "input_title": printable(column.heading)[:32],
         "input_message": column.comment[:_LONGEST_MESSAGE],
     }
 
 
 def _write_notes(
-    book: xlsxwriter.Workbook, sheet: Sheet, title: str, columns: tuple[BlankColumn, ...]
+    book: xlsxwriter.Workbook, sheet: Sheet, title: str, columns: tuple[NeededColumn, ...]
 ) -> None:
     bold = book.add_format({"num_format": "@", "bold": True, "valign": "top"})
     wrapped = book.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
@@ -389,8 +298,8 @@ def _write_notes(
     codes: list[tuple[tuple[str, ...], Format]] = []
     for position, column in enumerate(columns):
         # not equal to the heading: see above
-        name = f"{letter(position)} · {printable(column.needed.heading)}"
-        required = "required" if column.needed.required else "optional"
+        name = f"{letter(position)} · {printable(column.heading)}"
+        required = "required" if column.required else "optional"
         lines.append(((name, required, column.note), wrapped))
         if described := [row for row in column.choices if row.description]:
             codes += [(("",), wrapped), ((f"Codes of {name}",), bold)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from importer.model.fields import CodeTables
 from importer.report.needed_columns import ColumnKind, needed_columns
 from tests.mapper.bench import loaded, mapping_text
 
@@ -20,7 +21,8 @@ def test_the_columns_that_a_mapping_needs(tmp_path: Path) -> None:
     top += "values: {who: {from: <Whole name>, read: name}}\n"
     top += "roster: {only: {S: [New], L: {blank: true}, N: {not: [x]}, D: {after: 2026-01-01}}}"
     found = {
-        item.heading: item for item in needed_columns(loaded(tmp_path, mapping_text(record, top)))
+        item.heading: item
+        for item in needed_columns(loaded(tmp_path, mapping_text(record, top)), CodeTables({}))
     }
     assert (found["ID"].kind, found["ID"].required) == (ColumnKind.ID, True)
     assert found["ID"].id_rule is not None
@@ -29,8 +31,8 @@ def test_the_columns_that_a_mapping_needs(tmp_path: Path) -> None:
     assert (found["Whole name"].kind, found["Whole name"].table) == (ColumnKind.TEXT, ""), (
         "any name"
     )
-    assert found["J"].choices == ("Clerk", "Cook")
-    assert found["S"].choices == ("New",)
+    assert [row.code for row in found["J"].choices] == ["Clerk", "Cook"]
+    assert [row.code for row in found["S"].choices] == ["New"]
     assert [found[name].required for name in "SLND"] == [True, False, False, True]
     assert found["First"].fields == ("first_name", "middle_name")
     assert (found["M"].required, found["Email"].kind) == (False, ColumnKind.TEXT)

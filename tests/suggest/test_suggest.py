@@ -16,6 +16,7 @@ from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
+from importer.model.fields import CodeTables
 from importer.model.user import AccountType
 from importer.report.needed_columns import needed_columns
 from importer.suggest.first_mapping import columns_taken, suggest
@@ -165,7 +166,7 @@ def test_headings_that_end_in_a_star_are_columns_like_others(tmp_path: Path) -> 
     rows = [("2000", "A", "L", "COMM", "1 Elm St", "Lincoln", "NE", "68502", "Yes")]
     mapping = started(tmp_path, starred, rows)
     assert lint(mapping) == ()
-    assert [column.heading for column in needed_columns(mapping)] == [*starred]
+    assert [column.heading for column in needed_columns(mapping, CodeTables({}))] == [*starred]
 
 
 def test_what_only_internal_users_have_is_not_taken_for_external_ones(tmp_path: Path) -> None:
