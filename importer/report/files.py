@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -19,10 +17,10 @@ from importer.ledger.journal import images
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import text
 from importer.model.plan import Act, Result
-from importer.model.text import command_line, escape, is_absent
+from importer.model.text import command_line, is_absent
 from importer.model.user import AccountType, ContactInfo, User
 from importer.report.page import render
-from importer.report.rejects import returned, write_problems, write_rejects, write_workbook
+from importer.report.rejects import as_csv, returned, write_problems, write_rejects, write_workbook
 from importer.report.view import RunView
 from importer.report.wording import (
     MASKED,
@@ -51,17 +49,9 @@ _SET = ("USERNAME",)
 
 def write_list(path: Path, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write a new file for its owner only. Raises UsageError if it cannot be written."""
-    content = _csv(heads, rows)
+    content = as_csv(heads, rows)
     with new_file(path, private=True, option="-o") as file:
         file.write(content)
-
-
-def _csv(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, lineterminator="\r\n")
-    writer.writerow(heads)
-    writer.writerows([escape(cell) for cell in row] for row in rows)
-    return table.getvalue().encode("utf-8-sig")
 
 
 def _members(ledger: Ledger) -> list[tuple[str, ...]]:
@@ -169,7 +159,7 @@ def write_people(ledger: Ledger, kind: List) -> dict[Path, int]:
     heads: tuple[str, ...] = _SET if kind == "set" else _LETTER
     lists = {SET: _members(ledger)} if kind == "set" else _letters(ledger)
     return {
-        place(ledger.folder / name, partial(_write, _csv(heads, rows))): len(rows)
+        place(ledger.folder / name, partial(_write, as_csv(heads, rows))): len(rows)
         for name, rows in lists.items()
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -20,11 +21,8 @@ from importer.model.roster import (
     MARKED_ADVICE,
     MARKS,
     REJECTS_SHEETS,
-    RESULT,
-    ROW,
     UNEVEN,
     UNEVEN_ADVICE,
-    WHAT_TO_DO,
     WHY,
     Mark,
     letter,
@@ -60,7 +58,7 @@ COLORS = {
 class Returned:
     """A row, the texts of the columns ADDED, as many cells as there are columns, its problems.
 
-    The texts are by heading. The problems that hold the row back come first.
+    The texts are by heading, in order. The problems that hold the row back come first.
     """
 
     of: RowHistory
@@ -90,13 +88,7 @@ def returned(run: RunView, roster: int) -> Iterator[Returned]:
         result = wording.ENDS[row.result] if row.result else row.fate.value
         yield Returned(
             row,
-            {
-                ROW: number,
-                RESULT: result,
-                DECISION: "",
-                WHY: " ".join(why),
-                WHAT_TO_DO: " ".join(to_do),
-            },
+            dict(zip(ADDED, (number, result, "", " ".join(why), " ".join(to_do)), strict=True)),
             (row.cells + blank)[: len(blank)],
             tuple(sorted(problems, key=lambda problem: not problem.severity.holds)),
         )
@@ -150,14 +142,19 @@ def write_problems(run: RunView, path: Path) -> None:
 
 
 def write_rejects(run: RunView, roster: int, rows: Iterable[Returned], path: Path) -> None:
-    """Write a roster's rejects as CSV: rows as they came, and why. Marked as UTF-8 for Excel."""
+    """Write a roster's rejects as CSV: rows as they came, and why."""
     headings = (use.heading for use in run.ledger.columns(roster))
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        lines = csv.writer(file, lineterminator="\r\n")
-        lines.writerow(map(escape, (*ADDED, *headings)))
-        for row in rows:
-            texts = (row.added[heading] for heading in ADDED)
-            lines.writerow(map(escape, (*texts, *row.cells)))
+    path.write_bytes(
+        as_csv((*ADDED, *headings), ((*row.added.values(), *row.cells) for row in rows))
+    )
+
+
+def as_csv(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> bytes:
+    """Return a table as CSV for spreadsheet programs, marked as UTF-8; no text is a formula."""
+    text = io.StringIO(newline="")
+    lines = csv.writer(text, lineterminator="\r\n")
+    lines.writerows(map(escape, cells) for cells in (headings, *rows))
+    return text.getvalue().encode("utf-8-sig")
 
 
 MOST_COMMENTS, MOST_LISTS = 1_000, 10_000
@@ -256,7 +253,7 @@ class _Rejects:
         self.rows.write_row(0, (use.heading for use in columns), self.heading, len(ADDED))
         line = 0
         for line, row in enumerate(rows, start=1):
-            self.rows.write_row(line, (row.added[heading] for heading in ADDED), self.wrapped)
+            self.rows.write_row(line, row.added.values(), self.wrapped)
             if (words := choices(row.problems)) and line <= MOST_LISTS:
                 self.rows.write(line, DECIDES, "", self.marked[Severity.REVIEW])
                 rule = self.lists.rule(words, DECISION, strict=True)
