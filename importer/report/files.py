@@ -57,9 +57,9 @@ def write_list(path: Path, heads: Sequence[str], rows: Iterable[Sequence[str]]) 
 def _members(ledger: Ledger) -> list[tuple[str, ...]]:
     facts = ledger.facts
     users = {image.row: image.new_id for image in images(ledger) if image.act is not Act.DELETE}
-    for one in ledger.planned() if facts.lists else ():
-        if one.act is Act.UNCHANGED and facts.retires(one.row) == "list":
-            users[one.row] = one.primary_id
+    for row in ledger.planned() if facts.lists else ():
+        if row.act is Act.UNCHANGED and facts.retires(row.row) == "list":
+            users[row.row] = row.primary_id
     return [(user,) for _, user in sorted(users.items())]
 
 
@@ -82,7 +82,7 @@ def _letters(ledger: Ledger) -> dict[str, list[tuple[str, ...]]]:
 
 def _letter(user: User) -> tuple[str, ...]:
     emails = (user.contact_info or ContactInfo()).email or ()
-    email = next((one for one in emails if one.preferred), next(iter(emails), None))
+    email = next((entry for entry in emails if entry.preferred), next(iter(emails), None))
     group = user.user_group
     return (
         text(user.pref_first_name) or text(user.first_name),

@@ -192,8 +192,8 @@ def events_in(ledger: Ledger) -> Iterator[Event]:
     }
 
     # no start is one with another: after a load that was killed, no end is between them
-    def alike(one: JournalEntry) -> tuple[str, str, datetime | None]:
-        return one.event, one.operator, one.time if one.event == "apply" else None
+    def alike(entry: JournalEntry) -> tuple[str, str, datetime | None]:
+        return entry.event, entry.operator, entry.time if entry.event == "apply" else None
 
     for (event, who, _), entries in groupby(made_by_people(ledger), alike):
         each = list(entries)
@@ -206,5 +206,5 @@ def events_in(ledger: Ledger) -> Iterator[Event]:
         elif event == DECIDED:
             detail = counted(len(each), "row")
         elif event == ALLOWED:
-            detail = word_list([one.detail.replace("-", " ") for one in each])
+            detail = word_list([entry.detail.replace("-", " ") for entry in each])
         yield Event(each[-1].time, who, icon, text.format(detail))

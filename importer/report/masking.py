@@ -122,15 +122,15 @@ def _identifier(text: str) -> str:
 def _initials(text: str) -> str:
     """Return the initials: `J… v… D…` for `Jane van Dyck`."""
     letters = (_LETTER.search(word) for word in text.split())
-    return " ".join(found.group() + CUT for found in letters if found) or CUT
+    return " ".join(first.group() + CUT for first in letters if first) or CUT
 
 
 def _year(text: str) -> str:
-    found = _YEAR.search(text)
-    if found is None:
+    year = _YEAR.search(text)
+    if year is None:
         return CUT
-    before, after = (CUT if part else "" for part in (text[: found.start()], text[found.end() :]))
-    return before + found.group() + after
+    before, after = (CUT if part else "" for part in (text[: year.start()], text[year.end() :]))
+    return before + year.group() + after
 
 
 def _address(text: str) -> str:
@@ -187,4 +187,4 @@ def printable(text: str) -> str:
     if text.isprintable():  # as nearly all is; a quick look spares the search
         return text
     one_line = _BLANKS.sub(" ", text)
-    return _UNPRINTABLE.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", one_line)
+    return _UNPRINTABLE.sub(lambda char: f"⟨U+{ord(char.group()):04X}⟩", one_line)

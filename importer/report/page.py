@@ -77,15 +77,17 @@ def _render(
             lineage=tuple(run.related.sentences()),
             tallies=wording.tallies(summary),
             next=step,
-            events=[(moment(one.time), f"{one.who}: {one.text}") for one in events_in(ledger)],
+            events=[
+                (moment(event.time), f"{event.who}: {event.text}") for event in events_in(ledger)
+            ],
             looks=survey.looks,
             problems=tuple(_sections(run.groups)),
-            people=[one for one in _people(survey) if one[2]],
+            people=[people for people in _people(survey) if people[2]],
             table=table,
             new_users=view.new_users(ledger, show_values=show_values),
             differences=view.by_kind(table.differences),
             fields=view.by_field(table.differences),
-            parts=sorted({one.part for one in table.differences}),
+            parts=sorted({difference.part for difference in table.differences}),
             lines=(lines := table.lines()),
             listed=sum(line.last - line.row + 1 for line in lines),
             search_hash=_hash_of("search.js"),
@@ -139,10 +141,10 @@ def _people(survey: Survey) -> Iterator[tuple[str, str, tuple[Person, ...]]]:
 
 
 def _sections(
-    found: Sequence[ProblemGroup],
+    groups: Sequence[ProblemGroup],
 ) -> Iterator[tuple[str, str, tuple[ProblemGroup, ...], int]]:
     """Yield key, title, groups and number of groups left out of each section."""
-    for key, about in groupby(found, key=_section):
+    for key, about in groupby(groups, key=_section):
         every = tuple(about)
         yield key, _SECTIONS[key], every[:MOST_GROUPS], len(every[MOST_GROUPS:])
 
@@ -212,14 +214,14 @@ class _RowTable:
             return
         patron = shown("primary_id", row.primary_id, show_values=self.show_values)
         name = " ".join(self._names.cells(row, "first_name", "last_name"))
-        found = tuple(view.differences(row.changes, show_values=self.show_values))
-        if found:
+        differences = tuple(view.differences(row.changes, show_values=self.show_values))
+        if differences:
             self.people[row.row] = name or patron
-        for one in found:
-            self.differences.setdefault(one, []).append(row.row)
+        for difference in differences:
+            self.differences.setdefault(difference, []).append(row.row)
         if is_listed:
             roster = self.facts.origin(row.row).roster if self.facts.others else ""
-            details = view.details_of(end, found, problems, show_values=self.show_values)
+            details = view.details_of(end, differences, problems, show_values=self.show_values)
             listed.append(Line(row.row, row.row, roster, end, patron, name, details))
 
     def add_quiet(self, first: int, last: int, fate: Fate) -> None:

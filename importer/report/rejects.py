@@ -81,9 +81,11 @@ def returned(run: RunView, roster: int) -> Iterator[Returned]:
             continue
         holding = [problem for problem in problems if problem.severity.holds]
         marks = dict.fromkeys(_not_in_text(holding, letters))
-        why = dict.fromkeys(wording.placed(_places(one.places), _what(one)) for one in holding)
+        why = dict.fromkeys(
+            wording.placed(_places(problem.places), _what(problem)) for problem in holding
+        )
         to_do = dict.fromkeys(_plain(problem.advice) for problem in holding)
-        to_do |= {UNEVEN_ADVICE if one.code in UNEVEN else MARKED_ADVICE: None for one in marks}
+        to_do |= {UNEVEN_ADVICE if mark.code in UNEVEN else MARKED_ADVICE: None for mark in marks}
         number = row_text(row.row, marks)
         result = wording.ENDS[row.result] if row.result else row.fate.value
         yield Returned(
@@ -101,10 +103,14 @@ def _not_in_text(problems: Iterable[Problem], letters: Mapping[str, str]) -> Ite
     (its problem has a field) judges it again, unless only rows of several people show that an ID
     was rounded.
     """
-    for one in problems:
-        judged = one.field and not (one.code is Code.ID_LOST_DIGITS and one.value.isdigit())
-        if one.code in MARKS and not judged and one.value not in FORMULA_ERRORS:
-            yield Mark(one.code, letters.get(one.places[0].letter, "") if one.places else "")
+    for problem in problems:
+        judged = problem.field and not (
+            problem.code is Code.ID_LOST_DIGITS and problem.value.isdigit()
+        )
+        if problem.code in MARKS and not judged and problem.value not in FORMULA_ERRORS:
+            yield Mark(
+                problem.code, letters.get(problem.places[0].letter, "") if problem.places else ""
+            )
 
 
 def _places(columns: Iterable[Place]) -> str:
@@ -232,8 +238,8 @@ class _Rejects:
         }
         name = sheet_name(run.facts.rosters[roster][0].sheet, "Rejected rows")
         self.rows, self.groups, self.how_to = (
-            Sheet(book.add_worksheet(one), plain)
-            for one in (name, free_name(GROUPS, name), free_name(HOW_TO, name))
+            Sheet(book.add_worksheet(title), plain)
+            for title in (name, free_name(GROUPS, name), free_name(HOW_TO, name))
         )
         self.lists = Lists(book.add_worksheet(free_name(LISTS, name)))
         self.comments = 0
@@ -287,7 +293,7 @@ class _Rejects:
 
     def _write_groups(self) -> None:
         groups = self.run.groups
-        own = [one for one in groups if RowId.of(one.first.origin.row).roster == self.roster]
+        own = [group for group in groups if RowId.of(group.first.origin.row).roster == self.roster]
         headings = (
             "Severity", "Number of rows", "Rows", "Column", "Problem", "Example", "What to do",
         )  # fmt: skip

@@ -53,8 +53,8 @@ def show_counts(summary: Summary, console: Console) -> None:
         style = _COLORS[tally.tone]
         table.add_row(_text(f"{tally.count:,}", f"bold {style}"), _text(tally.words, style))
     console.print(Padding(table, (1, 0, 0, 2)))
-    for one in summary.rosters or ():
-        console.print(_text(f"  {wording.roster_counts(one)}", "dim"))
+    for roster in summary.rosters or ():
+        console.print(_text(f"  {wording.roster_counts(roster)}", "dim"))
     for about in wording.about_people(summary):
         console.print(_text(f"  {about}"))
     console.print()
@@ -79,15 +79,15 @@ def show_problems(
             console.print(line)
         console.print()
     if run.applied:
-        found = group_problems(run.ledger.later_problems())
+        groups = group_problems(run.ledger.later_problems())
     else:
         survey = run.shown if show_values else run.masked
         _show_looks(survey, console)
-        found = tuple(group for group in run.groups if not survey.lists(group))
+        groups = tuple(group for group in run.groups if not survey.lists(group))
     several = bool(run.facts.others)
     seen: Counter[bool] = Counter()
     more = 0
-    for group in found:
+    for group in groups:
         comes_first = is_danger(group.code) or group.whole
         seen[comes_first] += 1
         if most is None or seen[comes_first] <= most:
@@ -97,7 +97,7 @@ def show_problems(
     if more:
         where = "see the report" if reported else "`importer check` makes a report of them all"
         console.print(_text(f"… and {more:,} more; {where}.", "dim"))
-    if found and not (run.applied and _kept_back(run.summary)):
+    if groups and not (run.applied and _kept_back(run.summary)):
         console.print()
 
 
@@ -107,10 +107,10 @@ def _show_looks(survey: Survey, console: Console) -> None:
         return
     console.print(_text("Look at these first", "bold"))
     table = _counted()
-    for one in survey.looks:
-        line = _text(one.title, "bold")
-        line.append_text(_text(f"  {wording.plain(look_line(one))}".rstrip()))
-        table.add_row(_text(one.number), line)
+    for look in survey.looks:
+        line = _text(look.title, "bold")
+        line.append_text(_text(f"  {wording.plain(look_line(look))}".rstrip()))
+        table.add_row(_text(look.number), line)
     console.print(Padding(table, (0, 0, 1, 2)))
 
 
@@ -263,8 +263,8 @@ def as_lines(row: dict[str, Any]) -> list[str]:
     name = wording.field_name
     lines += [f"  {name(field['path'])}: {field['value']}" for field in row["record"]]
     lines += [
-        f"  {name(one['path'])}: {one['old'] or 'nothing'} → {one['new'] or 'nothing'}"
-        for one in row["changes"]
+        f"  {name(change['path'])}: {change['old'] or 'nothing'} → {change['new'] or 'nothing'}"
+        for change in row["changes"]
     ]
     if row["result"]:
         lines.append(f"Result: {wording.ENDS[row['result']]}")

@@ -60,14 +60,14 @@ def differences(changes: Iterable[Change], *, show_values: bool) -> Iterator[Dif
         yield Difference(change.kind, change.path, old, new)
 
 
-def by_kind(found: Mapping[Difference, Sequence[int]]) -> list[dict[str, object]]:
+def by_kind(rows_of: Mapping[Difference, Sequence[int]]) -> list[dict[str, object]]:
     """Return the differences by kind, removals first, without empty kinds.
 
     `lines`: each with its rows, those of most rows first, and those of one row each in the order of
     their fields; `more` are left out.
     """
     ordered = sorted(
-        found.items(),
+        rows_of.items(),
         key=lambda item: (
             -len(item[1]),
             item[0].name if len(item[1]) == 1 else "",
@@ -77,21 +77,25 @@ def by_kind(found: Mapping[Difference, Sequence[int]]) -> list[dict[str, object]
     )
     kinds: list[dict[str, object]] = []
     for kind in ChangeKind:
-        lines = [(one, tuple(dict.fromkeys(rows))) for one, rows in ordered if one.kind is kind]
+        lines = [
+            (difference, tuple(dict.fromkeys(rows)))
+            for difference, rows in ordered
+            if difference.kind is kind
+        ]
         if lines:
             total, more = sum(len(rows) for _, rows in lines), len(lines[MOST_LINES:])
             kinds.append({"kind": kind, "total": total, "lines": lines[:MOST_LINES], "more": more})
     return kinds
 
 
-def by_field(found: Mapping[Difference, Sequence[int]]) -> list[tuple[str, Counter[Difference]]]:
+def by_field(rows_of: Mapping[Difference, Sequence[int]]) -> list[tuple[str, Counter[Difference]]]:
     """Return the fields that change, each with the number of rows of each change.
 
     Those of most rows come first.
     """
     fields: dict[str, Counter[Difference]] = {}
-    for one, rows in found.items():
-        fields.setdefault(one.name, Counter())[one] = len(set(rows))
+    for difference, rows in rows_of.items():
+        fields.setdefault(difference.name, Counter())[difference] = len(set(rows))
     return sorted(fields.items(), key=lambda field: (-field[1].total(), field[0]))
 
 
@@ -107,14 +111,14 @@ def new_users(
     The fields are in the record's order, values masked unless `show_values`, and "" for none.
     """
     users = dict(to_create(ledger, most=MOST_USERS))
-    found: dict[str, dict[int, list[str]]] = {}
+    values: dict[str, dict[int, list[str]]] = {}
     for row, user in users.items():
         for path, text in fields_of(user):
             value = shown(path, text, show_values=show_values)
-            found.setdefault(path, {}).setdefault(row, []).append(value)
+            values.setdefault(path, {}).setdefault(row, []).append(value)
     return [*users], [
         (path, field_name(path), [" · ".join(by_row.get(row, ())) for row in users])
-        for path, by_row in found.items()
+        for path, by_row in values.items()
     ]
 
 
@@ -150,13 +154,13 @@ class ProblemGroup:
     """
 
     first: Problem
-    found: set[int] = field(default_factory=set)
+    numbers: set[int] = field(default_factory=set)
     all: list[Problem] = field(default_factory=list)
     alike: bool = True
 
     def add(self, problem: Problem) -> None:
         """Add a problem."""
-        self.found.add(problem.origin.row)
+        self.numbers.add(problem.origin.row)
         self.alike &= (problem.message, problem.value) == (self.first.message, self.first.value)
         if self.whole:
             self.all.append(problem)
@@ -169,7 +173,7 @@ class ProblemGroup:
     @property
     def rows(self) -> tuple[int, ...]:
         """The rows, in order; one alone may be a whole roster."""
-        return tuple(sorted(self.found))
+        return tuple(sorted(self.numbers))
 
     @property
     def code(self) -> Code:
@@ -189,7 +193,7 @@ class ProblemGroup:
     @property
     def count(self) -> int:
         """The number of rows; 0 where it is about the whole roster."""
-        return 0 if self.whole else len(self.found)
+        return 0 if self.whole else len(self.numbers)
 
     @property
     def one_change(self) -> bool:
@@ -208,7 +212,7 @@ class ProblemGroup:
 
     def sentences(self, *, show_values: bool) -> list[str]:
         """Return the sentence of the first or, about the whole roster, of each."""
-        return [sentence(one, show_values=show_values) for one in self.all or (self.first,)]
+        return [sentence(problem, show_values=show_values) for problem in self.all or (self.first,)]
 
 
 def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
@@ -228,13 +232,13 @@ def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
     return tuple(
         sorted(
             groups.values(),
-            key=lambda one: (
-                one.code is Code.UNUSED_COLUMN,
-                _DANGERS.index(one.code) if is_danger(one.code) else len(_DANGERS),
-                not one.whole,
-                _ORDER.index(one.severity),
-                -one.count,
-                min(one.found),
+            key=lambda group: (
+                group.code is Code.UNUSED_COLUMN,
+                _DANGERS.index(group.code) if is_danger(group.code) else len(_DANGERS),
+                not group.whole,
+                _ORDER.index(group.severity),
+                -group.count,
+                min(group.numbers),
             ),
         )
     )
@@ -308,8 +312,10 @@ class Names:
         for number in range(len(ledger.facts.rosters)):
             columns = [*enumerate(ledger.columns(number))]
             # rows that are users of Alma have names, also where the mapping does not use them
-            found = {use.heading: at for at, use in columns}
-            self._places.append(found | {name: at for at, use in columns for name in use.labels})
+            by_heading = {use.heading: at for at, use in columns}
+            self._places.append(
+                by_heading | {name: at for at, use in columns for name in use.labels}
+            )
 
     def cells(self, row: RowHistory, *fields: str) -> list[str]:
         """Return the cells of the columns of some fields, each column once."""
@@ -331,20 +337,20 @@ class Names:
 
 
 def details_of(
-    end: End, found: Iterable[Difference], problems: Iterable[Problem], *, show_values: bool
+    end: End, changes: Iterable[Difference], problems: Iterable[Problem], *, show_values: bool
 ) -> tuple[str, ...]:
     """Return why a row is held back, then its differences, then what is worth a look."""
     reasons: list[str] = []
     others: list[str] = []
-    found_here = tuple(problems)
-    codes = {one.code for one in found_here}
-    for one in found_here:
-        if one.severity is not Severity.REPAIRED and not _repeated(one, codes):
-            held_back = one.severity.holds
-            (reasons if held_back else others).append(told(one, show_values=show_values))
+    here = tuple(problems)
+    codes = {problem.code for problem in here}
+    for problem in here:
+        if problem.severity is not Severity.REPAIRED and not _repeated(problem, codes):
+            held_back = problem.severity.holds
+            (reasons if held_back else others).append(told(problem, show_values=show_values))
     if not reasons and end in _WHYS:
         reasons.append(_WHYS[end])
-    return (*reasons, *map(str, found), *others)
+    return (*reasons, *map(str, changes), *others)
 
 
 def _decided(problem: Problem) -> bool:
@@ -427,7 +433,10 @@ def look_line(look: Look) -> str:
     """
     if look.key not in {"groups", "earlier", "last-names"}:
         return look.note
-    named = [f"{one.change} ({count:,})" for one, count in look.moves.most_common(MOST_MOVES)]
+    named = [
+        f"{difference.change} ({count:,})"
+        for difference, count in look.moves.most_common(MOST_MOVES)
+    ]
     more = len(look.moves) - len(named)
     return ", ".join(named) + (f" and {more:,} more" if more else "")
 
@@ -449,7 +458,7 @@ class Survey:
             row
             for group in run.groups
             if group.code is Code.ANOTHER_NAME and not _decided(group.first)
-            for row in group.found
+            for row in group.numbers
         }
         self.missing = tuple(map(self._missing, run.ledger.missing()))
         self.blocked = tuple(self._blocked())
@@ -467,13 +476,13 @@ class Survey:
             self._add(row)
         self.fields, self.expiry = self._fields.most_common(), self._expiry.most_common()
         self.looks = () if run.applied else tuple(self._looks())
-        above = {one.key for one in self.looks}
+        above = {look.key for look in self.looks}
         self.problems = tuple(
-            one
-            for one in run.groups
-            if not (is_danger(one.code) or one.code is Code.RESOLVED or _decided(one.first))
-            and one.code not in above
-            and not self.lists(one)
+            group
+            for group in run.groups
+            if not (is_danger(group.code) or group.code is Code.RESOLVED or _decided(group.first))
+            and group.code not in above
+            and not self.lists(group)
         )
         self.created = tuple(
             Person(row.row, self._names.of(row), row.primary_id)
@@ -484,17 +493,17 @@ class Survey:
         """Return whether what to look at first has all of a cause: who cannot borrow, and why."""
         return group.code in CANNOT_BORROW and not self._run.applied
 
-    def _missing(self, one: NotInRoster) -> Person:
-        user = shown("primary_id", one.primary_id, show_values=self._show_values)
-        name = shown("last_name", one.name, show_values=self._show_values)
+    def _missing(self, person: NotInRoster) -> Person:
+        user = shown("primary_id", person.primary_id, show_values=self._show_values)
+        name = shown("last_name", person.name, show_values=self._show_values)
         return Person(0, name, user) if name else Person(0, user)
 
     def _blocked(self) -> Iterator[Person]:
         for row, problems in self._run.by_row.items():
             said = [
-                what(one, show_values=self._show_values, begin=True)
-                for one in problems
-                if one.code in CANNOT_BORROW
+                what(problem, show_values=self._show_values, begin=True)
+                for problem in problems
+                if problem.code in CANNOT_BORROW
             ]
             if said:
                 yield Person(row, self._names.of(self._run.ledger.row(row)), " ".join(said))
@@ -502,9 +511,9 @@ class Survey:
     def _looks(self) -> Iterator[Look]:
         """Yield what to look at, the most dangerous first, without what a person decided."""
         asked: dict[Code, list[ProblemGroup]] = {}
-        for one in self._run.groups:
-            if is_danger(one.code) and one.first.advice != RESOLVED_ADVICE:
-                asked.setdefault(one.code, []).append(one)
+        for group in self._run.groups:
+            if is_danger(group.code) and group.first.advice != RESOLVED_ADVICE:
+                asked.setdefault(group.code, []).append(group)
         for same in asked.values():
             yield self._look(*same)
         yield from self._checks()
@@ -513,19 +522,19 @@ class Survey:
             _listed("not-here", "People of the last load who are not in this roster", self.missing),
             _listed("cannot-borrow", "People who cannot borrow after this load", self.blocked),
         )  # fmt: skip
-        yield from (one for one in everybody if one.count)
-        for one in self._run.groups:
-            if one.code is Code.NOT_DELETED:
-                yield self._look(one, note="they stay in Alma", dangerous=False)
-            elif one.code is Code.NO_END_DATE:
-                of = f"{one.first.origin.roster}: " if self._run.facts.others else ""
-                note, advice = of + " ".join(one.sentences(show_values=True)), one.first.advice
-                yield Look(one.code.value, one.title, note, 0, dangerous=False, advice=advice)
+        yield from (look for look in everybody if look.count)
+        for group in self._run.groups:
+            if group.code is Code.NOT_DELETED:
+                yield self._look(group, note="they stay in Alma", dangerous=False)
+            elif group.code is Code.NO_END_DATE:
+                of = f"{group.first.origin.roster}: " if self._run.facts.others else ""
+                note, advice = of + " ".join(group.sentences(show_values=True)), group.first.advice
+                yield Look(group.code.value, group.title, note, 0, dangerous=False, advice=advice)
 
     def _add(self, row: RowHistory) -> None:
-        found = _in_order(differences(row.changes, show_values=self._show_values))
-        self._fields.update(list(dict.fromkeys(one.name for one in found)))
-        by_path = {one.path: one for one in found}
+        changes = _in_order(differences(row.changes, show_values=self._show_values))
+        self._fields.update(list(dict.fromkeys(change.name for change in changes)))
+        by_path = {change.path: change for change in changes}
 
         def person(*changes: Difference, said: str = "") -> Person:
             return Person(row.row, self._names.of(row), said, _changed(changes))
@@ -533,17 +542,17 @@ class Survey:
         if row.act is Act.DELETE:
             user = shown("primary_id", row.primary_id, show_values=self._show_values)
             self._deleted.add(person(said=user))
-        if is_absent(row.row) and found:
+        if is_absent(row.row) and changes:
             user = shown("primary_id", row.primary_id, show_values=self._show_values)
-            self._absent.add(Person(row.row, user, "", _changed(found)))
+            self._absent.add(Person(row.row, user, "", _changed(changes)))
         if row.act is Act.UPDATE and len(self._updated) < MOST_PEOPLE:
-            self._updated.append(person(*found))
+            self._updated.append(person(*changes))
         if group := by_path.get("user_group"):
             self._moved.add(person(group))
         name = by_path.get("last_name")
         if name and name.old and row.row not in self._renamed_in_doubt:
             self._renamed.add(person(name))
-        for end in (one for one in row.changes if one.path == "expiry_date"):
+        for end in (change for change in row.changes if change.path == "expiry_date"):
             moved = _moved(end.old, end.new)
             self._expiry[moved] += 1
             if moved.startswith("Earlier") and not self._run.facts.leaves(row.row):
@@ -553,24 +562,24 @@ class Survey:
         """Return what problems of one code say; without a note the advice is one."""
         first = groups[0]
         if not note:
-            held = any(one.severity.holds for one in groups)
+            held = any(group.severity.holds for group in groups)
             note = "not written until you decide" if held else first.first.advice
-        rows = sorted({row for one in groups for row in one.rows})
+        rows = sorted({row for group in groups for row in group.rows})
         people = []
         for row in rows[:MOST_PEOPLE]:
-            its = next(one for one in self._run.by_row[row] if one.code is first.code)
+            its = next(problem for problem in self._run.by_row[row] if problem.code is first.code)
             said = what(its, show_values=self._show_values, begin=True)
             people.append(Person(row, self._names.of(self._run.ledger.row(row)), said))
         count = 0 if first.whole else len(rows)
         return Look(first.code.value, first.title, note, count, dangerous, people=people)
 
     def _checks(self) -> Iterator[Look]:
-        for one in self._run.failed_checks:
-            title = f"Safety check: {one.check.value.replace('-', ' ')}"
-            all_updates = one.check is SafetyCheck.MANY_CHANGES and not self._run.facts.others
+        for failed in self._run.failed_checks:
+            title = f"Safety check: {failed.check.value.replace('-', ' ')}"
+            all_updates = failed.check is SafetyCheck.MANY_CHANGES and not self._run.facts.others
             yield Look(
-                one.check.value, title, one.sentence, one.concerned, dangerous=True, check=True,
-                people=self._updated if all_updates else [],
+                failed.check.value, title, failed.sentence, failed.concerned, dangerous=True,
+                check=True, people=self._updated if all_updates else [],
             )  # fmt: skip
 
 
@@ -578,14 +587,14 @@ def _listed(key: str, title: str, people: Sequence[Person]) -> Look:
     return Look(key, title, "", len(people), dangerous=False, people=[*people[:MOST_PEOPLE]])
 
 
-def _changed(found: Iterable[Difference]) -> tuple[Difference, ...]:
+def _changed(changes: Iterable[Difference]) -> tuple[Difference, ...]:
     """Return what changes, first where Alma has a value, which is lost."""
-    return tuple(sorted(_in_order(found), key=lambda one: not one.old))
+    return tuple(sorted(_in_order(changes), key=lambda change: not change.old))
 
 
-def _in_order(found: Iterable[Difference]) -> list[Difference]:
+def _in_order(changes: Iterable[Difference]) -> list[Difference]:
     """Return differences in the order of a record's fields, for a load and its undo alike."""
-    return sorted(found, key=lambda one: _FIELDS.get(plain_path(one.path), len(_FIELDS)))
+    return sorted(changes, key=lambda change: _FIELDS.get(plain_path(change.path), len(_FIELDS)))
 
 
 _FIELDS = {path: at for at, path in enumerate(FIELDS)}
@@ -616,10 +625,10 @@ def rows_page(
     the most important of them.
     """
     chosen = next(
-        (one for one in ENDS if one == end and isinstance(one, Fate | Act | Result)), None
+        (known for known in ENDS if known == end and isinstance(known, Fate | Act | Result)), None
     )
-    found, names = ledger.some_rows(chosen, find, offset, most), Names(ledger, show_values=True)
-    rows = [_row(ledger, names, one) for one in list(found)]
+    page, names = ledger.some_rows(chosen, find, offset, most), Names(ledger, show_values=True)
+    rows = [_row(ledger, names, row) for row in list(page)]
     return rows, ledger.count_rows(chosen, find)
 
 
@@ -634,9 +643,11 @@ def _row(ledger: Ledger, names: Names, row: RowHistory) -> dict[str, object]:
             Difference(ChangeKind.ADD, path, "", shown(path, text, show_values=True))
             for user in records for path, text in fields_of(user)
         )  # fmt: skip
-        gist = tuple(one for one in fields if one.path in {"user_group", "expiry_date"})
+        gist = tuple(change for change in fields if change.path in {"user_group", "expiry_date"})
     renamed = (
-        one.new for one in fields if one.path == "primary_id" and row.result is Result.UPDATED
+        change.new
+        for change in fields
+        if change.path == "primary_id" and row.result is Result.UPDATED
     )
     return {
         "row": row.row,

@@ -195,7 +195,8 @@ _RESULTS = tuple(end for end in ENDS if isinstance(end, Result))
 def end_of(row: RowHistory, problems: Iterable[Problem]) -> End:
     """Return what became of a row, given its problems."""
     if row.fate is Fate.REJECTED and any(
-        one.code is Code.RESOLVED and one.severity is Severity.REJECT for one in problems
+        problem.code is Code.RESOLVED and problem.severity is Severity.REJECT
+        for problem in problems
     ):
         return DISMISSED
     return row.result or row.act or row.fate
@@ -279,17 +280,17 @@ def sentences_of(summary: Summary) -> tuple[str, ...]:
     return tuple(f"{part}." for part in parts if part)
 
 
-def roster_counts(one: RosterCounts) -> str:
+def roster_counts(counts: RosterCounts) -> str:
     """Return the counts of one roster of several: `staff.xlsx: 40 rows, 38 ready, 2 rejected`."""
-    name = f"{one.roster}[{one.sheet}]" if one.sheet else one.roster
-    counts = fate_counts(one.model_dump(include=set(map(str, Fate))))
-    return f"{name}: {rows(one.rows)}{f', {counts}' if counts else ''}"
+    name = f"{counts.roster}[{counts.sheet}]" if counts.sheet else counts.roster
+    by_fate = fate_counts(counts.model_dump(include=set(map(str, Fate))))
+    return f"{name}: {rows(counts.rows)}{f', {by_fate}' if by_fate else ''}"
 
 
 def fate_counts(counts: Mapping[Fate, int] | Mapping[str, int]) -> str:
     """Return the rows of each fate: `38 ready, 2 rejected`."""
-    found = ((counts[fate], ENDS[fate]) for fate in Fate if counts[fate])
-    return ", ".join(f"{count:,} {in_number(words, count)}" for count, words in found)
+    numbers = ((counts[fate], ENDS[fate]) for fate in Fate if counts[fate])
+    return ", ".join(f"{count:,} {in_number(words, count)}" for count, words in numbers)
 
 
 def every_row(summary: Summary) -> str:
@@ -297,13 +298,13 @@ def every_row(summary: Summary) -> str:
     return f"{rows(summary.rows)}: {', '.join(f'{t.count:,} {t.words}' for t in tallies(summary))}."
 
 
-def since_last_load(one: SinceLoad) -> str:
+def since_last_load(since: SinceLoad) -> str:
     """Return how a roster differs from the last load with its mapping, in one sentence."""
-    fields = ", ".join(f"{field_name(path)} {count:,}" for path, count in one.fields.items())
+    fields = ", ".join(f"{field_name(path)} {count:,}" for path, count in since.fields.items())
     return (
-        f"Since the load of {one.day} with the mapping {one.mapping}: "
-        f"{counted(one.new, 'new patron')}, {one.changed:,} changed"
-        f"{f' ({fields})' if fields else ''}, {one.missing:,} not in this roster."
+        f"Since the load of {since.day} with the mapping {since.mapping}: "
+        f"{counted(since.new, 'new patron')}, {since.changed:,} changed"
+        f"{f' ({fields})' if fields else ''}, {since.missing:,} not in this roster."
     )
 
 
@@ -413,18 +414,18 @@ def field_name(path: str) -> str:
     `user_identifier[BARCODE]`: ID (BARCODE). `contact_info.email[1].email_address`:
     Email 2, as positions count from 0.
     """
-    found = _PATH.fullmatch(path)
-    if found is None or found["kind"] is None:
+    parts = _PATH.fullmatch(path)
+    if parts is None or parts["kind"] is None:
         return _FIELDS.get(path) or _words(path.rpartition(".")[2])
-    kind, name = found["kind"], _entry_name(found["of"])
+    kind, name = parts["kind"], _entry_name(parts["of"])
     if kind.isdigit():
         name += f" {int(kind) + 1}" if int(kind) else ""
-    elif found["of"].startswith("contact_info.") and kind:
+    elif parts["of"].startswith("contact_info.") and kind:
         name = f"{kind.replace('+', ' and ').replace('_', ' ')} {name}"
     elif kind:
         name += f" ({kind})"
-    if found["field"] and found["field"] not in _MAIN:
-        name += f", {_words(found['field']).lower()}"
+    if parts["field"] and parts["field"] not in _MAIN:
+        name += f", {_words(parts['field']).lower()}"
     return name[:1].upper() + name[1:]
 
 
