@@ -300,7 +300,7 @@ class Grid:
             ],
             "counts": {
                 FOUND: len(
-                    {row for one in self.causes.values() if not one.whole for row in one.found}
+                    {row for one in self.causes.values() if not one.whole for row in one.numbers}
                 ),
                 WRONG: wrong,
                 EVERY: rows,
