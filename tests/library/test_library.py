@@ -21,14 +21,23 @@ from tests.pipeline.runs import MAPPINGS, SAMPLES
 PAGE = DOCS / "reference" / "python.md"
 
 
-def test_the_script_of_the_page(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It plans, writes reports, and applies ten rows."""
-    script = PAGE.read_text("utf-8").split("```python\n")[1].split("```")[0]
-    exec(compile(ast.parse(script), PAGE.name, "exec"), {})  # noqa: S102  the page's own text
-    assert "10 created," in capsys.readouterr().out
+def test_the_recipes_of_the_page(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script; with progress and a stop, and in a running loop, which does the rest."""
+    page, names = PAGE.read_text("utf-8"), dict[str, object]()
+    recipes = [part.split("```")[0] for part in page.split("```python\n")[1:]]
+    rates, created, shown = ("50", "4", "50"), list[int](), ""
+    for recipe, rate in zip(recipes, rates, strict=True):
+        monkeypatch.setenv("ALMA_RATE", rate)  # few rows at a time where it is stopped
+        exec(compile(ast.parse(recipe), PAGE.name, "exec"), names)  # noqa: S102  the page's own text
+        summary = importer.open_run("runs/first").summary
+        created.append(summary.created or 0)
+        shown += capsys.readouterr().out
     assert (folder / "runs" / "first" / "rejects.xlsx").is_file()
-    rest = importer.apply(importer.open_run("runs/first")).summary
-    assert (rest.created, rest.not_sent) == (rest.create, 0)
+    assert created[0] == 10 < created[1] < created[2] == summary.create
+    assert "10 created," in shown
+    assert f"{summary.create} created," in shown
 
 
 def test_the_page_lists_every_name() -> None:
