@@ -74,7 +74,7 @@ def _render(
             applied=run.applied,
             show_values=show_values,
             headline=wording.sentences_of(summary),
-            lineage=tuple(run.related.sentences()),
+            stands=run.stands,
             tallies=wording.tallies(summary),
             next=step,
             events=[
@@ -106,8 +106,7 @@ def _hash_of(script: str) -> str:
 
 
 _WORDS = (
-    "about_people", "effort", "field_name", "in_columns", "placed", "roster_counts", "row_numbers",
-    "rows",
+    "effort", "field_name", "in_columns", "placed", "row_numbers", "rows",
 )  # fmt: skip
 _TABLES = ("ENDS", "KINDS", "MARKS", "SEVERITIES", "TONES")
 """What templates take of the words for a run."""

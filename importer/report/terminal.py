@@ -53,10 +53,6 @@ def show_counts(summary: Summary, console: Console) -> None:
         style = _COLORS[tally.tone]
         table.add_row(_text(f"{tally.count:,}", f"bold {style}"), _text(tally.words, style))
     console.print(Padding(table, (1, 0, 0, 2)))
-    for roster in summary.rosters or ():
-        console.print(_text(f"  {wording.roster_counts(roster)}", "dim"))
-    for about in wording.about_people(summary):
-        console.print(_text(f"  {about}"))
     console.print()
 
 
@@ -68,7 +64,7 @@ def show_problems(
     reported: bool,
     most: int | None,
 ) -> None:
-    """Print what the plan is for and the worst problems, masked unless `show_values`.
+    """Print how the run stands and the worst problems, masked unless `show_values`.
 
     Of an applied run only the problems that came up after the plan are shown. `reported`: the
     run gets report files, which list all problems. `most`: groups shown of the dangers and those
@@ -136,8 +132,6 @@ def show_files(run: RunView, console: Console, *, stopped: str = "") -> None:
     if stopped:
         console.print(_lines(stopped), soft_wrap=True)
         return
-    for sentence in run.related.sentences():
-        console.print(_text(sentence, "bold"))
     step = next_step(run.summary, run.facts, run.related, rejects)
     console.print(_text(step.why, "bold"))
     if step.command:
@@ -172,19 +166,11 @@ def _lines(text: str) -> Text:
 
 
 def _plan(run: RunView) -> Iterator[Text]:
-    """Yield the institution and, of a plan, its API calls and the safety checks that failed."""
-    summary, facts = run.summary, run.facts
-    if facts.alma:
-        names = (facts.alma.called, facts.alma.environment)
-        yield _text(f"Alma: {' · '.join(filter(None, names))}")
-    if summary.created is not None:
-        return
-    if takes := wording.effort(summary):
-        yield _text(takes)
-    if stays := summary.of_these.kept_in_alma:
-        kept = f"In {wording.rows(stays)}, a value that someone edited in Alma stays; "
-        yield _text(f"{kept}it is not sent.")
-    for finding in run.failed_checks:
+    """Yield the institution, how the run stands and, of a plan, the safety checks that failed."""
+    if alma := run.facts.alma:
+        yield _text(f"Alma: {' · '.join(filter(None, (alma.called, alma.environment)))}")
+    yield from map(_text, run.stands)
+    for finding in () if run.applied else run.failed_checks:
         yield _text(f"Safety check {finding.check.value}: {finding.sentence}", "bold yellow")
 
 

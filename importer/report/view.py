@@ -18,7 +18,18 @@ from importer.model.run import FailedCheck, NotInRoster, RowHistory, Summary
 from importer.model.text import RowId, counted, is_absent, row_label
 from importer.report.lineage import Lineage, lineage
 from importer.report.masking import CUT, plain_path, shown, shown_change, takes_code
-from importer.report.wording import ENDS, End, end_of, field_name, part_name, sentence, what
+from importer.report.wording import (
+    ENDS,
+    End,
+    about_people,
+    effort,
+    end_of,
+    field_name,
+    part_name,
+    roster_counts,
+    sentence,
+    what,
+)  # fmt: skip
 
 MOST_LINES = 200
 """Lines shown of one kind; the table of all rows has the others."""
@@ -277,6 +288,17 @@ class RunView:
     def failed_checks(self) -> tuple[FailedCheck, ...]:
         """The safety checks that its plan fails."""
         return self.ledger.failed_checks()
+
+    @property
+    def stands(self) -> tuple[str, ...]:
+        """How it stands, in sentences below the headline.
+
+        Each surface has this order: what is (the headline, the counts and these), what to look at
+        (failed safety checks, `looks`, problems), and what to do next.
+        """
+        summary, related = self.summary, self.related.sentences()
+        rosters, takes = map(roster_counts, summary.rosters or ()), effort(summary)
+        return (*related, *rosters, *about_people(summary), *filter(None, (takes,)))
 
     @cached_property
     def masked(self) -> Survey:

@@ -309,7 +309,7 @@ def since_last_load(since: SinceLoad) -> str:
 
 
 def about_people(summary: Summary) -> Iterator[str]:
-    """Yield who leaves, is back, and is not in this roster, and how many cannot borrow after it."""
+    """Yield who leaves, is back, is not in this roster, was edited, or cannot borrow after it."""
     applied = summary.created is not None
     if count := summary.of_these.leaving:
         are, leave = "is" if count == 1 else "are", "left" if applied else "would leave"
@@ -317,6 +317,9 @@ def about_people(summary: Summary) -> Iterator[str]:
     if count := summary.of_these.back:
         yield f"{counted(count, 'user')} who had left {'came' if applied else 'would come'} back."
     yield from map(since_last_load, summary.since_last_load or ())
+    if (stays := summary.of_these.kept_in_alma) and not applied:
+        kept = f"In {rows(stays)}, a value that someone edited in Alma stays; "
+        yield f"{kept}it is not sent."
     if count := summary.of_these.cannot_borrow:
         yield f"{counted(count, 'user')} cannot borrow after this load."
 

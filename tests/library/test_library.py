@@ -31,13 +31,13 @@ def test_the_recipes_of_the_page(
     for recipe, rate in zip(recipes, rates, strict=True):
         monkeypatch.setenv("ALMA_RATE", rate)  # few rows at a time where it is stopped
         exec(compile(ast.parse(recipe), PAGE.name, "exec"), names)  # noqa: S102  the page's own text
-        summary = importer.open_run("runs/first").summary
-        created.append(summary.created or 0)
+        created.append(importer.open_run("runs/first").summary.created or 0)
         shown += capsys.readouterr().out
     assert (folder / "runs" / "first" / "rejects.xlsx").is_file()
-    assert created[0] == 10 < created[1] < created[2] == summary.create
+    create = importer.open_run("runs/first").summary.create
+    assert created[0] == 10 < created[1] < created[2] == create
     assert "10 created," in shown
-    assert f"{summary.create} created," in shown
+    assert f"{create} created," in shown
 
 
 def test_the_page_lists_every_name() -> None:

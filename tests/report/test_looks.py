@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import openpyxl
@@ -18,6 +19,7 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.model.plan import Fate
 from importer.model.problem import CATALOGUE, Code, Problem, Severity
 from importer.report.files import write_all
+from importer.report.lineage import next_step
 from importer.report.terminal import (
     MOST_GROUPS,
     as_lines,
@@ -26,7 +28,7 @@ from importer.report.terminal import (
     show_files,
     show_problems,
 )
-from importer.report.wording import PAGE
+from importer.report.wording import PAGE, sentences_of
 from tests.report.building import BARCODE, RENEWAL, Run, at, planned, renewal, view_of
 
 SCREEN = 40
@@ -44,8 +46,41 @@ def _screen(ledger: Ledger) -> str:
 def _report(ledger: Ledger) -> str:
     write_all(view_of(ledger))
     page = (ledger.folder / PAGE).read_text("utf-8")
-    first = page.partition('<main id="main">')[2].partition('<section id="counts"')[0]
+    first = page.partition('<main id="main">')[2].partition('<section id="problems"')[0]
     return re.sub(r"<[^>]+>|&#39;", lambda hit: "'" if hit[0] == "&#39;" else "", first)
+
+
+def _whole_screen(ledger: Ledger) -> str:
+    write_all(view_of(ledger))
+    console = Console(file=io.StringIO(), width=1000)
+    show_counts(summarize(ledger), console)
+    show_problems(view_of(ledger), console, show_values=False, reported=True, most=MOST_GROUPS)
+    show_files(view_of(ledger), console)
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+def _whole_report(ledger: Ledger) -> str:
+    write_all(view_of(ledger))
+    page = (ledger.folder / PAGE).read_text("utf-8").partition("<h1>")[2]
+    return unescape(re.sub(r"<nav.*?</nav>|<[^>]+>", "", page, flags=re.DOTALL))
+
+
+@pytest.mark.parametrize("surface", [_whole_screen, _whole_report])
+def test_what_is_comes_before_what_to_look_at_and_what_to_do(
+    tmp_path: Path, surface: Callable[[Ledger], str]
+) -> None:
+    """On each surface: the headline, how the run stands, looks, problems, the next step."""
+    with renewal().ledger(tmp_path / "run") as ledger:
+        view, text = view_of(ledger), surface(ledger)
+        assert view.stands
+        step = next_step(view.summary, view.facts, view.related, {})
+        order = (
+            sentences_of(view.summary)[0], *view.stands, "Look at these first", RENEWAL[0][1],
+            "If the ID is wrong", step.why, step.command,
+        )  # fmt: skip
+        places = [text.find(part) for part in order]
+        assert -1 not in places
+        assert places == sorted(places)
 
 
 @pytest.mark.parametrize("surface", [_screen, _report])
