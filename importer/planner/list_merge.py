@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TypeAlias
@@ -24,6 +24,7 @@ from importer.planner.entries import (
     with_value,
 )
 from importer.planner.patch import Edit
+from importer.planner.staff_edits import Lines
 from importer.planner.written import (
     SET_ELSEWHERE,
     has_core,
@@ -39,19 +40,18 @@ Parts: TypeAlias = tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Holder:
     """What the lists of a known user depend on, beside the row.
 
     `account` and `primary_id` are those after the update. `adopts`: the user becomes External, and
-    entries of Alma that the row has too move to the row's segment. `lines`: by a label of an entry
-    of the row, the entry of Alma that it replaces, None if it is added; where neither is known, the
-    types decide.
+    entries of Alma that the row has too move to the row's segment. `lines`: where a line is in it,
+    the entry that it replaces is known, or that it is added; else the types decide.
     """
 
     account: AccountType
     primary_id: str | None
     adopts: bool
-    lines: Mapping[str, Part | None]
+    lines: Lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,46 +63,37 @@ class ListMerge:
     preferred. None of it changes which entries are found, so the next load has nothing to do.
 
     `live`: Alma's entries. `items`: the row's that are written. `not_written`: types of entries
-    that only new users get. `account`, `adopts`, `lines`: as in `Known`.
+    that only new users get.
     """
 
     draft: DraftUser
     parent: str
     live: Parts
+    holder: Holder
     items: tuple[DraftEntry, ...]
-    not_written: frozenset[str]
-    account: AccountType
-    adopts: bool
-    lines: Mapping[str, Part | None]
+    not_written: frozenset[str] = frozenset()
 
     @staticmethod
-    def of(parent: str, draft: DraftUser, live: Parts, known: Known | None) -> ListMerge:
-        """Return the merge of a list; `known` is None for a new user."""
-        account, items = draft.layout.account_type, draft.entries(parent)
-        if known is None:
-            nothing = frozenset[str]()
-            return ListMerge(draft, parent, live, items, nothing, account, adopts=False, lines={})
+    def of(draft: DraftUser, parent: str, live: Parts, holder: Holder | None) -> ListMerge:
+        """Return the merge of a list; `holder` is None for a new user."""
+        items = draft.entries(parent)
+        if holder is None:
+            new = Holder(draft.layout.account_type, None, adopts=False, lines={})
+            return ListMerge(draft, parent, live, new, items)
         if parent == IDS:  # Alma takes no value twice (contract 3.2)
-            items = tuple(it for it in items if not same_id(it.values["value"], known.primary_id))
+            items = tuple(it for it in items if not same_id(it.values["value"], holder.primary_id))
         written = [(item, item.for_known_users()) for item in items]
-        return ListMerge(
-            draft,
-            parent,
-            live,
-            tuple(item for _, item in written if item is not None),
-            frozenset(kind for item, kept in written if kept is None for kind in item.types),
-            known.account,
-            known.adopts,
-            known.lines,
-        )
+        not_written = (kind for item, kept in written if kept is None for kind in item.types)
+        items = tuple(kept for _, kept in written if kept is not None)
+        return ListMerge(draft, parent, live, holder, items, frozenset(not_written))
 
     def edits(self) -> list[Edit]:
         """Return each entry of the list before and after the load."""
         matched = self._matched(self.live)
         parts = self._written(matched)
-        if not self.adopts and parts == self.live:
+        if not self.holder.adopts and parts == self.live:
             return self._edits(parts, matched)
-        settled = replace(self, adopts=False)
+        settled = replace(self, holder=replace(self.holder, adopts=False))
         return settled._edits(parts, settled._matched(parts))
 
     def _matched(self, parts: Parts) -> list[int | None]:
@@ -191,16 +182,16 @@ class ListMerge:
         if not is_kept_up(item) or self.parent in ONLY_ADDED:
             for at in free:
                 if _replaces(item, parts[at]):
-                    return _with(parts, at, new_entry(item, self.account)), at
+                    return _with(parts, at, new_entry(item, self.holder.account)), at
         elif (old := self._replaced(item, parts, free)) is not None:
             parts, is_free = _released(item, parts, old)
             if is_free:
                 return self._revised(parts, old, item), old
-        return (*parts, new_entry(item, self.account)), len(parts)
+        return (*parts, new_entry(item, self.holder.account)), len(parts)
 
     def _is_ours(self, part: Part, item: DraftEntry) -> bool:
-        ours = our_segment(item.parent, self.account, item.segment)
-        return self.adopts or segment(part, self.account) == ours
+        ours = our_segment(item.parent, self.holder.account, item.segment)
+        return self.holder.adopts or segment(part, self.holder.account) == ours
 
     def _replaced(self, item: DraftEntry, parts: Parts, free: list[int]) -> int | None:
         """Return the place, of the `free` ones, of the entry that a row's replaces, if any.
@@ -212,10 +203,10 @@ class ListMerge:
         if not item.types:
             return None
         parent, live = self.parent, self.live
-        of_line = [part for label, part in self.lines.items() if label in item.entry.labels]
+        of_line = [part for label, part in self.holder.lines.items() if label in item.entry.labels]
         if of_line and parent != IDS:
             return next((at for at in free if live[at] is of_line[0]), None)
-        others = {id(part) for part in self.lines.values()} - {id(part) for part in of_line}
+        others = {id(part) for part in self.holder.lines.values()} - {id(part) for part in of_line}
         shared = {at: {*item.types}.intersection(types(parent, parts[at])) for at in free}
         free = [at for at in free if shared[at] and id(live[at]) not in others]
         if self.draft.sets_whole_list(parent):
@@ -258,8 +249,8 @@ class ListMerge:
             part = with_value(part, entry.targets[kind].field, entry.values[kind])
         if moved and (start := entry.values.get("start_date")):
             part = with_value(part, entry.targets["start_date"].field, start)
-        if self.adopts and isinstance(part, Segment):
-            ours = our_segment(parent, self.account, entry.segment)
+        if self.holder.adopts and isinstance(part, Segment):
+            ours = our_segment(parent, self.holder.account, entry.segment)
             part = part.model_copy(update={"segment_type": ours})
         return _with(parts, at, part)
 
@@ -269,14 +260,14 @@ class ListMerge:
         That is each in our segment if the row sets the whole list, one that `remove` names, and
         one that an entry of the row replaces.
         """
-        kinds, owner = types(self.parent, part), segment(part, self.account)
+        kinds, owner = types(self.parent, part), segment(part, self.holder.account)
         if self.draft.sets_whole_list(self.parent) and self.not_written.isdisjoint(kinds):
             asked = {item.segment for item in self.items} or {""}
-            if owner in {our_segment(self.parent, self.account, name) for name in asked}:
+            if owner in {our_segment(self.parent, self.holder.account, name) for name in asked}:
                 return True
         return any(
             _replaces(item, part) and self._is_ours(part, item) for item in self.items
-        ) or is_removed(self.draft.layout, self.parent, self.account, part)
+        ) or is_removed(self.draft.layout, self.parent, self.holder.account, part)
 
     def _preferred(
         self, parts: Parts, stay: Sequence[int], wanted: Sequence[tuple[DraftEntry, int]]
@@ -288,7 +279,7 @@ class ListMerge:
         it goes to the row's first entry without it refused, or to the first that is there. An
         External entry never takes it from an Internal one, which only the library sets.
         """
-        owners = {at: segment(parts[at], self.account) for at in stay}
+        owners = {at: segment(parts[at], self.holder.account) for at in stay}
         for flag in FLAGS.get(self.parent, ()):
             held = [at for at in stay if getattr(parts[at], flag)]
             internal = [at for at in held if owners[at] == "Internal"]

@@ -10,7 +10,7 @@ stays: in the entry, and in the list. A new user's list is merged with an empty 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from importer.model.candidates import ROLE_END
@@ -18,6 +18,7 @@ from importer.model.fields import IDS, OVERRIDE_NAMES
 from importer.model.plan import Change, KeepOldId
 from importer.model.user import AccountType, Coded, Part, User, UserIdentifier
 from importer.planner.borrowing import with_patron_role
+from importer.planner.case import Case
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import (
     FLAGS,
@@ -30,7 +31,7 @@ from importer.planner.entries import (
     with_entries,
     with_value,
 )
-from importer.planner.list_merge import Known, ListMerge
+from importer.planner.list_merge import Holder, ListMerge
 from importer.planner.patch import (
     Edit,
     changed_fields,
@@ -39,6 +40,7 @@ from importer.planner.patch import (
     changes,
     list_edits,
 )
+from importer.planner.staff_edits import Lines
 from importer.planner.written import SET_APART, account_of, matches, resolve_value
 
 
@@ -65,7 +67,7 @@ def new_user(draft: DraftUser) -> User:
     if layout.account_type is AccountType.EXTERNAL:
         fields["external_id"] = draft.values.get("external_id", "")
     lists = {
-        parent: entries_after(ListMerge.of(parent, draft, (), None).edits())
+        parent: entries_after(ListMerge.of(draft, parent, (), None).edits())
         for parent in layout.parents
     }
     user = User.model_validate(fields)
@@ -84,31 +86,19 @@ class Merged:
     override: tuple[str, ...] = ()
 
 
-def merge(
-    draft: DraftUser,
-    live: User,
-    *,
-    rename: bool,
-    convert: bool,
-    keep_old_id: KeepOldId | None,
-    overrides: Collection[str],
-    institution: str,
-    lines: Mapping[str, Part | None],
-) -> Merged:
+def merge(case: Case, live: User, *, rename: bool, lines: Lines) -> Merged:
     """Return Alma's record with the row's values; removals come first in the changes.
 
-    `rename`: the
-    user gets the row's primary ID, and keeps the old one as `keep_old_id` asks for. `convert`: an
-    Internal user becomes External if the mapping is. `overrides`: fields and lists that Alma is to
-    take although it protects them, beside those of the mapping. `institution`: of a new Patron
-    role, "" to add none. `lines`: as in `Known`.
+    `rename`: the user gets the row's primary ID, and keeps the old one as the mapping asks for.
+    `lines`: which of Alma's entries belong to the row's. With `account_type: convert` an Internal
+    user becomes External if the mapping is, and never back (contract 1.2).
     """
+    draft, match, earlier, external = case.draft, case.match, case.earlier, AccountType.EXTERNAL
     update: dict[str, object] = {}
     if rename and draft.primary_id and not same_id(draft.primary_id, live.primary_id):
         update["primary_id"] = draft.primary_id
-    external = AccountType.EXTERNAL
     ours, theirs = draft.layout.account_type, current(live, "account_type")
-    converts = convert and ours is external and theirs != external  # never back (contract 1.2)
+    converts = match.account_type == "convert" and ours is external and theirs != external
     if converts:
         update["account_type"] = Coded(value=external.value)
         update["external_id"] = draft.values.get("external_id", "")
@@ -123,25 +113,25 @@ def merge(
         will = resolve_value(target.on_update, name, was, value)
         if will != was:
             after = with_value(after, target.field, will)
-            wanted = target.override or name in overrides
+            wanted = target.override or name in earlier.overwrites
             if target.field.facts.sticky and (wanted or not will):
                 override.append(name)
     expiry, scope = (draft.values.get(f"patron_role.{name}", "") for name in ("expiry", "scope"))
-    after = with_patron_role(after, expiry, scope, institution)
+    after = with_patron_role(after, expiry, scope, earlier.institution)
 
-    known = Known(account, after.primary_id, converts, lines)
+    holder = Holder(account, after.primary_id, converts, lines)
     lists: dict[str, list[Edit]] = {}
     for parent in draft.layout.parents:
-        merging = ListMerge.of(parent, draft, entries(live, parent), known)
+        merging = ListMerge.of(draft, parent, entries(live, parent), holder)
         edits = merging.edits()
         if any(edit.changes for edit in edits):
             lists[parent] = edits
-            wanted = parent in overrides or any(item.override for item in merging.items)
+            wanted = parent in earlier.overwrites or any(it.override for it in merging.items)
             if parent in OVERRIDE_NAMES and (wanted or not entries_after(edits)):
                 override.append(OVERRIDE_NAMES[parent])
-    if not same_id(after.primary_id, live.primary_id):
+    if after.id_key != live.id_key:
         ids = lists.get(IDS) or [Edit(part, part) for part in entries(live, IDS)]
-        lists[IDS] = _other_ids(live, after, ids, keep_old_id)
+        lists[IDS] = _other_ids(live, after, ids, match.keep_old_id)
     if not (differs := changes(live, after, lists)):
         return Merged(live)
     made = with_entries(after, {name: entries_after(edits) for name, edits in lists.items()})

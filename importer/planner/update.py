@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from importer.model.candidates import ROLE_END
 from importer.model.plan import Create, Planned, Step, Unchanged, Update
@@ -43,24 +44,15 @@ def change(case: Case, live: User, *, rename: bool) -> Planned:
 def update(case: Case, live: User, *, rename: bool) -> Planned:
     """Return the step that updates a user with the row's values, whoever that user is.
 
-    `rename`: the user also gets the row's primary ID, as with a new card. With `account_type:
-    convert` an Internal user becomes External if the mapping is. What staff edited in Alma since
-    the last load stays, with a warning; an ID that both changed needs review, by a warning that
-    holds.
+    `rename`: the user also gets the row's primary ID, as with a new card. What staff edited in Alma
+    since the last load stays, with a warning; an ID that both changed needs review, by a warning
+    that holds.
     """
-    draft, match, earlier = case.draft, case.match, case.earlier
+    draft, earlier = case.draft, case.earlier
     memory, primary_id = earlier.of(draft, live), current(live, "primary_id")
     compared = compare_with_loads(draft, live, memory, earlier, rename=rename)
-    merged = merge(
-        compared.draft,
-        live,
-        rename=compared.renames,
-        convert=match.account_type == "convert",
-        keep_old_id=match.keep_old_id,
-        overrides=earlier.overwrites,
-        institution=earlier.institution,
-        lines=compared.lines,
-    )
+    of_row = replace(case, draft=compared.draft)
+    merged = merge(of_row, live, rename=compared.renames, lines=compared.lines)
     if earlier.sis is None:
         merged = unless_by_day(merged, compared.draft, compared.beside, live)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,11 +26,12 @@ from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import comparable, entries
 from importer.planner.merge import Merged, merge, unless_by_day
 from importer.planner.safety_checks import with_checks
-from importer.planner.staff_edits import Earlier, Lines
+from importer.planner.staff_edits import Earlier, Lines, nothing_earlier
 from importer.users.matching import MatchResult
 from tests.report.building import FACTS
 
 SOURCE = Source(Path("autumn.csv"), "0" * 64, "csv")
+NOTHING_EARLIER = nothing_earlier(date(2026, 8, 20))
 FIRST = 2  # the row under the heading
 
 Policies = Mapping[str, OnUpdate]
@@ -170,16 +172,7 @@ def updated(
     row: DraftUser, live: User, lines: Lines | None = None, beside: Collection[str] = ()
 ) -> Merged:
     """The row merged into a user who keeps ID and account type; nothing for the day alone."""
-    made = merge(
-        row,
-        live,
-        rename=False,
-        convert=False,
-        keep_old_id=None,
-        overrides=(),
-        institution="",
-        lines=lines or {},
-    )
+    made = merge(case(row, NOTHING_EARLIER), live, rename=False, lines=lines or {})
     return unless_by_day(made, row, beside, live)
 
 

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from importer.model.fields import OnUpdate
-from importer.model.plan import Change, ChangeKind, KeepOldId
+from importer.model.plan import Change, ChangeKind, KeepOldId, Match
 from importer.model.user import AccountType, User
 from importer.planner.entries import current, entries
 from importer.planner.merge import Merged, merge
-from tests.planner.people import address, draft, email, identifier, mails, scheme, updated, user
+from tests.planner.people import (
+    NOTHING_EARLIER,
+    address,
+    case,
+    draft,
+    email,
+    identifier,
+    mails,
+    scheme,
+    updated,
+    user,
+)
 
 E0 = "contact_info.email[0]"
 A0 = "contact_info.address[0]"
@@ -102,16 +114,10 @@ def test_a_renamed_user_has_each_id_once(
 ) -> None:
     """The old ID is kept if the mapping says so; the new one is no second identifier (3.2)."""
     live = user(user_identifier=[identifier(*pair) for pair in has])
-    renamed = partial(
-        merge,
-        draft({"primary_id": "999"}),
-        rename=True,
-        convert=False,
-        keep_old_id=keep,
-        overrides=(),
-        institution="",
-        lines={},
+    of_row = replace(
+        case(draft({"primary_id": "999"}), NOTHING_EARLIER), match=Match(keep_old_id=keep)
     )
+    renamed = partial(merge, of_row, rename=True, lines={})
     made = renamed(live)
     assert made.after.primary_id == "999"
     assert Change(ChangeKind.REPLACE, "primary_id", "21234", "999") in made.changes
@@ -129,16 +135,9 @@ def test_a_community_patron_becomes_external() -> None:
     row = {"primary_id": "0012345", "external_id": "SIS", **email_row("new@example.org")}
     one = draft(row, plan=scheme(list(row), AccountType.EXTERNAL))
     keep = KeepOldId(type="BARCODE")
-    after = merge(
-        one,
-        live,
-        rename=True,
-        convert=True,
-        keep_old_id=keep,
-        overrides=(),
-        institution="",
-        lines={},
-    ).after
+    match = Match(account_type="convert", keep_old_id=keep)
+    of_row = replace(case(one, NOTHING_EARLIER), match=match)
+    after = merge(of_row, live, rename=True, lines={}).after
     ids = [current(after, name) for name in ("primary_id", "account_type", "external_id")]
     assert ids == ["0012345", "EXTERNAL", "SIS"]
     names = ("email_address", "segment_type")
