@@ -47,7 +47,7 @@ from importer.planner.entries import same_id
 from importer.planner.leavers import Among, Leavers, Retiring, come_back, leave, retire
 from importer.planner.safety_checks import is_of, loses_pin, with_checks
 from importer.planner.sis_load import as_loaded
-from importer.planner.staff_edits import Earlier, has_id_of, keyed
+from importer.planner.staff_edits import Earlier, KnownUser, has_id_of, keyed
 from importer.planner.who import is_another
 from importer.report.wording import row_numbers
 from importer.users.matching import MatchResult, identifiers
@@ -181,7 +181,9 @@ def plan_context(
             if ours in {"", key}:
                 return known
             before = memory.of(mapping, (ours,))
-            moved = has_id_of(before, live, hashed)  # staff gave the user another primary ID
+            moved = has_id_of(
+                KnownUser(live, before, hashed)
+            )  # staff gave the user another primary ID
             had_it = moved or former.get(ours) == key
             keeps_id = had_it or leaves_id(answers, draft, key)
             return replace(before if moved and known.is_blank else known, keeps_id=keeps_id)

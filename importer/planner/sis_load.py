@@ -46,6 +46,7 @@ from importer.planner.patch import changed_fields, changed_lists, differences
 from importer.planner.staff_edits import (
     ComparedRow,
     Keyed,
+    KnownUser,
     StaffEdit,
     edited_fields,
     imprint_of,
@@ -98,7 +99,7 @@ def finish(
     """
     rules, hashed = case.earlier.sis, case.earlier.hashed
     assert rules is not None  # noqa: S101  the caller asked
-    edited = edited_fields(STICKY, live, memory, hashed)
+    edited = edited_fields(STICKY, KnownUser(live, memory, hashed))
     if merged.changes:
         after = _loaded(merged.after, live, edited, rules, hashed)
         changes = differences(live, after)

@@ -48,16 +48,17 @@ def keyed(key: bytes) -> Keyed:
     return hashed
 
 
-def texts(where: Where, user: User, own: Part | None = None) -> list[str]:
+def texts(where: Where, user: User, entry: Part | None = None) -> list[str]:
     """Return what a user has in a place, one text for each entry; equal texts mean the same.
 
-    `own`: the entry that is asked about, None for all of them.
+    `entry`: the one that is asked about, None for all of them.
     """
     if where.path == ROLE_END:
         return role_days(user)
     if not where.names:
         return [normal(where.path, current(user, where.path))]
-    return [_part_text(where, part) for part in _parts(where, user) if own is None or part is own]
+    parts = (part for part in _parts(where, user) if entry is None or part is entry)
+    return [_part_text(where, part) for part in parts]
 
 
 def _part_text(where: Where, part: Part) -> str:
@@ -101,25 +102,23 @@ def with_reply(
 ) -> dict[str, Imprint]:
     """Return what is remembered of an applied row: its user before, None if new, and after it.
 
-    Where Alma wrote a value in its own way, that is what it answered. An entry that was there
-    before is no answer.
+    Where Alma wrote a value in its own way, that is its reply. An entry that was there before is
+    none.
     """
-    every = {one.made for one in imprints.values()}
+    every = {imprint.made for imprint in imprints.values()}
+
+    def reply(where: Where, made: str) -> str:
+        now = [hashed(text) for text in texts(where, after)]
+        if made in now:
+            return made
+        was = texts(where, before) if where.names and before is not None else ()
+        others = {*every, *map(hashed, was)}
+        return next((text for text in now if text not in others), "")
+
     return {
-        key: one if one.reply else one._replace(reply=_answer(one, before, after, hashed, every))
-        for key, one in imprints.items()
+        key: imprint._replace(reply=imprint.reply or reply(imprint.where, imprint.made))
+        for key, imprint in imprints.items()
     }
-
-
-def _answer(
-    imprint: Imprint, before: User | None, after: User, hashed: Keyed, others: Collection[str]
-) -> str:
-    there = [hashed(text) for text in texts(imprint.where, after)]
-    if imprint.made in there:
-        return imprint.made
-    known = texts(imprint.where, before) if imprint.where.names and before is not None else ()
-    others = {*others, *map(hashed, known)}
-    return next((text for text in there if text not in others), "")
 
 
 REPEATED = timedelta(days=120)
@@ -153,6 +152,45 @@ def nothing_earlier(today: date) -> Earlier:
 
 
 NO_MEMORY = UserMemory(None, ())
+
+
+@dataclass(frozen=True, slots=True)
+class KnownUser:
+    """A user of Alma as it is now, with what loads left of it."""
+
+    live: User
+    memory: UserMemory
+    hashed: Keyed
+
+    def has(self, where: Where, entry: Part | None = None) -> list[str]:
+        """Return the hashes of what the user has in a place; `entry`: of that entry alone."""
+        return [*map(self.hashed, texts(where, self.live, entry))]
+
+    def of_part(self, where: Where, part: Part) -> str:
+        """Return the hash of an entry."""
+        return self.hashed(_part_text(where, part))
+
+    def is_as_left(self, last: Imprint, entry: Part | None) -> bool:
+        """Return whether Alma has its reply to a load of ours, of this roster or of another.
+
+        `entry`: the entry that it had to be, None if any will do. Another roster's entry counts if
+        it has a type of this one; a user has many kinds of IDs.
+        """
+        where, sought = last.where, {*last.where.types}
+        of_others = (
+            imprint
+            for imprints in self.memory.others
+            for imprint in imprints.values()
+            if imprint.where[:2] == where[:2] and (not sought or sought & {*imprint.where.types})
+        )
+        now = self.has(where, entry)
+        return not last.reply or any(imprint.reply in now for imprint in (last, *of_others))
+
+    def is_of_another(self, where: Where) -> bool:
+        """Return whether Alma has what it had after the last load of another roster."""
+        now = self.has(where)
+        every = (imprint for imprints in self.memory.others for imprint in imprints.values())
+        return any(imprint.where == where and imprint.reply in now for imprint in every)
 
 
 def last_values(
@@ -205,11 +243,7 @@ Only of lines whose values Alma does not have: they replace that entry, or are a
 
 
 def _lines(
-    row: Collection[Value],
-    lasts: Mapping[str, tuple[str, Imprint]],
-    memory: UserMemory,
-    live: User,
-    hashed: Keyed,
+    row: Collection[Value], lasts: Mapping[str, tuple[str, Imprint]], user: KnownUser
 ) -> Lines:
     """Return the entries that loads left for the lines of a row. What is not ours stays.
 
@@ -217,29 +251,27 @@ def _lines(
     Empty if no load of the user is remembered: then a line replaces an entry of its type.
     """
     lines: dict[str, Part | None] = {}
-    entries_of_row = [] if memory.is_blank else [value for value in row if value.is_entry]
-    known = [(value.where, value.made) for value in entries_of_row]
-    for imprints in _newest_first(memory):
-        known += [(last.where, last.reply) for last in imprints.values() if not last.where.flag]
+    of_row = [] if user.memory.is_blank else [value for value in row if value.is_entry]
+    ours = [(value.where, value.made) for value in of_row]
+    for imprints in _newest_first(user.memory):
+        ours += [(last.where, last.reply) for last in imprints.values() if not last.where.flag]
 
-    def is_known(path: str, part: Part) -> bool:
-        return any(
-            where.path == path and text == hashed(_part_text(where, part)) for where, text in known
-        )
+    def is_ours(path: str, part: Part) -> bool:
+        return any(where.path == path and text == user.of_part(where, part) for where, text in ours)
 
-    for value in entries_of_row:
-        if value.made in map(hashed, texts(value.where, live)):
+    for value in of_row:
+        if value.made in user.has(value.where):
             continue
         lines[value.labels[0]] = None
         if value.key in lasts:
             _, last = lasts[value.key]
             taken = [id(part) for part in lines.values()]
             parts = {
-                hashed(_part_text(last.where, part)): part
-                for part in _parts(last.where, live)
+                user.of_part(last.where, part): part
+                for part in _parts(last.where, user.live)
                 if id(part) not in taken
             }
-            edited = [part for part in parts.values() if not is_known(value.where.path, part)]
+            edited = [part for part in parts.values() if not is_ours(value.where.path, part)]
             if last.reply in parts or (last.reply and len(edited) == 1):
                 lines[value.labels[0]] = parts.get(last.reply) or edited[0]
     return lines
@@ -250,26 +282,25 @@ def _newest_first(memory: UserMemory) -> tuple[Imprints, ...]:
     return memory.others if memory.own is None else (memory.own, *memory.others)
 
 
-def has_id_of(memory: UserMemory, live: User, hashed: Keyed) -> bool:
+def has_id_of(user: KnownUser) -> bool:
     """Return whether a user has an ID that loads gave the one of whom this is remembered."""
     return any(
-        one.where.path == IDS and one.reply in map(hashed, texts(one.where, live))
-        for imprints in _newest_first(memory)
-        for one in imprints.values()
+        imprint.where.path == IDS and imprint.reply in user.has(imprint.where)
+        for imprints in _newest_first(user.memory)
+        for imprint in imprints.values()
     )
 
 
-def edited_fields(
-    names: Collection[str], live: User, memory: UserMemory, hashed: Keyed
-) -> dict[str, Imprint]:
+def edited_fields(names: Collection[str], user: KnownUser) -> dict[str, Imprint]:
     """Return which of these fields and lists staff edited, each as the last load left it."""
-    last = next(iter(_newest_first(memory)), {})
+    last = next(iter(_newest_first(user.memory)), {})
     return {
-        one.where.path: one
-        for one in last.values()
-        if one.where.path in names and not one.where.flag
-        and not _is_as_left(one, live, None, memory, hashed)
-    }  # fmt: skip
+        imprint.where.path: imprint
+        for imprint in last.values()
+        if imprint.where.path in names
+        and not imprint.where.flag
+        and not user.is_as_left(imprint, None)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,15 +363,15 @@ _RULINGS: Mapping[tuple[Reason, bool], Ruling] = {
 }
 
 
-def changed_since(draft: DraftUser, left: Imprints, hashed: Keyed) -> set[str]:
+def changed_since(draft: DraftUser, imprints: Imprints, hashed: Keyed) -> set[str]:
     """Return the fields and lists of which a row has something else than at the last load.
 
     So other cells that give another value. Of what only a load's record shows, a value that it does
     not have is not known.
     """
-    found, whole = set(), all(one.cells for one in left.values())
+    changed, whole = set[str](), all(imprint.cells for imprint in imprints.values())
     row = tuple(values_of(draft, User(), hashed, rename=False))
-    lasts = last_values(draft, row, UserMemory(left, ()))
+    lasts = last_values(draft, row, UserMemory(imprints, ()))
     for value in row:
         _, last = lasts.get(value.key, ("", None))
         if last is None:
@@ -350,8 +381,8 @@ def changed_since(draft: DraftUser, left: Imprints, hashed: Keyed) -> set[str]:
         else:
             differs = value.made != last.made and value.where == last.where
         if differs:
-            found.add(value.where.path)
-    return found
+            changed.add(value.where.path)
+    return changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,49 +431,45 @@ def compare_with_loads(
     `rename`: the mapping gives the user the row's primary ID, if it is another one. What the
     mapping writes in any case (`override`, `replace_all`) is not compared.
     """
-    left: set[str] = set()
-    beside: set[str] = set()
-    edits: list[StaffEdit] = []
-    asks: list[StaffEdit] = []
-    edited: set[str] = set()
-    imprints: dict[str, Imprint] = {}
-    today = earlier.today
+    user, today = KnownUser(live, memory, earlier.hashed), earlier.today
     row = tuple(values_of(draft, live, earlier.hashed, rename=rename))
     lasts = last_values(draft, row, memory)
-    lines = _lines(row, lasts, memory, live, earlier.hashed)
+    lines = _lines(row, lasts, user)
     keys, claimed = {value.key for value in row}, {key for key, _ in lasts.values()}
+    stay, beside, reported = set[str](), set[str](), set[str]()
+    edits, asks = list[StaffEdit](), list[StaffEdit]()
+    imprints: dict[str, Imprint] = {}
     for value in row:
-        was, last = lasts.get(value.key, ("", None))
-        if last is not None and was not in keys:  # a blank line's entry: it gets this line's
-            own = None if value.key in claimed else (memory.own or {}).get(value.key)
-            imprints[was] = own or last._replace(made="")
-        last = last or _never_given(value, live, memory, earlier.hashed)
-        decided = _decide(value, last, live, lines, memory, earlier)
-        now = imprint_of(value, today)
-        if last is not None and decided in _EDITED:
-            asked = decided is not Ruling.REPLACE_EDIT and value.where.path in earlier.overwrites
-            decided = Ruling.REPLACE_EDIT if asked else decided
-            replaced = decided is Ruling.REPLACE_EDIT
-            alma = _shown(value, live, lines)
-            edit = replace(_edit(value, last, alma, today, replaced=replaced), asked=asked)
-            if decided is Ruling.ASK:
+        key, last = lasts.get(value.key, ("", None))
+        if last is not None and key not in keys:  # a blank line's entry: it gets this line's
+            of_line = None if value.key in claimed else (memory.own or {}).get(value.key)
+            imprints[key] = of_line or last._replace(made="")
+        last = last or _never_given(value, user)
+        ruling, imprint = _ruling(value, last, user, lines, today), imprint_of(value, today)
+        if last is not None and ruling in _EDITED:
+            asked = ruling is not Ruling.REPLACE_EDIT and value.where.path in earlier.overwrites
+            ruling = Ruling.REPLACE_EDIT if asked else ruling
+            edit = _edit(value, last, _shown(value, live, lines), today, ruling, asked=asked)
+            if ruling is Ruling.ASK:
                 asks.append(edit)
-            elif not (value.where.flag and edit.label in edited):  # of an entry that is reported
+            elif not (value.where.flag and edit.label in reported):  # of an entry that is reported
                 edits.append(edit)
-            edited.update(value.labels)
-            if decided is Ruling.KEEP_EDIT:  # what stays, stays edited
-                now = now._replace(reply=last.reply, since=last.since, noticed=edit.noticed)
-        imprints[value.key] = now
-        if decided in {Ruling.KEEP, Ruling.KEEP_EDIT}:
-            left.update(value.labels)
-        elif decided is Ruling.WRITE_BESIDE:
+            reported.update(value.labels)
+            if ruling is Ruling.KEEP_EDIT:  # what stays, stays edited
+                imprint = imprint._replace(reply=last.reply, since=last.since, noticed=edit.noticed)
+        imprints[value.key] = imprint
+        if ruling in {Ruling.KEEP, Ruling.KEEP_EDIT}:
+            stay.update(value.labels)
+        elif ruling is Ruling.WRITE_BESIDE:
             beside.update(value.labels)
-    renames = rename and PRIMARY_ID not in left
-    kept = draft.without(left - {PRIMARY_ID})
-    return ComparedRow(kept, frozenset(beside), tuple(edits), tuple(asks), imprints, renames, lines)
+    renames = rename and PRIMARY_ID not in stay
+    written = draft.without(stay - {PRIMARY_ID})
+    return ComparedRow(
+        written, frozenset(beside), tuple(edits), tuple(asks), imprints, renames, lines
+    )
 
 
-def _never_given(value: Value, live: User, memory: UserMemory, hashed: Keyed) -> Imprint | None:
+def _never_given(value: Value, user: KnownUser) -> Imprint | None:
     """Return what loads left of a value that they never had: a blank, which is no news.
 
     So whatever Alma has there is not ours. None where Alma has nothing, or the mark at an entry of
@@ -450,56 +477,53 @@ def _never_given(value: Value, live: User, memory: UserMemory, hashed: Keyed) ->
     if none did. Whose primary ID is right is asked elsewhere.
     """
     where, is_added = value.where, value.is_entry and value.where.path != IDS
-    known = memory.own if where.names else next(iter(_newest_first(memory)), None)
-    if known is None or is_added or where.path == PRIMARY_ID or not any(texts(where, live)):
+    newest = next(iter(_newest_first(user.memory)), None)
+    imprints = user.memory.own if where.names else newest
+    if imprints is None or is_added or where.path == PRIMARY_ID:
+        return None
+    if not any(texts(where, user.live)):
         return None
     if where.flag and any(
-        one.where.path == where.path and hashed(_part_text(one.where, part)) == one.reply
-        for one in known.values()
-        for part in _parts(where, live)
+        imprint.where.path == where.path and user.of_part(imprint.where, part) == imprint.reply
+        for imprint in imprints.values()
+        for part in _parts(where, user.live)
     ):
         return None
-    since = max((one.since for one in known.values()), default="")
-    return Imprint(where, "", value.rule, "", hashed(""), since)
+    since = max((imprint.since for imprint in imprints.values()), default="")
+    return Imprint(where, "", value.rule, "", user.hashed(""), since)
 
 
 _EDITED = frozenset({Ruling.KEEP_EDIT, Ruling.ASK, Ruling.REPLACE_EDIT})
 """Rulings about a value that staff changed."""
 
 
-def _decide(
-    value: Value,
-    last: Imprint | None,
-    live: User,
-    lines: Lines,
-    memory: UserMemory,
-    earlier: Earlier,
+def _ruling(
+    value: Value, last: Imprint | None, user: KnownUser, lines: Lines, today: date
 ) -> Ruling:
     """Return what to do with a value of the row, of which `last` was left.
 
     Edited is what is neither as Alma answered nor as another roster of ours wrote it.
     """
-    there = [*map(earlier.hashed, texts(value.where, live))]
-    if last is None or value.settled or value.made in there:
+    where, now = value.where, user.has(value.where)
+    if last is None or value.settled or value.made in now:
         return Ruling.WRITE
-    own = lines.get(value.labels[0])
-    edited = not _is_as_left(last, live, own, memory, earlier.hashed)
-    reason = _reason(value, last, memory)
-    if value.where.path == ROLE_END and not last.rule and not edited:  # of a create, so not sent
+    edited = not user.is_as_left(last, lines.get(value.labels[0]))
+    reason = _reason(value, last, user.memory)
+    if where.path == ROLE_END and not last.rule and not edited:  # of a create, so not sent
         return Ruling.WRITE
-    path, alma = value.where.path, shown(value.where, live) if value.day else ""
-    is_id = path == PRIMARY_ID or (path == IDS and bool(there))  # not one that is deleted
+    alma = shown(where, user.live) if value.day else ""
+    is_id = where.path == PRIMARY_ID or (where.path == IDS and bool(now))  # not a deleted one
     ruling = _RULINGS[reason, edited]
     match reason, edited:
-        case Reason.DAY, True if value.day and "" != alma < earlier.today.isoformat():
+        case Reason.DAY, True if value.day and "" != alma < today.isoformat():
             ruling = Ruling.WRITE  # it has passed
-        case Reason.DAY, False if alma > value.day and _is_of_another(value, live, memory, earlier):
+        case Reason.DAY, False if alma > value.day and user.is_of_another(where):
             ruling = Ruling.KEEP  # of two rosters that count from the day, the later end counts
         case Reason.DAY, False if value.day and _moves(alma, value.day):
             ruling = Ruling.WRITE
-        case Reason.NEW, True if value.where.flag or is_id:
-            ruling = Ruling.KEEP_EDIT if value.where.flag else Ruling.ASK
-        case Reason.RULE, True if path in {*ENDS, ROLE_END} and "" != alma < value.day:
+        case Reason.NEW, True if where.flag or is_id:
+            ruling = Ruling.KEEP_EDIT if where.flag else Ruling.ASK
+        case Reason.RULE, True if where.path in {*ENDS, ROLE_END} and "" != alma < value.day:
             ruling = Ruling.REPLACE_EDIT  # of two ends the later one counts, and none is the latest
     return ruling
 
@@ -517,34 +541,6 @@ def _reason(value: Value, last: Imprint, memory: UserMemory) -> Reason:
     return Reason.SAME
 
 
-def _is_as_left(
-    last: Imprint, live: User, own: Part | None, memory: UserMemory, hashed: Keyed
-) -> bool:
-    """Return whether Alma has what it answered to a load of ours, of this roster or of another.
-
-    `own`: the entry that it had to be, None if any will do.
-    Another roster's entry counts if it has a type of this one; a user has many kinds of IDs.
-    """
-    where, sought = last.where, {*last.where.types}
-    theirs = (
-        one
-        for imprints in memory.others
-        for one in imprints.values()
-        if (one.where.path, one.where.flag) == (where.path, where.flag)
-        and (not sought or sought & {*one.where.types})
-    )
-    return not last.reply or any(
-        one.reply in map(hashed, texts(one.where, live, own)) for one in (last, *theirs)
-    )
-
-
-def _is_of_another(value: Value, live: User, memory: UserMemory, earlier: Earlier) -> bool:
-    """Return whether Alma has what it had after the last load of another roster."""
-    there = {*map(earlier.hashed, texts(value.where, live))}
-    every = (one for imprints in memory.others for one in imprints.values())
-    return any(one.where == value.where and one.reply in there for one in every)
-
-
 def _moves(one: str, other: str) -> bool:
     """Return whether two ISO days are a month or more apart, or one of them is blank."""
     if not one or not other:
@@ -556,14 +552,18 @@ def _shown(value: Value, live: User, lines: Lines) -> str:
     """Return what Alma has in place of a row's value, for a person; "" if nothing."""
     if not value.where.names or value.where.flag:
         return shown(value.where, live)
-    own = lines.get(value.labels[0])
-    return main_value(value.where.path, own) if own is not None else ""
+    part = lines.get(value.labels[0])
+    return main_value(value.where.path, part) if part is not None else ""
 
 
-def _edit(value: Value, last: Imprint, alma: str, today: date, *, replaced: bool) -> StaffEdit:
+def _edit(
+    value: Value, last: Imprint, alma: str, today: date, ruling: Ruling, *, asked: bool
+) -> StaffEdit:
     again = bool(last.noticed) and today - date.fromisoformat(last.noticed) < REPEATED
     noticed = last.noticed if again else today.isoformat()
-    return StaffEdit(value.labels[0], alma, last.since, noticed, replaced, again and not replaced)
+    replaced = ruling is Ruling.REPLACE_EDIT
+    again = again and not replaced
+    return StaffEdit(value.labels[0], alma, last.since, noticed, replaced, again, asked)
 
 
 def value_of(
@@ -596,11 +596,10 @@ def values_of(draft: DraftUser, live: User, hashed: Keyed, *, rename: bool) -> I
         if name in SET_APART or unset or skipped:
             continue
         was = current(live, name)
-        one = made(name, Where(name), (target.label,), normal(name, value))
+        made_now = made(name, Where(name), (target.label,), normal(name, value))
         day = value if target.field.shape is Shape.DATE else ""
-        yield replace(
-            one, day=day, settled=resolve_value(target.on_update, name, was, value) == was
-        )
+        settled = resolve_value(target.on_update, name, was, value) == was
+        yield replace(made_now, day=day, settled=settled)
     if expiry := draft.values.get(ROLE_END, ""):
         yield replace(made(ROLE_END, Where(ROLE_END), (ROLE_END,), expiry), day=expiry)
     for parent in draft.layout.parents:
@@ -622,11 +621,11 @@ def _entry_values(draft: DraftUser, parent: str, live: User, made: _Maker) -> It
         labels = tuple(dict.fromkeys((main, *item.entry.labels)))
         yield made(key, where, labels, entry_text(where, compared.values))
     for flag in FLAGS.get(parent, ()):
-        for item in [one for one in items if one.values.get(flag) == "true"][:1]:
-            where = Where(parent, flag, (), marked(parent, _compared(item)))
-            every = (one.targets[flag].label for one in (item, *items) if flag in one.targets)
+        for marks in [item for item in items if item.values.get(flag) == "true"][:1]:
+            where = Where(parent, flag, (), marked(parent, _compared(marks)))
+            every = (item.targets[flag].label for item in (marks, *items) if flag in item.targets)
             labels = tuple(dict.fromkeys(every))
-            yield made(f"{parent}.{flag}", where, labels, entry_text(where, item.values))
+            yield made(f"{parent}.{flag}", where, labels, entry_text(where, marks.values))
 
 
 def _every_entry(draft: DraftUser, parent: str) -> Iterator[tuple[str, DraftEntry]]:
@@ -647,9 +646,10 @@ def _in_any_case(draft: DraftUser, item: DraftEntry, live: User) -> bool:
         return True
     if not draft.layout.removals:
         return False
-    there, account = entries(live, item.parent), account_of(live, draft.layout.account_type)
+    account = account_of(live, draft.layout.account_type)
     removes = partial(is_removed, draft.layout, item.parent, account)
-    goes = any(removes(part) and not matches(item, part) for part in there)
+    parts = entries(live, item.parent)
+    goes = any(removes(part) and not matches(item, part) for part in parts)
     return goes and removes(new_entry(item, account))
 
 
