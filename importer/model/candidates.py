@@ -206,16 +206,16 @@ class RecordLayout:
     @cached_property
     def parents(self) -> Iterable[str]:
         """The paths of the lists that it writes."""
-        own = (entry.parent for entry in self.entries)
-        return dict.fromkeys((*own, *(removal.parent for removal in self.removals)))
+        written = (entry.parent for entry in self.entries)
+        return dict.fromkeys((*written, *(removal.parent for removal in self.removals)))
 
     def followers(self, path: str) -> tuple[str, ...]:
         """The labels of what takes a field of the record, itself or through another one."""
-        found = [path]
-        for name in found:
+        labels = [path]
+        for name in labels:
             taking = (label for label, column in self.targets.items() if name in column.takes)
-            found += (label for label in taking if label not in found)
-        return tuple(found[1:])
+            labels += (label for label in taking if label not in labels)
+        return tuple(labels[1:])
 
     def labels(self, path: str) -> tuple[str, ...]:
         """The labels of a field: one outside lists, in a list one per entry."""
@@ -289,19 +289,19 @@ class Candidates:
                     taking[label, row] = with_it
         dropped: defaultdict[str, set[int]] = defaultdict(set)
         for (label, row), with_it in taking.items():
-            for one in (label, *with_it):
-                dropped[one].add(row)
-        found = []
+            for name in (label, *with_it):
+                dropped[name].add(row)
+        shown = []
         for problem in problems:
             label, row = problem.field, problem.origin.row
             if (label, row) in taking and problem.severity is Severity.REJECT:
                 names = [f"`{one}`" for one in (label, *taking[label, row])]
                 what = f"{word_list(names)} are" if names[1:] else "the value is"
                 message = f"{problem.message}; {what} left out"
-                found.append(replace(problem, severity=Severity.WARNING, message=message))
+                shown.append(replace(problem, severity=Severity.WARNING, message=message))
             elif (label, row) in taking or row not in dropped.get(label, ()):
-                found.append(problem)
-        return self._without(dropped) if dropped else self, found
+                shown.append(problem)
+        return self._without(dropped) if dropped else self, shown
 
     def _taking(self, label: str, row: int, followers: tuple[str, ...]) -> tuple[str, ...]:
         """Return which of the labels take a value of a row; a blank one gives nothing.

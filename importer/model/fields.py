@@ -210,8 +210,8 @@ _OF_ENTRY = re.compile(r"([\w.]+)\[[^\[\]]+\]\.(\w+)(?: (?:[2-9]|[1-9]\d+))?")
 
 def is_cell(heading: str) -> bool:
     """Return whether `cells_of` a user can have this heading."""
-    if found := _OF_ENTRY.fullmatch(heading.strip()):
-        parent, name = found.groups()
+    if of_entry := _OF_ENTRY.fullmatch(heading.strip()):
+        parent, name = of_entry.groups()
         return parent in LISTS and name in LISTS[parent].model_fields
     return heading.strip() in CELLS
 

@@ -66,38 +66,39 @@ _DATES = frozenset({"expiry_date", "purge_date", ROLE, f"{ROLE}.expiry_date"})
 """What a renewal moves to a later date."""
 
 
-def _changes_more_than_dates(one: Counted) -> bool:
+def _changes_more_than_dates(update: Counted) -> bool:
     """A renewal, which only moves dates to later ones, is what a load is for."""
-    renews = all(change.path in _DATES and change.new > change.old for change in one.step.changes)
-    return not is_absent(one.step.row) and not renews
+    changes = update.step.changes
+    renews = all(change.path in _DATES and change.new > change.old for change in changes)
+    return not is_absent(update.step.row) and not renews
 
 
-def _removes(one: Counted) -> bool:
+def _removes(update: Counted) -> bool:
     """A cleared field is no removed entry, nor is an identifier that becomes the primary ID."""
-    now = one.step.after.id_key
-    return not one.step.takes_back and any(
+    now = update.step.after.id_key
+    return not update.step.takes_back and any(
         change.kind is ChangeKind.REMOVE
         and change.path.endswith("]")
         and not (change.path.startswith(IDS) and change.old.casefold() == now)
-        for change in one.step.changes
+        for change in update.step.changes
     )
 
 
-def _renames(one: Counted) -> bool:
-    """Who had no last name gets no other one."""
-    changes = one.step.changes
+def _renames(update: Counted) -> bool:
+    """Who had no last name gets no other update."""
+    changes = update.step.changes
     return any(it.path == "last_name" and it.kind is not ChangeKind.ADD for it in changes)
 
 
-def _leaves_foreign_group(one: Counted) -> bool:
-    before, after = (text(user.user_group) for user in (one.step.before, one.step.after))
-    return before != after and before.casefold() not in one.groups
+def _leaves_foreign_group(update: Counted) -> bool:
+    before, after = (text(user.user_group) for user in (update.step.before, update.step.after))
+    return before != after and before.casefold() not in update.groups
 
 
-def _replaces_at_first(one: Counted) -> bool:
+def _replaces_at_first(update: Counted) -> bool:
     """Staff may have chosen what it replaces, and where no load is remembered nobody knows."""
-    first = one.step.first_load and not is_absent(one.step.row)
-    return first and any(map(_is_chosen, one.step.changes))
+    first = update.step.first_load and not is_absent(update.step.row)
+    return first and any(map(_is_chosen, update.step.changes))
 
 
 def _is_chosen(change: Change) -> bool:
@@ -148,14 +149,14 @@ CHECKS = (
         lambda limits: limits.pins,
         "would lose their PINs, which this Alma does not show",
         holds_undo=True,
-        concerns=lambda one: one.loses_pin,
+        concerns=lambda update: update.loses_pin,
     ),
     Check(
         SafetyCheck.ABSENT,
         lambda limits: limits.absent,
         "would change because they are missing from the roster",
         holds_undo=False,
-        concerns=lambda one: is_absent(one.step.row),
+        concerns=lambda update: is_absent(update.step.row),
     ),
 )
 """All safety checks, in the order in which they are listed."""
@@ -164,11 +165,11 @@ if [check.name for check in CHECKS] != [*SafetyCheck]:
     raise TypeError(CHECKS)
 
 
-def concerned(one: Counted) -> tuple[SafetyCheck, ...]:
+def concerned(update: Counted) -> tuple[SafetyCheck, ...]:
     """Return the safety checks that an update counts for."""
-    return tuple(check.name for check in CHECKS if check.concerns(one))
+    return tuple(check.name for check in CHECKS if check.concerns(update))
 
 
 def folded_groups(groups: Iterable[str]) -> tuple[str, ...]:
-    """Return the codes of user groups without case, and blank for a user without one."""
+    """Return the codes of user groups without case, and blank for a user without update."""
     return tuple(sorted({group.casefold() for group in ("", *groups)}))

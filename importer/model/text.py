@@ -129,8 +129,8 @@ def steering(text: str) -> str:
     folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
     if folded in DOTS:
         return folded
-    found = STEERING.search(folded)
-    return found[0] if found else ""
+    steers = STEERING.search(folded)
+    return steers[0] if steers else ""
 
 
 def is_several_words(text: str) -> bool:
@@ -411,10 +411,10 @@ def replaced(find: str, replacement: str | None, text: str) -> str:
     try:
         if replacement is not None:
             return str(pattern.sub(replacement, text, timeout=_SECONDS))
-        found = pattern.search(text, timeout=_SECONDS)
+        match = pattern.search(text, timeout=_SECONDS)
     except TimeoutError:
         raise _too_slow(find) from None
-    return str(found[1 if pattern.groups else 0] or "") if found else ""
+    return str(match[1 if pattern.groups else 0] or "") if match else ""
 
 
 def _too_slow(pattern: str) -> MappingError:

@@ -441,22 +441,22 @@ def kind_words(heading: str) -> list[str]:
 
 def field_of(heading: str, languages: tuple[str, ...] = ()) -> str:
     """Return the field that a heading names, "" if it names none that is known here."""
-    found = meaning(heading, languages)
-    return found.field if found.score >= ENOUGH_SCORE and found.field not in OF_PASSWORDS else ""
+    means = meaning(heading, languages)
+    return means.field if means.score >= ENOUGH_SCORE and means.field not in OF_PASSWORDS else ""
 
 
 def known_headings(row: Iterable[str]) -> int:
     """Return how many different headings of a row mean something that offices have."""
     headings = tuple(dict.fromkeys(filter(None, row)))
     spoken = languages_of(headings)
-    found = (meaning(heading, spoken) for heading in headings)
-    return sum(one.vetoed or one.identity or one.score >= ENOUGH_SCORE for one in found)
+    means = (meaning(heading, spoken) for heading in headings)
+    return sum(one.vetoed or one.identity or one.score >= ENOUGH_SCORE for one in means)
 
 
 def meaning_of(heading: str) -> str:
     """Return the ID or field that a heading names, "" if it names none that is known here."""
-    found = meaning(heading)
-    card = found.identity and "card" in found.concepts
+    means = meaning(heading)
+    card = means.identity and "card" in means.concepts
     return field_of(heading) or (Part.BARCODE if card else "")
 
 

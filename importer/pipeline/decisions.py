@@ -29,15 +29,15 @@ from importer.validator.keys import connected
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class Fates:
     """Each row's fate, in row order, and all problems with the severities that result.
 
-    `missing`: by row, the problems that hold it only if Alma has no such user.
+    `lacks`: by row, the problems that hold it only if Alma has no such user.
     """
 
     fates: Mapping[int, Fate]
     problems: tuple[Problem, ...]
-    missing: Mapping[int, tuple[Problem, ...]]
+    lacks: Mapping[int, tuple[Problem, ...]]
 
     def rows(self, *fates: Fate) -> frozenset[int]:
         """The rows with one of these fates."""
@@ -50,7 +50,7 @@ def decide_fates(
     *,
     answers: Mapping[int, Resolution],
     only_new: Sequence[Collection[str]],
-) -> Decided:
+) -> Fates:
     """Decide the fate of each row.
 
     `rows`: all rows of the run, in order; blank and skipped ones stay so, ready ones may change.
@@ -65,37 +65,38 @@ def decide_fates(
     3. A row with a problem that needs review is for review, unless the questions that hold it were
        answered before; a row that a person dismissed is rejected.
     """
-    found: defaultdict[int, list[Problem]] = defaultdict(list)
+    by_row: defaultdict[int, list[Problem]] = defaultdict(list)
     for problem in problems:
-        found[problem.origin.row].append(problem)
-    for row in filter(is_whole_roster, found):
-        found[row] = list(dict.fromkeys(found[row]))
-    fates, missing = dict(rows), {}
+        by_row[problem.origin.row].append(problem)
+    for row in filter(is_whole_roster, by_row):
+        by_row[row] = list(dict.fromkeys(by_row[row]))
+    fates, lacks = dict(rows), dict[int, tuple[Problem, ...]]()
     for row, fate in rows.items():
-        if fate is not Fate.READY or row not in found:
+        if fate is not Fate.READY or row not in by_row:
             continue
-        own, answer = found[row], answers.get(row)
-        if any(problem.code is Code.SKIPPED_DUPLICATE for problem in own):
-            fates[row], found[row] = Fate.SKIPPED, [as_warning(problem, None) for problem in own]
+        of_row, answer = by_row[row], answers.get(row)
+        if any(problem.code is Code.SKIPPED_DUPLICATE for problem in of_row):
+            fates[row] = Fate.SKIPPED
+            by_row[row] = [as_warning(problem, None) for problem in of_row]
             continue
         lacking = []
         if only_new:
             needed = only_new[RowId.of(row).roster]
-            lacking = [problem for problem in own if _depends_on_user(problem, needed)]
-        decided = _answered([problem for problem in own if problem not in lacking], answer)
-        if lacking and worst(decided) is Fate.READY:
-            missing[row] = tuple(lacking)
+            lacking = [problem for problem in of_row if _depends_on_user(problem, needed)]
+        others = _answered([problem for problem in of_row if problem not in lacking], answer)
+        if lacking and worst(others) is Fate.READY:
+            lacks[row] = tuple(lacking)
         else:
-            decided = _answered(own, answer)
-        fates[row], found[row] = worst(decided), decided
-    return Decided(fates, tuple(problem for own in found.values() for problem in own), missing)
+            others = _answered(of_row, answer)
+        fates[row], by_row[row] = worst(others), others
+    return Fates(fates, tuple(problem for of_row in by_row.values() for problem in of_row), lacks)
 
 
 def _depends_on_user(problem: Problem, needed: Collection[str]) -> bool:
     """Return whether a problem holds its row only if Alma has no such user, or another name."""
-    missing = problem.field in needed and problem.code in {Code.MISSING_VALUE, Code.MISSING_EMPL_ID}
+    lacks = problem.field in needed and problem.code in {Code.MISSING_VALUE, Code.MISSING_EMPL_ID}
     return problem.severity.holds and (
-        missing or problem.code is Code.PURGE_PAST or problem.asks(About.NAME)
+        lacks or problem.code is Code.PURGE_PAST or problem.asks(About.NAME)
     )
 
 

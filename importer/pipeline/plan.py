@@ -21,7 +21,7 @@ from importer.model.safety_checks import folded_groups
 from importer.model.text import RowId, counted
 from importer.pipeline.check import no_end_dates, since_last_load, validate
 from importer.pipeline.decisions import (
-    Decided,
+    Fates,
     answers_of_rows,
     decide_fates,
     decisions_in,
@@ -79,7 +79,7 @@ async def plan(request: RunRequest, alma: Alma, progress: Progress = SILENT) -> 
         rosters, answers = validate(opened), DecisionMemory(of_alma.key).load()
         checked = _decide_checked(folder, rosters, answers)
         progress.advance(len(checked.fates), 0)
-        drafts = [*rosters.drafts(checked.rows(Fate.READY), checked.missing)]
+        drafts = [*rosters.drafts(checked.rows(Fate.READY), checked.lacks)]
         queries = [query_of(draft, rosters.match(draft.row)) for draft in drafts]
         needed = _needs_cache(rosters, request)
         async with open_users(request, alma, of_alma, queries, progress, needed=needed) as users:
@@ -161,7 +161,7 @@ async def _open(
 
 def _decide_checked(
     folder: Path, rosters: CheckedRosters, answers: Mapping[str, Resolution]
-) -> Decided:
+) -> Fates:
     """Decide the fates of all rows before Alma is asked, with what people answered before."""
     problems = [*headings_changed(folder, rosters), *rosters.problems]
     return decide_fates(
@@ -241,12 +241,12 @@ def _one_row_a_user(
 
 def _decide_compared(
     rosters: CheckedRosters,
-    checked: Decided,
+    checked: Fates,
     planned: Sequence[Planned],
     leaving: AbsentPlan,
     steps: Sequence[Step],
     users: Users,
-) -> Decided:
+) -> Fates:
     """Decide the fates of all rows and missing people after the comparison."""
     created = {step.row for step in steps if isinstance(step, Create)}
     found = [

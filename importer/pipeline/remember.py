@@ -20,7 +20,7 @@ from importer.model.plan import Act, Result
 from importer.model.run import RowHistory
 from importer.model.text import command_line
 from importer.pipeline.runs import RUNS
-from importer.planner.leavers import Leavers, left
+from importer.planner.leavers import Leavers, what_left
 from importer.planner.staff_edits import keyed, with_reply
 from importer.users.refresh import add_applied
 
@@ -90,7 +90,7 @@ def _remember_people(
     memory.see(ledger, now)
     known = Leavers(memory.leavers())
     gone = {
-        image.primary_id: left(image)
+        image.primary_id: what_left(image)
         for image in written
         if facts.leaves(image.row) and image.act is Act.UPDATE
     }

@@ -116,8 +116,8 @@ class PlanContext:
     def _finish(self, case: Case, planned: Planned) -> Planned:
         draft, today = case.draft, case.earlier.today
         if (how := self.retiring[RowId.of(draft.row).roster]) is not None:
-            left = planned.user is not None and self.leavers.has_left(planned.user)
-            return self._as_alma_needs(draft, retire(case, planned, how, left=left))
+            has_left = planned.user is not None and self.leavers.has_left(planned.user)
+            return self._as_alma_needs(draft, retire(case, planned, how, has_left=has_left))
         if (sis := self.earlier.sis) is not None:
             loaded = as_loaded(case, planned, sis)
             return self._checked(draft, with_borrowing(draft, loaded, today))
@@ -181,9 +181,8 @@ def plan_context(
             if ours in {"", key}:
                 return known
             before = memory.of(mapping, (ours,))
-            moved = has_id_of(
-                KnownUser(live, before, hashed)
-            )  # staff gave the user another primary ID
+            # staff gave the user another primary ID
+            moved = has_id_of(KnownUser(live, before, hashed))
             had_it = moved or former.get(ours) == key
             keeps_id = had_it or leaves_id(answers, draft, key)
             return replace(before if moved and known.is_blank else known, keeps_id=keeps_id)

@@ -31,7 +31,7 @@ from importer.model.run import (
     RosterFacts,
     RunFacts,
 )
-from importer.pipeline.decisions import Decided
+from importer.pipeline.decisions import Fates
 from importer.pipeline.inputs import ROWS, MappedRoster, Rosters, RunRequest, numbered
 
 RUNS = Path("runs")
@@ -144,7 +144,7 @@ def save_run(
     folder: Path,
     facts: RunFacts,
     rosters: Rosters,
-    decided: Decided,
+    decided: Fates,
     steps: Sequence[Step] = (),
     absent: Iterable[tuple[int, tuple[str, ...]]] = (),
     imprints: Iterable[tuple[int, Imprints]] = (),

@@ -102,30 +102,30 @@ def fitting(
     answers: Mapping[str, Resolution],
     draft: DraftUser,
     asked: Collection[Problem],
-    there: Set[str],
+    users: Set[str],
 ) -> Resolution | None:
     """Return the answer to everything that is asked about a row, if there is one.
 
-    `answers`: by primary ID, without case. `there`: the primary IDs, without case, of the users who
-    may be the row's person. An answer is used as long as no other user is in question than then,
-    and nothing else is asked.
+    `answers`: by primary ID, without case. `users`: the primary IDs, without case, of those who may
+    be the row's person. An answer is used as long as no other user is in question than then, and
+    nothing else is asked.
     """
-    known = _of_person(answers, draft)
-    if known is None:
+    kept = _of_person(answers, draft)
+    if kept is None:
         return None
-    if not (asked and known.against) and known.cells == _cells_hash(draft):
-        return known
-    new = _concerned(draft, asked) - known.against
+    if not (asked and kept.against) and kept.cells == _cells_hash(draft):
+        return kept
+    new = _concerned(draft, asked) - kept.against
     others = {problem.value.casefold() for problem in asked if problem.asks(About.ANOTHER)}
-    if known.loads and known.user not in there and draft.key in new & there - others:
-        known = replace(known, answer=Answer.UPDATE, user=draft.primary_id)
+    if kept.loads and kept.user not in users and draft.key in new & users - others:
+        kept = replace(kept, answer=Answer.UPDATE, user=draft.primary_id)
         new -= {draft.key}  # the user was created or renamed since
-    answered = all(
+    is_whole = all(
         problem.question is not None
-        and (not problem.asks(About.CHANGE) or problem.code in known.changes)
+        and (not problem.asks(About.CHANGE) or problem.code in kept.changes)
         for problem in asked
     )
-    return known if asked and answered and not new else None
+    return kept if asked and is_whole and not new else None
 
 
 def leaves_id(answers: Mapping[str, Resolution], draft: DraftUser, user: str) -> bool:
@@ -133,14 +133,14 @@ def leaves_id(answers: Mapping[str, Resolution], draft: DraftUser, user: str) ->
 
     `user`: that ID, without case.
     """
-    known = _of_person(answers, draft)
-    return known is not None and known.leaves_id and known.user == user
+    kept = _of_person(answers, draft)
+    return kept is not None and kept.leaves_id and kept.user == user
 
 
 def _of_person(answers: Mapping[str, Resolution], draft: DraftUser) -> Resolution | None:
     """Return what was decided about a row's ID, if it was about the row's person, too."""
-    known = answers.get(draft.key)
-    return known if known is not None and known.person in {"", person_hash(draft)} else None
+    kept = answers.get(draft.key)
+    return kept if kept is not None and kept.person in {"", person_hash(draft)} else None
 
 
 def is_about(resolution: Resolution, live: User) -> bool:
@@ -163,7 +163,7 @@ def resolution(
     `typed`: what the person chose.
     """
     user = live.id_key if live is not None else ""
-    of_user = (one for one in problems if one.asks(About.ID) and one.value.casefold() == user)
+    of_user = (it for it in problems if it.asks(About.ID) and it.value.casefold() == user)
     return Resolution(
         draft.key,
         answer,
@@ -210,5 +210,5 @@ def _hash(key: str, person: PersonKeys) -> str:
 def _cells_hash(draft: DraftUser) -> str:
     """Return a hash of the cells that the mapping uses, without passwords and PINs."""
     targets = draft.layout.targets.items()
-    used = sorted({at for label, one in targets if label not in SECRETS for at in one.reads})
+    used = sorted({at for label, target in targets if label not in SECRETS for at in target.reads})
     return hashlib.sha256("\n".join(draft.cells[at] for at in used).encode()).hexdigest()

@@ -121,16 +121,16 @@ def roles_kept(sent: User, reply: User, before: User | None) -> bool:
 
 def _with_roles(user: User, roles: Roles) -> User:
     """Return the user with these Patron roles; all other roles stay in their places."""
-    left, before = dict(roles), user.user_role or ()
+    new, before = dict(roles), user.user_role or ()
     keys = {id(role): key for key, role in patron_roles(user).items()}
     made: list[UserRole] = []
     for role in before:
         key = keys.get(id(role))
         if key is None:
             made.append(role)
-        elif key in left:
-            made.append(left.pop(key))
-    made += left.values()
+        elif key in new:
+            made.append(new.pop(key))
+    made += new.values()
     return user if made == [*before] else user.model_copy(update={"user_role": tuple(made)})
 
 

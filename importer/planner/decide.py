@@ -48,7 +48,7 @@ def _obstacles(case: Case, who: Who) -> Iterator[Problem]:
     answer may create one.
     """
     if case.match.creates and (not holders(case) or allow(who.questions, Answer.CREATE)):
-        yield from case.draft.missing
+        yield from case.draft.lacks
     elif who.questions:
         yield from _of_name(case.draft)
     else:
@@ -72,7 +72,7 @@ def _decide_known(case: Case, who: Who, live: User) -> Planned:
     if questions:
         return Planned(_asked(draft, questions), who.warnings)
     planned = change(case, live, rename=who.renames)
-    harmless = (_for_known_user(draft, problem) for problem in draft.missing)
+    harmless = (_for_known_user(draft, problem) for problem in draft.lacks)
     return _held(replace(planned, warnings=(*who.warnings, *planned.warnings, *harmless)))
 
 
@@ -81,12 +81,13 @@ def _asked(draft: DraftUser, questions: Collection[Problem]) -> Held:
 
     That a user may get the row's ID is not advised where this user must stay as it is.
     """
-    changes = [one for one in questions if one.asks(About.CHANGE)]
-    stays = {one.value: one.advice for one in changes if not allow([one], Answer.UPDATE)}
+    changes = [problem for problem in questions if problem.asks(About.CHANGE)]
+    stays = {it.value: it.advice for it in changes if not allow([it], Answer.UPDATE)}
 
-    def advised(one: Problem) -> Problem:
-        is_known = one.asks(About.ID) and not allow([one], Answer.CREATE)
-        return replace(one, advice=stays[one.value]) if is_known and one.value in stays else one
+    def advised(problem: Problem) -> Problem:
+        is_known = problem.asks(About.ID) and not allow([problem], Answer.CREATE)
+        advice = stays.get(problem.value) if is_known else None
+        return problem if advice is None else replace(problem, advice=advice)
 
     return Held(draft.row, tuple(map(advised, questions)))
 
@@ -177,8 +178,8 @@ def change_questions(case: Case, live: User, *, asked: bool) -> Iterator[Problem
         problem = draft.problem(code, message, "primary_id", theirs, advice=advice)
         yield problem.asking(About.CHANGE, *(new if advice else changes))
     elif current(live, "account_type") == AccountType.EXTERNAL and system and system != owning:
-        there = owning or "no external system"
-        message = f"the user {{value}} belongs to {there} in Alma, but to {system} in the mapping"
+        owner = owning or "no external system"
+        message = f"the user {{value}} belongs to {owner} in Alma, but to {system} in the mapping"
         problem = draft.problem(Code.OWNING_SYSTEM_DIFFERS, message, "external_id", theirs)
         yield problem.asking(About.CHANGE, *changes)
 
@@ -203,7 +204,7 @@ def _not_to_update(case: Case, who: Who) -> Iterator[Problem]:
 
 
 def _of_name(draft: DraftUser) -> Iterator[Problem]:
-    return (problem for problem in draft.missing if problem.asks(About.NAME))
+    return (problem for problem in draft.lacks if problem.asks(About.NAME))
 
 
 def _renames(user: User, draft: DraftUser, asked: Problem) -> bool:
@@ -225,9 +226,9 @@ def _for_known_user(draft: DraftUser, problem: Problem) -> Problem:
     elif problem.code is Code.PURGE_PAST:
         message, advice = problem.message, ""
     elif any(
-        one.on_update is OnUpdate.ERASE
-        for one in draft.layout.scalars
-        if one.label == problem.field
+        target.on_update is OnUpdate.ERASE
+        for target in draft.layout.scalars
+        if target.label == problem.field
     ):
         message = "is blank, and `on_update: erase` clears Alma's value"
         advice = "Fill in the cell, unless the user's value should go."

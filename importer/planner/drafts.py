@@ -96,7 +96,7 @@ class DraftUser:
 
     `not_applicable` are the labels that the mapping leaves out for this row (`when`); they are not
     in `values`, and their fields stay unchanged. `cells` are the row as it came, by position.
-    `missing` are the problems that hold the row only if Alma has no such user, such as that of a
+    `lacks` are the problems that hold the row only if Alma has no such user, such as that of a
     blank cell that only a new user needs.
     """
 
@@ -106,7 +106,7 @@ class DraftUser:
     values: Mapping[str, str]
     cells: tuple[str, ...]
     not_applicable: frozenset[str]
-    missing: tuple[Problem, ...]
+    lacks: tuple[Problem, ...]
 
     @property
     def key(self) -> str:
@@ -199,14 +199,14 @@ class DraftUser:
 
     def every_entry(self, parent: str) -> list[DraftEntry]:
         """Return the row's entries of a list, and those that are blank in it, as in `_columns`."""
-        there, get, kind = [], self.values.get, TYPE_FIELD[parent]
+        every, get, kind = [], self.values.get, TYPE_FIELD[parent]
         for entry, columns in _columns(self.layout, self.not_applicable).get(parent, ()):
             values = {name: get(column.label, "") for name, column in columns.items()}
             is_blank = not all(map(values.get, _REQUIRED[parent]))
             if is_blank and kind in columns:
                 values[kind] = values[kind] or entry.constants.get(columns[kind].label, "")
-            there.append(DraftEntry(entry, values, columns, is_blank))
-        return there
+            every.append(DraftEntry(entry, values, columns, is_blank))
+        return every
 
     def sets_whole_list(self, parent: str) -> bool:
         """Return whether the row sets the whole list.
@@ -214,15 +214,15 @@ class DraftUser:
         Every entry of it has `on_update: replace_all` and applies to the row; if entries of one
         list have different rules, none of Alma's is removed.
         """
-        there = [entry for entry in self.layout.entries if entry.parent == parent]
-        return bool(there) and all(
+        entries = [entry for entry in self.layout.entries if entry.parent == parent]
+        return bool(entries) and all(
             entry.on_update is OnUpdate.REPLACE_ALL
             and not any(
                 label in self.not_applicable
                 and self.layout.targets[label].field.name in _REQUIRED[parent]
                 for label in entry.labels
             )
-            for entry in there
+            for entry in entries
         )
 
 
@@ -236,27 +236,26 @@ def _columns(
     come first, and of these those that it applies, so that a later update finds what creating the
     user made.
     """
-    found: dict[str, list[tuple[ListEntry, Mapping[str, FieldColumn]]]] = {}
+
+    def rank(pair: tuple[ListEntry, Mapping[str, FieldColumn]]) -> tuple[bool, bool]:
+        entry, columns = pair
+        compared = DraftEntry(entry, {}, columns, is_blank=False).compared
+        return not compared, entry.on_update is OnUpdate.ADD
+
+    lists: dict[str, list[tuple[ListEntry, Mapping[str, FieldColumn]]]] = {}
     for entry in layout.entries:
         columns = (layout.targets[label] for label in entry.labels if label not in not_applicable)
-        own = {column.field.name: column for column in columns}
-        found.setdefault(entry.parent, []).append((entry, own))
-    for there in found.values():
-        there.sort(
-            key=lambda one: (
-                not DraftEntry(one[0], {}, one[1], is_blank=False).compared,
-                one[0].on_update is OnUpdate.ADD,
-            )
-        )
-    return found
+        by_name = {column.field.name: column for column in columns}
+        lists.setdefault(entry.parent, []).append((entry, by_name))
+    return {parent: sorted(pairs, key=rank) for parent, pairs in lists.items()}
 
 
 def drafts(
     candidates: Candidates,
     rows: Collection[int],
-    missing: Mapping[int, tuple[Problem, ...]],
+    lacks: Mapping[int, tuple[Problem, ...]],
 ) -> Iterator[DraftUser]:
-    """Return the draft users of these rows, in the roster's order; `missing` by row."""
+    """Return the draft users of these rows, in the roster's order; `lacks` by row."""
     labels = tuple(candidates.frame.columns)
     taken = candidates.frame[candidates.frame.index.isin(list(rows))]
     came = candidates.cells.loc[taken.index].itertuples(index=False, name=None)
@@ -274,5 +273,5 @@ def drafts(
             values,
             cells,
             not_applicable,
-            missing.get(row, ()),
+            lacks.get(row, ()),
         )

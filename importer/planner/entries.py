@@ -164,8 +164,8 @@ def same_id(one: str | None, other: str | None) -> bool:
 def entries(user: User, parent: str) -> tuple[Part, ...]:
     """Return the entries of one list of a user; none if the list is absent."""
     owner: Part | None = user.contact_info if parent.startswith(CONTACT) else user
-    found: tuple[Part, ...] | None = getattr(owner, parent.removeprefix(CONTACT), None)
-    return found or ()
+    parts: tuple[Part, ...] | None = getattr(owner, parent.removeprefix(CONTACT), None)
+    return parts or ()
 
 
 def with_entries(user: User, lists: Mapping[str, tuple[Part, ...]]) -> User:
@@ -225,15 +225,15 @@ def pairing(
     In the order of the first list, then what is left of the other. Of the rules, the first pairs
     as many as it can, and each other what is still alone.
     """
-    left = dict(enumerate(others))
-    found: dict[int, int] = {}
+    alone = dict(enumerate(others))
+    pairs: dict[int, int] = {}
     for rule in fits:
-        for at, one in enumerate(ones):
-            there = (other for other, part in left.items() if rule(one, part))
-            if at not in found and (place := next(there, None)) is not None:
-                found[at] = place
-                del left[place]
-    return [*((at, found.get(at)) for at in range(len(ones))), *((None, other) for other in left)]
+        for at, part in enumerate(ones):
+            fitting = (place for place, other in alone.items() if rule(part, other))
+            if at not in pairs and (place := next(fitting, None)) is not None:
+                pairs[at] = place
+                del alone[place]
+    return [*((at, pairs.get(at)) for at in range(len(ones))), *((None, place) for place in alone)]
 
 
 def same_entries(ones: Sequence[Part], others: Sequence[Part]) -> bool:

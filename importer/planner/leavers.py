@@ -90,7 +90,7 @@ class Leavers:
     def __init__(self, changed: Mapping[str, Image]) -> None:
         """Make them findable by everything by which they are still the same users."""
         self.changed = changed
-        self._keys = {mark: key for key, one in changed.items() for mark in _marks(one.was)}
+        self._keys = {mark: key for key, image in changed.items() for mark in _marks(image.was)}
         self._keys |= {key: key for key in changed}
 
     def key_of(self, user: User) -> str:
@@ -109,11 +109,11 @@ class Leavers:
         paths = {*_changed(before, sent), *changed_lists(before, sent)}
         paths |= {ROLE_END} if "user_role" in paths else set()
 
-        def others(imprints: Imprints) -> Imprints:
-            return {at: left for at, left in imprints.items() if left.where.path not in paths}
+        def rest(imprints: Imprints) -> Imprints:
+            return {key: it for key, it in imprints.items() if it.where.path not in paths}
 
-        own = memory.own if memory.own is None else others(memory.own)
-        return replace(memory, own=own, others=tuple(map(others, memory.others)))
+        own = memory.own if memory.own is None else rest(memory.own)
+        return replace(memory, own=own, others=tuple(map(rest, memory.others)))
 
     def is_back(self, user: User, after: User) -> bool:
         """Return whether a user left and, as written now, has nothing of it left to take back.
@@ -128,8 +128,8 @@ class Leavers:
         Somebody's other record has the same name and birth date, but nothing of what was changed.
         """
         key = self.key_of(user)
-        known = key != "" and same_id(user.primary_id, key)
-        return known or self._returned(user, user) is not None
+        same = key != "" and user.id_key == key
+        return same or self._returned(user, user) is not None
 
     def only_takes_back(self, before: User, after: User) -> bool:
         """Return whether an update of who is back removes no entry but what the leaving added."""
@@ -166,17 +166,17 @@ def counts_for(
     That is everybody who has one of its IDs or agrees with it. But where a user with an ID of the
     row is its person, whoever fits its birth date less well is somebody else.
     """
-    row, users = person_of_row(draft), {one.primary_id.casefold(): one for one in near}
+    row, users = person_of_row(draft), {user.primary_id.casefold(): user for user in near}
     people = {
-        key: person_of_keys(one.keys) if one.record is None else person_of_user(one.record)
-        for key, one in users.items()
+        key: person_of_keys(user.keys) if user.record is None else person_of_user(user.record)
+        for key, user in users.items()
     }
     rivals = {
         key: people[key]
-        for key, one in users.items()
-        if one.record is None or not managed_elsewhere(one.record, match)
+        for key, user in users.items()
+        if user.record is None or not managed_elsewhere(user.record, match)
     }
-    holders, least = {key for key, one in users.items() if one.holds}, 0
+    holders, least = {key for key, user in users.items() if user.holds}, 0
     for key in holders:
         others = (person for other, person in rivals.items() if other != key)
         evidence, result = judge(row, people[key], others, common)
@@ -184,9 +184,9 @@ def counts_for(
             least = max(least, _FITS[evidence.born])
     alike = {
         key
-        for key, one in users.items()
+        for key, user in users.items()
         if _FITS[compare(row, people[key], common).born] >= least
-        and (may_be_same(draft.person, one.keys) or agrees(row, people[key], common))
+        and (may_be_same(draft.person, user.keys) or agrees(row, people[key], common))
     }
     return frozenset(holders | alike)
 
@@ -233,7 +233,7 @@ def without_counts(user: User) -> User:
 _WHO = ("first_name", "last_name", "birth_date")
 
 
-def left(image: Image) -> Image:
+def what_left(image: Image) -> Image:
     """Return what is remembered of a user who left: what the change was about, and who it was."""
     before, sent = image.was, image.sent
     lists = {"user_identifier", *changed_lists(before, sent)}
@@ -314,13 +314,13 @@ def what_keeps(user: User) -> tuple[str, ...]:
     """
     has, proxies = obligations(user), len(user.proxy_for_user or ())
     roles = ", ".join(dict.fromkeys(other_roles(user)))
-    found = (
+    reasons = (
         managed_elsewhere(user, OURS),
         has and f"has {has}",
         f"is a proxy for {counted(proxies, 'user')}" if proxies else "",
         roles and f"has staff roles ({roles})",
     )
-    return tuple(filter(None, found))
+    return tuple(filter(None, reasons))
 
 
 def is_as_planned(planned: User, live: User) -> bool:
@@ -343,9 +343,9 @@ def _shown(user: User) -> Iterator[str]:
             yield f"{words} {day}"
     if has := obligations(user):
         yield has
-    for there, noun in ((active_blocks(user), "active block"), (user.user_note or (), "note")):
-        if there:
-            yield counted(len(there), noun)
+    for parts, noun in ((active_blocks(user), "active block"), (user.user_note or (), "note")):
+        if parts:
+            yield counted(len(parts), noun)
 
 
 _DAYS = {
@@ -358,11 +358,12 @@ _DAYS = {
 _DOES = {"list": "is listed", "expire": "ends"}
 
 
-def retire(case: Case, planned: Planned, how: Retiring, *, left: bool) -> Planned:
+def retire(case: Case, planned: Planned, how: Retiring, *, has_left: bool) -> Planned:
     """Return the step that ends the user of a row, or that holds it with the reason.
 
-    `planned`: the row with its user as read just now, who is found and unchanged so far. `left`:
-    the importer ended the membership before. That is not done again, unless staff renewed it.
+    `planned`: the row with its user as read just now, who is found and unchanged so far.
+    `has_left`: the importer ended the membership before. That is not done again, unless staff
+    renewed it.
     """
     live, draft, today = planned.user, case.draft, case.earlier.today
     if not isinstance(planned.step, Unchanged) or live is None:
@@ -378,14 +379,14 @@ def retire(case: Case, planned: Planned, how: Retiring, *, left: bool) -> Planne
     if reasons and (part.if_open == "hold" or not is_open):
         return _held(draft, planned, theirs, reasons)
     do = "expire" if reasons else part.do
-    left = left and live.expiry_date is not None and live.expiry_date <= today
+    has_left = has_left and live.expiry_date is not None and live.expiry_date <= today
     ended: Planned | None = None
-    if do == "expire" and how.ends is not None and not left:
+    if do == "expire" and how.ends is not None and not has_left:
         ends = replace(how.ends, row=draft.row, origin=draft.origin)
         ended = leave(replace(case, draft=ends), without_counts(live))
-        left = isinstance(ended.step, Unchanged)
+        has_left = isinstance(ended.step, Unchanged)
     does = "is kept, and the membership ends" if reasons else _DOES[do]
-    if do == "expire" and left:
+    if do == "expire" and has_left:
         does = "is kept, and has ended before" if reasons else "has ended before"
     why = f", because it {word_list(reasons)}" if reasons else ""
     message = f"the Alma user {{value}} {does}{why}: {'; '.join(_shown(live))}"

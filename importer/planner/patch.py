@@ -142,17 +142,17 @@ def _list_carried_over(
     edits = list_edits(parent, before, after)
     made = [Edit(part, part) for part in live]
     theirs: dict[int, Part] = {}
-    missing: list[Edit] = []
+    gone: list[Edit] = []
     for at, number in pairing(live, before, same):
         if number is None and at is not None:
             theirs[at] = live[at]
         elif at is None and number is not None:
-            missing.append(edits[number])
+            gone.append(edits[number])
         elif at is not None and number is not None and edits[number].changes:
             made[at] = Edit(live[at], edits[number].new)
     conflicts: list[str] = []
     open_: list[Edit] = []
-    for edit in (*missing, *(edit for edit in edits if edit.old is None)):
+    for edit in (*gone, *(edit for edit in edits if edit.old is None)):
         if counterpart := _counterpart(parent, edit, theirs):
             at, part = counterpart
             made[at] = Edit(theirs.pop(at), part)
@@ -180,9 +180,9 @@ def _with_flags(
             conflicts.append(f"{parent}.{flag}")
             marks = [bool(getattr(edit.old, flag, False)) for edit in made]
         elif flag == PREFERRED and wanted and not any(marks):  # the one that it prefers is gone
-            left = [at for at, edit in enumerate(made) if edit.new]
-            held = [at for at in left if getattr(made[at].old, flag, False)]
-            marks = [at in (held or left)[:1] for at in range(len(made))]
+            stay = [at for at, edit in enumerate(made) if edit.new]
+            held = [at for at in stay if getattr(made[at].old, flag, False)]
+            marks = [at in (held or stay)[:1] for at in range(len(made))]
         made = [
             Edit(edit.old, edit.new and flagged(edit.new, flag, on=on))
             for edit, on in zip(made, marks, strict=True)
@@ -283,7 +283,7 @@ _NOT_ANSWERED = frozenset({"pin_number", "force_password_change"})
 _COMPARED_FLAGS = ("preferred", "preferred_sms", "user_viewable", "popup_note", "value")
 
 
-def same_as_sent(sent: User, answered: User, before: User | None) -> tuple[str, ...]:
+def same_as_sent(sent: User, reply: User, before: User | None) -> tuple[str, ...]:
     """Return the paths that Alma keeps otherwise than they were sent; none if all is as sent.
 
     With `before`, Alma's record from before an update, only what `sent` changes in it counts;
@@ -292,29 +292,29 @@ def same_as_sent(sent: User, answered: User, before: User | None) -> tuple[str, 
     without case.
     """
     was = before or User()
-    ours, theirs = comparable(sent, fold_codes=True), comparable(answered, fold_codes=True)
-    missing = [
+    ours, theirs = comparable(sent, fold_codes=True), comparable(reply, fold_codes=True)
+    differing = [
         name
         for name in changed_fields(was, sent)
         if name not in _NOT_ANSWERED and ours.get(name) != theirs.get(name)
     ]
-    if roles_kept(sent, answered, before):
-        missing.append(ROLE)
+    if roles_kept(sent, reply, before):
+        differing.append(ROLE)
     for parent, (old, new) in changed_lists(was, sent).items():
-        missing += _missing_entries(parent, old, new, entries(answered, parent))
-    return tuple(dict.fromkeys(missing))
+        differing += _not_as_sent(parent, old, new, entries(reply, parent))
+    return tuple(dict.fromkeys(differing))
 
 
-def _missing_entries(
-    parent: str, before: Sequence[Part], sent: Sequence[Part], answered: Sequence[Part]
+def _not_as_sent(
+    parent: str, before: Sequence[Part], sent: Sequence[Part], reply: Sequence[Part]
 ) -> Iterator[str]:
     """Yield the paths of entries that Alma did not store, and of those that it did not remove."""
     others = []
     is_stored = partial(_is_stored, (*CORE[parent], *_COMPARED_FLAGS))
-    for at, there in pairing(sent, answered, is_stored):
-        if at is None and there is not None:
-            others.append(_shape(answered[there]))
-        elif at is not None and there is None:
+    for at, stored in pairing(sent, reply, is_stored):
+        if at is None and stored is not None:
+            others.append(_shape(reply[stored]))
+        elif at is not None and stored is None:
             yield path(parent, sent[at])
     for at, kept in pairing(before, sent, lambda one, other: _shape(one) == _shape(other)):
         if at is not None and kept is None and _shape(before[at]) in others:
@@ -327,12 +327,12 @@ def _shape(part: Part) -> Mapping[str, str]:
     return {name: shown for name, shown in held.items() if name != "segment_type"}
 
 
-def _is_stored(exact: Iterable[str], sent: Part, answered: Part) -> bool:
+def _is_stored(exact: Iterable[str], sent: Part, reply: Part) -> bool:
     """Return whether one of Alma's entries has all values of one that was sent.
 
     In the `exact` fields it has no more than that: Alma fills in others, such as a status.
     """
-    ours, theirs = _shape(sent), _shape(answered)
+    ours, theirs = _shape(sent), _shape(reply)
     return ours.items() <= theirs.items() and all(
         ours.get(name) == theirs.get(name) for name in exact
     )
@@ -367,16 +367,16 @@ def undo_update(row: int, written: Image, live: User) -> tuple[Update | Unchange
     if not (changed := differences(live, after)):
         return Unchanged(row, primary_id), theirs
     override = _override(written, live, after, changed)
-    own = len(others) == len(ids)  # nothing goes but what the update added
-    return Update(row, primary_id, live, after, changed, override, takes_back=own), theirs
+    takes_back = len(others) == len(ids)  # nothing goes but what the update added
+    return Update(row, primary_id, live, after, changed, override, takes_back=takes_back), theirs
 
 
-def as_created(sent: User, answered: User | None, live: User) -> bool:
+def as_created(sent: User, reply: User | None, live: User) -> bool:
     """Return whether a user is still as it was created: nobody changed or added anything.
 
     A change of the roles shows, too, that someone worked on the user.
     """
-    stored = answered or sent
+    stored = reply or sent
     kept = with_entries(stored, {p: _echo(p, sent, stored) for p in LISTS})
     return comparable(kept) == comparable(live) and all(
         same_entries(entries(kept, name), entries(live, name)) for name in (*LISTS, "user_role")
@@ -385,26 +385,26 @@ def as_created(sent: User, answered: User | None, live: User) -> bool:
 
 def _as_kept(written: Image) -> User:
     """Return the record before the update with what the update changed, as Alma shows it."""
-    before, sent, answered = written.was, written.sent, written.after
-    lists = {parent: _echo(parent, sent, answered) for parent in changed_lists(before, sent)}
-    kept = with_entries(with_fields(before, answered, changed_fields(before, sent)), lists)
+    before, sent, reply = written.was, written.sent, written.after
+    lists = {parent: _echo(parent, sent, reply) for parent in changed_lists(before, sent)}
+    kept = with_entries(with_fields(before, reply, changed_fields(before, sent)), lists)
     return merge_roles(before, sent, kept) or kept
 
 
-def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
-    """Return our entries of a list as Alma answered them, with what it filled in.
+def _echo(parent: str, sent: User, reply: User) -> tuple[Part, ...]:
+    """Return our entries of a list as they are in Alma's reply, with what it filled in.
 
-    Other entries of the answer are left out: they are not ours.
+    Other entries of the reply are left out: they are not ours.
     """
-    there, own = entries(answered, parent), entries(sent, parent)
+    stored, ours = entries(reply, parent), entries(sent, parent)
     shape = partial(comparable, fold_codes=True)
     pairs = pairing(
-        own,
-        there,
+        ours,
+        stored,
         lambda one, other: shape(one) == shape(other),
         lambda one, other: shape(one).items() <= shape(other).items(),
     )
-    return tuple(own[at] if kept is None else there[kept] for at, kept in pairs if at is not None)
+    return tuple(ours[at] if kept is None else stored[kept] for at, kept in pairs if at is not None)
 
 
 def _override(

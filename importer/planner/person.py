@@ -133,9 +133,9 @@ def _person(
     names = [(f"{first} {middle}".strip(), last)]
     if preferred or preferred_last:
         names.append((f"{preferred} {preferred_middle}".strip() or first, preferred_last or last))
-    known = frozenset(value.casefold() for value in ids if value)
-    own = {email_trait(value) for value in known}  # an email that is the ID says nothing more
-    return Person(tuple(names), born, frozenset(contacts) - own - {""}, known, suffixes)
+    keys = frozenset(value.casefold() for value in ids if value)
+    of_ids = {email_trait(key) for key in keys}  # an email that is the ID says nothing more
+    return Person(tuple(names), born, frozenset(contacts) - of_ids - {""}, keys, suffixes)
 
 
 def compare(row: Person, user: Person, common: Common) -> Evidence:
@@ -280,13 +280,13 @@ def judge(
     return evidence, verdict(evidence, rival=any(is_rival(row, one, common) for one in others))
 
 
-def is_still(known: Iterable[User], live: User, common: Common) -> bool:
+def is_still(before: Iterable[User], live: User, common: Common) -> bool:
     """Return whether a user is the person of one of these records, which had the same ID before.
 
     An ID may have been given to somebody else since. Whom a plan would ask about is not.
     """
     person = person_of_user(live)
-    every = (judge(person_of_user(one), person, (), common) for one in known)
+    every = (judge(person_of_user(user), person, (), common) for user in before)
     return any(result is not Verdict.ANOTHER for _, result in every)
 
 
@@ -392,13 +392,13 @@ def agree(one: str, other: str) -> bool | None:
     if "".join(ours) == "".join(theirs) or folded(one) == folded(other):
         return True
     short, long = sorted((ours, theirs), key=len)
-    left, names_it = list(long), _word_agrees(short[0], long[0])
+    alone, names_it = list(long), _word_agrees(short[0], long[0])
     for word in short:
-        fitting = next((there for there in left if _word_agrees(word, there)), None)
+        fitting = next((other for other in alone if _word_agrees(word, other)), None)
         if fitting is None:
             return is_slip("".join(ours), "".join(theirs))
         names_it = names_it or min(len(word), len(fitting)) > 1
-        left.remove(fitting)
+        alone.remove(fitting)
     return names_it
 
 

@@ -19,10 +19,10 @@ _MANY_PERCENT, _MANY = 5, 5
 def many_other_people(planned: Iterable[Planned], origin: Origin) -> Iterator[Problem]:
     """Report a roster of which very many rows find other people, or people born on another day."""
     matched = others = 0
-    for one in planned:
-        codes = {problem.code for problem in (*one.held_by, *one.warnings)}
+    for row in planned:
+        codes = {problem.code for problem in (*row.held_by, *row.warnings)}
         strange = bool(codes & {Code.ANOTHER_PERSON, Code.ANOTHER_BIRTH_DATE})
-        matched += strange or isinstance(one.step, Update | Unchanged)
+        matched += strange or isinstance(row.step, Update | Unchanged)
         others += strange
     if others > _MANY and others * 100 > _MANY_PERCENT * matched:
         message = f"{others:,} of {matched:,} known IDs find another person, or another birth date"

@@ -79,7 +79,7 @@ _LOADED = tuple(
 def external_part(user: User) -> User:
     """Return the user without the Internal entries, which no load takes."""
     lists = {
-        name: tuple(filter(_is_external, there)) for name in LISTS if (there := entries(user, name))
+        name: tuple(filter(_is_external, parts)) for name in LISTS if (parts := entries(user, name))
     }
     return with_entries(user, lists)
 
@@ -186,24 +186,24 @@ def _loaded(
                 after = with_value(after, field, value)
     lists: dict[str, tuple[Part, ...]] = {}
     for parent in _LOADED:
-        there, sent = entries(live, parent), entries(record, parent)
+        held, sent = entries(live, parent), entries(record, parent)
         if not issubclass(LISTS[parent], Segment):
-            made = there if stays(parent, given=bool(sent)) else sent
+            made = held if stays(parent, given=bool(sent)) else sent
         else:
-            made = _segments(parent, after, there, sent)
-        if not same_entries(there, made):
+            made = _segments(parent, after, held, sent)
+        if not same_entries(held, made):
             lists[parent] = made
     return with_entries(after, lists)
 
 
 def _segments(
-    parent: str, user: User, there: tuple[Part, ...], sent: tuple[Part, ...]
+    parent: str, user: User, held: tuple[Part, ...], sent: tuple[Part, ...]
 ) -> tuple[Part, ...]:
     """Return a list of Internal entries that stay, and of what is sent, which becomes External.
 
     An ID that the user has is not sent again: Alma takes no value twice (contract 3.2).
     """
-    internal = [part for part in there if not _is_external(part)]
+    internal = [part for part in held if not _is_external(part)]
     had = [current(part, "value") for part in internal] if parent == IDS else []
     made = [
         part.model_copy(

@@ -336,8 +336,8 @@ def review_collision(
 
     `rows` are by primary ID without case.
     """
-    known = step.primary_id if isinstance(step, Update | Unchanged) else ""
-    others = sorted({*rows.get(known.casefold(), ())} - {step.row})
+    user = step.primary_id if isinstance(step, Update | Unchanged) else ""
+    others = sorted({*rows.get(user.casefold(), ())} - {step.row})
     if not others:
         return step
     problem = Problem.of(
@@ -345,7 +345,7 @@ def review_collision(
         origin(step.row),
         f"matches the Alma user {{value}}, as row {', '.join(map(row_label, others))} does",
         field="primary_id",
-        value=known,
+        value=user,
         advice="Decide which row is right. Resolve the others as not to be loaded.",
     )
     return Held(step.row, (problem.asking(About.ROWS, *OF_ROWS),))

@@ -31,7 +31,7 @@ from importer.model.plan import Fate
 from importer.model.problem import Code, Problem
 from importer.model.roster import Layout, Roster
 from importer.pipeline.check import validate
-from importer.pipeline.decisions import Decided, decide_fates
+from importer.pipeline.decisions import Fates, decide_fates
 from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
 from importer.pipeline.runs import make_numbered
 
@@ -48,7 +48,7 @@ class Checked:
 
     def __init__(self, mapped: MappedRoster) -> None:
         """Find all problems and decide the fate of each row."""
-        self.decided: Decided = _decided(mapped)
+        self.decided: Fates = _decided(mapped)
         self.partial: set[int] = set()
         none = replace(mapped.roster, frame=mapped.roster.frame.iloc[:0], problems=())
         # the mapped rows are as large as the roster, and needed no more
@@ -91,7 +91,7 @@ class Checked:
         self.inputs = replace(self.inputs, roster=corrected)
         problems = others(self.decided.problems)
         problems += (one for one in found.problems if one.origin.row in rows)
-        self.decided = Decided(
+        self.decided = Fates(
             {**self.decided.fates, **found.fates},
             tuple(sorted(problems, key=lambda one: one.origin.row)),
             {},
@@ -108,7 +108,7 @@ def _mapped(mapped: MappedRoster, roster: Roster) -> MappedRoster:
     return replace(mapped, roster=roster, candidates=candidates)
 
 
-def _decided(mapped: MappedRoster) -> Decided:
+def _decided(mapped: MappedRoster) -> Fates:
     """Return what `check` finds in a roster; nothing where every row became blank.
 
     Rows that a person decided not to load are skipped: nothing is to be corrected in them.

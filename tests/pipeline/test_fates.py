@@ -97,9 +97,9 @@ def test_what_only_a_new_user_needs_rejects_no_known_one(
     ready = fate is Fate.READY
     expected = Fate.REJECTED if fate is Fate.REVIEW else fate
     assert decided.fates == {2: expected}
-    assert decided.missing == ({2: (lacks,)} if ready else {})
+    assert decided.lacks == ({2: (lacks,)} if ready else {})
     assert len(decided.problems) == (1 if ready else 2)
-    assert decide_fates(rows, problems, answers={}, only_new=[set()]).missing == {}
+    assert decide_fates(rows, problems, answers={}, only_new=[set()]).lacks == {}
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def row_of(dice: Random) -> DraftUser:
     if dice.random() < 0.8:
         return row
     blank = Problem.of(Code.MISSING_VALUE, SOURCE.origin(2), "is blank", field="user_group")
-    return replace(row, missing=(blank,))
+    return replace(row, lacks=(blank,))
 
 
 def users_of(dice: Random) -> list[User]:
@@ -215,7 +215,7 @@ def test_each_answer_that_is_offered_is_taken_and_not_asked_again(seeds: range) 
         for planned, answers in ways:
             if isinstance(planned, Create):
                 assert campus.match.creates, (seed, step)
-                assert not campus.row.missing, (seed, step)
+                assert not campus.row.lacks, (seed, step)
             if isinstance(planned, Update):
                 assert campus.match.known == "update", (seed, step)
             assert replace(campus, answers=answers).plan() == planned, (seed, step, planned)

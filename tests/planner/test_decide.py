@@ -199,7 +199,7 @@ def test_of_a_blank_cell_that_erases_it_is_said_that_it_does() -> None:
         one = draft(row, plan=scheme(list(row), policies={"user_group": rule}))
         blank = Problem.of(Code.MISSING_VALUE, one.origin, "is blank", field="user_group")
         live = user(user_group={"value": "COMM"}, birth_date="1990-03-01Z", **BARCODE)
-        made = planned(known(live), one=replace(one, missing=(blank,)))
+        made = planned(known(live), one=replace(one, lacks=(blank,)))
         assert made.user is not None
         assert current(made.user, "user_group") == kept
         (warning,) = (p for p in made.warnings if p.code is Code.MISSING_VALUE)

@@ -32,7 +32,7 @@ from importer.model.problem import Code, Origin, Severity
 from importer.model.safety_checks import CHECKS, Check
 from importer.model.user import User
 from importer.planner.decide import decide
-from importer.planner.leavers import Leavers, come_back, leave, left
+from importer.planner.leavers import Leavers, come_back, leave, what_left
 from importer.planner.safety_checks import loses_pin, with_checks
 from importer.planner.staff_edits import nothing_earlier
 from importer.planner.who import review_collisions
@@ -221,7 +221,7 @@ def test_who_is_back_counts_for_the_checks_as_anybody_else() -> None:
     """
     ended = leave(case(draft({"expiry_date": "2026-08-20"}), EARLIER), here()).step
     assert isinstance(ended, Update)
-    leavers = Leavers({"21234": left(Image(here(), ended.after))})
+    leavers = Leavers({"21234": what_left(Image(here(), ended.after))})
     row = {**WHO, f"{MAIL}.email_address": "jane@example.org", f"{MAIL}.email_type": "personal"}
     for rule, removes in ((OnUpdate.REPLACE, False), (OnUpdate.REPLACE_ALL, True)):
         one = draft(row, plan=scheme(list(row), lists={MAIL: rule}))
