@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,11 +41,9 @@ def only_user_cache() -> Iterator[UserCache | None]:
         yield cache
 
 
-@contextmanager
-def open_alone(run: str) -> Iterator[Ledger]:
+def open_alone(run: str) -> AbstractContextManager[Ledger]:
     """Open a run, by its folder or name, in which nobody else may use it."""
-    with alone(office(), find_folder(run)) as ledger:
-        yield ledger
+    return alone(office(), find_folder(run))
 
 
 class Stopping(Stop):

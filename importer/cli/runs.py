@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -75,51 +74,51 @@ def _opened(run: str) -> Iterator[Ledger]:
 def runs(as_json: options.Json = False) -> None:
     """List the runs under runs/, oldest first: operator, roster, time and result."""
     listed = [*map(_listed, list_runs())]
-    lines = (line for one, outcome in listed for line in (_line(one), f"  {outcome}"))
-    emit([one for one, _ in listed], lines, as_json=as_json)
+    lines = (line for _, run, result in listed for line in (run, f"  {result}"))
+    emit([values for values, *_ in listed], lines, as_json=as_json)
     if not listed:
         say("There are no runs under runs/ yet.")
 
 
-def _line(run: dict[str, object]) -> str:
-    """Return a run in one line, with its time in the time zone of this computer."""
-    if "fault" in run:
-        return str(run["run"])
-    state = "applied" if run["applied"] else run["command"]
-    started = datetime.fromisoformat(str(run["started"])).astimezone()
-    broken = "" if run["history_intact"] else "  HISTORY CHANGED BY HAND"
-    return (
-        f"{run['run']}  {state}  {started:%Y-%m-%d %H:%M}  {run['operator']}  "
-        f"{run['roster']} with {run['mapping']}{broken}"
-    )
-
-
-def _listed(saved: SavedRun) -> tuple[dict[str, object], str]:
-    """Return a run as JSON values, and its result in words, or why it cannot be read."""
-    wrong = saved.fault
-    if not wrong:
+def _listed(saved: SavedRun) -> tuple[dict[str, object], str, str]:
+    """Return a run as JSON values, in a line, and its result in words, or why it cannot be read."""
+    why = saved.fault
+    if not why:
         try:
             with Ledger.open(saved.folder) as ledger:
                 check_whole(ledger)
-                facts, summary, related = ledger.facts, summarize(ledger), lineage(ledger)
-                values = {
-                    "run": str(ledger.folder),
-                    "command": facts.command,
-                    "applied": ledger.was_applied,
-                    "started": facts.started.isoformat(timespec="seconds"),
-                    "operator": facts.operator,
-                    "roster": ", ".join(Path(roster.path).name for roster, _ in facts.rosters),
-                    "sha256": ", ".join(roster.sha256 for roster, _ in facts.rosters),
-                    "mapping": ", ".join(dict.fromkeys(its.name for _, its in facts.rosters)),
-                    "institution": facts.alma.institution if facts.alma else "",
-                    "summary": summary.model_dump(mode="json", exclude_none=True),
-                    "history_intact": first_broken(ledger) is None,
-                    **related.as_json(),
-                }
-                return values, " ".join((headline(summary), *related.sentences()))
+                return _of(ledger)
         except ImporterError as error:  # damage may show only further down in the file
-            wrong = str(error)
-    return {"run": str(saved.folder), "fault": wrong}, wrong
+            why = str(error)
+    return {"run": str(saved.folder), "fault": why}, str(saved.folder), why
+
+
+def _of(ledger: Ledger) -> tuple[dict[str, object], str, str]:
+    """Return the same of a run that can be read; the line has the time zone of this computer."""
+    facts, summary, related = ledger.facts, summarize(ledger), lineage(ledger)
+    roster = ", ".join(Path(roster.path).name for roster, _ in facts.rosters)
+    mapping = ", ".join(dict.fromkeys(its.name for _, its in facts.rosters))
+    intact, applied = first_broken(ledger) is None, ledger.was_applied
+    values = {
+        "run": str(ledger.folder),
+        "command": facts.command,
+        "applied": applied,
+        "started": facts.started.isoformat(timespec="seconds"),
+        "operator": facts.operator,
+        "roster": roster,
+        "sha256": ", ".join(roster.sha256 for roster, _ in facts.rosters),
+        "mapping": mapping,
+        "institution": facts.alma.institution if facts.alma else "",
+        "summary": summary.model_dump(mode="json", exclude_none=True),
+        "history_intact": intact,
+        **related.as_json(),
+    }
+    line = (
+        f"{ledger.folder}  {'applied' if applied else facts.command}  "
+        f"{facts.started.astimezone():%Y-%m-%d %H:%M}  {facts.operator}  {roster} with {mapping}"
+        f"{'' if intact else '  HISTORY CHANGED BY HAND'}"
+    )
+    return values, line, " ".join((headline(summary), *related.sentences()))
 
 
 @app.command()

@@ -134,7 +134,7 @@ def send(channel: Channel, notify: Notify, message: Message) -> str:
         return send_email(mail_settings(), notify.email, message)
     body = json.dumps(_chat_body(notify, message)).encode()
     with _trouble("The chat"):
-        _call(web_settings(), url_of(notify.chat or ""), body)
+        _call(url_of(notify.chat or ""), body)
     return ""
 
 
@@ -228,8 +228,9 @@ class _NoRedirects(HTTPRedirectHandler):
         """Follow none, so that the status counts as an error."""
 
 
-def _call(settings: Settings, url: str, body: bytes | None) -> None:
+def _call(url: str, body: bytes | None) -> None:
     """Call a web address with our certificates and proxy, not those of the environment."""
+    settings = web_settings()
     proxies = {"https": settings.alma_proxy} if settings.alma_proxy else {}
     certificates = HTTPSHandler(context=trusted(settings.alma_ca_bundle))
     opener = build_opener(ProxyHandler(proxies), certificates, _NoRedirects)
@@ -370,7 +371,7 @@ class Reporter:
         ending = "" if event == "end" else f"/{event}"
         with self._said(), _trouble("The address of `ping`"):
             if self.notify.ping:
-                _call(web_settings(), f"{url_of(self.notify.ping).rstrip('/')}{ending}", None)
+                _call(f"{url_of(self.notify.ping).rstrip('/')}{ending}", None)
 
     @contextmanager
     def _said(self) -> Iterator[None]:

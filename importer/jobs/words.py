@@ -31,7 +31,7 @@ from importer.model.text import RowId, command_line, counted, word_list
 from importer.report import wording
 from importer.report.files import open_workbooks, present
 from importer.report.masking import CUT
-from importer.report.view import RunView
+from importer.report.view import RunView, group_problems
 
 _SAME_NAME = " under the same name"
 """How a file is replaced where a job loads every file, the oldest first."""
@@ -60,9 +60,6 @@ def skipping(job: Path, held: Load | None) -> str:
 _NAMED = 3
 """The most reasons that a message names, and the most files that wait."""
 
-_TRACKING = re.compile(r" \(tracking ID [^)]*\)\.?")
-"""Alma's number of one reply, which would make each reason another one."""
-
 _ORDER = {severity: at for at, severity in enumerate(Severity)}
 
 _OF_THE_FILE = frozenset({"rows", "absent", "earlier"})
@@ -89,14 +86,12 @@ def reasons(run: str, roster: int | None) -> Iterator[str]:
             meant = not one.origin.whole and roster in {None, RowId.of(row).roster}
             if one.severity.holds and meant and row not in decided:
                 worst[row] = min(worst.get(row, one), one, key=lambda one: _ORDER[one.severity])
-    found = Counter(
-        _TRACKING.sub("", f"{wording.sentence(replace(one, value=CUT), show_values=False)} ")
-        + wording.plain(one.advice)
-        for one in worst.values()
-    )
-    often = found.most_common()
-    for reason, count in often[:_NAMED]:
-        yield f"- {wording.rows(count)}: {reason}"
+    groups = group_problems(replace(problem, value=CUT) for problem in worst.values())
+    often = sorted(groups, key=lambda group: -group.count)
+    for group in often[:_NAMED]:
+        (why,), example = group.sentences(show_values=False), "" if group.alike else "For example: "
+        advice = wording.plain(group.first.advice)
+        yield f"- {wording.rows(group.count)}: {example}{why} {advice}"
     if often[_NAMED:]:
         yield f"- {counted(len(often) - _NAMED, 'further reason')}: see the report."
 
@@ -326,9 +321,7 @@ def what_was_done(job: Job, load: Load, state: State) -> tuple[str, list[str]]:
     if missed := not_loaded_by_alma(load):
         told = (missed[0], *told)
     lines = [*missed[1:], *load.lines, *state.superseded, *decided]
-    all_listed = listed and listed[0].startswith(counted(summary.unchanged or 0, "user"))
-    every_row = wording.every_row(summary)
-    lines.append(every_row.replace("unchanged", "to retire") if all_listed else every_row)
+    lines.append(wording.every_row(summary))
     lines += wording.about_people(summary)
     if job.file.guards.rows.number is not None and summary.patrons < state.largest:
         lines.append(f"{how_many_fewer(summary.patrons, state)}.")

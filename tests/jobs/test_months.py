@@ -165,7 +165,7 @@ def test_a_month_has_no_surprise(  # noqa: PLR0915  a month is long
     (office.folder / "small.yaml").write_text(MAPPING, "utf-8")
     month.night(Exit.DONE, "1 of 40 rows", alma=people)
     month.arrive(content(people).replace(b"First", b"Given", 1))
-    month.night(Exit.USAGE, "Given")
+    month.night(Exit.ROSTER, "Given")
     month.arrive(people := changed(people, 11, 12))
     month.night(Exit.DONE, "1 of 40 rows", alma=people)
     month.arrive(people := changed(people, 12, 13))
