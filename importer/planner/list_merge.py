@@ -213,21 +213,26 @@ class ListMerge:
             free = [at for at in free if _has_only(parts[at], item)]
         if parent == IDS:  # a lost card stays one: the new card is another
             free = [at for at in free if current(live[at], "status") != "INACTIVE"]
-            if item.entry.on_update is not OnUpdate.REPLACE_ALL:
-                of_type = [
-                    part
-                    for at, part in enumerate(live)
-                    if self._is_ours(parts[at], item)
-                    and current(part, "status") != "INACTIVE"
-                    and not {*item.types}.isdisjoint(types(parent, part))
-                ]
-                return free[0] if len(of_type) == 1 and free else None
+            several = item.entry.on_update is OnUpdate.REPLACE_ALL
+            if not several and not self._has_one_id(item, parts):
+                return None
 
         def rank(at: int) -> tuple[bool, int, bool]:
             is_preferred = getattr(live[at], PREFERRED, False)
             return not _has_only(parts[at], item), -len(shared[at]), not is_preferred
 
         return min(free, key=rank, default=None)
+
+    def _has_one_id(self, item: DraftEntry, parts: Parts) -> bool:
+        """Return whether Alma has one active ID of an entry's types: of two none is replaced."""
+        active = (
+            part
+            for at, part in enumerate(self.live)
+            if self._is_ours(parts[at], item)
+            and current(part, "status") != "INACTIVE"
+            and not {*item.types}.isdisjoint(types(self.parent, part))
+        )
+        return len([*active]) == 1
 
     def _revised(self, parts: Parts, at: int, entry: DraftEntry) -> Parts:
         """Return the list with the row's values in an entry; what the mapping does not name stays.
