@@ -355,8 +355,6 @@ _DAYS = {
     "status_date": "status since",
 }
 
-_DOES = {"list": "is listed", "expire": "ends"}
-
 
 def retire(case: Case, planned: Planned, how: Retiring, *, has_left: bool) -> Planned:
     """Return the step that ends the user of a row, or that holds it with the reason.
@@ -365,39 +363,44 @@ def retire(case: Case, planned: Planned, how: Retiring, *, has_left: bool) -> Pl
     `has_left`: the importer ended the membership before. That is not done again, unless staff
     renewed it.
     """
-    live, draft, today = planned.user, case.draft, case.earlier.today
+    live, draft, part = planned.user, case.draft, how.retire
     if not isinstance(planned.step, Unchanged) or live is None:
         return planned
-    part, reasons = how.retire, list(what_keeps(live))
-    if part.do != "expire" and not has_expired(live, today):
-        reasons.append(f"has not expired ({current(live, 'expiry_date') or 'no expiry date'})")
-    group, theirs = text(live.user_group) or "none", current(live, "primary_id")
+    keeps = list(what_keeps(live))
+    if part.do != "expire" and not has_expired(live, case.earlier.today):
+        keeps.append(f"has not expired ({current(live, 'expiry_date') or 'no expiry date'})")
     if not how.among.has(live):
+        group = text(live.user_group) or "none"
         outside = f"is not among those whom `match.retire` names (group {group})"
-        return _held(draft, planned, theirs, [outside])
-    is_open = reasons == [f"has {obligations(live)}"]  # and nothing else keeps the user
-    if reasons and (part.if_open == "hold" or not is_open):
-        return _held(draft, planned, theirs, reasons)
-    do = "expire" if reasons else part.do
-    has_left = has_left and live.expiry_date is not None and live.expiry_date <= today
-    ended: Planned | None = None
-    if do == "expire" and how.ends is not None and not has_left:
-        ends = replace(how.ends, row=draft.row, origin=draft.origin)
-        ended = leave(replace(case, draft=ends), without_counts(live))
-        has_left = isinstance(ended.step, Unchanged)
-    does = "is kept, and the membership ends" if reasons else _DOES[do]
-    if do == "expire" and has_left:
-        does = "is kept, and has ended before" if reasons else "has ended before"
-    why = f", because it {word_list(reasons)}" if reasons else ""
-    message = f"the Alma user {{value}} {does}{why}: {'; '.join(_shown(live))}"
-    shown = draft.problem(Code.RETIRES, message, "primary_id", theirs)
-    warnings = (*planned.warnings, shown)
-    if ended is not None:
-        return replace(ended, warnings=(*warnings, *ended.warnings))
-    if reasons:  # who is kept is not listed
-        return replace(planned, step=LeftAlone(draft.row), warnings=warnings)
-    step = replace(planned.step, listed=live) if do == "list" else planned.step
-    return replace(planned, step=step, warnings=warnings)
+        return _held(draft, planned, live, [outside])
+    is_open = keeps == [f"has {obligations(live)}"]  # and nothing else keeps the user
+    if keeps and (part.if_open == "hold" or not is_open):
+        return _held(draft, planned, live, keeps)
+    as_it_is = replace(planned, warnings=())
+    if part.do == "list" and not keeps:
+        does, retired = "is listed", replace(as_it_is, step=replace(planned.step, listed=live))
+    else:
+        retired, had_ended = _ended(case, as_it_is, how, live, has_left=has_left)
+        does = "has ended before" if had_ended else "the membership ends" if keeps else "ends"
+    if keeps:  # who is kept is not listed
+        does = f"is kept, and {does}, because it {word_list(keeps)}"
+        retired = replace(retired, step=LeftAlone(draft.row)) if retired is as_it_is else retired
+    message = f"the Alma user {{value}} {does}: {'; '.join(_shown(live))}"
+    shown = draft.problem(Code.RETIRES, message, "primary_id", current(live, "primary_id"))
+    return replace(retired, warnings=(*planned.warnings, shown, *retired.warnings))
+
+
+def _ended(
+    case: Case, as_it_is: Planned, how: Retiring, live: User, *, has_left: bool
+) -> tuple[Planned, bool]:
+    """Return the step that ends a membership, or as it is, and whether it had ended before."""
+    draft, today = case.draft, case.earlier.today
+    had_ended = has_left and live.expiry_date is not None and live.expiry_date <= today
+    if how.ends is None or had_ended:
+        return as_it_is, had_ended
+    ends = replace(how.ends, row=draft.row, origin=draft.origin)
+    ended = leave(replace(case, draft=ends), without_counts(live))
+    return ended, isinstance(ended.step, Unchanged)
 
 
 def why_not_listed(planned: User, live: User | None) -> str:
@@ -413,7 +416,7 @@ def why_not_listed(planned: User, live: User | None) -> str:
     return word_list(keeps) if keeps else ""
 
 
-def _held(draft: DraftUser, planned: Planned, theirs: str, reasons: list[str]) -> Planned:
+def _held(draft: DraftUser, planned: Planned, live: User, reasons: list[str]) -> Planned:
     message = f"the Alma user {{value}} {word_list(reasons)}"
-    kept = draft.problem(Code.NOT_DELETED, message, "primary_id", theirs)
+    kept = draft.problem(Code.NOT_DELETED, message, "primary_id", current(live, "primary_id"))
     return replace(planned, step=Held(draft.row, (kept,)))
