@@ -16,6 +16,7 @@ from importer.mapper.clean import STEPS
 from importer.mapper.dates import END_OF_TERM, Dates, is_iso
 from importer.mapper.findings import Level, MappingFinding, in_order
 from importer.mapper.key_path import KeyPath
+from importer.mapper.keys import POLICIES, Rule
 from importer.mapper.lookups import LookupKey, OwnTable
 from importer.mapper.mapping import (
     TYPED_TWICE,
@@ -35,7 +36,6 @@ from importer.mapper.placeholders import (
     key_of,
     nearest,
 )
-from importer.mapper.rule import POLICIES, Rule
 from importer.mapper.schema import KeepHeaviest, RemovePart
 from importer.model.candidates import ENDS, NAMES, NEVER, ROLE_END, wrong_end
 from importer.model.fields import (

@@ -15,6 +15,7 @@ from datetime import date
 from importer.errors import ColumnsError, MappingError
 from importer.mapper.dates import END_OF_TERM, YEARS, is_any_date
 from importer.mapper.key_path import KeyPath
+from importer.mapper.keys import Rule
 from importer.mapper.lookups import CodeTable, KeyFile, LookupKey, OwnTable
 from importer.mapper.mapping import MappedEntry, MappedField, MappingDocument
 from importer.mapper.placeholders import (
@@ -28,7 +29,6 @@ from importer.mapper.placeholders import (
     key_of,
     nearest,
 )
-from importer.mapper.rule import Rule
 from importer.mapper.schema import EntryPart, MappingFile
 from importer.mapper.transforms import repaired_id
 from importer.mapper.yaml_source import shortest

@@ -16,8 +16,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from importer.errors import UsageError
 from importer.mapper.key_path import KeyPath
+from importer.mapper.keys import POLICIES
 from importer.mapper.placeholders import heading_key, is_nameable
-from importer.mapper.rule import POLICIES
 from importer.mapper.yaml_source import cell, scalar
 
 _INDENT = 2

@@ -20,10 +20,10 @@ from importer.mapper.clean import cleaned
 from importer.mapper.compile import CompiledColumn, CompiledEntry, CompiledMapping
 from importer.mapper.conditions import Condition, Subject
 from importer.mapper.dates import Dates, Orders, order_notice, shown_order
+from importer.mapper.keys import Rule
 from importer.mapper.lookups import Tables, code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM, TYPED_TWICE
 from importer.mapper.placeholders import DOLLAR, Cell, Template, Variable, heading_key, key_of
-from importer.mapper.rule import Rule
 from importer.mapper.secret_cells import without_marks
 from importer.mapper.text_keys import Work
 from importer.mapper.transforms import each_line, id_transforms, in_each_part, is_dash, repaired_id

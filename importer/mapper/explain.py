@@ -12,10 +12,10 @@ from pydantic import BaseModel
 
 from importer.mapper import keys
 from importer.mapper.dates import ORDER_WORDS, Dates
+from importer.mapper.keys import POLICIES, Rule
 from importer.mapper.lookups import CodeTable, LookupFile, LookupKey, OwnTable, Tables
 from importer.mapper.mapping import MappedField, MappingDocument
 from importer.mapper.placeholders import DOLLAR
-from importer.mapper.rule import POLICIES, Rule
 from importer.mapper.schema import EntryPart, KeepHeaviest, MappingFile
 from importer.model.fields import Shape
 from importer.model.roster import NO_HEADINGS

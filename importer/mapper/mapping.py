@@ -13,11 +13,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from importer.mapper.codes import Codes, codes_of, value_path
 from importer.mapper.conditions import Condition, Subject, Test
 from importer.mapper.key_path import KeyPath
+from importer.mapper.keys import Rule
 from importer.mapper.lookups import LookupKey, Tables
-from importer.mapper.names import PARTS
 from importer.mapper.placeholders import (
     DOLLAR,
     TO_CHOOSE,
@@ -26,8 +25,9 @@ from importer.mapper.placeholders import (
     Variable,
     heading_key,
 )
-from importer.mapper.rule import Rule
+from importer.mapper.possible_codes import Codes, codes_of, value_path
 from importer.mapper.schema import EntryPart, KeepHeaviest, MappingFile, RosterPart
+from importer.mapper.whole_names import PARTS
 from importer.mapper.yaml_source import Source
 from importer.model.candidates import Removal
 from importer.model.fields import (

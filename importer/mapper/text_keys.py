@@ -12,9 +12,8 @@ from datetime import date
 from importer.mapper.clean import CleanStep, Split, cleaned
 from importer.mapper.compile import CompiledColumn, CompiledMapping, SplitCell
 from importer.mapper.dates import SWAPPED, Dates, earlier, later, may_be_swapped
+from importer.mapper.keys import Rule
 from importer.mapper.lookups import NO_CODE, LookupKey
-from importer.mapper.names import Order, has_middle_word, read_name
-from importer.mapper.rule import Rule
 from importer.mapper.transforms import (
     TIDIED,
     UNSEEN,
@@ -24,6 +23,7 @@ from importer.mapper.transforms import (
     has_small_particle,
 )
 from importer.mapper.values import Texts, Values
+from importer.mapper.whole_names import NameOrder, has_middle_word, read_name
 from importer.model.people import COMMA, MAY_BE_TWO, TWO_PEOPLE
 from importer.model.problem import VALUE, CellFinding, Code, Severity
 from importer.model.question import OF_NAME
@@ -139,7 +139,7 @@ _UNCLEAR = CellFinding(
 )
 
 
-def take_part(values: Values, order: Order, work: Work) -> None:
+def take_part(values: Values, order: NameOrder, work: Work) -> None:
     """Take the field's part of each name. One that has several readings needs review."""
     part = work.column.field.path.rpartition(".")[2]
     if part == "last":
@@ -154,7 +154,7 @@ def take_part(values: Values, order: Order, work: Work) -> None:
     values.content = values.content & values.filled
 
 
-def _report_parts(values: Values, order: Order, work: Work) -> None:
+def _report_parts(values: Values, order: NameOrder, work: Work) -> None:
     """Report which names have parts that no rule takes, or a middle name that may be none."""
     value = work.column.field.path.rpartition(".")[0]
     mapping = work.mapping.mapping

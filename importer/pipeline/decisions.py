@@ -25,7 +25,7 @@ from importer.planner.answers import person_hash
 from importer.planner.drafts import DraftUser
 from importer.report.masking import shown_word
 from importer.report.wording import again, roster_of, row_numbers
-from importer.validator.keys import connected
+from importer.validator.row_keys import connected
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from importer.files import read_text_bounded
-from importer.mapper.codes import Codes, looked_up
 from importer.mapper.editing import is_marked
+from importer.mapper.keys import Rule
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappedField, MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
-from importer.mapper.rule import Rule
+from importer.mapper.possible_codes import Codes, looked_up
 from importer.mapper.yaml_source import SIZE_LIMIT, cell
 from importer.model.roster import NO_HEADINGS
 from importer.model.user import AccountType

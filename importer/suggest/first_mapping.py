@@ -15,9 +15,8 @@ from dataclasses import field as default
 from importer.mapper.compile import digits_of
 from importer.mapper.dates import Dates, Order, is_iso, shown_order
 from importer.mapper.lookups import OTHERWISE
-from importer.mapper.names import Order as NameOrder
-from importer.mapper.names import read_name
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
+from importer.mapper.whole_names import NameOrder, read_name
 from importer.mapper.yaml_source import cell, comment, scalar
 from importer.model.fields import FIELDS, country_of
 from importer.model.roster import NO_HEADINGS, NULLS, Layout, Roster

@@ -16,7 +16,7 @@ from importer.model.people import BORN, EMAIL, in_words
 from importer.model.plan import Duplicates
 from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.model.question import OF_ROWS, About
-from importer.validator.keys import NAME, PRIMARY, RowKeys, connected, sharing
+from importer.validator.row_keys import NAME, PRIMARY, RowKeys, connected, sharing
 from importer.validator.similar import shared_contacts, similar_people
 
 _BY_POLICY = {"review": Severity.REVIEW, "reject": Severity.REJECT, "warn": Severity.WARNING}

@@ -17,7 +17,7 @@ import pandas as pd
 
 from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, PHONE, in_words, may_be_same
 from importer.model.problem import CellFinding, Code, Problem
-from importer.validator.keys import NAME, RowKeys
+from importer.validator.row_keys import NAME, RowKeys
 
 _CONTACTS = (EMAIL, "email address", "email addresses"), (PHONE, "phone number", "phone numbers")
 

@@ -17,6 +17,7 @@ from importer.mapper.checks import OF_ENTRIES, check_policy
 from importer.mapper.dates import END_OF_TERM, Term, as_plus_or_date, is_iso
 from importer.mapper.explain import MATCH, missing_people, retired_people
 from importer.mapper.key_path import KeyPath
+from importer.mapper.keys import POLICIES, Rule
 from importer.mapper.mapping import (
     EXTERNAL_SYSTEM,
     MappedField,
@@ -25,7 +26,6 @@ from importer.mapper.mapping import (
     label,
 )
 from importer.mapper.placeholders import TO_CHOOSE
-from importer.mapper.rule import POLICIES, Rule
 from importer.mapper.schema import TOP_FIELDS
 from importer.mapper.yaml_source import constant as yaml_constant
 from importer.mapper.yaml_source import scalar

@@ -16,11 +16,10 @@ import pytest
 from importer.mapper.clean import STEPS, CleanStep
 from importer.mapper.conditions import EVERY_ROW
 from importer.mapper.dates import Dates
-from importer.mapper.keys import Key, keys_of
-from importer.mapper.names import ReadPart
+from importer.mapper.keys import POLICIES, Key, Rule, keys_of
 from importer.mapper.placeholders import parse
-from importer.mapper.rule import POLICIES, Rule
 from importer.mapper.schema import EntryPart
+from importer.mapper.whole_names import ReadPart
 from tests.docs.pages import DOCS, blocks
 from tests.mapper.bench import Bench
 

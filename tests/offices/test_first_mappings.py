@@ -12,8 +12,8 @@ from importer.errors import Exit
 from importer.loader.read import read
 from importer.mapper.checks import findings
 from importer.mapper.findings import Level
+from importer.mapper.keys import Rule
 from importer.mapper.load import load
-from importer.mapper.rule import Rule
 from importer.model.roster import Layout
 from tests.offices.offices import OFFICES, SAMPLES_OWED, Office
 from tests.pipeline.runs import SAMPLES

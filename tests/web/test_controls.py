@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from importer.errors import UsageError
+from importer.mapper.keys import POLICIES
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
-from importer.mapper.rule import POLICIES
 from importer.web.controls import Control, panels
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"

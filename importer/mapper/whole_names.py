@@ -23,7 +23,7 @@ from importer.model.people import (
 )
 from importer.model.plan import MappingPart
 
-Order = Literal["auto", "last-first", "first-last"]
+NameOrder = Literal["auto", "last-first", "first-last"]
 """What comes first. `auto`: the last name if there is a comma, else the first name."""
 
 
@@ -57,7 +57,7 @@ PARTS = ("first", "middle", "last", "title", "suffix")
 """The parts of a name, which are used as `<$name.first>`."""
 
 
-def read_name(text: str, order: Order) -> PersonName:
+def read_name(text: str, order: NameOrder) -> PersonName:
     """Divide a name. Particles stay with the last name, and one word is a last name.
 
     It is not certain with a slash, a nickname, an unknown abbreviation, or a degree that is not
@@ -159,7 +159,7 @@ def _end_of_last(words: list[str]) -> int:
 class ReadPart(MappingPart):
     """What a cell contains, and in which order."""
 
-    name: Order = "auto"
+    name: NameOrder = "auto"
 
 
 NamePart = Annotated[

@@ -9,9 +9,9 @@ from typing import assert_never
 from importer.mapper import keys
 from importer.mapper.clean import CleanStep, cleaned
 from importer.mapper.key_path import KeyPath
+from importer.mapper.keys import Rule
 from importer.mapper.lookups import OTHERWISE, LookupKey, Tables
 from importer.mapper.placeholders import DOLLAR, Template, heading_key
-from importer.mapper.rule import Rule
 
 Codes = Iterable[tuple[str | None, KeyPath]]
 """Codes with their places; None is the text of a cell."""
