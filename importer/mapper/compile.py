@@ -1,11 +1,9 @@
-"""Find a mapping's columns in one roster by their headings; lay out its candidates' columns."""
+"""Compile a mapping for one roster: where its cells are, and what each field reads."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
-import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,13 +11,13 @@ from dataclasses import field as default
 from datetime import date
 
 from importer.errors import ColumnsError, MappingError
-from importer.mapper.dates import END_OF_TERM, YEARS, is_any_date
+from importer.mapper.dates import END_OF_TERM
+from importer.mapper.headings import RosterHeadings, Use, findings
 from importer.mapper.key_path import KeyPath
 from importer.mapper.keys import Rule
 from importer.mapper.lookups import CodeTable, KeyFile, LookupKey, OwnTable
 from importer.mapper.mapping import MappedEntry, MappedField, MappingDocument
 from importer.mapper.placeholders import (
-    ANGLED,
     DOLLAR,
     TO_CHOOSE,
     Cell,
@@ -27,150 +25,13 @@ from importer.mapper.placeholders import (
     Variable,
     heading_key,
     key_of,
-    nearest,
 )
-from importer.mapper.schema import EntryPart, MappingFile
+from importer.mapper.schema import EntryPart
 from importer.mapper.transforms import repaired_id
 from importer.mapper.yaml_source import shortest
 from importer.model.candidates import ID_FIELDS, FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.fields import OnUpdate, Shape
 from importer.model.problem import Code, Origin, Place, Problem
-from importer.model.roster import ADDED
-from importer.model.text import command_line
-from importer.model.vocabulary import field_of, meaning_of
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """A column of the roster that the mapping uses.
-
-    `position` counts from 0. `how`: how its heading was matched. `labels`: what it feeds.
-    `id_rule`: its rule under `ids:`. `separators`: between which texts rules look for parts of its
-    cells, none if they are whole IDs. `dashed`: whether a dash means blank, but for these `words`.
-    """
-
-    position: int
-    place: Place
-    how: str = "exact"
-    labels: tuple[str, ...] = ()
-    id_rule: IdRule | None = None
-    separators: frozenset[str] = frozenset()
-    dashed: bool = False
-    words: frozenset[str] = frozenset()
-
-
-class Headings:
-    """The roster's headings, and the spellings that the mapping gives them."""
-
-    def __init__(
-        self, file: MappingFile, places: tuple[Place, ...], expected: frozenset[str]
-    ) -> None:
-        """Index the places by their headings. `expected`: all that the mapping uses."""
-        self.places = places
-        self._spellings = {
-            heading_key(name): tuple(heading_key(other) for other in others)
-            for name, others in file.headings.items()
-        }
-        self._found: dict[str, list[int]] = {}
-        for position, place in enumerate(places):
-            if place.heading.strip():
-                self._found.setdefault(heading_key(place.heading), []).append(position)
-        named = [place.heading for place in places if place.heading.strip()]
-        usual = sum(bool(field_of(heading)) for heading in named)
-        self._is_person = looks_like_a_person(named)
-        usual_headings = usual >= 2 and not self._is_person
-        self.recognized = usual_headings or any(map(self.exact, expected))
-        """Whether the row has headings. Else it may be a person's, and no message may quote it."""
-        self._quotable = named if self.recognized else []
-        self._expected = set(map(heading_key, expected))
-
-    def column(self, heading: str) -> Use | str:
-        """Return the one column of a heading, or what is wrong if there is none, or two."""
-        if heading == TO_CHOOSE:
-            return f"replace `{TO_CHOOSE}` with the heading of the column"
-        key = heading_key(heading)
-        other = [at for name in self._spellings.get(key, ()) for at in self._found.get(name, ())]
-        exact = self._found.get(key, [])
-        positions = list(dict.fromkeys((*exact, *other)))
-        if not positions:
-            # what is left, by its beginning, of a heading with an angle bracket
-            cut = {heading_key(re.split("[<>]", name)[0]) for name in self._quotable}
-            angled = f" ({ANGLED})" if key in cut else ""
-            return f"column `{heading}` is missing{self._instead(heading)}{angled}"
-        if len(positions) > 1:
-            columns = " and ".join(str(self.places[at]) for at in positions)
-            return (
-                f"the roster has `{heading}` twice, in columns {columns}; rename one of the columns"
-            )
-        how = "exact" if exact else "spelling in `headings`"
-        return Use(positions[0], self.places[positions[0]], how)
-
-    def _instead(self, heading: str) -> str:
-        """Return which unused columns may be the missing one: by their meaning, then spelling."""
-        free = [name for name in self._quotable if heading_key(name) not in self._expected]
-        meaning = meaning_of(heading)
-        same = [name for name in free if meaning and meaning_of(name) == meaning]
-        if not same:
-            return nearest(heading, free, 3)
-        columns = " or ".join(str(place) for name in same for place in self.exact(name))
-        return f". Did it become column {columns}?"
-
-    def lacks(self, heading: str) -> bool:
-        """Return whether no column has this heading, in any of its spellings."""
-        keys = {(key := heading_key(heading)), *self._spellings.get(key, ())}
-        return heading != TO_CHOOSE and keys.isdisjoint(self._found)
-
-    def exact(self, heading: str) -> tuple[Place, ...]:
-        """Return the columns of exactly this heading."""
-        return tuple(self.places[at] for at in self._found.get(heading_key(heading), ()))
-
-    def unused(self, used: Collection[int], known: tuple[str, ...]) -> Iterator[Place]:
-        """Yield the columns that no rule uses and that are not known to be unused."""
-        expected = {"", *map(heading_key, (*known, *ADDED))}
-        for position, place in enumerate(self.places):
-            if position not in used and heading_key(place.heading) not in expected:
-                yield place
-
-    def summary(self, file: str) -> str:
-        """Return a sentence about the roster's headings, without quoting a person's row."""
-        if not self.recognized and self._is_person:
-            return (
-                f"{file}: the first row looks like a person, not like headings. If the file has no "
-                "headings, set `header: none` under `roster:` in the mapping, and write its "
-                "columns as `<A>`, `<B>` and so on"
-            )
-        if not self.recognized:
-            return (
-                f"{file}: no row with headings was found. Check that this is the right "
-                "file and sheet. If the headings are below row 20, set `header` to their row under "
-                "`roster:` in the mapping; if there are none, set `header: none`, and name each "
-                "column by its letter, such as `<A>`"
-            )
-        glue = "\N{NO-BREAK SPACE}"
-        named = [str(at).replace(" ", glue) for at in self.places if at.heading.strip()]
-        lines = textwrap.wrap(", ".join(named), 88, break_on_hyphens=False)
-        listed = "\n  ".join(lines).replace(glue, " ")
-        return f"{file}: its columns are\n  {listed or 'without headings'}"
-
-
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-
-
-def digits_of(text: str) -> int:
-    """Return how many digits 0 to 9 a text has."""
-    return sum(char in "0123456789" for char in text)
-
-
-def looks_like_a_person(headings: Iterable[str]) -> bool:
-    """Return whether headings are rather a person: an email, or mostly numbers and dates."""
-    texts = [heading for heading in headings if heading.strip()]
-    values = sum(
-        digits_of(text) >= 5 or is_any_date(text) or (text.isdecimal() and int(text) not in YEARS)
-        for text in texts
-    )
-    known = sum(bool(meaning_of(text)) for text in texts)
-    return values > known or any(map(EMAIL.fullmatch, texts))
-
 
 OF_ONE_PERSON = frozenset(
     {
@@ -291,67 +152,91 @@ def compile_mapping(
     Raises MappingError with every heading that the roster lacks or has twice. A mapping with
     findings can be compiled too, so that one run shows all of them; it must not be evaluated.
     """
-    headings = Headings(mapping.file, places, mapping.layout().expected)
-    work = _Compiler(mapping, headings)
+    headings = RosterHeadings(mapping.file, places, mapping.layout().expected)
+    compiler = _Compiler(mapping, headings)
     values, scalars = (
-        tuple(work.field(mapped, mapped.field.path) for mapped in rules)
-        for rules in (mapping.values, mapping.scalars)
+        tuple(compiler.field(mapped, mapped.field.path) for mapped in fields)
+        for fields in (mapping.values, mapping.scalars)
     )
-    entries = tuple(_without_lost_lists([*work.entries()], work.lost))
+    entries = tuple(_without_lost_lists([*compiler.entries()], compiler.lost))
     for at, subject, _ in mapping.tests:
         if isinstance(subject, Cell):
-            work.column(subject.heading, at[:-1])
-    origin = Origin(run.file, run.sheet, 0)
-    same_for_all: list[str] = []
-    constants: list[Problem] = []
-    for mapped, at, text in mapping.constants if headings.recognized else ():
-        written = mapping.source.place(at)
-        for place in headings.exact(text.strip(_MARKS)):
-            if mapped.field.path in OF_ONE_PERSON:
-                same_for_all.append(
-                    f"{written}: every patron would get the text `{text}`; write "
-                    f"`<{place.heading}>` to take column {place}"
-                )
-            message = f"is a heading, but {written} sets it as a text"
-            constants.append(
-                Problem.of(
-                    Code.CONSTANT_IS_HEADING, origin, message, place, field=mapped.field.path
-                )
-            )
-    open_ends = [f"{mapping.source.place(at)}: {advice}" for at, advice in mapping.open_codes]
-    if work.faults or same_for_all or open_ends:
-        wrong = _findings(mapping, headings, work.faults, run.file) if work.faults else ()
-        kind = MappingError if open_ends or same_for_all else ColumnsError
-        raise kind((*open_ends, *same_for_all, *wrong))
-    fields = (*scalars, *(column for entry in entries for column in entry.columns))
+            compiler.column(subject.heading, at[:-1])
+    constants = [*_constant_headings(mapping, headings)]
+    _raise_if_wrong(compiler, constants, run.file)
+    columns = (*scalars, *(column for entry in entries for column in entry.columns))
     layout = RecordLayout(
         mapping.file.account_type,
         mapping.file.record_type,
-        {column.label: column for column in fields},
+        {column.label: column for column in columns},
         entries,
         tuple(entry.removal for entry in mapping.removals if entry.removal),
     )
-    columns = {key: _with_rules(use, key, mapping, layout) for key, use in work.columns.items()}
-    positions = [use.position for use in work.columns.values()]
-    unused = []
-    left = [*headings.unused(positions, mapping.file.roster.unused)]
+    return CompiledMapping(
+        mapping=mapping,
+        run=run,
+        layout=layout,
+        columns={
+            key: _with_rules(use, key, mapping, layout) for key, use in compiler.columns.items()
+        },
+        missing=frozenset(compiler.missing),
+        named={column.label: column for column in (*values, *scalars)},
+        droppable=_droppable(mapping, (*values, *columns)),
+        scalars=scalars,
+        entries=entries,
+        split_parts=_split_parts(mapping),
+        notices=tuple(_notices(compiler, constants, Origin(run.file, run.sheet, 0))),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _ConstantHeading:
+    """A text that the mapping sets for a field, at `written`, and that heads this column."""
+
+    field: str
+    text: str
+    written: str
+    place: Place
+
+
+def _constant_headings(
+    mapping: MappingDocument, headings: RosterHeadings
+) -> Iterator[_ConstantHeading]:
+    """Yield the constants that are headings of the roster."""
+    for mapped, at, text in mapping.constants if headings.recognized else ():
+        for place in headings.exact(text.strip(_MARKS)):
+            yield _ConstantHeading(mapped.field.path, text, mapping.source.place(at), place)
+
+
+def _raise_if_wrong(compiler: _Compiler, constants: Iterable[_ConstantHeading], file: str) -> None:
+    """Raise MappingError if a heading is missing, or a value is open or one that nobody shares."""
+    mapping = compiler.mapping
+    wrong = [f"{mapping.source.place(at)}: {advice}" for at, advice in mapping.open_codes]
+    wrong += [
+        f"{constant.written}: every patron would get the text `{constant.text}`; write "
+        f"`<{constant.place.heading}>` to take column {constant.place}"
+        for constant in constants
+        if constant.field in OF_ONE_PERSON
+    ]
+    lacking = findings(mapping, compiler.headings, compiler.faults, file) if compiler.faults else ()
+    if wrong or compiler.faults:
+        kind = MappingError if wrong else ColumnsError
+        raise kind((*wrong, *lacking))
+
+
+def _notices(
+    compiler: _Compiler, constants: Iterable[_ConstantHeading], origin: Origin
+) -> Iterator[Problem]:
+    """Yield which columns are not used, and which constants are headings."""
+    mapping, positions = compiler.mapping, [use.position for use in compiler.columns.values()]
+    left = [*compiler.headings.unused(positions, mapping.file.roster.unused)]
     if left and not mapping.from_alma:  # who a user is, is there for people
         message = "is not used by the mapping" if len(left) == 1 else "are not used by the mapping"
-        unused.append(Problem.of(Code.UNUSED_COLUMN, origin, message, *left))
-    named = {column.label: column for column in (*values, *scalars)}
-    return CompiledMapping(
-        mapping,
-        run,
-        layout,
-        columns,
-        frozenset(work.missing),
-        named,
-        _droppable(mapping, (*values, *fields)),
-        scalars,
-        entries,
-        _split_parts(mapping),
-        (*unused, *constants),
-    )
+        yield Problem.of(Code.UNUSED_COLUMN, origin, message, *left)
+    for constant in constants:
+        message = f"is a heading, but {constant.written} sets it as a text"
+        place, field = constant.place, constant.field
+        yield Problem.of(Code.CONSTANT_IS_HEADING, origin, message, place, field=field)
 
 
 _DASHED = frozenset({"contact_info.email.email_address", "contact_info.phone.phone_number"})
@@ -439,49 +324,6 @@ def _without_lost_lists(
 _MARKS = "<>«»“”„‘’"
 """What a word processor may put around a heading, as in `<<Email>>`."""
 
-_FEW = 4
-"""At most N missing headings are listed one by one; more may mean that it is another file."""
-
-
-_RENAME = "write the roster's heading in place of a missing one"
-
-_LEAVE_OUT = (
-    f"{_RENAME}, or delete the lines that use it",
-    "list a column that only some rosters have in `optional` under `roster:`",
-)
-
-_NEEDED = re.compile(r"\brecord\.(primary_id|first_name|last_name|user_group)\b")
-"""What no mapping can do without, so that its column cannot be left out."""
-
-
-def _findings(
-    mapping: MappingDocument, headings: Headings, faults: Mapping[str, str], file: str
-) -> Iterator[str]:
-    """Yield the faults of headings, the cause first; in one line if most headings are missing."""
-    if mapping.from_alma and all(map(headings.lacks, mapping.headings)):
-        yield (
-            f"{mapping.path.name}: the rows of this mapping come from Alma, not from {file}. Leave "
-            f"the file out: `{command_line('plan', '-m', str(mapping.path))}`"
-        )
-        return
-    names = {heading_key(heading): heading for heading in mapping.headings}
-    missing = {key: name for key, name in names.items() if key in faults and headings.lacks(name)}
-    several = len(missing) > max(_FEW, len(names) / 2)
-    summary = headings.summary(file)
-    if headings.recognized and missing:
-        needed = any(_NEEDED.search(faults[key]) for key in missing)
-        advised = (_RENAME,) if needed else _LEAVE_OUT
-        summary += "".join(f"\n{mapping.path.name}: {advice}" for advice in advised)
-    if several and not headings.recognized:
-        yield summary
-    if several:
-        listed = ", ".join(f"`{name}`" for name in missing.values())
-        yield f"{mapping.path.name}: the roster has no columns {listed}"
-    yield from (fault for key, fault in faults.items() if not (several and key in missing))
-    if not several or headings.recognized:
-        yield summary
-
-
 # --- rules ---
 
 
@@ -494,7 +336,7 @@ class _Compiler:
     """Compiles the rules one by one and collects the headings that are missing."""
 
     mapping: MappingDocument
-    headings: Headings
+    headings: RosterHeadings
     columns: dict[str, Use] = default(default_factory=dict)
     faults: dict[str, str] = default(default_factory=dict)
     missing: set[str] = default(default_factory=set)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from dataclasses import field as default
 from datetime import date
 
-from importer.mapper.compile import EMAIL, digits_of
 from importer.mapper.dates import is_any_date
+from importer.mapper.headings import EMAIL, digits_of
 from importer.mapper.placeholders import heading_key
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.problem import Place

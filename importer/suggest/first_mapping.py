@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as default
 
-from importer.mapper.compile import digits_of
 from importer.mapper.dates import Dates, Order, is_iso, shown_order
+from importer.mapper.headings import digits_of
 from importer.mapper.lookups import OTHERWISE
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.whole_names import NameOrder, read_name

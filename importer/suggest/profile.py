@@ -9,8 +9,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
-from importer.mapper.compile import EMAIL, digits_of
 from importer.mapper.dates import ORDER_WORDS, YEARS, Dates, Unread, is_any_date
+from importer.mapper.headings import EMAIL, digits_of
 from importer.mapper.transforms import is_dash
 from importer.model.fields import country_of
 from importer.model.people import HOME_REGION, read_phone

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from importer.errors import RosterError
 from importer.loader.read import read
-from importer.mapper.compile import looks_like_a_person
+from importer.mapper.headings import looks_like_a_person
 from importer.model.roster import NO_HEADINGS, Layout, Roster
 from importer.suggest.columns import Beside, guesses
 
