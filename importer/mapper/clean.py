@@ -1,4 +1,4 @@
-"""The steps of `clean`: a table, and how a mapping writes them."""
+"""The steps of `clean`: what each makes of a text, their table, and how a mapping writes them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import regex
 from pydantic import (
+    BeforeValidator,
     Field,
     GetCoreSchemaHandler,
     StringConstraints,
@@ -19,29 +20,65 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from importer.mapper.optional import key
 from importer.mapper.placeholders import heading_key, nearest
-from importer.mapper.transforms import (
-    LINE_BREAK,
-    NameOf,
-    Outcome,
-    Separators,
-    Word,
-    Words,
-    as_email,
-    as_phone,
-    as_zip,
-    capitalize,
-    each_line,
-    in_words,
-    padded,
-    parts_of,
-    searched,
-)
+from importer.mapper.repairs import Outcome, Transform, padded
+from importer.mapper.whole_names import NameOf, capitalize
+from importer.mapper.written import Word, Words, key, one_or_more
 from importer.model.fields import country_of, region_of
-from importer.model.people import HOME_REGION
+from importer.model.people import HOME_REGION, read_phone
 from importer.model.plan import MappingPart
-from importer.model.text import Pattern, compile_pattern
+from importer.model.problem import CellFinding, Code
+from importer.model.text import MOST_CHARACTERS, Pattern, compile_pattern, one_line, replaced
+
+# --- texts between separators ---
+
+LINE_BREAK = "\n"
+_NEWLINES = {"newline": LINE_BREAK, "\\n": LINE_BREAK}
+Separators = Annotated[
+    tuple[Annotated[Word, BeforeValidator(lambda text: _NEWLINES.get(str(text), text))], ...],
+    Field(min_length=1),
+    BeforeValidator(one_or_more, json_schema_input_type=Word | list[Word]),
+]
+"""The texts between the parts of a cell; `newline` is a line break."""
+
+
+def in_words(separators: tuple[str, ...]) -> str:
+    """Return the separators in words."""
+    return " or ".join(
+        "line breaks" if separator == LINE_BREAK else f"`{separator}`" for separator in separators
+    )
+
+
+def each_line(text: str) -> str:
+    """Return a text without doubled blanks in its lines."""
+    return LINE_BREAK.join(map(one_line, text.split(LINE_BREAK)))
+
+
+def _between(separators: Iterable[str]) -> str:
+    """Return the pattern of any of these."""
+    return "|".join(
+        map(re.escape, sorted(separators, key=lambda separator: (-len(separator), separator)))
+    )
+
+
+def parts_of(text: str, separators: tuple[str, ...]) -> list[str]:
+    """Return the parts of a text between any of these, without blanks around them."""
+    return [part.strip() for part in re.split(_between(separators), text)]
+
+
+def in_each_part(change: Transform, separators: Collection[str]) -> Transform:
+    """Return a step that changes each part of a text between these, if there are any."""
+
+    def each(text: str, country: str) -> Outcome:
+        pieces = re.split(f"({_between(separators)})", text)
+        read = [
+            change(piece.strip(), country) if piece.strip() else ("", None) for piece in pieces[::2]
+        ]
+        pieces[::2] = [part for part, _ in read]
+        return "".join(pieces), next((finding for _, finding in read if finding), None)
+
+    return each if separators else change
+
 
 # --- settings of steps ---
 
@@ -100,6 +137,48 @@ class Replace(MappingPart):
         except (ValueError, regex.error, IndexError):
             sentence = f"`{self.text}` names a group that the pattern does not have"
             raise ValueError(sentence) from None
+
+
+# --- what steps make of a text ---
+
+
+def as_email(text: str) -> str:
+    """Return an address without `mailto:`, brackets and separators; its domain in lower case."""
+    inner = text.strip("<>;, ")
+    if inner.lower().startswith("mailto:"):
+        inner = inner[len("mailto:") :].strip()
+    name, at, domain = inner.rpartition("@")
+    return f"{name}{at}{domain.lower()}" if at else inner
+
+
+_ZIP = re.compile(r"([0-9]{3,5})(?:[- ]?([0-9]{4}))?")
+
+
+def as_zip(text: str, country: str) -> Outcome:
+    """Return a ZIP code as 07030 or 07030-1234, if the address is in the USA."""
+    match = _ZIP.fullmatch(text) or _ZIP.fullmatch("".join(text.split()))
+    if match is None or region_of(country) != "US":
+        return text, None
+    five = match[1].zfill(5)
+    whole = f"{five}-{match[2]}" if match[2] else five
+    if five == match[1]:
+        return whole, None
+    message = "{value} is a ZIP code without its leading zeros; they were put back"
+    return whole, CellFinding(Code.ZEROS_RESTORED, message)
+
+
+def as_phone(text: str, region: str) -> str:
+    """Return the number as +17015550123 if it is valid in the region; else the text as it is."""
+    phone = read_phone(text, region)
+    return text if phone.abroad or not phone.whole else phone.whole
+
+
+def searched(find: str, replacement: str | None, text: str) -> Outcome:
+    """Return a text with what a pattern finds replaced; without one, only what it finds."""
+    if len(text) > MOST_CHARACTERS:
+        message = "{value} is too long to be searched by the mapping's pattern"
+        return text, CellFinding(Code.CELL_TOO_LONG, message)
+    return each_line(replaced(find, replacement, text)), None
 
 
 # --- the steps ---

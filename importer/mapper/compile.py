@@ -26,8 +26,8 @@ from importer.mapper.placeholders import (
     heading_key,
     key_of,
 )
+from importer.mapper.repairs import repaired_id
 from importer.mapper.schema import EntryPart
-from importer.mapper.transforms import repaired_id
 from importer.mapper.yaml_source import shortest
 from importer.model.candidates import ID_FIELDS, FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.fields import OnUpdate, Shape

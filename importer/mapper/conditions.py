@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 from importer.mapper.dates import Span, first_later, is_iso
 from importer.mapper.lookups import KeyFile, Tables
 from importer.mapper.placeholders import Cell, Variable, heading_key, parse
-from importer.mapper.transforms import Word, Words
+from importer.mapper.written import Word, Words
 from importer.model.candidates import Yes
 from importer.model.plan import MappingPart
 from importer.model.text import Pattern, full_match
@@ -189,11 +189,6 @@ class Condition(MappingPart):
     def files(self) -> Iterator[KeyFile]:
         """The files in which its tests look."""
         return (file for _, _, test in self.every_test for file in test.files)
-
-    @property
-    def headings(self) -> tuple[str, ...]:
-        """The headings that it names."""
-        return tuple(key.heading for _, key, _ in self.every_test if isinstance(key, Cell))
 
     def __str__(self) -> str:
         """In words: `Type is Staff and (Email is blank or Dept is not LAW)`."""

@@ -16,17 +16,18 @@ import numpy as np
 import pandas as pd
 
 from importer.mapper import keys, text_keys
-from importer.mapper.clean import cleaned
+from importer.mapper.clean import cleaned, each_line, in_each_part
 from importer.mapper.compile import CompiledColumn, CompiledEntry, CompiledMapping
 from importer.mapper.conditions import Condition, Subject
 from importer.mapper.dates import Dates, Orders, order_notice, shown_order
+from importer.mapper.headings import Use
 from importer.mapper.keys import Rule
 from importer.mapper.lookups import Tables, code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM, TYPED_TWICE
 from importer.mapper.placeholders import DOLLAR, Cell, Template, Variable, heading_key, key_of
+from importer.mapper.repairs import id_transforms, is_dash, repaired_id
 from importer.mapper.secret_cells import without_marks
 from importer.mapper.text_keys import Work
-from importer.mapper.transforms import each_line, id_transforms, in_each_part, is_dash, repaired_id
 from importer.mapper.values import UNREAD, Rows, Texts, Values, changed, texts_of, tidied
 from importer.model.candidates import ID_FIELDS, NAMES, Candidates
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, OnUpdate, Shape
@@ -63,27 +64,24 @@ def evaluate(
     work = Evaluation(mapping, roster, codes)
     work.orders |= orders or {}
     work.select_rows()
-    for column in mapping.scalars:
+    for column in mapping.scalars:  # in the record's order, but each after those that it takes
         work.scalar(column)
     for entry in mapping.entries:
         work.entry(entry)
     columns = {label: work.columns[label] for label in mapping.layout.targets}
     frame = pd.DataFrame(columns, index=work.numbers, dtype=object)
-    skipped = tuple(roster.frame.index.difference(frame.index, sort=False).tolist())
+    # a country's rule and that of a date in its column's order are evaluated twice
     each_once = dict.fromkeys(work.problems)
-    problems = tuple(sorted(each_once, key=lambda problem: problem.origin.row))
-    behind = {name: work.behind[name].tolist() for name in NAMES if name in work.behind}
-    silent, orders = work.not_applicable, work.orders
     return Candidates(
-        roster.source,
-        mapping.layout,
-        frame,
-        roster.frame,
-        silent,
-        skipped,
-        problems,
-        orders,
-        behind,
+        source=roster.source,
+        layout=mapping.layout,
+        frame=frame,
+        cells=roster.frame,
+        not_applicable=work.not_applicable,
+        skipped=tuple(roster.frame.index.difference(frame.index, sort=False).tolist()),
+        problems=tuple(sorted(each_once, key=lambda problem: problem.origin.row)),
+        orders=work.orders,
+        behind={name: work.behind[name].tolist() for name in NAMES if name in work.behind},
     )
 
 
@@ -95,62 +93,73 @@ def taken(mapping: CompiledMapping, roster: Roster) -> list[int]:
 
 
 class Evaluation:
-    """One roster on its way to candidates.
-
-    `numbers`: those of the rows that are mapped. `cells`: the columns of the roster that the
-    mapping uses, by `heading_key`. `columns`: the fields and values so far, by label. `dates`: what
-    conditions compare as dates; `unread`: what was found in columns of these. `orders`: of the
-    dates in columns, as they show it. `countries` are those of each row's address, "" where it is
-    not known. `dashed`: by label, see `Values`. `dashes`: by `heading_key`, the cells with a
-    dash that means blank. `behind`: by label, the texts before the rule's keys changed them.
-    """
+    """One roster on its way to candidates."""
 
     def __init__(self, mapping: CompiledMapping, roster: Roster, codes: CodeTables) -> None:
         """Take the cells that the mapping uses, without its words for a blank, and repair IDs."""
         self.mapping, self.file = mapping, mapping.mapping.file
         self.roster, self.codes, self.tables = roster, codes, mapping.mapping.tables
         self.numbers: list[int] = roster.frame.index.tolist()
+        """Those of the rows that are mapped."""
         self.every: Rows = np.ones(len(self.numbers), dtype=bool)
+        """All of these rows."""
         self.cells: dict[str, Texts] = {}
+        """The columns of the roster that the mapping uses, by `heading_key`."""
         self.lines: dict[str, Texts] = {}
+        """Those of `cells` and of named values with line breaks in them, where there are any."""
         self.columns: dict[str, Texts] = {}
+        """The fields and values so far, by label."""
         self.dates: dict[Subject, Texts] = {}
+        """What conditions compare as dates."""
         self.unread: dict[Subject, list[tuple[int, CellFinding, str]]] = {}
+        """What was found where `dates` were read."""
         self.orders: Orders = {}
+        """The orders of dates that columns show."""
         self.countries: Texts | None = None
+        """Those of each row's address, "" where it is not known; None without any rule for them."""
         self.not_applicable: dict[str, frozenset[int]] = {}
+        """By label, the numbers of the rows about which the rule says nothing."""
         self.dashes: dict[str, Rows] = {}
+        """By `heading_key`, the cells with a dash that means blank."""
         self.dashed: dict[str, Rows] = {}
+        """By label, the values that are blank by a dash."""
         self.behind: dict[str, Texts] = {}
+        """By label, the texts before the rule's keys changed them."""
         self.problems: list[Problem] = []
-        blank = {heading_key(word) for word in self.file.roster.blank}
         whole = roster.with_lines(roster.frame)
         for heading, use in mapping.columns.items():
-            texts: Texts = roster.frame[use.position].to_numpy()
-            if NOT_KEPT in texts.tolist():
-                texts, findings = without_marks(texts, self.every, use.labels)
-                self.report(findings, "".join(use.labels[:1]), (use.place,))
-            if blank:
-                texts = changed(texts, lambda text: "" if heading_key(text) in blank else text)
-            if use.dashed:
-                came, texts = texts, changed(texts, partial(_without_dash, use.words))
-                self.dashes[heading] = texts != came
-            if use.position in roster.lines:
-                came = roster.frame[use.position].to_numpy()
-                several: Texts = whole[use.position].to_numpy()
-                self.lines[heading] = np.where(texts == came, several, texts)
-            if use.id_rule is not None and use.labels:
-                values = Values.of(self.lines.get(heading, texts), self.every, self.every)
-                values.source = texts
-                for change, sign in id_transforms(use.id_rule):
-                    if use.separators or sign is None or values.has(sign):
-                        values.step(in_each_part(change, use.separators))
-                self.report(values.findings, use.labels[0], (use.place,))
-                self.lines |= {heading: values.texts} if heading in self.lines else {}
-                values.fold()
-                texts = values.texts
-            self.cells[heading] = texts
+            self.cells[heading] = self._read_cells(heading, use, whole)
         self.cells |= dict.fromkeys(mapping.missing, self.same(""))
+
+    def _read_cells(self, heading: str, use: Use, whole: pd.DataFrame) -> Texts:
+        """Return a column's texts, without words for a blank, with repaired IDs.
+
+        `whole`: the roster with its line breaks.
+        """
+        came: Texts = self.roster.frame[use.position].to_numpy()
+        texts, blank = came, {heading_key(word) for word in self.file.roster.blank}
+        if NOT_KEPT in texts.tolist():
+            texts, findings = without_marks(texts, self.every, use.labels)
+            self.report(findings, "".join(use.labels[:1]), (use.place,))
+        if blank:
+            texts = changed(texts, lambda text: "" if heading_key(text) in blank else text)
+        if use.dashed:
+            typed, texts = texts, changed(texts, partial(_without_dash, use.words))
+            self.dashes[heading] = texts != typed
+        if use.position in self.roster.lines:
+            several: Texts = whole[use.position].to_numpy()
+            self.lines[heading] = np.where(texts == came, several, texts)
+        if use.id_rule is None or not use.labels:
+            return texts
+        values = Values.of(self.lines.get(heading, texts), self.every, self.every)
+        values.source = texts
+        for change, sign in id_transforms(use.id_rule):
+            if use.separators or sign is None or values.has(sign):
+                values.step(in_each_part(change, use.separators))
+        self.report(values.findings, use.labels[0], (use.place,))
+        self.lines |= {heading: values.texts} if heading in self.lines else {}
+        values.fold()
+        return values.texts
 
     # --- rows ---
 
@@ -237,7 +246,7 @@ class Evaluation:
     def scalar(self, column: CompiledColumn) -> None:
         """Evaluate a field of the record itself, unless another one has needed it already."""
         if column.label not in self.columns:
-            values = self.evaluate(column, column.mapped.rule, self.every, None)
+            values = self.values_of(column, column.mapped.rule, self.every, None)
             self._require(column, values, self.every)
             self._finish(column, values)
 
@@ -251,7 +260,7 @@ class Evaluation:
             rows = self.meeting(when, rows, unread=False)
         located = self._countries(compiled, rows)
         values = {
-            column.label: self.evaluate(column, column.mapped.rule, rows, located)
+            column.label: self.values_of(column, column.mapped.rule, rows, located)
             for column in compiled.columns
         }
         made_by = () if compiled.part.placeholder else compiled.made_by
@@ -279,7 +288,7 @@ class Evaluation:
             return self.countries
         for column in compiled.columns:
             if column.field.path == "contact_info.address.country":
-                own = self.evaluate(column, column.mapped.rule, rows, None).texts
+                own = self.values_of(column, column.mapped.rule, rows, None).texts
                 known = self.countries
                 self.countries = own if known is None else np.where(known != "", known, own)
                 return own
@@ -287,7 +296,7 @@ class Evaluation:
 
     # --- rules ---
 
-    def evaluate(  # noqa: PLR0912  a case for each key
+    def values_of(  # noqa: PLR0912  a case for each key
         self,
         column: CompiledColumn,
         rule: Rule,
@@ -387,14 +396,14 @@ class Evaluation:
         for case in work.rule.cases:
             met = rows if case.when is None else self.meeting(case.when, rows, unread=False)
             always = case.model_copy(update={"when": None})
-            chosen = self.evaluate(work.column, always, met, work.located).over(chosen, met)
+            chosen = self.values_of(work.column, always, met, work.located).over(chosen, met)
             rows = rows & ~met
         return chosen
 
     def _or_else(self, work: Work, default: Rule, values: Values, rows: Rows) -> Values:
         """Evaluate the default where the rest is blank and nothing failed."""
         blank = rows & ~values.filled & ~values.failed
-        other = self.evaluate(work.column, default, blank, work.located)
+        other = self.values_of(work.column, default, blank, work.located)
         values.dashed = values.dashed | other.dashed
         return values.over(other, ~(blank & other.filled))
 
@@ -403,7 +412,7 @@ class Evaluation:
         dates = self.file.dates(own)
         if dates.order:
             return dates
-        every = self.evaluate(work.column, work.rule, self.every, work.located, before_dates=True)
+        every = self.values_of(work.column, work.rule, self.every, work.located, before_dates=True)
         ordered = self._in_order(dates, (work.column.label, *work.rule.templates), every.texts)
         if ordered.order:
             work.report_column(order_notice(ordered.order, dates))
@@ -470,7 +479,7 @@ class Evaluation:
             values.fold()
         self.columns[column.label] = values.texts
         if column.field.shape is Shape.DATE:
-            # one that may be left out rejects no row by which `only` does not take it
+            # `only` takes no row by a date that `bad: drop` left out
             self.dates[Variable(column.label)] = values.texts if column.drop_bad else values.marked
         self.dashed[column.label] = values.dashed
         self.behind[column.label] = self.behind.get(column.mapped.rule.lone_variable, values.source)

@@ -187,7 +187,7 @@ def _joined(parts: list[str]) -> str:
 
 
 def _sentence(mapping: MappingDocument, mapped: MappedField) -> str:
-    policies = (POLICIES[key].words.get(value) for key, value in mapped.policies.items())
+    policies = (POLICIES[key].get(value) for key, value in mapped.policies.items())
     return _joined([_described(mapping, mapped, mapped.rule), *filter(None, policies)])
 
 
@@ -263,7 +263,7 @@ def _about_entry(part: EntryPart) -> Iterator[str]:
         yield f"only if {part.when}"
     if part.placeholder:
         yield "also if its cells are blank"
-    if on_update := POLICIES["on_update"].words.get(part.on_update):
+    if on_update := POLICIES["on_update"].get(part.on_update):
         yield on_update
     if part.replaces is not None:
         yield f"in place of {' or '.join(part.replaces)}"

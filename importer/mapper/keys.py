@@ -21,10 +21,10 @@ from importer.mapper.conditions import Condition, Subject
 from importer.mapper.dates import Dates, Plus, Span, WrittenDates
 from importer.mapper.key_path import KeyPath
 from importer.mapper.lookups import LookupKey, LookupName
-from importer.mapper.optional import Given, key
 from importer.mapper.placeholders import Cell, Template, Variable, Written
-from importer.mapper.transforms import TIDIED, Word, one_or_more
+from importer.mapper.repairs import TIDIED
 from importer.mapper.whole_names import NameOrder, NamePart
+from importer.mapper.written import Given, Word, key, one_or_more
 from importer.model.candidates import Yes
 from importer.model.fields import Field, OnUpdate, Shape
 from importer.model.plan import MappingPart
@@ -198,61 +198,23 @@ Rule.model_rebuild()
 # --- the keys about the whole rule ---
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A key about the use of a rule's value, or of an entry.
-
-    `title`: what a form calls it. `choices`: its values in the words of a form, the usual one
-    first. `words`: those of `mapping show`, for values that are no matter of course.
-    """
-
-    title: str
-    choices: Mapping[object, str]
-    words: Mapping[object, str]
-
-
-POLICIES: Mapping[str, Policy] = {
-    "required": Policy(
-        "Blank cells",
-        {
-            "false": "load the row",
-            "warn": "load the row, with a warning",
-            "true": "reject the row",
-        },
-        {"true": "a blank rejects the row", "warn": "a blank is a warning"},
-    ),
-    "bad": Policy(
-        "Wrong values",
-        {"reject": "reject the row", "drop": "left out with a warning"},
-        {"drop": "a bad value is left out with a warning"},
-    ),
-    "on_update": Policy(
-        "Known people",
-        {
-            OnUpdate.REPLACE: "replaces Alma's value",
-            OnUpdate.KEEP: "only if Alma has nothing",
-            OnUpdate.ERASE: "replaces or, blank, clears it",
-            OnUpdate.LATER: "only by a later date",
-            OnUpdate.NEVER: "only set for new people",
-            OnUpdate.ADD: "added to what Alma has",
-            OnUpdate.REPLACE_ALL: "in place of all that Alma has",
-        },
-        {
-            OnUpdate.KEEP: "for a known user only if Alma has nothing",
-            OnUpdate.ERASE: "a blank cell clears it in Alma",
-            OnUpdate.LATER: "for a known user never earlier than Alma's date",
-            OnUpdate.NEVER: "only when the user is created",
-            OnUpdate.ADD: "added to those in Alma",
-            OnUpdate.REPLACE_ALL: "in place of all those in Alma",
-        },
-    ),
-    "override": Policy(
-        "Values edited in Alma",
-        {False: "staff's value stays", True: "replaced by the roster's"},
-        {True: "also over a value that was edited by hand in Alma"},
-    ),
+POLICIES: Mapping[str, Mapping[object, str]] = {
+    "required": {"true": "a blank rejects the row", "warn": "a blank is a warning"},
+    "bad": {"drop": "a bad value is left out with a warning"},
+    "on_update": {
+        OnUpdate.KEEP: "for a known user only if Alma has nothing",
+        OnUpdate.ERASE: "a blank cell clears it in Alma",
+        OnUpdate.LATER: "for a known user never earlier than Alma's date",
+        OnUpdate.NEVER: "only when the user is created",
+        OnUpdate.ADD: "added to those in Alma",
+        OnUpdate.REPLACE_ALL: "in place of all those in Alma",
+    },
+    "override": {True: "also over a value that was edited by hand in Alma"},
 }
-"""The keys about the use of a value, in their order; an entry has an `on_update` as well."""
+"""The keys about the use of a value, in their order, with the words of `mapping show`.
+
+Values that are a matter of course have none. An entry has an `on_update` as well.
+"""
 
 _TAKING = {"when", "templates", "agrees_with", "cases", "default"}
 CHANGING = tuple(name for name in Rule.model_fields if name not in _TAKING | POLICIES.keys())

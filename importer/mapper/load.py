@@ -39,7 +39,7 @@ from importer.model.user import AccountType
 
 @dataclass(frozen=True, slots=True)
 class MappingText:
-    """A mapping without a file: its YAML. CodeTable files are in the current folder."""
+    """A mapping without a file: its YAML. Files that it names are in the current folder."""
 
     content: bytes
 

@@ -16,7 +16,8 @@ from pydantic_core import core_schema
 from importer.errors import FileMissingError, UnreadableFileError
 from importer.files import read_bounded
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
-from importer.mapper.transforms import Outcome, Word, without_blanks, without_invisible
+from importer.mapper.repairs import Outcome, without_blanks, without_invisible
+from importer.mapper.written import Word
 from importer.model.fields import JOINED, CodeTables, Shape
 from importer.model.fields import Field as RecordField
 from importer.model.plan import MappingPart

@@ -15,9 +15,8 @@ from importer.mapper.conditions import EVERY_ROW, Condition
 from importer.mapper.dates import Dates, Span, Term, WrittenDates, iso_day
 from importer.mapper.keys import Rule, Value
 from importer.mapper.lookups import AS_FILE, AS_TABLE, AS_TEXT, LookupFile, form
-from importer.mapper.optional import Given, key
 from importer.mapper.placeholders import Template, heading_key
-from importer.mapper.transforms import Word, Words, one_or_more
+from importer.mapper.written import Given, Word, Words, key, one_or_more
 from importer.model.candidates import IdRule, Yes
 from importer.model.fields import FIELDS, JOINED, LISTS, OnUpdate
 from importer.model.plan import MappingPart, Match, Retire, SafetyLimits

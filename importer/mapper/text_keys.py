@@ -14,16 +14,16 @@ from importer.mapper.compile import CompiledColumn, CompiledMapping, SplitCell
 from importer.mapper.dates import SWAPPED, Dates, earlier, later, may_be_swapped
 from importer.mapper.keys import Rule
 from importer.mapper.lookups import NO_CODE, LookupKey
-from importer.mapper.transforms import (
-    TIDIED,
-    UNSEEN,
-    NameOf,
-    Outcome,
-    capitalize,
-    has_small_particle,
-)
+from importer.mapper.repairs import TIDIED, UNSEEN, Outcome
 from importer.mapper.values import Texts, Values
-from importer.mapper.whole_names import NameOrder, has_middle_word, read_name
+from importer.mapper.whole_names import (
+    NameOf,
+    NameOrder,
+    capitalize,
+    has_middle_word,
+    has_small_particle,
+    read_name,
+)
 from importer.model.people import COMMA, MAY_BE_TWO, TWO_PEOPLE
 from importer.model.problem import VALUE, CellFinding, Code, Severity
 from importer.model.question import OF_NAME

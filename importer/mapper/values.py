@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from importer.mapper.transforms import Transform
+from importer.mapper.repairs import Transform
 from importer.model.problem import CellFinding
 from importer.model.text import one_line
 

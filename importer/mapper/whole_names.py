@@ -1,9 +1,12 @@
-"""Whole names: which part of the text in one cell is which part of the name."""
+"""Names: which part of a whole name is which, and capitals as people write them."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum, auto
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
@@ -14,6 +17,7 @@ from importer.model.people import (
     JOINS,
     LONG_SURNAMES,
     NO_NAME,
+    PARTICLES,
     TWO_FIRST_NAMES,
     TWO_PEOPLE,
     is_particle,
@@ -170,3 +174,83 @@ NamePart = Annotated[
     ),
 ]
 """What a cell contains, as the mapping writes it."""
+
+
+# --- capitals as people write names: McKay, O'Neil, de la Cruz ---
+
+_NUMERALS = re.compile("ii|iii|iv|vi|vii|viii")
+_WORD = re.compile(r"[^\s\-.'’]+")
+_MC = re.compile(r"mc[^\W\d_]{2,}")
+_DOTTED = frozenset("İıĞğƏə")
+"""Letters of Turkish and Azeri only, in which I and ı are one letter and İ and i another."""
+_SMALL = str.maketrans({"İ": "i", "I": "ı"})
+_LARGE = str.maketrans({"i": "İ", "ı": "I"})
+
+
+class NameOf(StrEnum):
+    """Which name a text is: another than a last name, a last name, or a whole one in an order."""
+
+    OTHER = auto()
+    LAST = auto()
+    WHOLE = auto()
+    LAST_FIRST = auto()
+
+    def last(self, words: Sequence[str]) -> range:
+        """Return the positions of the words that may be of the last name."""
+        comma = next((at for at, word in enumerate(words) if COMMA.search(word)), None)
+        if self is NameOf.OTHER:
+            return range(0)
+        if self is NameOf.LAST:
+            return range(len(words))
+        if comma is not None:
+            return range(comma + 1)
+        if self is NameOf.WHOLE:
+            return range(1, len(words))
+        ends = (at for at, word in enumerate(words) if word.lower() not in PARTICLES)
+        return range(next(ends, 0) + 1)
+
+
+def has_small_particle(name: str) -> bool:
+    """Return whether a particle in the name is in small letters."""
+    return not PARTICLES.isdisjoint(name.split())
+
+
+def capitalize(name: str, which: NameOf) -> str:
+    """Return the name with capitals if it is all in capitals or all without; else as it is.
+
+    Particles become small, and numerals stay large, only in a last name. In a whole name without a
+    comma, a letter that is a particle stays a capital: it may be an initial. The result is composed
+    (NFC). A name with a letter that only Turkish and Azeri have follows their rule for the dotted
+    and the dotless i.
+    """
+    composed = unicodedata.normalize("NFC", name)
+    dotted = not _DOTTED.isdisjoint(composed)
+
+    def lower(text: str) -> str:
+        return unicodedata.normalize("NFC", (text.translate(_SMALL) if dotted else text).lower())
+
+    def upper(text: str) -> str:
+        return (text.translate(_LARGE) if dotted else text).upper()
+
+    def part(match: re.Match[str]) -> str:
+        text, before = match[0], match.string[: match.start()]
+        if before.endswith(("'", "’")) and (len(before) > 3 or len(text) == 1):
+            return text  # Ha'apai, and the s of an English genitive
+        if _MC.fullmatch(text):
+            return "Mc" + text[2:3].upper() + text[3:]
+        return upper(text[:1]) + text[1:]
+
+    def word(text: str, at: int) -> str:
+        if at in last[:-1] and text.lower() in (
+            PARTICLES if last.start == 0 else PARTICLES - JOINS
+        ):
+            return lower(text)
+        if at and at in last and _NUMERALS.fullmatch(text.lower().rstrip(".,")):
+            return text.upper()
+        return _WORD.sub(part, lower(text))
+
+    if composed not in {upper(composed), lower(composed)}:
+        return name
+    words = composed.split(" ")
+    last = which.last(words)
+    return " ".join(word(text, at) for at, text in enumerate(words))

@@ -27,8 +27,7 @@ from importer.loader.detect import LARGEST
 from importer.loader.read import read
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
-from importer.mapper.load import NO_FILE, MappingText
-from importer.mapper.load import examine as read_mapping
+from importer.mapper.load import NO_FILE, MappingText, examine
 from importer.mapper.load import load as load_mapping
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key
@@ -394,7 +393,7 @@ def read_inputs(
     Raises MappingError with everything that is wrong in the mapping, including headings that the
     roster lacks, or RosterError.
     """
-    document, findings = read_mapping(asked.mapping)
+    document, findings = examine(asked.mapping)
     if document is None:
         raise MappingError(findings)
     try:
@@ -470,7 +469,7 @@ def better_mappings(
             return
     fitting = []
     for other in sorted(own.parent.glob("*.y*ml"))[:_TRIED]:
-        document, wrong = read_mapping(other) if other.resolve() != own else (None, ())
+        document, wrong = examine(other) if other.resolve() != own else (None, ())
         if document is not None and not wrong:
             with suppress(MappingError):
                 compile_mapping(document, opened.places, run)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from importer.mapper.dates import ORDER_WORDS, YEARS, Dates, Unread, is_any_date
 from importer.mapper.headings import EMAIL, digits_of
-from importer.mapper.transforms import is_dash
+from importer.mapper.repairs import is_dash
 from importer.model.fields import country_of
 from importer.model.people import HOME_REGION, read_phone
 from importer.model.text import folded

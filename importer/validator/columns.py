@@ -19,7 +19,7 @@ from importer.model.problem import CellFinding, Code, Problem
 _FILE = tomllib.loads(files("importer.validator").joinpath("words.toml").read_text("utf-8"))
 STATES: dict[str, str] = _FILE.pop("states")
 WORDS: dict[str, list[str]] = _FILE
-"""Words that the checks know: placeholders, common passwords, titles, suffixes and degrees."""
+"""Words that the checks know, such as placeholders and common passwords."""
 
 Judge = Callable[[str], CellFinding | None]
 """Returns what is wrong with one value that is not blank, or None."""

@@ -17,7 +17,7 @@ from importer.mapper.checks import OF_ENTRIES, check_policy
 from importer.mapper.dates import END_OF_TERM, Term, as_plus_or_date, is_iso
 from importer.mapper.explain import MATCH, missing_people, retired_people
 from importer.mapper.key_path import KeyPath
-from importer.mapper.keys import POLICIES, Rule
+from importer.mapper.keys import Rule
 from importer.mapper.mapping import (
     EXTERNAL_SYSTEM,
     MappedField,
@@ -299,17 +299,55 @@ def _ids(way: Iterable[str]) -> str:
 # --- keys with choices ---
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A key about the use of a value: its title, and its values in words, the usual one first."""
+
+    title: str
+    values: Mapping[object, str]
+
+
+CHOICES: Mapping[str, Choice] = {
+    "required": Choice(
+        "Blank cells",
+        {
+            "false": "load the row",
+            "warn": "load the row, with a warning",
+            "true": "reject the row",
+        },
+    ),
+    "bad": Choice("Wrong values", {"reject": "reject the row", "drop": "left out with a warning"}),
+    "on_update": Choice(
+        "Known people",
+        {
+            OnUpdate.REPLACE: "replaces Alma's value",
+            OnUpdate.KEEP: "only if Alma has nothing",
+            OnUpdate.ERASE: "replaces or, blank, clears it",
+            OnUpdate.LATER: "only by a later date",
+            OnUpdate.NEVER: "only set for new people",
+            OnUpdate.ADD: "added to what Alma has",
+            OnUpdate.REPLACE_ALL: "in place of all that Alma has",
+        },
+    ),
+    "override": Choice(
+        "Values edited in Alma",
+        {False: "staff's value stays", True: "replaced by the roster's"},
+    ),
+}
+"""The keys of `POLICIES`, in their order."""
+
+
 def _policies(mapping: MappingDocument) -> Iterator[Panel]:
     """Yield a panel for each key about values, with the fields and entries that can have it."""
-    for name, policy in POLICIES.items():
+    for name, choice in CHOICES.items():
         controls = [*_of_fields(mapping, name)]
         controls += _of_entries(mapping) if name == "on_update" else ()
-        usual = next(iter(policy.choices.values()))
+        usual = next(iter(choice.values.values()))
         other = [control for control in controls if control.value != control.choices[0][0]]
         now = usual[:1].upper() + usual[1:]
         now += f"; otherwise for {len(other)} of {len(controls)} fields" if other else ""
         if controls:
-            yield Panel(policy.title, now, tuple(controls))
+            yield Panel(choice.title, now, tuple(controls))
 
 
 def _text(value: object) -> str:
@@ -325,7 +363,7 @@ def _of_fields(mapping: MappingDocument, name: str) -> Iterator[Control]:
             first,
             *(
                 value
-                for value in POLICIES[name].choices
+                for value in CHOICES[name].values
                 if value != first and _fits(mapped, name, value)
             ),
         ]
@@ -372,7 +410,7 @@ def _choice(
     def changed(text: str, value: str) -> str:
         return editing.clear_field(text, steps) if value == usual else write(text, value=value)
 
-    choices = tuple((_text(value), POLICIES[name].choices[value]) for value in values)
+    choices = tuple((_text(value), CHOICES[name].values[value]) for value in values)
     return Control(steps, _text(now), changed, label, choices=choices)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import MappingError
-from importer.mapper.transforms import NameOf, capitalize
+from importer.mapper.whole_names import NameOf, capitalize
 from importer.model.text import compile_pattern
 from tests.mapper.bench import Bench, findings, mapping_text, told
 

@@ -1,12 +1,26 @@
-"""Keys of the mapping language that may be missing."""
+"""How a mapping writes texts, and keys that may be missing."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, GetCoreSchemaHandler
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, StringConstraints
 from pydantic.config import JsonDict
 from pydantic_core import core_schema
+
+Word = Annotated[str, StringConstraints(min_length=1)]
+
+
+def one_or_more(value: object) -> object:
+    """A single text is a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+Words = Annotated[
+    tuple[Word, ...],
+    Field(min_length=1),
+    BeforeValidator(one_or_more, json_schema_input_type=Word | list[Word]),
+]
 
 
 class _NeverNull:
