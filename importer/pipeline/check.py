@@ -197,10 +197,13 @@ _END_DATES = {"expiry_date": "expiration date", "purge_date": "purge date"}
 def no_end_dates(rosters: Sequence[MappedRoster], rows: Collection[int]) -> Iterator[Problem]:
     """Announce, for each roster, in how many of these rows a new patron gets no end date.
 
-    Mappings that create no users do not count.
+    Mappings that create no users do not count, nor does a purge date that it does not set: an
+    office that never purges would read the same notice in each run.
     """
     for mapped in rosters:
-        candidates, counts = mapped.candidates, dict.fromkeys(_END_DATES, 0)
+        candidates = mapped.candidates
+        names = [name for name in _END_DATES if name != "purge_date" or name in candidates.frame]
+        counts = dict.fromkeys(names, 0)
         for name in counts if mapped.match.creates else ():
             dropped = candidates.not_applicable.get(name, frozenset())
             dates = zip(candidates.rows, candidates.texts(name), strict=True)

@@ -80,7 +80,7 @@ CASES = (
     Case("constant-is-heading", "in angle brackets, as in `<Last Name>`", {},
          slip=(("middle_name: <Middle>", "middle_name: Middle"),),
          edit=(("middle_name: Middle", "middle_name: <Middle>"),)),
-    Case("no-end-date", "Map `expiry_date` and `purge_date` under `record:` in the mapping",
+    Case("no-end-date", "Map `expiry_date` under `record:` in the mapping",
          {"Expires": "08/31/2035"}, slip=((EXPIRY, ""), (PURGE, "")),
          edit=((LAST, f"{LAST}\n  expiry_date: <Expires>\n  {PURGE}"),)),
     Case("rows-skipped", "Check that the rows are the right ones", {"Comments": "gone"},

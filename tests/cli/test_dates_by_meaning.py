@@ -184,13 +184,22 @@ def test_new_patrons_without_an_end_date_are_announced_by_count(sandbox: Sandbox
         ("more.csv", False),
     ]
     assert ["purge_date" in one.advice for one in found] == [True, False]
-    unmapped = MAPPING.replace("  purge_date: {from: <@expiry_date>, plus: 2 years}\n", "")
-    typed("check", *ends(("05/15/2030", ""), mapping=unmapped), "-o", "unmapped")
-    (problem,) = told("unmapped", "no-end-date")
-    assert problem.advice == "Map `purge_date` under `record:` in the mapping."
     for name in ("report.html", "summary.json"):
         assert "no-end-date" in Path("plan", name).read_text("utf-8")
     for new in ("skip", "reject"):
         mapping = FROM_CELL.replace("[primary_id]", f"[primary_id], new: {new}")
         typed("check", *ends(*dates, mapping=mapping), "-o", new)
         assert told(new, "no-end-date") == []
+
+
+def test_a_mapping_without_a_purge_date_gets_no_notice_about_one() -> None:
+    """It is no news in the next run; a new patron without an expiration date is."""
+    unmapped = MAPPING.replace("  purge_date: {from: <@expiry_date>, plus: 2 years}\n", "")
+    assert unmapped != MAPPING
+    typed("check", *ends(("05/15/2030", ""), mapping=unmapped), "-o", "with")
+    assert told("with", "no-end-date") == []
+    lines = [line for line in unmapped.splitlines() if "expiry_date" not in line]
+    typed("check", *ends(("", ""), mapping="\n".join(lines)), "-o", "without")
+    (problem,) = told("without", "no-end-date")
+    assert problem.advice == "Map `expiry_date` under `record:` in the mapping."
+    assert "purge" not in problem.message
