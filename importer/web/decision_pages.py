@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from os.path import commonprefix
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -176,8 +176,7 @@ class Desk:
         """Return the question about a row, and the users whom it may be about.
 
         `titles`: of each column, with a note. `unseen`: the user cache lacks one of the users.
-        `more`: fields that only the user in Alma has. `new`: the row's primary ID; `keep`: how the
-        one that it replaces is kept.
+        `more`: fields that only the user in Alma has.
         """
         problems = self.queue.rows[row]
         users = possible_users(problems)[:MOST_USERS]
@@ -196,9 +195,7 @@ class Desk:
             "unseen": any(one is None for one in people[1:]),
             "fields": [*_compare(sides)],
             "more": more,
-            "options": [*self._options(problems)],
-            "new": (self.records[row].primary_id or "") if row in self.records else "",
-            "keep": self.keep.get(row),
+            "options": [*self._options(row, problems)],
             "alike": [*self.alike(row)],
         }
 
@@ -212,15 +209,49 @@ class Desk:
         rows = (one for one, user_ in self.records.items() if user_.primary_id == user)
         return next((one for one in rows if one != row), None)
 
-    def _options(self, problems: Sequence[Problem]) -> Iterator[tuple[str, Answer, str, bool]]:
-        """Yield the answers that the command line offers too: each, what it is, and of which user.
+    def _options(self, row: int, problems: Sequence[Problem]) -> Iterator[tuple[str, str, bool]]:
+        """Yield the answers that the command line offers too: each, and what it does.
 
         And whether it changes the record of somebody who may be another person.
         """
         for text in choices(problems):
-            found, user = read_decision(text) or (Answer.REJECT, "")
+            answer, user = read_decision(text) or (Answer.REJECT, "")
             user = user or next(iter(possible_users(problems)), "")
-            yield text, found, user, found.names_user and not _kind(problems).harmless
+            overwrites = answer.names_user and not _kind(problems).harmless
+            yield text, self._does(answer, user, row), overwrites
+
+    def _does(self, answer: Answer, user: str, row: int) -> str:
+        """Return what an answer about a row does, in sentences. `user`: whom it is about."""
+        new = (self.records[row].primary_id or "") if row in self.records else ""
+        match answer:
+            case Answer.UPDATE:
+                unused = f"; {new} is not used" if new not in {"", user} else ""
+                does = f"The primary ID stays {user}{unused}. The row's other values are written."
+            case Answer.RENAME:
+                keep = self.keep.get(row)
+                old = (
+                    f"stays as an {keep.status.lower()} ID ({keep.type})" if keep else "is not kept"
+                )
+                does = (
+                    f"The primary ID becomes {new or 'that of the row'}. {user} {old}. Loans and "
+                    "notes stay, and the row's other values are written."
+                )
+            case Answer.CREATE:
+                does = "A new user is created with the values of this row. Nobody else changes."
+            case Answer.ONLY:
+                does = f"Row {row_label(row)} is loaded. The other rows of this person stay out."
+            case Answer.SEPARATE:
+                does = "They are different people: each row is loaded as a user of its own."
+            case Answer.LOAD:
+                does = (
+                    "The row is loaded with this name: its user is updated, or created if Alma has "
+                    "none."
+                )
+            case Answer.REJECT:
+                does = f"Nothing is written. Row {row_label(row)} stays out of Alma."
+            case _:
+                assert_never(answer)
+        return does
 
     def _title(self, user: str, row: int) -> tuple[str, str]:
         """Return the heading of a user's column, and whose user it is."""

@@ -97,6 +97,22 @@ def test_the_most_dangerous_question_is_first(
     assert list(_kinds(page).values()) == [1, 3]
 
 
+def test_each_answer_says_what_it_does(office: tuple[Library, httpx.Client]) -> None:
+    """Also where two rows of the roster are one person, whom Alma does not have."""
+    _, client = office
+    rows = ("601,Gus,Gill,1950-05-06,gus@example.org", "602,Gus,Gill,1950-05-06,gill@example.org")
+    run = planned(
+        client,
+        drafted(client, "alma", "\n".join((*ROSTER.splitlines()[:2], *rows, "")), "born.yaml"),
+    )
+    for row in (2, 3, 4):
+        page = client.get(f"{run}/decisions?row={row}").text
+        options = re.findall(
+            r'name="decision".*?<b>(.+?)</b>.*?<span class="small.*?">(.+?)</span>', page
+        )
+        assert len(options) == len({does for _, does in options}) >= 3
+
+
 def test_the_answers_are_those_of_the_command_line(
     office: tuple[Library, httpx.Client], run: str
 ) -> None:
