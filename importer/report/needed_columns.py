@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from importer.mapper.mapping import MappedField, MappingDocument
-from importer.mapper.placeholders import Cell, heading_key
+from importer.mapper.placeholders import TO_CHOOSE, Cell, heading_key
 from importer.model.candidates import IdRule
 from importer.model.fields import FIELDS, CodeRow, CodeTables, Shape
 from importer.report.masking import printable
@@ -166,11 +166,12 @@ def _needed(mapping: MappingDocument, codes: CodeTables, forms: list[str]) -> Ne
 def _lookup_words(
     mapping: MappingDocument, forms: list[str], feeding: list[MappedField]
 ) -> tuple[str, ...] | None:
-    """The words of the lookup that the column goes through, none if it takes all others too."""
+    """The words with a code of the column's lookup, none if it takes all others too."""
     for rule in (rule for mapped in feeding for _, rule in mapped.nested_and_lone_values):
         lone = [template.pieces for template in rule.templates]
         as_it_is = rule.clean is None and rule.read is None
         if rule.lookup is not None and as_it_is and any((Cell(name),) in lone for name in forms):
             table = mapping.tables[rule.lookup]
-            return tuple(table.written.values()) if table.otherwise is None else ()
+            coded = (w for key, w in table.written.items() if table.codes[key] != TO_CHOOSE)
+            return tuple(coded) if table.otherwise is None else ()
     return None

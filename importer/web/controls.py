@@ -14,7 +14,7 @@ from itertools import permutations
 from importer.errors import UsageError
 from importer.mapper import editing, keys
 from importer.mapper.checks import OF_ENTRIES, check_policy
-from importer.mapper.dates import END_OF_TERM, Term, as_plus_or_date, is_iso
+from importer.mapper.dates import END_OF_TERM, Dates, Term, as_plus_or_date, is_iso
 from importer.mapper.explain import MATCH, missing_people, retired_people
 from importer.mapper.key_path import KeyPath
 from importer.mapper.keys import Rule
@@ -68,18 +68,24 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Controls of one thing, and what they do now. `danger`: it changes people without a row."""
+    """Controls of one thing, and what they do now. `danger`: it changes people without a row.
+
+    `first`: most mappings choose it, so that it is not below the others. `asks`: nobody chose yet.
+    """
 
     title: str
     now: str
     controls: tuple[Control, ...]
     danger: bool = False
+    first: bool = False
+    asks: bool = False
 
 
 def panels(mapping: MappingDocument, today: date) -> tuple[Panel, ...]:
     """Return all controls of a mapping. `today`: for a date that is proposed."""
     return (
         *(_end(mapping, path, today) for path in ENDS),
+        *_dates(mapping),
         _same_for_all(mapping),
         _account(mapping),
         _matching(mapping),
@@ -155,7 +161,7 @@ def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
     if path == ENDS[0]:
         controls[:0] = _terms(mapping.file.terms)
     now = f"{dict(choices)[way]}{f': {text}' if text and way in choices else ''}"
-    return Panel(path, now, tuple(controls))
+    return Panel(path, now, tuple(controls), first=path == ENDS[0])
 
 
 def _way(rule: Rule, start: str) -> tuple[str, str]:
@@ -207,6 +213,32 @@ def _terms(terms: tuple[Term, ...]) -> Iterator[Control]:
                       words="Time after a term")  # fmt: skip
 
 
+# --- how cells are read ---
+
+_ORDERS = {
+    "": "Not said: a date that can be read in two ways is wrong",
+    "mdy": "Month, day, year, as in 12/31/2027",
+    "dmy": "Day, month, year, as in 31/12/2027",
+    "ymd": "Year, month, day, as in 2027/12/31",
+}
+
+
+def _dates(mapping: MappingDocument) -> Iterator[Panel]:
+    """Yield the panel of how dates are typed, unless the mapping says more than their order."""
+    dates, steps = mapping.file.roster.dates, ("roster", "dates")
+
+    def write(text: str, value: str) -> str:
+        return set_text(steps, text, value) if value else editing.clear_field(text, steps)
+
+    if dates == Dates(order=dates.order) and dates.order in _ORDERS:
+        order = Control(
+            steps, dates.order, write, words="Dates", choices=tuple(_ORDERS.items()), kind="radio"
+        )
+        yield Panel(
+            "How dates are typed", _ORDERS[dates.order], (order,), first=True, asks=not dates.order
+        )
+
+
 # --- the same for everybody ---
 
 
@@ -227,7 +259,8 @@ def _same_for_all(mapping: MappingDocument) -> Panel:
     )  # fmt: skip
     some = sum(bool(control.value) for control in controls)
     controls += (_constant(("record", field.path), field.path, field.path, "") for field in missing)
-    return Panel("Same for everybody", f"{some} of {len(controls)} are set", tuple(controls))
+    now = f"{some} of {len(controls)} are set"
+    return Panel("Same for everybody", now, tuple(controls), first=True)
 
 
 def _constant(steps: KeyPath, label: str, path: str, value: str) -> Control:
@@ -273,7 +306,7 @@ def _account(mapping: MappingDocument) -> Panel:
     kinds = tuple((name, name.title()) for name in ("PUBLIC", "STAFF", "CONTACT"))
     controls.append(Control(("record_type",), file.record_type, partial(set_text, ("record_type",)),
                          "record_type", choices=kinds))  # fmt: skip
-    return Panel("Account type", types[file.account_type], tuple(controls))
+    return Panel("Account type", types[file.account_type], tuple(controls), first=True)
 
 
 def _matching(mapping: MappingDocument) -> Panel:

@@ -281,7 +281,7 @@ function note() {
     take.onclick = takeLikely;
     pop.append(make("div", { class: "row" }, take));
   }
-  if (found.some((each) => each.word)) pop.append(make("p", {}, make("a", { href: `${address}/mapping`, tabindex: "-1" }, "Give the word a code in the mapping")));
+  for (const { mend } of found) if (mend) pop.append(make("p", {}, make("a", { href: `${address}/mapping`, tabindex: "-1" }, mend)));
   document.body.append(pop);
   pop.style.left = `${Math.max(8, Math.min(one.left, innerWidth - pop.offsetWidth - 8))}px`;
   pop.style.top = `${one.bottom + pop.offsetHeight + 8 > innerHeight ? Math.max(8, one.top - pop.offsetHeight - 4) : one.bottom + 4}px`;
@@ -464,12 +464,20 @@ box.addEventListener("keydown", (/** @type {any} */ event) => {
     else take(() => move(key === "Home" && control ? -1e9 : key === "End" && control ? 1e9 : down * far, right * far, event.shiftKey));
   } else if (key === "Enter" && control) take(takeLikely);
   else if (key === "Enter" || key === "F2") take(() => edit());
-  else if (key === "F8") take(() => nextWrong(event.shiftKey));
   else if (control && key.toLowerCase() === "d") take(fill);
   else if (key === "Delete" || key === "Backspace") take(() => block([[""]], true));
   else if (key === "Escape") take(() => document.querySelector(".pop")?.remove());
   else if (key.length === 1 && !control && !event.altKey) take(() => edit(key));
 });
+
+// From elsewhere on the page, F8 and the link past the tools lead to the active cell, which is the first wrong one.
+document.addEventListener("keydown", (/** @type {any} */ event) => {
+  if (event.key !== "F8" || editing || !state?.lines.length) return;
+  event.preventDefault();
+  if (box.contains(document.activeElement)) nextWrong(event.shiftKey);
+  else mark();
+});
+box.addEventListener("focus", () => { if (state?.lines.length) mark(); });
 
 document.addEventListener("keydown", (/** @type {any} */ event) => {
   if (editing || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || event.target.closest("input")) return;

@@ -38,12 +38,12 @@ async function show(/** @type {string} */ address, /** @type {RequestInit} */ op
     tell(words || page.body.textContent?.trim() || "This page is not answered any more.");
     return;
   }
-  if (!placed || new URL(answer.url).pathname !== location.pathname) {
-    location.assign(answer.url);
+  if (answer.ok && (!placed || new URL(answer.url).pathname !== location.pathname)) {
+    land(page, answer, answer.url);
     return;
   }
   put(page);
-  history.replaceState(null, "", answer.url.replace(/[?&]saved=1/, ""));
+  if (answer.ok) history.replaceState(null, "", answer.url.replace(/[?&]saved=1/, ""));
   if (!document.querySelector(".ask")) say(said); // an open question says that itself
 }
 
@@ -57,18 +57,23 @@ async function show(/** @type {string} */ address, /** @type {RequestInit} */ op
 export async function arrive(address, ended = () => true, part = "") {
   const answer = await fetch(address).catch(() => null);
   if (!answer) return false;
-  const page = await parsed(answer), scripts = [...page.querySelectorAll("head script")].map((one) => one.getAttribute("src"));
+  const page = await parsed(answer);
   if (!ended(page)) return false;
-  const there = answer.url + (answer.redirected ? part : "");
-  if (!answer.ok || scripts.some((one) => document.querySelector(`script[src="${one}"]`))) {
+  land(page, answer, answer.url + (answer.redirected ? part : ""));
+  if (answer.redirected && part) at(part.slice(1))?.scrollIntoView();
+  return true;
+}
+
+/** Put another page in place of this one; it is loaded if a script of it has run here, which it would not again. */
+function land(/** @type {Document} */ page, /** @type {Response} */ answer, /** @type {string} */ there) {
+  const scripts = [...page.querySelectorAll("head script")].map((one) => one.getAttribute("src")).filter((src) => !src?.endsWith("/place.js"));
+  if (!answer.ok || scripts.some((src) => document.querySelector(`script[src="${src}"]`))) {
     location.replace(there);
-    return true;
+    return;
   }
   put(page);
   history.replaceState(null, "", there);
-  if (answer.redirected && part) at(part.slice(1))?.scrollIntoView();
   document.head.append(...scripts.map((src) => make("script", { type: "module", src })));
-  return true;
 }
 
 /** Put a page in place of this one. The focus, the open parts and scrolling stay, unless it has another title. */
@@ -201,6 +206,7 @@ document.addEventListener("submit", (event) => {
   }
   say("Saving …");
   later(() => {
+    if (!sender.isConnected) return null; // sent already, by the first of two clicks
     const all = new FormData(sender.hasAttribute("data-save") ? /** @type {HTMLFormElement} */ (form()) : sender);
     const sent = button && ["keep", "move"].includes(button.name) ? only(`target-${button.value}`) : all;
     if (button?.name) sent.append(button.name, button.value);
