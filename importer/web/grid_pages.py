@@ -52,7 +52,7 @@ _IN_MAPPING = {
     Code.UNKNOWN_CODE: "Give the word a code in the mapping",
     Code.AMBIGUOUS_DATE: "Choose in the mapping how dates are typed",
 }
-"""What mends all cells of a cause at once: the words of a link to the mapping."""
+"""What corrects all cells of a cause at once: the words of a link to the mapping."""
 
 
 class Edit(BaseModel):
@@ -417,8 +417,8 @@ class Grid:
             advice = on_page(one.advice)
             for each in one.places:
                 why = text if len(one.places) == 1 else sentence(one, show_values=True)
-                mend = _IN_MAPPING.get(one.code, "")
-                shown = {"text": why, "advice": advice, "holds": holds, "mend": mend}
+                fix = _IN_MAPPING.get(one.code, "")
+                shown = {"text": why, "advice": advice, "holds": holds, "fix": fix}
                 wrong.setdefault(each.letter, []).append(shown)
             column = (place.heading or place.letter) if place else ""
             short = on_page(what(one, show_values=True)) if place else text

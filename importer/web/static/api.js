@@ -3,7 +3,7 @@
 /**
  * @typedef {{letter: string, heading: string, field: string, at: number, fixed: boolean, choices: string[]}} Column
  * @typedef {{column: string, text: string, holds: boolean}} Told
- * @typedef {{text: string, advice: string, holds: boolean, mend: string}} Problem
+ * @typedef {{text: string, advice: string, holds: boolean, fix: string}} Problem
  * @typedef {{row: number, name: string, fate: string, ready: boolean, out: boolean, cells: (string | null)[],
  *   wrong: Record<string, Problem[]>, told: Told[], edited: string[], likely: Record<string, string>}} Line
  * @typedef {{key: string, title: string, holds: boolean, count: number, columns: string[], told: string[], advice: string}} Cause

@@ -281,7 +281,7 @@ function note() {
     take.onclick = takeLikely;
     pop.append(make("div", { class: "row" }, take));
   }
-  for (const { mend } of found) if (mend) pop.append(make("p", {}, make("a", { href: `${address}/mapping`, tabindex: "-1" }, mend)));
+  for (const { fix } of found) if (fix) pop.append(make("p", {}, make("a", { href: `${address}/mapping`, tabindex: "-1" }, fix)));
   document.body.append(pop);
   pop.style.left = `${Math.max(8, Math.min(one.left, innerWidth - pop.offsetWidth - 8))}px`;
   pop.style.top = `${one.bottom + pop.offsetHeight + 8 > innerHeight ? Math.max(8, one.top - pop.offsetHeight - 4) : one.bottom + 4}px`;
