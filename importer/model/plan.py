@@ -329,7 +329,12 @@ class UserMemory:
     @property
     def is_blank(self) -> bool:
         """Whether no load is remembered."""
-        return self.own is None and not self.others
+        return not self.newest_first
+
+    @property
+    def newest_first(self) -> tuple[Imprints, ...]:
+        """What this roster left, if it ever loaded the user, then what the others did."""
+        return self.others if self.own is None else (self.own, *self.others)
 
 
 @dataclass(frozen=True, slots=True)

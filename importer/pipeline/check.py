@@ -37,7 +37,7 @@ from importer.pipeline.inputs import (
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.planner.decide import unidentified
 from importer.planner.drafts import DraftUser, drafts
-from importer.planner.staff_edits import changed_since, keyed
+from importer.planner.imprints import changed_since, keyed
 from importer.validator import check_rows
 from importer.validator.codes import state_of_tables, wrong_in_mapping
 from importer.validator.duplicates import find_duplicates

@@ -20,8 +20,8 @@ from importer.model.plan import Act, Result
 from importer.model.run import RowHistory
 from importer.model.text import command_line
 from importer.pipeline.runs import RUNS
+from importer.planner.imprints import keyed, with_reply
 from importer.planner.leavers import Leavers, what_left
-from importer.planner.staff_edits import keyed, with_reply
 from importer.users.refresh import add_applied
 
 

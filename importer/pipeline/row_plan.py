@@ -40,14 +40,14 @@ from importer.pipeline.inputs import MappedRoster, Rosters
 from importer.pipeline.remember import take_up
 from importer.planner.answers import fitting, follow, is_about, leaves_id, without_taken
 from importer.planner.borrowing import with_borrowing
-from importer.planner.case import Case
+from importer.planner.case import Case, Earlier
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import same_id
+from importer.planner.imprints import KnownUser, has_id_of, keyed
 from importer.planner.leavers import Among, Leavers, Retiring, come_back, leave, retire
 from importer.planner.safety_checks import is_of, loses_pin, with_checks
 from importer.planner.sis_load import as_loaded
-from importer.planner.staff_edits import Earlier, KnownUser, has_id_of, keyed
 from importer.planner.who import is_another
 from importer.report.wording import row_numbers
 from importer.users.matching import MatchResult, identifiers

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 
 from importer.model.people import Common
-from importer.model.plan import Match
+from importer.model.plan import Match, SisRules, UserMemory
+from importer.model.user import User
 from importer.planner.drafts import DraftUser
-from importer.planner.staff_edits import Earlier
+from importer.planner.imprints import NO_MEMORY, Keyed, keyed
 from importer.users.matching import MatchResult
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What earlier loads left, for the rows of a plan.
+
+    `of` returns that of a row's user. `hashed` makes the hashes. `today`: the day of the plan.
+    `institution`: its code, for a new Patron role; "" to add none.
+    `overwrites`: paths of fields and lists that are written although staff edited them. `sis`: the
+    rules of a plan for the SIS load, None where the plan is sent through the API.
+    """
+
+    of: Callable[[DraftUser, User], UserMemory]
+    hashed: Keyed
+    today: date
+    institution: str
+    overwrites: frozenset[str]
+    sis: SisRules | None
+
+
+def nothing_earlier(today: date) -> Earlier:
+    """Return what is left where no load is remembered."""
+    return Earlier(lambda _draft, _live: NO_MEMORY, keyed(b""), today, "", frozenset(), None)
 
 
 @dataclass(frozen=True, slots=True)

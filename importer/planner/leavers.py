@@ -31,7 +31,7 @@ from importer.model.problem import Code, Problem
 from importer.model.text import counted, word_list
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import active_blocks, end_patron_roles, other_roles
-from importer.planner.case import Case
+from importer.planner.case import Case, nothing_earlier
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, entries, same_id, with_entries, with_fields
 from importer.planner.patch import (
@@ -51,7 +51,6 @@ from importer.planner.person import (
     person_of_row,
     person_of_user,
 )
-from importer.planner.staff_edits import nothing_earlier
 from importer.planner.update import update
 from importer.planner.who import managed_elsewhere
 from importer.users.cache import NearUser

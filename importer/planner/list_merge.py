@@ -24,9 +24,9 @@ from importer.planner.entries import (
     with_value,
 )
 from importer.planner.patch import Edit
-from importer.planner.staff_edits import Lines
 from importer.planner.written import (
     SET_ELSEWHERE,
+    Lines,
     has_core,
     is_removed,
     matches,

@@ -40,8 +40,7 @@ from importer.planner.patch import (
     changes,
     list_edits,
 )
-from importer.planner.staff_edits import Lines
-from importer.planner.written import SET_APART, account_of, matches, resolve_value
+from importer.planner.written import SET_APART, Lines, account_of, matches, resolve_value
 
 
 def entries_after(edits: Iterable[Edit]) -> tuple[Part, ...]:

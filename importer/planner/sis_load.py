@@ -41,18 +41,10 @@ from importer.planner.entries import (
     with_entries,
     with_value,
 )
+from importer.planner.imprints import Keyed, KnownUser, edited_fields, imprint_of, texts, value_of
 from importer.planner.merge import Merged, unless_by_day
 from importer.planner.patch import changed_fields, changed_lists, differences
-from importer.planner.staff_edits import (
-    ComparedRow,
-    Keyed,
-    KnownUser,
-    StaffEdit,
-    edited_fields,
-    imprint_of,
-    texts,
-    value_of,
-)
+from importer.planner.staff_edits import ComparedRow, StaffEdit
 from importer.planner.written import SET_APART
 
 _DEFAULTS = {"status": "ACTIVE", "preferred_language": "en", "cataloger_level": "00"}

@@ -14,8 +14,9 @@ from importer.planner import sis_load
 from importer.planner.case import Case
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
+from importer.planner.imprints import NO_MEMORY, with_reply
 from importer.planner.merge import Merged, merge, new_user, unless_by_day
-from importer.planner.staff_edits import NO_MEMORY, StaffEdit, compare_with_loads, with_reply
+from importer.planner.staff_edits import StaffEdit, compare_with_loads
 
 
 def create(case: Case) -> Planned:
@@ -24,7 +25,7 @@ def create(case: Case) -> Planned:
     Its roles are by Alma's own rules: what the row has is not sent, and is remembered so.
     """
     user = new_user(case.draft)
-    nobody = compare_with_loads(case.draft, User(), NO_MEMORY, case.earlier, rename=False)
+    nobody = compare_with_loads(case, User(), NO_MEMORY, rename=False)
     imprints = {**nobody.imprints}
     if ROLE_END in imprints:
         imprints[ROLE_END] = imprints[ROLE_END]._replace(rule="")
@@ -50,7 +51,7 @@ def update(case: Case, live: User, *, rename: bool) -> Planned:
     """
     draft, earlier = case.draft, case.earlier
     memory, primary_id = earlier.of(draft, live), current(live, "primary_id")
-    compared = compare_with_loads(draft, live, memory, earlier, rename=rename)
+    compared = compare_with_loads(case, live, memory, rename=rename)
     of_row = replace(case, draft=compared.draft)
     merged = merge(of_row, live, rename=compared.renames, lines=compared.lines)
     if earlier.sis is None:

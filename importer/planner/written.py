@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 from importer.model.candidates import RecordLayout
 from importer.model.fields import LISTS, OnUpdate
 from importer.model.text import full_match
@@ -17,6 +20,12 @@ from importer.planner.entries import (
     to_field,
     types,
 )
+
+Lines: TypeAlias = "Mapping[str, Part | None]"
+"""Alma's entry that belongs to a line of the mapping, by a label of the line; None if none does.
+
+Only of lines whose values Alma does not have: they replace that entry, or are added.
+"""
 
 SET_APART = frozenset({"record_type", "primary_id", "account_type", "external_id", "password"})
 """Fields that no update changes like the others: see `merge`."""

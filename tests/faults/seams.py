@@ -24,9 +24,9 @@ from importer.pipeline.inputs import CheckedRosters
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.planner.case import Case
 from importer.planner.drafts import DraftUser
+from importer.planner.imprints import NO_MEMORY
 from importer.planner.leavers import Leavers
 from importer.planner.patch import differences
-from importer.planner.staff_edits import NO_MEMORY
 from importer.writer.outcomes import WriteFound
 from importer.writer.sis_xml import write_sis_zip
 

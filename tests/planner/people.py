@@ -21,12 +21,12 @@ from importer.model.roster import Source
 from importer.model.run import FailedCheck
 from importer.model.safety_checks import folded_groups
 from importer.model.user import AccountType, User
-from importer.planner.case import Case
+from importer.planner.case import Case, Earlier, nothing_earlier
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import comparable, entries
 from importer.planner.merge import Merged, merge, unless_by_day
 from importer.planner.safety_checks import with_checks
-from importer.planner.staff_edits import Earlier, Lines, nothing_earlier
+from importer.planner.written import Lines
 from importer.users.matching import MatchResult
 from tests.report.building import FACTS
 

@@ -20,11 +20,11 @@ from importer.model.problem import Code, Problem, Severity
 from importer.model.question import Answer, read_decision
 from importer.model.user import AccountType, User
 from importer.planner.answers import fitting, follow, leaves_id, resolution, without_taken
-from importer.planner.case import Case
+from importer.planner.case import Case, Earlier
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
-from importer.planner.staff_edits import Earlier, keyed
+from importer.planner.imprints import keyed
 from importer.planner.who import needs_people
 from importer.users.matching import MatchedUser, MatchResult, identifiers, user_keys
 from tests.planner.people import SOURCE, draft, email, identifier, user

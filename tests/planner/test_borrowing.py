@@ -19,7 +19,8 @@ from importer.planner.borrowing import (
     role_obstacles,
     with_patron_role,
 )
-from importer.planner.staff_edits import keyed, nothing_earlier, with_reply
+from importer.planner.case import nothing_earlier
+from importer.planner.imprints import keyed, with_reply
 from importer.planner.update import create, update
 from tests.planner.people import case, draft, email, user
 

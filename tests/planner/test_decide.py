@@ -14,11 +14,10 @@ from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Unchang
 from importer.model.problem import Code, Problem, Severity
 from importer.model.question import DECISIONS, Answer
 from importer.model.user import AccountType, User
-from importer.planner.case import Case
+from importer.planner.case import Case, nothing_earlier
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
-from importer.planner.staff_edits import nothing_earlier
 from importer.users.matching import MatchedUser, MatchResult
 from tests.planner.people import draft, identifier, scheme, user
 

@@ -9,8 +9,8 @@ import pytest
 
 from importer.model.plan import Unchanged, Update
 from importer.model.user import User
+from importer.planner.case import nothing_earlier
 from importer.planner.drafts import drafts
-from importer.planner.staff_edits import nothing_earlier
 from importer.planner.update import update
 from tests.mapper.bench import Bench
 from tests.planner.people import case

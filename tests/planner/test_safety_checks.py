@@ -31,10 +31,10 @@ from importer.model.plan import (
 from importer.model.problem import Code, Origin, Severity
 from importer.model.safety_checks import CHECKS, Check
 from importer.model.user import User
+from importer.planner.case import nothing_earlier
 from importer.planner.decide import decide
 from importer.planner.leavers import Leavers, come_back, leave, what_left
 from importer.planner.safety_checks import loses_pin, with_checks
-from importer.planner.staff_edits import nothing_earlier
 from importer.planner.who import review_collisions
 from importer.users.matching import MatchedUser, MatchResult
 from tests.planner.people import case, draft, email, failing, identifier, scheme, user

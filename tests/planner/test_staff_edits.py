@@ -14,19 +14,13 @@ from importer.model.fields import text
 from importer.model.plan import Image, Imprint, UserMemory
 from importer.model.problem import Origin
 from importer.model.user import AccountType, ContactInfo, Email, User
+from importer.planner.case import Earlier, nothing_earlier
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, entries
+from importer.planner.imprints import NO_MEMORY, keyed, with_reply
 from importer.planner.leavers import Leavers
-from importer.planner.staff_edits import (
-    NO_MEMORY,
-    ComparedRow,
-    Earlier,
-    compare_with_loads,
-    keyed,
-    nothing_earlier,
-    with_reply,
-)
-from tests.planner.people import draft, email, identifier, scheme, updated, user
+from importer.planner.staff_edits import ComparedRow, compare_with_loads
+from tests.planner.people import case, draft, email, identifier, scheme, updated, user
 
 HASHED = keyed(b"a key of tests")
 TODAY = date(2026, 8, 20)
@@ -104,7 +98,7 @@ class Alma:
         others = tuple(seen for name, seen in self.memory.items() if name != roster.name)
         known = UserMemory(self.memory.get(roster.name), others)
         earlier = Earlier(lambda _draft, _live: known, HASHED, today, "", self.overwrites, None)
-        return compare_with_loads(roster.row(today), self.live, known, earlier, rename=False)
+        return compare_with_loads(case(roster.row(today), earlier), self.live, known, rename=False)
 
     def after(self, reviewed: ComparedRow) -> User:
         """What the user would be after the load."""
@@ -319,7 +313,7 @@ def test_an_address_under_one_type_more_is_written() -> None:
     row = replace(row, layout=plan, values=values, cells=tuple(values.values()))
     known = UserMemory(alma.memory["autumn"], ())
     earlier = Earlier(lambda _row, _live: known, HASHED, LATER, "", frozenset(), None)
-    reviewed = compare_with_loads(row, alma.live, known, earlier, rename=False)
+    reviewed = compare_with_loads(case(row, earlier), alma.live, known, rename=False)
     found = _emails(alma.after(reviewed))
     assert [text(one.email_type) for one in found] == ["personal", "school"]
     assert not reviewed.edits
@@ -462,12 +456,12 @@ def test_a_note_that_remove_takes_is_written_again() -> None:
         layout = replace(scheme(labels), removals=(removal,))
         row = draft(values, plan=layout)
         live = updated(row, user()).after
-        imprints = compare_with_loads(row, User(), NO_MEMORY, EARLIER, rename=False).imprints
+        imprints = compare_with_loads(case(row, EARLIER), User(), NO_MEMORY, rename=False).imprints
         memory = UserMemory(with_reply(imprints, User(), live, HASHED), ())
         notes = [("Department: Law (asked)", "LIBRARY"), ("Desk 2", "LIBRARY")]
         parts = [{"note_text": one, "note_type": {"value": kind}} for one, kind in notes]
         live = live.model_validate(live.model_dump() | {"user_note": parts})
-        reviewed = compare_with_loads(row, live, memory, EARLIER, rename=False)
+        reviewed = compare_with_loads(case(row, EARLIER), live, memory, rename=False)
         after = updated(reviewed.draft, live, reviewed.lines).after
         assert {text(one.note_text) for one in after.user_note or ()} == expected
         assert [edit.label for edit in reviewed.edits] == labels[2:3] * ("Desk 2" in expected)

@@ -11,10 +11,9 @@ from importer.model.people import NOTHING_COMMON
 from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Unchanged, Update
 from importer.model.problem import Code, Origin
 from importer.model.user import User
-from importer.planner.case import Case
+from importer.planner.case import Case, nothing_earlier
 from importer.planner.decide import decide
 from importer.planner.safety_checks import many_other_people
-from importer.planner.staff_edits import nothing_earlier
 from importer.users.matching import MatchedUser, MatchResult
 from tests.planner.people import draft, email, identifier, user
 
