@@ -73,17 +73,9 @@ class Progress:
 SILENT = Progress()
 
 
-def request_of(
-    pairs: Iterable[tuple[RosterLike | None, MappingLike]],
-    codes: FileName | None,
-    folder: FileName | None = None,
-    *,
-    refresh: bool = True,
-    overwrite_edits: tuple[str, ...] = (),
-) -> Request:
-    """Return what a run is asked to do. Raises RosterError, MappingError."""
-    rosters = tuple(_roster(roster, mapping_of(mapping)) for roster, mapping in pairs)
-    return Request(rosters, path_of(codes), path_of(folder), refresh, overwrite_edits)
+def rosters_of(*pairs: tuple[RosterLike | None, MappingLike]) -> tuple[RosterRequest, ...]:
+    """Return the rosters of a run, each with its mapping. Raises RosterError, MappingError."""
+    return tuple(_roster(roster, mapping_of(mapping)) for roster, mapping in pairs)
 
 
 def path_of(name: FileName | None) -> Path | None:
@@ -337,7 +329,8 @@ def check(
     >>> importer.check(people, ids).summary.rejected
     1
     """
-    request = request_of(((roster, mapping), *others), codes, folder)
+    rosters = rosters_of((roster, mapping), *others)
+    request = Request(rosters, path_of(codes), path_of(folder))
     with check_rosters(office(), request, Silent(progress), Stop(progress.cancel)) as ledger:
         return Run(ledger.folder)
 
@@ -366,10 +359,8 @@ def plan(
     >>> run.rows().query("act == 'create'").shape[0] == run.summary.create
     True
     """
-    edits = several(overwrite_edits)
-    request = request_of(
-        ((roster, mapping), *others), codes, folder, refresh=refresh, overwrite_edits=edits
-    )
+    rosters, edits = rosters_of((roster, mapping), *others), several(overwrite_edits)
+    request = Request(rosters, path_of(codes), path_of(folder), refresh, edits)
     with plans.plan(office(), request, Silent(progress), Stop(progress.cancel)) as ledger:
         return Run(ledger.folder)
 
@@ -499,6 +490,6 @@ def convert(
     if to not in {"jsonl", "sis-xml"}:
         msg = f"{to} is no format: there are jsonl and sis-xml."
         raise UsageError(msg)
-    request = request_of(((roster, mapping),), codes)
+    request = Request(rosters_of((roster, mapping)), path_of(codes))
     with plans.convert(office(), request, to, Path(output)) as converted:
         return converted.files

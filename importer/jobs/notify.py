@@ -361,9 +361,10 @@ class Reporter:
         self, error: ImporterError, store: Store, now: datetime, then: Iterable[str]
     ) -> None:
         """Report why a job cannot be run at all; what was reported is kept beside its state."""
-        told = incident(error, "", store.told, now)
-        if self.trouble(error, None, then, known=told in store.told, passes=told.passes):
-            store.tell(told)
+        known = store.reported
+        told = incident(error, "", known, now)
+        if self.trouble(error, None, then, known=told in known, passes=told.passes):
+            store.add_reported(told)
         self.ping("fail")
 
     def ping(self, event: Event) -> None:

@@ -32,7 +32,6 @@ from importer.jobs.notify import Level, Message, Reporter, incident
 from importer.jobs.schema import Job
 from importer.jobs.state import (
     COMPARED,
-    REPORTED,
     LastLoad,
     Load,
     Ran,
@@ -119,7 +118,7 @@ class JobRun:
                 deciding = (one for one in self.messages if one.exit is code)
                 headline = next((one.headline for one in (*deciding, *self.messages[-1:])), "")
                 if code in FINE:
-                    self._memory.reported = ()
+                    self._store.end_incidents()
                 self._memory.ran = Ran(
                     at=self._tools.now(),
                     exit=code,
@@ -205,8 +204,9 @@ class JobRun:
             load.notified = notified
             self._store.save()
             return Exit.worst({message.exit, Exit.STOPPED})
-        self._memory.open, self._memory.superseded, self._memory.reported = None, (), ()
+        self._memory.open, self._memory.superseded = None, ()
         self._store.save()
+        self._store.end_incidents()
         self._loaded = True
         self._purge()
         return message.exit if all_have else Exit.worst({message.exit, Exit.STOPPED})
@@ -410,8 +410,8 @@ class JobRun:
         if code is not Exit.DONE or planned or listed:  # a person applies the plan, or the list
             level = Level.TROUBLE
         headline, lines = what_was_done(self._job, load, state)
-        if state.reported:
-            lines.insert(0, f"The trouble of {state.reported[0].at:%Y-%m-%d %H:%M} is over.")
+        if known := self._store.reported:
+            lines.insert(0, f"The trouble of {known[0].at:%Y-%m-%d %H:%M} is over.")
         lines += (*to_correct(self._job, load), *load.trouble)
         return self._reporter.message(level, code, headline, lines, load)
 
@@ -432,20 +432,19 @@ class JobRun:
 
         `done`: what is known of what was loaded.
         """
-        state = self._memory
-        run = load.run if load is not None else ""
-        told = incident(error, run, state.reported, self._tools.now())
-        late = state.superseded
+        state, known = self._memory, self._store.reported
+        late, run = state.superseded, load.run if load is not None else ""
+        told = incident(error, run, known, self._tools.now())
         all_have = self._reporter.trouble(
             error,
             load,
             (*done, *what_next(self._job, error, load, state, passes=told.passes), *late),
-            known=told in state.reported and not late,
+            known=told in known and not late,
             passes=told.passes and not late,
         )
         if all_have:
-            kept = (one for one in state.reported if one != told)
-            state.reported, state.superseded = (*kept, told)[-REPORTED:], ()
+            self._store.add_reported(told)
+            state.superseded = ()
         self._store.save()
         return error.exit
 

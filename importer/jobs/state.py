@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from importer.errors import Exit, ImporterError, LedgerError, UnreadableFileError, UsageError
 from importer.files import read_text_bounded, write_atomically
@@ -186,8 +186,10 @@ class Reported(_Kept):
 COMPARED = 5
 """How many loads are kept to compare the next one with."""
 
-REPORTED = 20
+_REPORTED = 20
 """How many incidents are kept, so that none is reported twice."""
+
+_INCIDENTS = TypeAdapter(tuple[Reported, ...])
 
 _DECISIONS = 200
 """How many decisions of people are kept."""
@@ -206,7 +208,6 @@ class State(BaseModel):
     job: str = ""
     open: Load | None = None
     loads: tuple[LastLoad, ...] = ()
-    reported: tuple[Reported, ...] = ()
     feeds: dict[str, Feed] = Field(default_factory=dict)
     superseded: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
@@ -269,7 +270,7 @@ class Store:
         self.state = State()
         self._path = JOBS / f"{name}.json"
         self.folder = JOBS / name
-        self._told = self.folder / "reported.json"
+        self._reported = self.folder / "reported.json"
 
     def open(self, job: Path) -> None:
         """Read the state of a job file. Raises as `read` does.
@@ -280,21 +281,27 @@ class Store:
         if _leads_to(state.job, job) and os.path.realpath(job) == os.path.abspath(job):  # noqa: PTH100  by name alone
             name = state.job
         self.state, self.state.job = state, name
-        with suppress(OSError):
-            self._told.unlink()
 
     @property
-    def told(self) -> tuple[Reported, ...]:
-        """What was reported of a job that could not be run; it is kept beside the state."""
+    def reported(self) -> tuple[Reported, ...]:
+        """The incidents that people know of; kept beside the state, which may be damaged."""
         with suppress(OSError, ValueError):
-            return (Reported.model_validate_json(self._told.read_bytes()),)
+            return _INCIDENTS.validate_json(self._reported.read_bytes())
         return ()
 
-    def tell(self, reported: Reported) -> None:
-        """Keep what was reported of a job that cannot be run, if that is possible."""
+    def add_reported(self, incident: Reported) -> None:
+        """Keep that people know of an incident, if that is possible."""
+        known = self.reported
+        if incident not in known:
+            with suppress(OSError):
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                kept = (*known, incident)[-_REPORTED:]
+                write_atomically(self._reported, _INCIDENTS.dump_json(kept))
+
+    def end_incidents(self) -> None:
+        """Forget the incidents: what comes next is another one."""
         with suppress(OSError):
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_atomically(self._told, reported.model_dump_json().encode())
+            self._reported.unlink()
 
     def read(self, job: Path | None = None, *, waiting_only: bool = False) -> State:
         """Return the state; an empty one before the first run. Raises LedgerError if damaged.

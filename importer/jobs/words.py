@@ -194,25 +194,25 @@ def what_next(
     named = _SAME_NAME if job.file.every == "file" else ""
     again, skip = f"the office to send the file again{named}.", _to_skip(job, state)
     of_file = load is not None and error.cause in OF_FILES
-    of_both = of_file and error.cause is Cause.EITHER
+    office = (f"Ask {again} The next run of the job takes it.", skip)
     if isinstance(error, WrongFileError):
         yield skip
-    elif of_both or error.exit in {Exit.USAGE, Exit.ACCESS} or error.cause is Cause.MAPPING:
-        if error.cause is Cause.MAPPING and load is not None:
+    elif isinstance(error, MisfitError):
+        yield from (*office, *_mapping(job, state))
+    elif of_file and error.cause is Cause.EITHER:
+        yield from (*_mapping(job, state), f"If the mapping is right, ask {again} {skip}")
+    elif of_file:
+        yield from office
+    elif error.exit in {Exit.USAGE, Exit.ACCESS} or error.cause is Cause.MAPPING:
+        of_mapping = error.cause is Cause.MAPPING and load is not None
+        if of_mapping:
             yield "The mapping is wrong, not the file: the office need not send it again."
         yield f"When this is corrected, run:\n  {running(job.path)}"
-        if load is not None and error.cause in {Cause.MAPPING, Cause.EITHER}:
+        if of_mapping:
             yield from _changed(job, state)
         if error.exit is Exit.ACCESS:
             test = ("doctor",) if isinstance(error, StepError) else ("job", "check", str(job.path))
             yield f"To test it before, run:\n  {command_line(*test)}"
-        if of_both:
-            yield f"If the mapping is right, ask {again} {skip}"
-    elif of_file:
-        yield from (f"Ask {again} The next run of the job takes it.", skip)
-        if isinstance(error, MisfitError):
-            yield f"If the file is right, correct the mapping, then run:\n  {running(job.path)}"
-            yield from _changed(job, state)
     elif error.exit is Exit.BUG:
         yield f"To report it, also send what this prints:\n  {command_line('doctor', '--json')}"
     if error.exit not in {Exit.SAFETY_CHECK, Exit.ACCESS, Exit.ROSTER, Exit.USAGE}:
