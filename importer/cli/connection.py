@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,15 +30,11 @@ def user_caches() -> list[Path]:
     return sorted(USERS.glob("*.sqlite"))
 
 
-@contextmanager
-def only_user_cache() -> Iterator[UserCache | None]:
-    """Open the user cache of this folder for the block; None if there is none, or several."""
-    caches, only = user_caches(), None
-    if len(caches) == 1:
-        with suppress(NoCacheError):
-            only = UserCache.open(caches[0])
-    with only or nullcontext() as cache:
-        yield cache
+def open_user_caches() -> Iterator[UserCache]:
+    """Yield each user cache of this folder, open until the next one."""
+    for path in user_caches():
+        with suppress(NoCacheError), UserCache.open(path) as cache:
+            yield cache
 
 
 def open_alone(run: str) -> AbstractContextManager[Ledger]:

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from importer.cli.connection import user_caches
+from importer.cli.connection import open_user_caches
 from importer.cli.options import Commands, Json, Yes
 from importer.cli.output import confirm, emit, say
 from importer.errors import Exit, LedgerError, RosterError, UsageError, WhichSheetError
@@ -29,7 +29,7 @@ from importer.model.roster import Layout
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.pipeline.runs import SavedRun, find_folder, kept_files, list_runs
 from importer.service.place import now, operator
-from importer.users.cache import NoCacheError, UserCache, users_with_id
+from importer.users.cache import UserCache, users_with_id
 from importer.users.matching import identifiers
 from importer.web.tasks import PRACTICE, is_in_use, kept_in, unused_since
 
@@ -111,10 +111,9 @@ def person(
 def _ids(person_id: str) -> frozenset[str]:
     """Return the IDs of a person without case: this one, those of its user, and former ones."""
     ids = one_person.known_as({person_id.strip().casefold()})
-    for path in user_caches():
-        with suppress(NoCacheError), UserCache.open(path) as cache:
-            for primary_id, user in [found for one in ids for found in users_with_id(cache, one)]:
-                ids |= {primary_id.casefold(), *(identifiers(user) if user else ())}
+    for cache in open_user_caches():
+        for primary_id, user in [found for one in ids for found in users_with_id(cache, one)]:
+            ids |= {primary_id.casefold(), *(identifiers(user) if user else ())}
     return one_person.known_as(ids)
 
 
@@ -150,10 +149,9 @@ def _traces(ids: frozenset[str]) -> Iterator[Trace]:
     """Yield the places that have something about the person with these IDs."""
     runs, known, unfinished = _of_runs(ids)
     yield from runs
-    for path in user_caches():
-        with suppress(NoCacheError), UserCache.open(path) as cache:
-            if cache.names(ids):
-                yield Trace("user cache", path)
+    for cache in open_user_caches():
+        if cache.names(ids):
+            yield Trace("user cache", cache.path)
     if tables := one_person.entries_about(ids):
         yield Trace(
             "memory", memory.PATH, word_list([f"{name} {n:,}" for name, n in tables.items()])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from importer.cli.connection import only_user_cache, user_caches
+from importer.cli.connection import open_user_caches, user_caches
 from importer.cli.console import Screen
 from importer.cli.options import Commands, Json, ShowValues, Yes
 from importer.cli.output import confirm, emit, say
@@ -20,7 +19,7 @@ from importer.report.files import write_list
 from importer.report.masking import shown
 from importer.service import tables
 from importer.service.office import Stop, office
-from importer.users.cache import NoCacheError, UserCache
+from importer.users.cache import UserCache
 from importer.users.cache import delete_cache as remove
 
 app = Commands()
@@ -49,13 +48,12 @@ def status(as_json: Json = False) -> None:
     """Show the number of users in the cache and its date, offline."""
     caches: list[dict[str, object]] = []
     lines: list[str] = []
-    for path in user_caches():
-        with suppress(NoCacheError), UserCache.open(path) as cache:
-            state = cache.state.model_dump(mode="json", exclude={"sweep"})
-            unread = cache.count("record = ''")
-            pages = {"unread": unread, "pages_done": cache.pages_done}
-            caches.append({**state, "users": cache.count(), **pages})
-            lines.append(_sentence(cache))
+    for cache in open_user_caches():
+        state = cache.state.model_dump(mode="json", exclude={"sweep"})
+        unread = cache.count("record = ''")
+        pages = {"unread": unread, "pages_done": cache.pages_done}
+        caches.append({**state, "users": cache.count(), **pages})
+        lines.append(_sentence(cache))
     emit({"caches": caches, "exit": int(Exit.DONE)}, lines, as_json=as_json)
     if not caches:
         say("There is no user cache here. `importer users refresh` creates one.")
@@ -118,16 +116,17 @@ def duplicates(
     They are found in the user cache. In each pair, the second user would stay. Copies from other
     institutions are listed but not offered. Nobody is changed.
     """
-    with only_user_cache() as cache:
-        if cache is None:
-            msg = "This needs one user cache in this folder. Run `importer users refresh`."
-            if len(several := [*map(str, user_caches())]) > 1:
-                msg = (
-                    f"This needs one user cache in this folder, not {word_list(several)}. Run "
-                    "`importer users delete`, then `importer users refresh` with the key of the "
-                    "Alma that you mean."
-                )
-            raise UsageError(msg)
+    paths = user_caches()
+    if len(paths) != 1:
+        msg = "This needs one user cache in this folder. Run `importer users refresh`."
+        if paths:
+            msg = (
+                f"This needs one user cache in this folder, not {word_list([*map(str, paths)])}. "
+                "Run `importer users delete`, then `importer users refresh` with the key of the "
+                "Alma that you mean."
+            )
+        raise UsageError(msg)
+    with UserCache.open(paths[0]) as cache:
         pairs, unread = list(find_pairs(cache)), cache.count("record = ''")
     if output is not None:
         both = (f"{end}: {name}" for end in ("From", "To") for name in COLUMNS[1:])
