@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from importer.ledger.loads import EditMemory, Remembered
-from importer.ledger.memory import BEFORE, PATH
+from importer.memory.loads import EditMemory, Remembered
+from importer.memory.memory import BEFORE, PATH
 from importer.model.plan import Imprint, Where
 
 LOADS = (1, 10, 100)

@@ -19,12 +19,12 @@ from importer.cli.options import Commands, Json, Yes
 from importer.cli.output import confirm, emit, say
 from importer.errors import Exit, LedgerError, RosterError, UsageError, WhichSheetError
 from importer.jobs.state import JOBS, Store
-from importer.ledger import answers, memory, one_person
 from importer.ledger.database import journal_of
 from importer.ledger.integrity import mark_paths
 from importer.ledger.ledger import FILE, Ledger
 from importer.ledger.run_lock import LOCK, run_lock
 from importer.loader.read import read
+from importer.memory import answers, memory, one_person
 from importer.model.roster import Layout
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.pipeline.runs import SavedRun, find_folder, kept_files, list_runs

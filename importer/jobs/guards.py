@@ -11,7 +11,7 @@ from importer.jobs.feed import Feed, FileState, PickedFile
 from importer.jobs.schema import Guards, Job, Limit
 from importer.jobs.state import Decision, FailedGuard, LastLoad, Load, State, Step, Store, of_run
 from importer.jobs.words import how_many_fewer, people_of, why_held
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import Ledger, RunValue
 from importer.model.problem import Code
 from importer.model.run import Summary
 from importer.model.text import RowId, command_line, counted, is_absent, word_list
@@ -227,7 +227,7 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
         )
         load.step, load.allowed = Step.PLANNED, tuple(sorted({*load.allowed, *names}))
         # without one, the run was purged, and is planned again
-        load.seal = of_run(load.run, lambda ledger: ledger.value("seal"), None) or ""
+        load.seal = of_run(load.run, lambda ledger: ledger.value(RunValue.SEAL), None) or ""
         store.decide(decision)
     return decision
 

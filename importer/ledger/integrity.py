@@ -24,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from importer.errors import StalePlanError
-from importer.ledger.ledger import DECIDED, DOUBT, SENT, Ledger, State
+from importer.ledger.ledger import SENT, JournalEvent, Ledger, RunValue, State
 from importer.model.plan import Act, Fate
 from importer.model.problem import Code, Repairs, Severity
 
@@ -42,7 +42,7 @@ _STATES = frozenset(map(str, State))
 
 def add_seal(ledger: Ledger) -> None:
     """Seal the run's facts and steps, inside a transaction of the caller."""
-    ledger.keep("seal", _text(_computed(ledger)))
+    ledger.keep(RunValue.SEAL, _text(_computed(ledger)))
 
 
 def step_seal(ledger: Ledger, row: int) -> int:
@@ -56,7 +56,7 @@ def change_seal(ledger: Ledger, before: int, after: int) -> None:
 
     The shares are added up, so that a change by hand in another step still shows.
     """
-    ledger.keep("seal", _text(int(ledger.value("seal") or "0", 16) - before + after))
+    ledger.keep(RunValue.SEAL, _text(int(ledger.value(RunValue.SEAL) or "0", 16) - before + after))
 
 
 def check_seal(ledger: Ledger) -> None:
@@ -71,12 +71,12 @@ def check_seal(ledger: Ledger) -> None:
 
 def is_sealed(ledger: Ledger) -> bool:
     """Return whether the facts and the steps are those that were planned."""
-    return ledger.value("seal") == _text(_computed(ledger))
+    return ledger.value(RunValue.SEAL) == _text(_computed(ledger))
 
 
 def _computed(ledger: Ledger) -> int:
     steps = ledger.read(f"SELECT {_SEALED} FROM steps")  # noqa: S608  columns of ours
-    return _digest((ledger.value("facts"),)) + sum(map(_digest, steps))
+    return _digest((ledger.value(RunValue.FACTS),)) + sum(map(_digest, steps))
 
 
 def _digest(values: tuple[object, ...]) -> int:
@@ -103,7 +103,7 @@ def first_broken(ledger: Ledger) -> int | None:
         if chained(previous, tuple(entry)) != written:
             return int(number)
         previous, last = written, int(number)
-    return None if previous == (ledger.value("head") or "") else last + 1
+    return None if previous == (ledger.value(RunValue.HEAD) or "") else last + 1
 
 
 def check_whole(ledger: Ledger) -> None:
@@ -138,12 +138,12 @@ def _states_agree(ledger: Ledger) -> bool:
     states = dict(ledger.read("SELECT row, state FROM steps"))
     recorded: dict[int, str] = dict.fromkeys(states, State.PLANNED)
     for row, event in ledger.read("SELECT row, event FROM entries ORDER BY id"):
-        if event == DOUBT:
+        if event == JournalEvent.DOUBT:
             doubted = (one for one in sent if recorded[one] == State.PLANNED)
             recorded |= dict.fromkeys(doubted, State.UNKNOWN)
         elif row in recorded and event in _STATES:
             recorded[row] = event
-        elif row in recorded and event == DECIDED:
+        elif row in recorded and event == JournalEvent.DECIDED:
             recorded[row] = State.PLANNED
     return recorded == states
 
@@ -156,7 +156,7 @@ def mark_paths(folder: Path) -> tuple[Path, Path]:
 
 def run_hash(ledger: Ledger) -> str:
     """Return a hash of the run's facts, which no other run has."""
-    return hashlib.sha256((ledger.value("facts") or "").encode()).hexdigest()
+    return hashlib.sha256((ledger.value(RunValue.FACTS) or "").encode()).hexdigest()
 
 
 def mark_text(number: int, entry_hash: str, run: str) -> bytes:

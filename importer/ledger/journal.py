@@ -34,15 +34,15 @@ from importer.ledger.integrity import (
 from importer.ledger.ledger import (
     CHANGES,
     COLUMNS,
-    DECIDED,
-    DOUBT,
     IMPRINTS,
     OPEN,
     PLACES,
     QUESTION,
     SENT,
     TEXTS,
+    JournalEvent,
     Ledger,
+    RunValue,
     State,
 )  # fmt: skip
 from importer.model.plan import (
@@ -62,10 +62,6 @@ from importer.model.plan import (
 from importer.model.problem import Code, Problem, Severity
 from importer.model.run import ColumnUse, RunFacts
 from importer.model.user import User
-
-INTENT, ALLOWED, PASSWORDS, DELIVERED = "intent", "allowed", "passwords", "delivered"
-UNSENT = "unsent"  # Alma took none of the calls since the outcome before
-"""Events of entries that are read again. The event of an outcome is the step's new state."""
 
 RESOLVED_ADVICE = "No action needed: a person decided."
 """The advice of a review problem once its row is resolved."""
@@ -148,8 +144,8 @@ class Journal:
     def start(self, detail: str) -> None:
         """Record that an apply began; from now on the run counts as applied."""
         with self._writing():
-            self.ledger.keep("applied", self._now().isoformat())
-            self._append(0, "apply", detail)
+            self.ledger.keep(RunValue.APPLIED, self._now().isoformat())
+            self._append(0, JournalEvent.APPLY, detail)
 
     def rows_in(self, *states: State) -> tuple[int, ...]:
         """Return the rows whose step is in one of these states, in order."""
@@ -178,7 +174,7 @@ class Journal:
                 Image(_user(overwritten), User.from_json(sent)) if sent else None,
             )  # fmt: skip
 
-        (found,) = self.ledger.parsed(pending, query, (INTENT, UNSENT, row))
+        (found,) = self.ledger.parsed(pending, query, (State.INTENT, JournalEvent.UNSENT, row))
         return found
 
     def tries(self, row: int, ago: timedelta = timedelta()) -> int:
@@ -191,7 +187,7 @@ class Journal:
             " AND id > (SELECT coalesce(max(id), 0) FROM entries WHERE row = ?1 AND event = ?3)"
         )
         until = self._now() - ago
-        times = self.ledger.read(query, (row, State.PLANNED, DECIDED))
+        times = self.ledger.read(query, (row, State.PLANNED, JournalEvent.DECIDED))
         return sum(datetime.fromisoformat(time) <= until for (time,) in times)
 
     def rows_tried(self) -> tuple[int, ...]:
@@ -208,12 +204,12 @@ class Journal:
                 "INSERT OR REPLACE INTO images VALUES (?, ?, ?, '')",
                 (row, before.to_json() if before else "", body),
             )
-            self._append(row, INTENT, hashlib.sha256(body.encode()).hexdigest())
+            self._append(row, State.INTENT, hashlib.sha256(body.encode()).hexdigest())
 
     def record_unsent(self, row: int, detail: str) -> None:
         """Record that a step is planned again, because Alma took no call of it; `detail`: why."""
         with self._writing():
-            self._append(row, UNSENT, "Alma took no call")
+            self._append(row, JournalEvent.UNSENT, "Alma took no call")
             self._state(row, State.PLANNED)
             self._append(row, State.PLANNED, detail)
 
@@ -264,7 +260,7 @@ class Journal:
                     )
                 self._state(row, State.DELIVERED)
                 self._append(row, State.DELIVERED, "")
-            self._append(0, DELIVERED, detail)
+            self._append(0, State.DELIVERED, detail)
 
     def record_resolution(
         self,
@@ -289,7 +285,7 @@ class Journal:
                 "DELETE FROM problems WHERE row = ? AND code = ?", (row, Code.RESOLVED)
             )
             add_problems(self.ledger, problems)
-            self._append(row, DECIDED, detail)
+            self._append(row, JournalEvent.DECIDED, detail)
 
     def listed(self) -> tuple[tuple[int, User], ...]:
         """Return the rows whose users are listed for Alma's purge job, with the records then."""
@@ -310,7 +306,7 @@ class Journal:
             self.ledger.connection.execute("DELETE FROM problems WHERE code = ?", (code,))
             add_problems(self.ledger, problems)
 
-    def note(self, event: str, detail: str, row: int = 0) -> None:
+    def note(self, event: JournalEvent, detail: str, row: int = 0) -> None:
         """Record something about the run as a whole, or about a row."""
         with self._writing():
             self._append(row, event, detail)
@@ -329,7 +325,7 @@ class Journal:
                 f" WHERE {planned}"
             )
             execute(f"UPDATE steps SET state = ? WHERE {planned}", (State.UNKNOWN,))  # noqa: S608
-            self._append(0, DOUBT, "the last entries of the ledger are lost")
+            self._append(0, JournalEvent.DOUBT, "the last entries of the ledger are lost")
             self._end_is_lost = False
 
     @contextmanager
@@ -367,13 +363,13 @@ class Journal:
 
     def _append(self, row: int, event: str, detail: str) -> None:
         entry = (self._now().isoformat(), self._operator, row, event, detail)
-        hash_ = chained(self.ledger.value("head") or "", entry)
+        hash_ = chained(self.ledger.value(RunValue.HEAD) or "", entry)
         added = self.ledger.connection.execute(
             "INSERT INTO entries (time, operator, row, event, detail, hash)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             (*entry, hash_),
         )
-        self.ledger.keep("head", hash_)
+        self.ledger.keep(RunValue.HEAD, hash_)
         self._last = (added.lastrowid or 0, row, hash_)
 
 
@@ -393,7 +389,7 @@ def newest(ledger: Ledger, most: int) -> Iterator[JournalEntry]:
 
 def made_by_people(ledger: Ledger) -> Iterator[JournalEntry]:
     """Return the entries about the run as a whole and the resolutions of rows, oldest first."""
-    return _entries(ledger, "row = 0 OR event = ? ORDER BY id", DECIDED)
+    return _entries(ledger, "row = 0 OR event = ? ORDER BY id", JournalEvent.DECIDED)
 
 
 def _entries(ledger: Ledger, condition: str, value: int | str | None) -> Iterator[JournalEntry]:
@@ -407,7 +403,7 @@ def _entries(ledger: Ledger, condition: str, value: int | str | None) -> Iterato
 def applied_since(ledger: Ledger, entry: int) -> tuple[frozenset[int], int]:
     """Return the rows that were applied or resolved after an entry, and the last such entry."""
     query = "SELECT row, id FROM entries WHERE event IN (?, ?) AND id > ?"
-    found = list(ledger.read(query, (State.APPLIED, DECIDED, entry)))
+    found = list(ledger.read(query, (State.APPLIED, JournalEvent.DECIDED, entry)))
     return frozenset(row for row, _ in found), max((number for _, number in found), default=entry)
 
 
@@ -497,9 +493,9 @@ def write_run(
         mark_paths(folder)[1].unlink(missing_ok=True)  # of a run that was here before
     write = ledger.connection.executemany
     values = {
-        "columns": COLUMNS.dump_json(tuple(columns)).decode(),
-        "facts": facts.model_dump_json(),
-        "finished": facts.started.isoformat(),
+        RunValue.COLUMNS: COLUMNS.dump_json(tuple(columns)).decode(),
+        RunValue.FACTS: facts.model_dump_json(),
+        RunValue.FINISHED: facts.started.isoformat(),
     }
     try:
         with ledger.transaction():
@@ -515,8 +511,8 @@ def write_run(
             add_imprints(ledger, imprints)
             add_seal(ledger)
             ledger.connection.execute(
-                "INSERT INTO run SELECT 'last problem', CAST(coalesce(max(id), 0) AS TEXT)"
-                " FROM problems"
+                "INSERT INTO run SELECT ?, CAST(coalesce(max(id), 0) AS TEXT) FROM problems",
+                (RunValue.LAST_PROBLEM,),
             )
     except BaseException:
         ledger.close()

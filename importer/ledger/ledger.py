@@ -82,8 +82,35 @@ RESULTS: dict[tuple[Act, State], Result] = {
 OPEN = (State.PLANNED, State.INTENT, State.UNKNOWN)
 """The states of steps that an apply still has to work on."""
 
-DECIDED, DOUBT = "decided", "doubt"
-"""Events of entries that plan a row's step again, and that doubt every step that is planned."""
+
+class JournalEvent(StrEnum):
+    """What an entry of a run's history says, if it is not a step's new state."""
+
+    APPLY = "apply"  # an apply began
+    ALLOWED = "allowed"  # a person let a safety check pass, or typed how many users are deleted
+    PASSWORDS = "passwords"  # passwords are sent
+    UNSENT = "unsent"  # Alma took none of the calls since the outcome before
+    DECIDED = "decided"  # a person planned the row's step again
+    DOUBT = "doubt"  # every planned step may have been sent
+    STOPPED = "stopped"
+    PAUSED = "paused"
+    FINISHED = "finished"
+
+
+class RunValue(StrEnum):
+    """The names of the values of a run."""
+
+    FACTS = "facts"
+    COLUMNS = "columns"
+    MISSING = "missing"  # people of the last load who are not in the rosters
+    LAST_PROBLEM = "last problem"  # of those found when the run was made
+    FINISHED = "finished"  # when the run was made
+    SEAL = "seal"  # of the planned steps
+    HEAD = "head"  # the hash of the last entry
+    APPLIED = "applied"  # when the last apply began
+    UNDONE = "undone"  # the last undo that took effect
+    WRITTEN_REJECTS = "written_rejects"  # the hashes of files that people may change
+
 
 GONE = "is no longer in Alma"
 """The detail of a step that needs review because its user was deleted in Alma."""
@@ -175,7 +202,7 @@ class Ledger(Database):
         # the version is set after the tables are made
         if version != 0:
             LEDGER.check(self.folder, version)
-        if version == 0 or self.value("finished") is None:
+        if version == 0 or self.value(RunValue.FINISHED) is None:
             msg = (
                 f"The run {self.folder} was stopped before it was complete, or is still being "
                 "made. Wait until it is complete, or plan again."
@@ -218,16 +245,16 @@ class Ledger(Database):
         ((number,),) = self.read(query, values)
         return int(number)
 
-    def value(self, name: str) -> str | None:
-        """Return a value of the run by its name; None where there is none. Raises as `open`."""
+    def value(self, name: RunValue) -> str | None:
+        """Return a value of the run; None where there is none. Raises as `open`."""
         found = next(self.read(_VALUE, (name,)), None)
         return None if found is None else str(found[0])
 
     def missing(self) -> list[NotInRoster]:
         """Return the people of the last load who are not in the rosters."""
-        return [NotInRoster(*one) for one in json.loads(self.value("missing") or "[]")]
+        return [NotInRoster(*one) for one in json.loads(self.value(RunValue.MISSING) or "[]")]
 
-    def keep(self, name: str, value: str) -> None:
+    def keep(self, name: RunValue, value: str) -> None:
         """Save a value of the run, in the caller's transaction if there is one.
 
         Raises LedgerError.
@@ -242,7 +269,7 @@ class Ledger(Database):
         return facts.model_copy(update={"undoes": self._undone(facts)}).in_folder(self.folder)
 
     def _saved_facts(self) -> RunFacts:
-        facts = next(self.parsed(RunFacts.model_validate_json, _VALUE, ("facts",)), None)
+        facts = next(self.parsed(RunFacts.model_validate_json, _VALUE, (RunValue.FACTS,)), None)
         if facts is None:
             raise self.damaged
         return facts
@@ -287,7 +314,7 @@ class Ledger(Database):
     @property
     def undone(self) -> tuple[str, bool]:
         """The last undo of this run that took effect, and whether nothing it wrote is left."""
-        return next(self.parsed(_UNDONE.validate_json, _VALUE, ("undone",)), ("", False))
+        return next(self.parsed(_UNDONE.validate_json, _VALUE, (RunValue.UNDONE,)), ("", False))
 
     def note_undo(self, undo: Ledger) -> None:
         """Save that an undo of this run took effect, if it did."""
@@ -301,12 +328,12 @@ class Ledger(Database):
         if undone:
             with self.transaction():
                 by = (undo.folder.name, ended and wrote <= undone)
-                self.keep("undone", _UNDONE.dump_json(by).decode())
+                self.keep(RunValue.UNDONE, _UNDONE.dump_json(by).decode())
 
     @property
     def was_applied(self) -> bool:
         """Whether `apply` has been started."""
-        return self.value("applied") is not None
+        return self.value(RunValue.APPLIED) is not None
 
     @property
     def left(self) -> int:
@@ -316,7 +343,7 @@ class Ledger(Database):
 
     def columns(self, roster: int | None = None) -> tuple[ColumnUse, ...]:
         """Return the columns of the rosters, or of the one at this position, in order."""
-        every = next(self.parsed(COLUMNS.validate_json, _VALUE, ("columns",)), ())
+        every = next(self.parsed(COLUMNS.validate_json, _VALUE, (RunValue.COLUMNS,)), ())
         return tuple(use for use in every if roster in {None, use.roster})
 
     def problems(self, row: int | None = None) -> Iterator[Problem]:
@@ -325,8 +352,7 @@ class Ledger(Database):
 
     def later_problems(self) -> Iterator[Problem]:
         """Return problems found after the run was made, by resolve and apply, by row."""
-        last = "(SELECT CAST(value AS INTEGER) FROM run WHERE name = 'last problem')"
-        return self._problems(f"id > {last}")
+        return self._problems("id > ?", int(self.value(RunValue.LAST_PROBLEM) or 0))
 
     def _problems(self, condition: str, *values: int) -> Iterator[Problem]:
         facts = self.facts

@@ -1,6 +1,6 @@
 -- The ledger of one run. Lists and records are JSON.
 
--- Values of the run by name: facts, columns, finished, missing, seal, head, applied, last problem.
+-- Values of the run, named in `ledger.RunValue`.
 CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
 CREATE TABLE rows (row INTEGER PRIMARY KEY, fate TEXT NOT NULL) STRICT;

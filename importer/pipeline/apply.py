@@ -19,14 +19,12 @@ from importer.errors import ImporterError, LedgerError, SafetyCheckError, StaleP
 from importer.files import mounted_share
 from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import (
-    ALLOWED,
-    PASSWORDS,
     Journal,
     JournalEntry,
     made_by_people,
     next_deletes,
 )
-from importer.ledger.ledger import DECIDED, Ledger, summarize
+from importer.ledger.ledger import JournalEvent, Ledger, RunValue, summarize
 from importer.ledger.run_lock import WriteGate
 from importer.mapper.load import load
 from importer.model.fields import NO_CODES
@@ -100,7 +98,7 @@ def prepare(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
         msg = f"The plan is {age.days} days old; Alma may have changed. Plan again."
         raise StalePlanError(msg)
     check_unchanged(ledger)
-    if options.seal not in {"", ledger.value("seal")}:
+    if options.seal not in {"", ledger.value(RunValue.SEAL)}:
         msg = "A row was resolved since the plan was approved. Nothing was sent. Look at it again."
         raise StalePlanError(msg)
     check_later_loads(ledger)
@@ -152,9 +150,9 @@ def _let_pass(ledger: Ledger) -> dict[str, JournalEntry]:
     """
     found: dict[str, JournalEntry] = {}
     for entry in made_by_people(ledger):
-        if entry.event == ALLOWED:
+        if entry.event == JournalEvent.ALLOWED:
             found[entry.detail] = entry
-        elif entry.event == DECIDED:
+        elif entry.event == JournalEvent.DECIDED:
             for check in ledger.checks_of(entry.row):
                 found.pop(check, None)
     return found
@@ -167,7 +165,7 @@ def _check_safety(ledger: Ledger, journal: Journal, options: ApplyOptions) -> No
     """
     before, allowed = _let_pass(ledger), options.allowed
     for check in sorted(allowed - set(before)):
-        journal.note(ALLOWED, check)
+        journal.note(JournalEvent.ALLOWED, check)
     if stopping := stopping_checks(ledger, allowed):
         lines = [f"{one.sentence} [{one.check}]" for one in stopping]
         flags = [
@@ -205,7 +203,7 @@ def _check_deletes(ledger: Ledger, journal: Journal, options: ApplyOptions) -> N
         )
         raise SafetyCheckError(msg)
     if count:
-        journal.note(ALLOWED, f"{count} deletions")
+        journal.note(JournalEvent.ALLOWED, f"{count} deletions")
 
 
 async def list_again(ledger: Ledger, alma: Alma, journal: Journal) -> int:
@@ -273,9 +271,9 @@ async def carry_out(
     try:
         journal.start(f"limit {options.limit}" if options.limit is not None else "")
         if secrets:
-            journal.note(PASSWORDS, f"of {len(secrets)} rows")
+            journal.note(JournalEvent.PASSWORDS, f"of {len(secrets)} rows")
         stop = await executor.run(options.limit)
-        journal.note("paused" if left_to_do(ledger) else "finished", "")
+        journal.note(JournalEvent.PAUSED if left_to_do(ledger) else JournalEvent.FINISHED, "")
         gate()  # what was done is found again
     except (LedgerError, UsageError) as error:
         return error

@@ -10,11 +10,11 @@ from datetime import date
 
 from importer.errors import LedgerError, RosterError
 from importer.ledger.ledger import FILE, Ledger
-from importer.ledger.loads import EditMemory, LastLoad, institutions
 from importer.mapper.findings import MappingFinding, in_order
 from importer.mapper.key_path import KeyPath
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.secret_cells import misplaced
+from importer.memory.loads import EditMemory, LastLoad, institutions
 from importer.model.candidates import Candidates
 from importer.model.fields import FIELDS, CodeTables, Field
 from importer.model.plan import Fate

@@ -12,9 +12,9 @@ from datetime import date, datetime
 
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
-from importer.ledger.last_seen import LastSeen
-from importer.ledger.loads import EditMemory
 from importer.mapper.dates import later
+from importer.memory.last_seen import LastSeen
+from importer.memory.loads import EditMemory
 from importer.model.people import Common
 from importer.model.plan import Planned
 from importer.model.problem import Code, Problem

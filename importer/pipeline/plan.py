@@ -10,8 +10,8 @@ from importer.alma.client import Alma
 from importer.alma.doctor import wrong_clock
 from importer.alma.facts import KnownFacts, facts_for
 from importer.errors import UsageError
-from importer.ledger.answers import DecisionMemory
 from importer.ledger.ledger import Ledger
+from importer.memory.answers import DecisionMemory
 from importer.model.answers import Resolution
 from importer.model.plan import Create, Fate, Held, Planned, SisRules, Step, Update
 from importer.model.problem import Code, Problem

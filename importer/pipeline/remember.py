@@ -13,9 +13,9 @@ from pathlib import Path
 
 from importer.errors import ImporterError, LedgerError, StalePlanError, UsageError
 from importer.ledger.journal import RowImage, applied_since, images
-from importer.ledger.last_seen import LastSeen
-from importer.ledger.ledger import FILE, Ledger
-from importer.ledger.loads import EditMemory, Remembered
+from importer.ledger.ledger import FILE, Ledger, RunValue
+from importer.memory.last_seen import LastSeen
+from importer.memory.loads import EditMemory, Remembered
 from importer.model.plan import Act, Result
 from importer.model.run import RowHistory
 from importer.model.text import command_line
@@ -149,7 +149,7 @@ def take_up(institution: str) -> None:
                     continue
                 done = memory.entry(facts.run_name)
                 if done is None or applied_since(ledger, done)[0]:
-                    applied = datetime.fromisoformat(ledger.value("applied") or "")
+                    applied = datetime.fromisoformat(ledger.value(RunValue.APPLIED) or "")
                     missing.append((applied, path.parent))
     for applied, run in sorted(missing):
         with suppress(ImporterError), Ledger.open(run) as ledger:

@@ -14,10 +14,10 @@ from importer.alma.client import Alma
 from importer.alma.facts import Facts, facts_for
 from importer.alma.models import OBLIGATIONS
 from importer.errors import StalePlanError, UnavailableError, UsageError
-from importer.ledger.answers import DecisionMemory
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
-from importer.ledger.loads import EditMemory
+from importer.memory.answers import DecisionMemory
+from importer.memory.loads import EditMemory
 from importer.model.answers import OTHER_LOADED, Resolution, possible_users, to_review
 from importer.model.fields import CodeTables
 from importer.model.plan import (

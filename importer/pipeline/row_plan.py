@@ -10,11 +10,11 @@ import pandas as pd
 
 from importer.alma.facts import KnownFacts
 from importer.errors import MappingError, UsageError
-from importer.ledger.last_seen import LastSeen
-from importer.ledger.loads import EditMemory
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.mapping import EXTERNAL_SYSTEM
+from importer.memory.last_seen import LastSeen
+from importer.memory.loads import EditMemory
 from importer.model.answers import Resolution
 from importer.model.candidates import ROLE_END
 from importer.model.fields import STICKY

@@ -15,11 +15,11 @@ from importer.errors import ImporterError, LedgerError, UsageError
 from importer.files import exists, new_file, shown
 from importer.ledger.database import as_json
 from importer.ledger.journal import write_run
-from importer.ledger.ledger import FILE, Ledger
-from importer.ledger.memory import BEFORE
+from importer.ledger.ledger import FILE, Ledger, RunValue
 from importer.loader.corrections import digest
 from importer.mapper.load import NO_FILE
 from importer.mapper.placeholders import heading_key
+from importer.memory.memory import BEFORE
 from importer.model.plan import RETURNING, Create, Imprints, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.roster import ADDED
@@ -177,7 +177,7 @@ def save_run(
         cells=chain(cells, absent),
     )
     with ledger.transaction():
-        ledger.keep("missing", as_json(missing))
+        ledger.keep(RunValue.MISSING, as_json(missing))
     return ledger
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 from importer.alma.client import Alma
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.files import new_file
-from importer.ledger.journal import DELIVERED, Journal, Outcome, Pending, history
+from importer.ledger.journal import Journal, Outcome, Pending, history
 from importer.ledger.ledger import Ledger, State
 from importer.loader.read import read
 from importer.model.fields import FIELDS
@@ -105,7 +105,7 @@ async def deliver(
         rows.append(row)
     if not rows:
         return (), 0
-    number = sum(entry.event == DELIVERED for entry in history(ledger, 0)) + 1
+    number = sum(entry.event == State.DELIVERED for entry in history(ledger, 0)) + 1
     out = ledger.folder / f"sis-load-{number:02}.zip"
     for unfinished in ledger.folder.glob(f"{out.stem}*{out.suffix}"):
         unfinished.unlink()

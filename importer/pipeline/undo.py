@@ -11,10 +11,10 @@ from importer.alma.facts import KnownFacts, facts_for
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
-from importer.ledger.journal import PASSWORDS, RowImage, history, images, write_run
-from importer.ledger.ledger import Ledger, State
-from importer.ledger.loads import EditMemory
-from importer.ledger.memory import add_before, read_before
+from importer.ledger.journal import RowImage, history, images, write_run
+from importer.ledger.ledger import JournalEvent, Ledger, State
+from importer.memory.loads import EditMemory
+from importer.memory.memory import add_before, read_before
 from importer.model.people import Common
 from importer.model.plan import (
     Act,
@@ -216,7 +216,7 @@ def _what_stays(first: Ledger, created: int) -> Iterator[tuple[str, str]]:
             "stay as they are.",
             "Once the load is done, run `importer sis-report` again, then undo again.",
         )
-    if any(entry.event == PASSWORDS for entry in history(first, 0)):
+    if any(entry.event == JournalEvent.PASSWORDS for entry in history(first, 0)):
         yield "The run sent passwords. The passwords before the run are not known.", ""
 
 

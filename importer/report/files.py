@@ -14,7 +14,7 @@ from typing import Literal
 from importer.errors import ImporterError, LedgerError
 from importer.files import flush, new_file, replace, temporary_beside
 from importer.ledger.journal import images
-from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.ledger import Ledger, RunValue, summarize
 from importer.model.fields import text
 from importer.model.plan import Act, Result
 from importer.model.text import command_line, is_absent
@@ -244,12 +244,12 @@ class Written(dict[str, str]):
     @classmethod
     def of(cls, ledger: Ledger) -> Written:
         """Return what a run knows of its files."""
-        return cls(json.loads(ledger.value("written_rejects") or "{}"))
+        return cls(json.loads(ledger.value(RunValue.WRITTEN_REJECTS) or "{}"))
 
     def keep(self, ledger: Ledger) -> None:
         """Save it in the run. Raises as `Ledger.keep`."""
         if self != Written.of(ledger):
-            ledger.keep("written_rejects", json.dumps(self))
+            ledger.keep(RunValue.WRITTEN_REJECTS, json.dumps(self))
 
     def edited(self, path: Path) -> bool:
         """Return whether somebody changed a file since it was written, or corrects it now."""

@@ -8,8 +8,8 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path, PurePath
 
-from importer.ledger.journal import ALLOWED, JournalEntry, made_by_people
-from importer.ledger.ledger import DECIDED, FILE, Ledger
+from importer.ledger.journal import JournalEntry, made_by_people
+from importer.ledger.ledger import FILE, JournalEvent, Ledger
 from importer.model.problem import Code
 from importer.model.run import RunFacts, Summary
 from importer.model.text import command_line, counted, word_list
@@ -68,7 +68,7 @@ def lineage(ledger: Ledger) -> Lineage:
     folders = () if undoes else (Path(roster.path).parent for roster, _ in facts.rosters)
     # a copy that was saved elsewhere does not show which run it is of
     corrects = next((folder for folder in folders if (folder / FILE).is_file()), None)
-    sittings = sum(entry.event == "apply" for entry in made_by_people(ledger))
+    sittings = sum(entry.event == JournalEvent.APPLY for entry in made_by_people(ledger))
     return Lineage(undoes, corrects, *ledger.undone, sittings)
 
 
@@ -185,26 +185,26 @@ def events_in(ledger: Ledger) -> Iterator[Event]:
     )
     words = {
         "apply": ("play", f"approved the {what}{{}}"),
-        "paused": ("pause", f"the {what} was paused"),
-        "finished": ("check", f"the {what} is finished"),
-        DECIDED: ("people", "decided {}"),
-        ALLOWED: ("alert", "allowed: {}"),
+        JournalEvent.PAUSED: ("pause", f"the {what} was paused"),
+        JournalEvent.FINISHED: ("check", f"the {what} is finished"),
+        JournalEvent.DECIDED: ("people", "decided {}"),
+        JournalEvent.ALLOWED: ("alert", "allowed: {}"),
     }
 
     # no start is one with another: after a load that was killed, no end is between them
     def alike(entry: JournalEntry) -> tuple[str, str, datetime | None]:
-        return entry.event, entry.operator, entry.time if entry.event == "apply" else None
+        return entry.event, entry.operator, entry.time if entry.event == JournalEvent.APPLY else None
 
     for (event, who, _), entries in groupby(made_by_people(ledger), alike):
         each = list(entries)
         if event not in words:
             continue
         (icon, text), detail = words[event], each[-1].detail
-        if event == "apply":
+        if event == JournalEvent.APPLY:
             words["apply"] = ("play", f"continued the {what}{{}}")
             detail = f", only the first {detail.removeprefix('limit ')}" if detail else ""
-        elif event == DECIDED:
+        elif event == JournalEvent.DECIDED:
             detail = counted(len(each), "row")
-        elif event == ALLOWED:
+        elif event == JournalEvent.ALLOWED:
             detail = word_list([entry.detail.replace("-", " ") for entry in each])
         yield Event(each[-1].time, who, icon, text.format(detail))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from importer.errors import StalePlanError
 from importer.ledger.journal import next_deletes
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import Ledger, RunValue
 from importer.model.run import FailedCheck
 from importer.pipeline.apply import check_unchanged, stopping_checks
 
@@ -32,7 +32,7 @@ def standing(run: Ledger) -> Standing:
     return Standing(
         run.was_applied,
         run.left,
-        run.value("seal") or "",
+        run.value(RunValue.SEAL) or "",
         next_deletes(run, None),
         tuple(stopping_checks(run)),
     )

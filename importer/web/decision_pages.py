@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from importer.errors import ImporterError
-from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.ledger import Ledger, RunValue, summarize
 from importer.model.answers import choices, possible_users
 from importer.model.fields import FIELDS, fields_of
 from importer.model.plan import KeepOldId
@@ -168,7 +168,9 @@ class Desk:
         self.records: Mapping[int, User] = {}
         self.keep: Mapping[int, KeepOldId | None] = {}
         with suppress(ImporterError):  # the roster was changed
-            self.records, self.keep = _records_of(space, ledger.folder, ledger.value("seal") or "")
+            self.records, self.keep = _records_of(
+                space, ledger.folder, ledger.value(RunValue.SEAL) or ""
+            )
         wanted = dict.fromkeys(user for one in queue.rows.values() for user in possible_users(one))
         self.known = dict(_users(space, ledger, tuple(wanted)))
 

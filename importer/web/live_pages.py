@@ -16,7 +16,7 @@ from importer.errors import FINE
 from importer.files import write_atomically
 from importer.ledger import journal
 from importer.ledger.journal import JournalEntry
-from importer.ledger.ledger import DECIDED, OPEN, Ledger
+from importer.ledger.ledger import OPEN, JournalEvent, Ledger, State
 from importer.ledger.run_lock import HOLDER, LOCK, holder
 from importer.model.plan import Result
 from importer.model.text import counted, row_label
@@ -73,9 +73,9 @@ def _answered_dangers(ledger: Ledger) -> list[ProblemGroup]:
     """
     rows = set[int]()
     for one in journal.made_by_people(ledger) if ledger.was_applied else ():
-        if one.event == DECIDED:
+        if one.event == JournalEvent.DECIDED:
             rows.add(one.row)
-        elif one.event == "apply":
+        elif one.event == JournalEvent.APPLY:
             rows.clear()
     to_write = (row for row in sorted(rows) if (known := ledger.row(row)) and known.act)
     found = view.group_problems(one for row in to_write for one in ledger.problems(row))
@@ -208,7 +208,7 @@ def _heading(state: str, done: int, of: int, first: int, alma: str) -> str:
 def _rate(sitting: list[JournalEntry], began: JournalEntry | None) -> float:
     """Return the rows a second since the load was started or, if that is long ago, lately."""
     ended = [
-        one for one in sitting if one.row and one.event not in {journal.INTENT, journal.UNSENT}
+        one for one in sitting if one.row and one.event not in {State.INTENT, JournalEvent.UNSENT}
     ]
     since = began or (sitting[-1] if sitting else None)
     seconds = (ended[0].time - since.time).total_seconds() if ended and since else 0
@@ -226,9 +226,9 @@ def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[tuple[str, s
             continue
         rows.add(one.row)
         who, end = f"Row {row_label(one.row)}: {names.of(row)}", row.result
-        if one.event == DECIDED:
+        if one.event == JournalEvent.DECIDED:
             line = ("people", "", f"{who}, decided")
-        elif one.event == journal.INTENT or end is None:
+        elif one.event == State.INTENT or end is None:
             line = ("play", "", f"{who}, being written")
         elif end in {Result.REFUSED, Result.HELD, Result.UNKNOWN}:
             line = ("alert", "warn-text", f"{who}, {ENDS[end]}")

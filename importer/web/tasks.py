@@ -32,7 +32,7 @@ from importer.errors import FINE, Exit, UsageError
 from importer.files import exists, write_atomically
 from importer.ledger.database import journal_of, merge_journal
 from importer.ledger.journal import made_by_people
-from importer.ledger.ledger import FILE, Ledger
+from importer.ledger.ledger import FILE, JournalEvent, Ledger
 from importer.ledger.run_lock import LOCK, held_since
 from importer.model.fields import NO_CODES, CodeTables
 from importer.pipeline.runs import RUNS, make_numbered, new_name
@@ -208,13 +208,13 @@ class Sittings:
     def of(cls, ledger: Ledger) -> Sittings:
         """Read them from the history of a run."""
         noted = [one for one in made_by_people(ledger) if one.event in {"apply", *_ENDS}]
-        began = [one for one in noted if one.event == "apply"]
+        began = [one for one in noted if one.event == JournalEvent.APPLY]
         first = began[-1].detail.removeprefix("limit ") if began else ""
         cut = bool(began) and noted[-1].event not in _ENDS
         return cls(tuple(one.time for one in began), int(first or 0), cut)
 
 
-_ENDS = ("paused", "finished")
+_ENDS = (JournalEvent.PAUSED, JournalEvent.FINISHED)
 
 
 def unused_since(folder: Path, limit: datetime) -> list[Path]:

@@ -28,7 +28,7 @@ from importer.errors import (
     UnknownOutcomeError,
 )
 from importer.ledger.journal import Journal, Pending
-from importer.ledger.ledger import GONE, State
+from importer.ledger.ledger import GONE, JournalEvent, State
 from importer.model.plan import Act
 from importer.model.problem import Code, Problem
 from importer.model.question import About, Answer
@@ -144,7 +144,7 @@ class Executor:
         try:
             await self._run(limit)
         except (AlmaError, StoppedError) as error:
-            self.journal.note("stopped", str(error))
+            self.journal.note(JournalEvent.STOPPED, str(error))
             return error
         return None
 

@@ -10,8 +10,8 @@ import pytest
 
 import importer
 from importer.errors import Exit
-from importer.ledger.last_seen import LastSeen
 from importer.ledger.ledger import Ledger
+from importer.memory.last_seen import LastSeen
 from importer.service.place import now
 from tests.cli.conftest import Sandbox
 from tests.cli.small import (

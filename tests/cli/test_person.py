@@ -17,9 +17,10 @@ from importer.errors import Exit
 from importer.jobs.state import Load, State, Step, Store
 from importer.ledger.database import as_json
 from importer.ledger.journal import write_run
-from importer.ledger.last_seen import LastSeen
-from importer.ledger.loads import EditMemory, Remembered
-from importer.ledger.memory import PATH
+from importer.ledger.ledger import RunValue
+from importer.memory.last_seen import LastSeen
+from importer.memory.loads import EditMemory, Remembered
+from importer.memory.memory import PATH
 from importer.model.run import AlmaKey
 from importer.model.user import User
 from importer.users.cache import UserCache
@@ -250,7 +251,7 @@ def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
         LastSeen(alma.key).see(run, found)
     Path("runs/two").mkdir()
     with write_run(Path("runs/two"), FACTS, {}) as run, run.transaction():
-        run.keep("missing", as_json([("F5", "Ida Quux")]))
+        run.keep(RunValue.MISSING, as_json([("F5", "Ida Quux")]))
     assert traces("F5")[:2] == [("run", "runs/one"), ("run", "runs/two")]
     rmtree("runs/one")
     rmtree("runs/two")

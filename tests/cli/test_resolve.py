@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.answers import DecisionMemory
 from importer.ledger.integrity import first_broken
 from importer.ledger.journal import RESOLVED_ADVICE
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import Ledger, RunValue
+from importer.memory.answers import DecisionMemory
 from importer.model.answers import choices
 from importer.model.problem import Code
 from importer.users.cache import UserCache
@@ -315,13 +315,13 @@ def test_a_plan_that_was_approved_is_applied_as_it_was_seen(sandbox: Sandbox) ->
     load(write(ANA), "first")
     typed("plan", write(ANAS_TWIN, BO), *PLAN, "run")
     with Ledger.open(Path("run")) as ledger:
-        seen = ledger.value("seal")
+        seen = ledger.value(RunValue.SEAL)
     typed("resolve", "run", "2", "--as", "update", "2001")
     before = state(sandbox)
     refused = typed("apply", "run", "--seal", seen)
     assert (refused.exit, state(sandbox)) == (Exit.STALE, before)
     with Ledger.open(Path("run")) as ledger:
-        now = ledger.value("seal")
+        now = ledger.value(RunValue.SEAL)
     assert typed("apply", "run", "--seal", now).exit == Exit.DONE
 
 

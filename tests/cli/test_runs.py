@@ -16,8 +16,8 @@ import pytest
 from filelock import FileLock
 
 from importer.errors import Exit
-from importer.ledger.answers import DecisionMemory
 from importer.ledger.run_lock import run_lock
+from importer.memory.answers import DecisionMemory
 from importer.model.answers import Resolution
 from importer.model.question import Answer
 from tests.command_line import typed

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.loads import EditMemory
+from importer.memory.loads import EditMemory
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ask, change, codes, load, write
 from tests.command_line import typed

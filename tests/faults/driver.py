@@ -29,14 +29,15 @@ from pydantic import BaseModel
 from importer.alma import client, connection, pacing
 from importer.alma.responses import CallResult
 from importer.cli.app import run
-from importer.ledger import journal, memory
+from importer.ledger import journal
 from importer.ledger.integrity import MARK
 from importer.ledger.journal import Journal
-from importer.ledger.last_seen import LastSeen
 from importer.ledger.ledger import FILE, Ledger
-from importer.ledger.loads import EditMemory
-from importer.ledger.memory import Memory
 from importer.ledger.run_lock import LOCK
+from importer.memory import memory
+from importer.memory.last_seen import LastSeen
+from importer.memory.loads import EditMemory
+from importer.memory.memory import Memory
 from importer.pipeline import apply, remember
 from importer.report import files, page, rejects
 from importer.settings import Settings

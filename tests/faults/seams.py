@@ -14,9 +14,9 @@ from typing import Any, cast
 import pytest
 
 from importer.alma.facts import KnownFacts
-from importer.ledger.journal import ALLOWED, Journal, JournalEntry, made_by_people
-from importer.ledger.ledger import Ledger
-from importer.ledger.loads import EditMemory
+from importer.ledger.journal import Journal, JournalEntry, made_by_people
+from importer.ledger.ledger import JournalEvent, Ledger
+from importer.memory.loads import EditMemory
 from importer.model.plan import Fate, Image, Imprint, Imprints, Planned, Result, Update
 from importer.model.run import RowHistory
 from importer.model.user import User
@@ -109,7 +109,9 @@ def allowed_for_good(patch: Patch) -> None:
     """A check that was allowed once covers whatever is resolved later."""
 
     def passed(ledger: Ledger) -> dict[str, JournalEntry]:
-        return {one.detail: one for one in made_by_people(ledger) if one.event == ALLOWED}
+        return {
+            one.detail: one for one in made_by_people(ledger) if one.event == JournalEvent.ALLOWED
+        }
 
     patch.setattr(f"{PIPELINE}.apply._let_pass", passed)
 

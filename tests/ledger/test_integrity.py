@@ -24,7 +24,7 @@ from importer.ledger.integrity import (
     mark_paths,
 )
 from importer.ledger.journal import Journal, history, images, to_create, write_run
-from importer.ledger.ledger import FILE, Ledger, State, summarize
+from importer.ledger.ledger import FILE, JournalEvent, Ledger, State, summarize
 from importer.ledger.run_lock import open_alone
 from importer.model.plan import Fate, Planned, Result, Unchanged
 from importer.model.problem import Code, Origin, Problem
@@ -180,7 +180,7 @@ def test_a_mark_behind_the_ledger_is_no_alarm(ledger: Ledger) -> None:
     written(ledger, 2, 3)
     path.write_bytes(before)
     assert not end_is_lost(ledger)
-    journal(ledger).note("paused", "")
+    journal(ledger).note(JournalEvent.PAUSED, "")
     assert path.read_bytes() != before
     assert not end_is_lost(ledger)
 

@@ -19,7 +19,7 @@ import pytest
 from importer.errors import LedgerError, UsageError
 from importer.ledger.integrity import first_broken
 from importer.ledger.journal import Journal, history, write_run
-from importer.ledger.ledger import DECIDED, FILE, Ledger, State
+from importer.ledger.ledger import FILE, JournalEvent, Ledger, State
 from importer.ledger.run_lock import HOLDER, LOCK, run_lock
 from importer.model.formats import LEDGER
 from importer.model.plan import (
@@ -288,7 +288,7 @@ def test_attempts_are_counted(journal: Journal) -> None:
         journal.record_outcome(2, State.PLANNED)
     assert (journal.step(2).attempts, journal.tries(2)) == (6, 3)
     assert journal.tries(2, timedelta(minutes=1)) == 0
-    journal.note(DECIDED, "", 2)
+    journal.note(JournalEvent.DECIDED, "", 2)
     assert journal.tries(2) == 0
 
 
@@ -307,14 +307,14 @@ def _written(journal: Journal) -> None:
     for row in (2, 3):
         journal.record_intent(row, None, ANA)
         journal.record_outcome(row, State.APPLIED)
-    journal.note("finished", "")
+    journal.note(JournalEvent.FINISHED, "")
 
 
 def test_an_untouched_history_is_whole(ledger: Ledger, journal: Journal) -> None:
     """Also an empty one, and one that goes on in another zone of time."""
     assert first_broken(ledger) is None
     _written(journal)
-    Journal(ledger, "flo", lambda: NOW + timedelta(days=-1)).note("paused", "")
+    Journal(ledger, "flo", lambda: NOW + timedelta(days=-1)).note(JournalEvent.PAUSED, "")
     assert first_broken(ledger) is None
     events = [entry.event for entry in history(ledger, 2)]
     assert events == ["intent", "applied"]

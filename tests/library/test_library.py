@@ -13,7 +13,7 @@ from importer import Run
 from importer.errors import Exit, RosterError, StalePlanError, UsageError
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger
-from importer.ledger.loads import EditMemory
+from importer.memory.loads import EditMemory
 from tests.command_line import typed
 from tests.docs.pages import DOCS
 from tests.pipeline.runs import MAPPINGS, SAMPLES

@@ -9,7 +9,7 @@ from typing import Literal
 
 from importer.ledger.database import as_json
 from importer.ledger.journal import add_problems, write_run
-from importer.ledger.ledger import Ledger, State, summarize
+from importer.ledger.ledger import Ledger, RunValue, State, summarize
 from importer.model.plan import (
     Change,
     ChangeKind,
@@ -145,10 +145,10 @@ class Run:
             cells=self.cells.items(),
         )
         with ledger.transaction():
-            ledger.keep("missing", as_json(self.missing))
+            ledger.keep(RunValue.MISSING, as_json(self.missing))
         with ledger.transaction():
             add_problems(ledger, self.later)
-            ledger.keep("missing", as_json(self.missing))
+            ledger.keep(RunValue.MISSING, as_json(self.missing))
             if self.states:
                 sql = "INSERT OR REPLACE INTO run VALUES ('applied', '2026-08-20T10:00:00+00:00')"
                 ledger.connection.execute(sql)

@@ -11,7 +11,7 @@ import pytest
 from xlsxwriter.exceptions import FileCreateError
 
 from importer.errors import LedgerError
-from importer.ledger.ledger import Ledger, State, summarize
+from importer.ledger.ledger import Ledger, RunValue, State, summarize
 from importer.model.run import OtherRoster, Summary
 from importer.report import rejects
 from importer.report.files import open_workbooks, place, present, write_all
@@ -78,7 +78,7 @@ def _after_apply(keep: Keep, *states: State) -> tuple[Ledger, Path]:
     edited = ledger.folder / "rejects.xlsx"
     edited.write_bytes(b"corrected by hand")
     with ledger.transaction():
-        ledger.keep("applied", "2026-08-20T10:00:00+00:00")
+        ledger.keep(RunValue.APPLIED, "2026-08-20T10:00:00+00:00")
         for row, state in enumerate((State.APPLIED,) * 5 + states, start=2):
             ledger.connection.execute("UPDATE steps SET state = ? WHERE row = ?", (state, row))
     return ledger, edited

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from jinja2 import Environment, nodes
 
-from importer.ledger.journal import ALLOWED, Journal
+from importer.ledger.journal import Journal
+from importer.ledger.ledger import JournalEvent
 from importer.model.plan import (
     Change,
     ChangeKind,
@@ -228,7 +229,7 @@ def test_every_branch_of_every_template_is_rendered(
     journal = Journal(ledger, "robin", lambda: building.FACTS.started)
     journal.start("")
     journal.start("")
-    journal.note(ALLOWED, "removals")
+    journal.note(JournalEvent.ALLOWED, "removals")
     monkeypatch.setattr(page, "MOST_ROWS", 5)
     page.render(view_of(ledger), (), {})
     missing = {

@@ -216,7 +216,8 @@ def test_no_advice_names_a_command_that_the_page_has_a_button_for() -> None:
     """Every sentence of the packages whose messages come to the page, as the page shows it."""
     package = Path(importer.__file__).parent
     texts = []
-    for name in ("alma", "errors.py", "ledger", "pipeline", "settings.py", "users", "validator"):
+    packages = ("alma", "errors.py", "ledger", "memory", "pipeline", "settings.py", "users")
+    for name in (*packages, "validator"):
         paths = [package / name] if name.endswith(".py") else (package / name).rglob("*.py")
         for path in paths:
             if path.name == "probe.py":  # the page has no probe

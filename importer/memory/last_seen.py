@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import Before, Memory, add_before, read_before, utc
+from importer.memory.memory import Before, Memory, add_before, read_before, utc
 from importer.model.plan import Image
 from importer.model.user import User
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from importer.ledger.memory import Memory
+from importer.memory.memory import Memory
 from importer.model.answers import Resolution
 
 _JSON = TypeAdapter(Resolution)

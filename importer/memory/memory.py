@@ -64,7 +64,7 @@ class Memory(Database):
     cannot be written.
     """
 
-    tables = (MEMORY, "ledger/memory.sql")
+    tables = (MEMORY, "memory/schema.sql")
 
     def __init__(self, institution: str) -> None:
         """Use the entries of this institution, by its key."""

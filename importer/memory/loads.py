@@ -19,7 +19,7 @@ from pathlib import Path
 from importer.errors import LedgerError
 from importer.files import write_new
 from importer.ledger.ledger import IMPRINTS
-from importer.ledger.memory import LOST, Before, Entry, Memory, add_before, read_before, utc
+from importer.memory.memory import LOST, Before, Entry, Memory, add_before, read_before, utc
 from importer.model.plan import Imprint, Imprints, UserMemory
 from importer.model.run import RunFacts
 

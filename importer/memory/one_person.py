@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from importer.ledger.database import as_json, naming
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import Memory
+from importer.memory.memory import Memory
 
 _ABOUT = {
     "answers": ("primary_id", "resolution"),

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from importer.errors import LedgerError
-from importer.ledger.answers import DecisionMemory
 from importer.ledger.journal import Journal, write_run
-from importer.ledger.last_seen import LastSeen
-from importer.ledger.loads import EditMemory, Remembered, institutions
-from importer.ledger.memory import BEFORE, forget
-from importer.ledger.one_person import entries_about, rows_about
 from importer.ledger.run_lock import WriteGate, open_alone
+from importer.memory.answers import DecisionMemory
+from importer.memory.last_seen import LastSeen
+from importer.memory.loads import EditMemory, Remembered, institutions
+from importer.memory.memory import BEFORE, forget
+from importer.memory.one_person import entries_about, rows_about
 from importer.model.plan import Create, Fate, Image, Imprint, Where
 from importer.model.run import RunFacts
 from importer.model.user import User
