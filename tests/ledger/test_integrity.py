@@ -137,7 +137,7 @@ def test_an_older_copy_is_noticed(ledger: Ledger, tmp_path: Path) -> None:
         assert end_is_lost(older)
         assert "entries of this run's ledger are lost" in fault(older)
         for _ in range(9):
-            journal(older).note("allowed", "removals")
+            journal(older).note(JournalEvent.ALLOWED, "removals")
         assert end_is_lost(older)
         journal(older).doubt()
         assert older.results() == {Result.UNKNOWN: 2}
