@@ -193,7 +193,11 @@ def events_in(ledger: Ledger) -> Iterator[Event]:
 
     # no start is one with another: after a load that was killed, no end is between them
     def alike(entry: JournalEntry) -> tuple[str, str, datetime | None]:
-        return entry.event, entry.operator, entry.time if entry.event == JournalEvent.APPLY else None
+        return (
+            entry.event,
+            entry.operator,
+            entry.time if entry.event == JournalEvent.APPLY else None,
+        )
 
     for (event, who, _), entries in groupby(made_by_people(ledger), alike):
         each = list(entries)
