@@ -67,7 +67,7 @@ class Who:
     renames: bool = False
 
 
-def judged(case: Case) -> tuple[list[Judged], list[Judged]]:
+def _judged_users(case: Case) -> tuple[list[Judged], list[Judged]]:
     """Return the `holders` of a row's IDs, and the users with another ID of the row.
 
     An update is undone if it was of somebody else, and warns of what differs. To be listed for
@@ -81,7 +81,7 @@ def judged(case: Case) -> tuple[list[Judged], list[Judged]]:
         if not managed_elsewhere(user, match)
     }
 
-    def judged_so(matched: MatchedUser) -> Judged:
+    def judged(matched: MatchedUser) -> Judged:
         theirs = current(matched.user, "primary_id")
         others = (person for key, person in people.items() if key != theirs)
         evidence, result = judge(row, person_of_user(matched.user), others, case.common)
@@ -93,7 +93,7 @@ def judged(case: Case) -> tuple[list[Judged], list[Judged]]:
 
     by_match = holders(case)
     by_others = (matched for matched in case.match_result.users if matched not in by_match)
-    return [*map(judged_so, by_match)], [*map(judged_so, by_others)]
+    return [*map(judged, by_match)], [*map(judged, by_others)]
 
 
 def holders(case: Case) -> list[MatchedUser]:
@@ -143,21 +143,21 @@ def managed_elsewhere(user: User, match: Match) -> str:
 def identify(case: Case) -> Who:
     """Return whom a row is about, or the questions that are open: the first line that fits."""
     draft, match = case.draft, case.match
-    by_match, others = judged(case)
-    elsewhere = [user for user in (*by_match, *others) if managed_elsewhere(user.user, match)]
-    if elsewhere:
-        return Who(questions=tuple(_elsewhere(draft, user, match) for user in elsewhere))
-    holder = next((user for user in by_match if "primary_id" in user.matched.by), None)
-    if holder is not None and not any(user.is_same for user in by_match):
-        # nobody new can get that ID
-        others, by_match = [user for user in (*by_match, *others) if user is not holder], [holder]
+    by_match, others = _judged_users(case)
+    every = (*by_match, *others)
+    if elsewhere := [judged for judged in every if managed_elsewhere(judged.user, match)]:
+        return Who(questions=tuple(_elsewhere(draft, judged, match) for judged in elsewhere))
+    some_same = any(judged.is_same for judged in by_match)
+    holder = next((judged for judged in by_match if "primary_id" in judged.matched.by), None)
+    if holder is not None and not some_same:  # nobody new can get that ID
+        others, by_match = [judged for judged in every if judged is not holder], [holder]
     if len(by_match) > 1:  # somebody who is another person is offered only if nobody else can be
-        new = match.creates or any(user.is_same for user in by_match)
+        new = match.creates or some_same
         another = Code.IDENTIFIER_OF_ANOTHER_PERSON if new else Code.ANOTHER_PERSON
         of_same = (Code.MATCHES_TWO_USERS, About.USER, Answer.UPDATE)
         of_another = (another, About.ANOTHER, Answer.CREATE if new else Answer.UPDATE)
         several = {True: of_same, False: of_another}
-        return Who(questions=tuple(_of(draft, user, *several[user.is_same]) for user in by_match))
+        return Who(questions=tuple(_of(draft, it, *several[it.is_same]) for it in by_match))
     return _with_p(case, by_match[0], others) if by_match else _without_p(case, others)
 
 
@@ -189,8 +189,9 @@ def _keeps_id(case: Case, user: User) -> bool:
     The row has an ID that Alma has as inactive, or the primary ID that the user had before, or the
     user has staff roles, or a person decided before that Alma's ID is right.
     """
+    ours = case.draft.ids
     inactive = any(
-        (identifier.value or "").casefold() in case.draft.ids and identifier.status == "INACTIVE"
+        (identifier.value or "").casefold() in ours and identifier.status == "INACTIVE"
         for identifier in user.user_identifier or ()
     )
     return inactive or bool(other_roles(user)) or case.earlier.of(case.draft, user).keeps_id
@@ -224,11 +225,11 @@ def _without_p(case: Case, others: Sequence[Judged]) -> Who:
 # what is said
 
 
-def _of(draft: DraftUser, user: Judged, code: Code, about: About, *answers: Answer) -> Problem:
+def _of(draft: DraftUser, judged: Judged, code: Code, about: About, *answers: Answer) -> Problem:
     """Return a question about a user with an ID of the row, and how the two compare."""
-    key, theirs = user.matched.by[0], current(user.user, "primary_id")
+    key, theirs = judged.matched.by[0], current(judged.user, "primary_id")
     name = "primary ID" if key == "primary_id" else key
-    message = f"this {name} belongs to {_compared(user)}"
+    message = f"this {name} belongs to {_compared(judged)}"
     problem = draft.problem(code, message, draft.label_of(key), theirs)
     return problem.asking(about, *answers)
 
@@ -259,9 +260,9 @@ _BORN = {
 }
 
 
-def _compared(user: Judged) -> str:
-    kind = current(user.user, "account_type").capitalize()
-    return f"the Alma user {{value}}{kind and f' ({kind})'}; {agreement(user.evidence)}"
+def _compared(judged: Judged) -> str:
+    kind = current(judged.user, "account_type").capitalize()
+    return f"the Alma user {{value}}{kind and f' ({kind})'}; {agreement(judged.evidence)}"
 
 
 def agreement(evidence: Evidence) -> str:
@@ -271,24 +272,24 @@ def agreement(evidence: Evidence) -> str:
     return f"{_NAMES[evidence.names]}, {_BORN[evidence.born]}{contact}"
 
 
-def _elsewhere(draft: DraftUser, user: Judged, match: Match) -> Problem:
-    why = managed_elsewhere(user.user, match)
-    label = draft.label_of(user.matched.by[0])
-    theirs = current(user.user, "primary_id")
+def _elsewhere(draft: DraftUser, judged: Judged, match: Match) -> Problem:
+    why = managed_elsewhere(judged.user, match)
+    label = draft.label_of(judged.matched.by[0])
+    theirs = current(judged.user, "primary_id")
     message = f"the Alma user {{value}} {why}"
     return draft.problem(Code.MANAGED_ELSEWHERE, message, label, theirs).asking(About.ANOTHER)
 
 
-def _differences(draft: DraftUser, user: Judged) -> Iterator[Problem]:
+def _differences(draft: DraftUser, judged: Judged) -> Iterator[Problem]:
     """Yield what a person should look at in a user who is updated."""
-    if user.verdict is Verdict.RENAMED or user.evidence.other_suffix:
+    if judged.verdict is Verdict.RENAMED or judged.evidence.other_suffix:
         parts = ("first_name", "last_name", "pref_name_suffix")
-        names = (current(user.user, part) for part in parts)
+        names = (current(judged.user, part) for part in parts)
         message = "the user with this ID is {value} in Alma"
         yield draft.problem(Code.ANOTHER_NAME, message, "last_name", " ".join(filter(None, names)))
-    if user.evidence.born in {Born.TYPO, Born.CONTRADICTS}:
+    if judged.evidence.born in {Born.TYPO, Born.CONTRADICTS}:
         message = "the user with this ID was born on {value} in Alma"
-        born = current(user.user, "birth_date")
+        born = current(judged.user, "birth_date")
         yield draft.problem(Code.ANOTHER_BIRTH_DATE, message, "birth_date", born)
 
 
