@@ -7,7 +7,6 @@ attached is the masked one.
 from __future__ import annotations
 
 import json
-import re
 import smtplib
 import socket
 import ssl
@@ -39,14 +38,8 @@ from importer.settings import Settings, mail_settings, named_address, web_settin
 TIMEOUT = 30
 """Seconds for each reply of a mail server, a chat or a monitoring service."""
 
-SUBJECT = 100
+SUBJECT = 120
 """The most characters of a subject."""
-
-_SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z\d])")
-"""Where a sentence of a headline ends and the next one begins."""
-
-_PATH = re.compile(r"(?<=:\d: |\d\d: )\S+\.(?=\S+: )")
-"""The path to a key of a mapping or a job file, after the line that has it."""
 
 
 class Level(IntEnum):
@@ -75,20 +68,10 @@ class Message:
 
     @property
     def subject(self) -> str:
-        """The subject of an email: as many sentences of the headline as it takes."""
+        """The subject of an email: as much of the headline as it takes."""
         attention = "needs attention: " if self.level is Level.TROUBLE and not self.passes else ""
         start = f"{self.job}: {attention}"
-        first, *more = _SENTENCE.split(self.headline)
-        if len(start) + len(first) > SUBJECT:
-            first = _PATH.sub("", first, count=1)
-        while len(start) + len(first) + 2 > SUBJECT and "; " in first:
-            first = f"{first.rpartition('; ')[0]} …"
-        told = start + shorten(first, max(SUBJECT - len(start), 20), placeholder=" …")
-        for sentence in more:
-            if len(told) + len(sentence) >= SUBJECT or told.endswith("…"):
-                break
-            told += f" {sentence}"
-        return told
+        return start + shorten(self.headline, max(SUBJECT - len(start), 20), placeholder=" …")
 
     @property
     def text(self) -> str:

@@ -16,7 +16,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from importer.errors import Exit, PlaceError
-from importer.jobs.notify import Level, Message, send, send_email
+from importer.jobs.notify import SUBJECT, Level, Message, send, send_email
 from importer.jobs.schema import Notify
 from importer.settings import Settings
 from tests.cli.conftest import Sandbox
@@ -176,7 +176,7 @@ def test_a_subject_ends_with_a_word_and_is_not_repeated(words: int) -> None:
     """A long headline is shortened in the subject and whole in the text; a short one is there."""
     headline = " ".join(["possible"] * words) + "."
     message = Message("nightly", Level.TROUBLE, Exit.DONE, headline, ("Run: runs/x",))
-    assert len(message.subject) <= 100
+    assert len(message.subject) <= SUBJECT
     assert set(message.subject.split()[3:]) <= {"possible", "possible.", "…"}
     assert (headline in message.subject, headline in message.text) == (words == 3, words == 40)
 
