@@ -12,7 +12,7 @@ from importer.validator import codes, contacts, dates, ids, names, oddities, pas
 from importer.validator.columns import Table
 
 CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
-    ids.identifiers, ids.own_proxies, ids.swapped_identifiers, codes.too_long,
+    ids.identifiers, ids.own_proxies, codes.too_long,
     names.symbols_in_names, names.two_people, names.commas_and_titles,
     codes.codes_in_table, codes.flags, dates.out_of_range, dates.expired,
     dates.purged_before_expiry, dates.purge_passed, contacts.emails, contacts.phones,

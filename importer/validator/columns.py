@@ -53,8 +53,8 @@ class Column:
 
     def having(self, *patterns: re.Pattern[str]) -> set[str]:
         """Return the distinct values with one of the patterns; first all are searched as one."""
-        found = (one for one in patterns if one.search(self._whole))
-        return {text for one in found for text in filter(one.search, self.distinct)}
+        there = (pattern for pattern in patterns if pattern.search(self._whole))
+        return {text for pattern in there for text in filter(pattern.search, self.distinct)}
 
     def among(self, words: frozenset[str]) -> set[str]:
         """Return the distinct values that are one of some words, which are without case."""
@@ -113,7 +113,7 @@ class Table:
     def of(self, *paths: str) -> Iterator[Column]:
         """The columns of some fields: one outside lists, in a list one per entry."""
         for path in paths:
-            yield from (one for one in self.columns if one.target.field.path == path)
+            yield from (column for column in self.columns if column.target.field.path == path)
 
     def judge(self, judge: Judge, *paths: str) -> Iterator[Problem]:
         """Yield a problem per row with a bad value of some fields."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from itertools import repeat
 
 from importer.model.candidates import ENDS, NEVER, ROLE_END, is_long_past, wrong_end, years_from
@@ -28,18 +27,19 @@ def out_of_range(table: Table) -> Iterator[Problem]:
     """
     today = table.today.isoformat()
     oldest, recent = (years_from(table.today, -years) for years in (_OLDEST, _YOUNGEST))
-    young = odd(f"is less than {_YOUNGEST} years ago")
 
-    def judge(text: str, what: str, first: str, last: str, late: str) -> CellFinding | None:
-        if first <= text <= last:
-            return young if what == "birth date" and text > recent else None
+    def birth(text: str) -> CellFinding | None:
+        if oldest <= text <= today:
+            return odd(f"is less than {_YOUNGEST} years ago") if text > recent else None
         long_ago = "before 1900" if text < _FIRST else f"more than {_OLDEST} years ago"
-        sentence = f"the {what} {{value}} is {late if text > last else long_ago}"
-        severity = Severity.WARNING if what == "date" else None
-        return CellFinding(Code.DATE_OUT_OF_RANGE, sentence, severity=severity)
+        sentence = f"the birth date {{value}} is {'in the future' if text > today else long_ago}"
+        return CellFinding(Code.DATE_OUT_OF_RANGE, sentence)
 
-    birth = partial(judge, what="birth date", first=oldest, last=today, late="in the future")
-    other = partial(judge, what="date", first=_FIRST, last=_FAR, late="after 2200")
+    def other(text: str) -> CellFinding | None:
+        sentence = f"the date {{value}} is {'before 1900' if text < _FIRST else 'after 2200'}"
+        finding = CellFinding(Code.DATE_OUT_OF_RANGE, sentence, severity=Severity.WARNING)
+        return None if _FIRST <= text <= _FAR else finding
+
     for column in table.columns:
         if column.target.field.path in {*ENDS, ROLE_END}:
             yield from _impossible_ends(table, column)

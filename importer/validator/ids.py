@@ -7,10 +7,9 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
-from itertools import combinations
 
 from importer.model.candidates import ID_FIELDS
-from importer.model.problem import CellFinding, Code, Problem, Severity
+from importer.model.problem import CellFinding, Code, Problem
 from importer.model.text import DOTS, STEERING, is_several_words, steering
 from importer.model.user import AccountType
 from importer.validator.columns import (
@@ -18,7 +17,6 @@ from importer.validator.columns import (
     NO_LETTER,
     TYPOGRAPHIC,
     WORDS,
-    Column,
     Judge,
     Table,
     odd,
@@ -69,7 +67,7 @@ def identifiers(table: Table) -> Iterator[Problem]:
         elif internal and column.target.field.path == "primary_id":
             judge = _internal_id
         strange = column.having(_STRANGE, STEERING) | column.among(_PLACEHOLDERS | DOTS)
-        strange.update(*(filter(one, column.distinct) for one in (_FILLING.fullmatch, judge)))
+        strange.update(*(filter(test, column.distinct) for test in (_FILLING.fullmatch, judge)))
         words = column.having(_NO_DIGIT)
         words = words if len(words) <= _FEW * len(column.distinct) else set()
         yield from column.judge(partial(_worst, judge, words), strange | words)
@@ -83,9 +81,8 @@ def _worst(rule: Judge, words: Collection[str], text: str) -> CellFinding | None
     wrong = rule(text)
     wrong = wrong and (_of_a_number(text) or wrong)
     sure = no_id(text) or _characters(text) or wrong or _not_found_again(text)
-    return sure or (
-        odd("has no digit, as nearly all IDs of its column have") if text in words else None
-    )
+    unlike = odd("has no digit, as nearly all IDs of its column have")
+    return sure or (unlike if text in words else None)
 
 
 def no_id(text: str) -> CellFinding | None:
@@ -172,33 +169,3 @@ def own_proxies(table: Table) -> Iterator[Problem]:
         for row, text, *ids in zip(table.candidates.rows, column.texts, *own, strict=True):
             if text and text.casefold() in map(str.casefold, ids):
                 yield column.problem(row, text, finding)
-
-
-def swapped_identifiers(table: Table) -> Iterator[Problem]:
-    """Warn about the whole roster if most values of two ID columns fit each other's rule.
-
-    The rows are rejected one by one for their malformed IDs; this names the cause.
-    """
-    ruled = ((column, column.target.id_rule) for column in table.of(*ID_FIELDS))
-    formed = [(column, rule.wrong) for column, rule in ruled if rule and rule.has_form]
-    for (left, of_left), (right, of_right) in combinations(formed, 2):
-        if left.target.places == right.target.places:
-            continue
-        if _most_fit(left, of_left, of_right) and _most_fit(right, of_right, of_left):
-            places = (*left.target.places, *right.target.places)
-            yield Problem.of(
-                Code.MALFORMED_ID,
-                table.candidates.source.origin(),
-                f"most IDs of {' and '.join(map(str, places))} have the form that the rule of the "
-                "other column asks for",
-                *places,
-                field=left.target.label,
-                advice="The two columns may be swapped. Put each under its own heading.",
-                severity=Severity.WARNING,
-            )
-
-
-def _most_fit(column: Column, own: Judge, other: Judge) -> bool:
-    """Return whether over half of a column's values break its own rule and fit the other one."""
-    strays = sum(own(text) is not None and other(text) is None for text in column.distinct)
-    return strays > 0 and 2 * strays > len(column.distinct)

@@ -39,13 +39,11 @@ def two_people(table: Table) -> Iterator[Problem]:
         two = column.having(TWO_PEOPLE if last else TWO_FIRST_NAMES)
         if whole != column.texts:
             two |= {*filter(TWO_PEOPLE.search, {*whole})}
-        if not two:
-            continue
         for row, text, cell in zip(table.candidates.rows, column.texts, whole, strict=True):
-            found = cell if cell in two else text
-            if text and found in two and (row, found) not in reported:
-                reported.add((row, found))
-                yield column.problem(row, found, MAY_BE_TWO)
+            names = cell if cell in two else text
+            if text and names in two and (row, names) not in reported:
+                reported.add((row, names))
+                yield column.problem(row, names, MAY_BE_TWO)
 
 
 def commas_and_titles(table: Table) -> Iterator[Problem]:

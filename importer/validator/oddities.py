@@ -8,9 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
-from itertools import chain
 
 from importer.model.candidates import NAMES
 from importer.model.people import NICKNAMES, NO_NAME
@@ -54,13 +52,9 @@ _OFTEN, _SELDOM = 0.4, 0.15
 _NULL = CellFinding(
     Code.ODD_VALUE,
     f"{KNOWN} is what databases write for a blank cell",
-    "Set `blank: [NULL]`, with this word, under `roster:` in the mapping.",
+    "Set `blank: [NULL]`, with this word, under `roster:` in the mapping; or, if people are called "
+    "so, add the step `{unless: [NULL]}` to `clean` in the rule of this field instead.",
     repairs=Repairs.COLUMN,
-)
-_NULL_AND_NAME = replace(
-    _NULL,
-    advice="Add the step `{unless: [NULL]}` to `clean` in the rule of this field in the mapping. "
-    "Do not use `blank` under `roster:`: a last name is Null, too.",
 )
 
 
@@ -99,30 +93,27 @@ def _odd_name(text: str, *, last: bool) -> CellFinding | None:
 def test_people(table: Table) -> Iterator[Problem]:
     """Find names of nobody, such as Test Student and Mickey Mouse."""
     for first, last in _names(table):
-        both = (one.with_word(lambda w: w.casefold() in _TELLING) for one in (first, last))
-        texts = {*chain.from_iterable(both)}
-        for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
-            if one not in texts and other not in texts:
+        first_names, last_names = (
+            column.with_word(lambda word: word.casefold() in _TELLING) for column in (first, last)
+        )
+        for row, given, own in zip(table.candidates.rows, first.texts, last.texts, strict=True):
+            if given not in first_names and own not in last_names:
                 continue
-            name = f"{one} {other}".casefold()
+            name = f"{given} {own}".casefold()
             words = {*name.split()} & _TEST_WORDS
-            if name in _NOBODY or (words and not {one.casefold(), other.casefold()} & _NO_NAMES):
-                yield last.problem(row, f"{one} {other}", odd("is no name of a person"), first)
+            if name in _NOBODY or (words and not {given.casefold(), own.casefold()} & _NO_NAMES):
+                yield last.problem(row, f"{given} {own}", odd("is no name of a person"), first)
 
 
 def markup(table: Table) -> Iterator[Problem]:
     """Find HTML, formulas, emails, words for a blank, and street numbers that became dates."""
-    lasts = (text for column in table.of("last_name") for text in column.among(NULLS))
-    names = {text.casefold() for text in lasts if text.isalpha()}  # people are called Null
     for column in table.of(*_TEXTS):
         path = column.target.field.path
         judge = partial(_markup, address=path.startswith("contact_info"))
         yield from column.judge(judge, column.having(_MARKS, _MONTH))
-        yield from column.flag({
-            text: _NULL_AND_NAME if text.casefold() in names else _NULL
-            for text in column.among(NULLS)
-            if not (path == "last_name" and text.isalpha())
-        })  # fmt: skip
+        nulls = column.among(NULLS)  # people are called Null
+        alone = (text for text in nulls if not (path == "last_name" and text.isalpha()))
+        yield from column.flag(dict.fromkeys(alone, _NULL))
 
 
 def _markup(text: str, *, address: bool) -> CellFinding | None:

@@ -55,10 +55,8 @@ def forced_changes(table: Table) -> Iterator[Problem]:
     not_true = CellFinding(
         Code.UNKNOWN_CODE, "{value} is not TRUE", "Write TRUE, or clear the cell for no."
     )
-
-    def judge(text: str) -> CellFinding | None:
-        if not internal:
-            return external
-        return None if text.upper() == "TRUE" else not_true
-
-    return table.judge(judge, "force_password_change")
+    finding = not_true if internal else external
+    return table.judge(
+        lambda text: None if internal and text.upper() == "TRUE" else finding,
+        "force_password_change",
+    )

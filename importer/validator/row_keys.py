@@ -244,10 +244,8 @@ def _same_id(keys: RowKeys) -> list[list[int]]:
     """
     primary = keys.shared_ids[keys.shared_ids["column"] == 0]
     groups = [[position for position, _ in places] for places in sharing(primary)]
-    if not keys.rows or keys.roster(0) == keys.roster(-1):
-        return groups
     everywhere = ({position for position, _ in places} for places in sharing(keys.shared_ids))
-    across = [sorted(one) for one in everywhere if len(set(map(keys.roster, one))) > 1]
+    across = [sorted(group) for group in everywhere if len({*map(keys.roster, group)}) > 1]
     return connected([*groups, *across])
 
 

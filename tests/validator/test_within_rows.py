@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
+from inspect import getmembers, isfunction, signature
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from importer import validator
 from importer.model.fields import COUNTRIES, FIELDS, NO_CODES, CodeRow, CodeTables
 from importer.model.problem import KNOWN, Code, Severity
 from importer.model.user import AccountType
@@ -35,6 +39,20 @@ GROUPS = CodeTables(
         )
     }
 )
+
+
+def test_every_check_of_a_table_is_in_the_list() -> None:
+    """A function of the package that takes a `Table`, and that no other one calls, is a check."""
+    modules = [
+        import_module(f"{validator.__name__}.{at.name}") for at in iter_modules(validator.__path__)
+    ]
+    checks = {
+        function
+        for module in modules
+        for name, function in getmembers(module, isfunction)
+        if [*signature(function).parameters] == ["table"] and not name.startswith("_")
+    }
+    assert checks == {*validator.CHECKS}
 
 
 def test_a_clean_row_has_no_problems() -> None:
