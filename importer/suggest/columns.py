@@ -317,7 +317,7 @@ def _guess(place: Place, counts: Counter[str], row: _Row, beside: Beside) -> Gue
     }:  # as Alma's own form has it
         return replace(guess, field=found.field, sure=True)
     if (
-        "card" in found.concepts
+        {"card", "person"} & {*found.concepts}
         and found.identity
         and share_of(counts, BARCODE_DIGITS.fullmatch) > 1 / 2
     ):
