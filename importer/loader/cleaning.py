@@ -77,10 +77,12 @@ def clean_column(
     findings: dict[str, tuple[CellFinding, ...]] = {}
     several: dict[str, str] = {}
     for text in _not_plain(each or texts):
-        changes[text], found = clean(text)
-        if found:
-            findings[text] = found
-        rows = any(one.code is Code.CELL_TOO_LONG and one.severity is None for one in found)
+        changes[text], changed = clean(text)
+        if changed:
+            findings[text] = changed
+        rows = any(
+            finding.code is Code.CELL_TOO_LONG and finding.severity is None for finding in changed
+        )
         if not rows and _LINE.search(text):
             # a private character stands for each break while the whole cell is cleaned
             came = clean(_LINE.sub(f" {_BREAK} ", text))[0].split(_BREAK)
@@ -96,9 +98,9 @@ def _not_plain(texts: Collection[str]) -> Iterator[str]:
     if whole.count("\0") != len(texts) or max(map(len, texts), default=0) > LONGEST:
         yield from filterfalse(is_plain, texts)
         return
-    while (found := _PLAIN_TEXTS.match(whole, at)) and found.end() < len(whole):
-        at = whole.index("\0", found.end()) + 1
-        yield whole[found.end() : at - 1]
+    while (plain := _PLAIN_TEXTS.match(whole, at)) and plain.end() < len(whole):
+        at = whole.index("\0", plain.end()) + 1
+        yield whole[plain.end() : at - 1]
 
 
 def is_plain(text: str) -> bool:
@@ -111,7 +113,7 @@ def clean(text: str) -> Cleaned:
     if len(text) > LONGEST:
         message = f"has {len(text):,} characters; a cell may have {LONGEST:,}"
         return text, (CellFinding(Code.CELL_TOO_LONG, message),)
-    found: list[CellFinding] = []
+    findings: list[CellFinding] = []
     if not text.isprintable():
         text = _BREAKS.sub(" ", text)
         # some databases export an emoji as two surrogates
@@ -123,23 +125,23 @@ def clean(text: str) -> Cleaned:
         visible = _without_invisible(text)
         if visible != text:
             message = "an invisible character was removed from {value}"
-            found.append(CellFinding(Code.WHITESPACE_REMOVED, message, value=visible))
+            findings.append(CellFinding(Code.WHITESPACE_REMOVED, message, value=visible))
             text = visible
     came = unicodedata.normalize("NFC", text)
     text = one_line(came)
     ascii_digits = text.translate(_FULL_WIDTH_DIGITS)
     if ascii_digits != text:
         message, text = "{value} was written with full-width digits", ascii_digits
-        found.append(CellFinding(Code.DIGITS_NORMALIZED, message, value=text))
+        findings.append(CellFinding(Code.DIGITS_NORMALIZED, message, value=text))
     while marked := _TEXT_MARK.fullmatch(text):
         text = marked[2] or one_line(marked[1].replace('""', '"'))
         if text:  # some programs write the mark around blanks, too
             message = "the mark that keeps {value} as text was removed"
-            found.append(CellFinding(Code.TEXT_MARK_REMOVED, message, value=text))
+            findings.append(CellFinding(Code.TEXT_MARK_REMOVED, message, value=text))
     if text in FORMULA_ERRORS:
-        found.append(formula_error(text))
-    found.extend(_mojibake(came))  # one of the damaged letters ends in a no-break space
-    return text, tuple(found)
+        findings.append(formula_error(text))
+    findings.extend(_mojibake(came))  # one of the damaged letters ends in a no-break space
+    return text, tuple(findings)
 
 
 def clean_escaped(text: str) -> Cleaned:

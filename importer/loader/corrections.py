@@ -71,7 +71,7 @@ def read_corrections(path: Path) -> tuple[Correction, ...]:
         if len(line) != len(HEADINGS) or not _ROW.fullmatch(line[0]):
             msg = f"{path.name}, line {number}: this is not a correction ({', '.join(HEADINGS)})."
             raise RosterError(msg)
-    return tuple(Correction(read_row_label(one[0]), *map(unescape, one[1:])) for one in lines)
+    return tuple(Correction(read_row_label(cells[0]), *map(unescape, cells[1:])) for cells in lines)
 
 
 def write_corrections(path: Path, corrections: Iterable[Correction]) -> None:
@@ -79,7 +79,10 @@ def write_corrections(path: Path, corrections: Iterable[Correction]) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(HEADINGS)
-    writer.writerows((row_cell(one.row), *map(escape, astuple(one)[1:])) for one in corrections)
+    writer.writerows(
+        (row_cell(correction.row), *map(escape, astuple(correction)[1:]))
+        for correction in corrections
+    )
     write_atomically(path, text.getvalue().encode())
 
 
@@ -92,16 +95,16 @@ def remembered(corrections: Iterable[Correction]) -> dict[tuple[str, str, str], 
     ids: dict[int, str] = {}
     first: dict[tuple[int, str], Correction] = {}
     last: dict[tuple[int, str], Correction] = {}
-    for one in corrections:
-        if not one.leaves_out:
-            cell, ids[one.row] = (one.row, one.column), one.id
-            first.setdefault(cell, one)
-            last[cell] = one
+    for correction in corrections:
+        if not correction.leaves_out:
+            cell, ids[correction.row] = (correction.row, correction.column), correction.id
+            first.setdefault(cell, correction)
+            last[cell] = correction
     texts: dict[tuple[str, str, str], set[str]] = {}
-    for cell, one in first.items():
-        if one.was and one.was != last[cell].now:
-            for person in {"", ids[one.row]}:
-                key = one.heading.casefold(), one.was, person
+    for cell, correction in first.items():
+        if correction.was and correction.was != last[cell].now:
+            for person in {"", ids[correction.row]}:
+                key = correction.heading.casefold(), correction.was, person
                 texts.setdefault(key, set()).add(last[cell].now)
     return {key: now for key, (now, *others) in texts.items() if not others}
 
@@ -121,52 +124,49 @@ def correct(
     # a line that leaves a row out has no column
     positions = {"": 0} | {place.letter: at for at, place in enumerate(roster.places)}
     cells: dict[tuple[int, str], tuple[CellFinding, ...]] = {}
-    for one in corrections:
-        position, row = positions.get(one.column), row_label(one.row)
-        if one.row not in frame.index or position is None:
+    for correction in corrections:
+        row, column = correction.row, correction.column
+        position = positions.get(column)
+        there = row in frame.index and position is not None
+        if not there or not (correction.leaves_out or frame.at[row, position] == correction.was):
             msg = (
-                f"{name} corrects row {row}, column {one.column or 'any'}, which the roster "
-                "does not have. Was it made for another roster?"
+                f"{name} corrects row {row_label(row)}, column {column or 'any'}, and the roster "
+                "has no such cell, or another text in it. The roster was changed, or this file was "
+                "made for another: make the corrections again."
             )
             raise RosterError(msg)
-        if one.leaves_out:
-            out.add(one.row)
-        elif frame.at[one.row, position] != one.was:
-            msg = (
-                f"{name} corrects row {row}, column {one.column} ({one.heading}), and this "
-                "cell is not what it was. The roster was changed: make the corrections again."
-            )
-            raise RosterError(msg)
+        if correction.leaves_out:
+            out.add(row)
         else:
-            frame.at[one.row, position], cells[one.row, one.column] = clean(one.now)
+            frame.at[row, position], cells[row, column] = clean(correction.now)
     corrected = frame.loc[sorted({row for row, _ in cells})]
     blank = {*corrected.index[(corrected == "").all(axis="columns")].tolist()} - out
     if out or blank:
         frame = frame.drop(index=[*out, *blank])
     last = () if secret else roster.places[-1:]
     problems = [
-        one
-        for one in roster.problems
+        problem
+        for problem in roster.problems
         if not any(
-            (one.origin.row, place.letter) in cells
-            for place in (last if one.code in UNEVEN else one.places)
+            (problem.origin.row, place.letter) in cells
+            for place in (last if problem.code in UNEVEN else problem.places)
         )
     ]
     problems += (
-        found.problem(
+        finding.problem(
             roster.source.origin(row),
             roster.places[positions[letter]],
-            value=writable(found.value),
+            value=writable(finding.value),
         )
         for (row, letter), findings in cells.items()
-        for found in findings
+        for finding in findings
     )
     return replace(
         roster,
         frame=frame,
         blank=tuple(sorted({*roster.blank, *blank})),
         left_out=tuple(sorted({*roster.left_out, *out})),
-        problems=tuple(sorted(problems, key=lambda one: one.origin.row)),
+        problems=tuple(sorted(problems, key=lambda problem: problem.origin.row)),
     )
 
 

@@ -70,25 +70,25 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
     sheet = Sheet([*_records(content, encoding, form)])
     while sheet.rows and not sheet.rows[-1]:  # an empty line is how text files end
         sheet.rows.pop()
-    found = table.find_headings(sheet.rows, layout)
-    if found is None:
+    headings = table.find_headings(sheet.rows, layout)
+    if headings is None:
         msg = "has no text. Check whether the export was complete."
         raise NotReadableError(msg)
-    if len(sheet.rows) - found.rows[-1] > ROWS:
+    if len(sheet.rows) - headings.rows[-1] > ROWS:
         raise NotReadableError(_TOO_LONG)
     if msg := _undivided(sheet.rows, layout):
         raise NotReadableError(msg)
     # A column beyond the last heading exists if the heading row reaches it. If only other rows do,
     # those rows are too long.
-    width = max(map(len, sheet.rows[found.rows[0] - 1 : found.rows[-1]]), default=0)
-    columns = table.find_columns(found, sheet, width, escaped=True)
+    width = max(map(len, sheet.rows[headings.rows[0] - 1 : headings.rows[-1]]), default=0)
+    columns = table.find_columns(headings, sheet, width, escaped=True)
     last = columns.end
     cut = _cut_by_excel(sheet.rows, last)
-    sheet.findings += _uneven(sheet.rows, found.rows[-1] + 1, last, width, cut)
+    sheet.findings += _uneven(sheet.rows, headings.rows[-1] + 1, last, width, cut)
     source = replace(
-        source, encoding=encoding.removesuffix("-sig"), delimiter=delimiter, header=found.rows
+        source, encoding=encoding.removesuffix("-sig"), delimiter=delimiter, header=headings.rows
     )
-    notices = [found.notice, doubt]
+    notices = [headings.notice, doubt]
     if quote == "'":
         notices.append("its cells are in single quotation marks, which were removed")
     if encoding in {WESTERN, LATIN_9} and layout.encoding == "auto":
@@ -96,8 +96,8 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
     clean_text = clean_escaped if columns.added else clean
 
     def clean_cell(text: str) -> Cleaned:
-        cleaned, found = clean_text(text)
-        return cleaned, (*_swallowed(text, delimiter, last), *found)
+        cleaned, findings = clean_text(text)
+        return cleaned, (*_swallowed(text, delimiter, last), *findings)
 
     return table.build(
         source,
@@ -202,8 +202,8 @@ def _delimiter(lines: Sequence[str], layout: Layout) -> str:
             return 0, 0, 1
         if usual > table.COLUMNS:
             raise NotReadableError(_TOO_WIDE)
-        found = max(table.matches(record, layout.expected) for record in records[:20])
-        return found, widths.count(usual) / len(widths), usual
+        known = max(table.matches(record, layout.expected) for record in records[:20])
+        return known, widths.count(usual) / len(widths), usual
 
     return max(_DELIMITERS, key=merit)
 
@@ -258,15 +258,15 @@ def _cut_by_excel(rows: Sequence[Sequence[str]], width: int) -> list[int]:
     """
     groups = [range(at, min(at + _AT_ONCE, len(rows))) for at in range(0, len(rows), _AT_ONCE)]
     lengths = [{len(rows[at]) for at in group} for group in groups]
-    if any(len(found) > 1 for found in lengths):
+    if any(len(widths) > 1 for widths in lengths):
         return []
-    ends = [(one, max(found)) for one, found in zip(groups, lengths, strict=True)]
-    first = min((end for one, end in ends if len(one) == _AT_ONCE), default=width)
+    ends = [(group, max(widths)) for group, widths in zip(groups, lengths, strict=True)]
+    first = min((end for group, end in ends if len(group) == _AT_ONCE), default=width)
     return [
         at + 1
-        for one, end in ends
-        if end < width and (len(one) == _AT_ONCE or first <= end)
-        for at in one
+        for group, end in ends
+        if end < width and (len(group) == _AT_ONCE or first <= end)
+        for at in group
     ]
 
 
@@ -337,11 +337,11 @@ class Rows:
         """Return the rows of a DataFrame, or of dicts by heading. Raises RosterError."""
         if not isinstance(rows, pd.DataFrame):
             dicts = []
-            for number, one in enumerate(rows, start=2):
-                if not isinstance(one, Mapping):
+            for number, row in enumerate(rows, start=2):
+                if not isinstance(row, Mapping):
                     msg = f"Row {number} is not a dict. Give each row as a dict by heading."
                     raise RosterError(msg)
-                dicts.append({str(name): value for name, value in one.items()})
+                dicts.append({str(name): value for name, value in row.items()})
             rows = pd.DataFrame(dicts, dtype=object)
         headings = [*map(str, rows.columns)]
         if not headings:

@@ -155,20 +155,20 @@ def identify(content: bytes, suffix: str) -> Kind:
     head, suffix = content[:65_536], suffix.lower()
     limit = LARGEST
     if not head.strip(b"\0\r\n\t "):
-        found = "is empty. Check whether the export or the copy was complete."
+        kind = "is empty. Check whether the export or the copy was complete."
     elif head.startswith(_ZIP):
-        found, limit = _zip_kind(content), LARGEST_PACKAGE
+        kind, limit = _zip_kind(content), LARGEST_PACKAGE
     elif head.startswith(_OLE):
-        found, limit = _ole_kind(content, suffix), LARGEST_XLS
+        kind, limit = _ole_kind(content, suffix), LARGEST_XLS
     else:
-        found = _text_kind(head)
-        if found is Kind.CSV and suffix in _WORKBOOKS:
-            found = _NO_WORKBOOK.format(suffix)
-    if not isinstance(found, Kind):
-        raise NotReadableError(found)
+        kind = _text_kind(head)
+        if kind is Kind.CSV and suffix in _WORKBOOKS:
+            kind = _NO_WORKBOOK.format(suffix)
+    if not isinstance(kind, Kind):
+        raise NotReadableError(kind)
     if len(content) > limit:
         raise NotReadableError(_UNSAFE.format(f"the file has more than {limit // 2**20} MB"))
-    return found
+    return kind
 
 
 def _zip_kind(content: bytes) -> Kind | str:
@@ -182,22 +182,22 @@ def _zip_kind(content: bytes) -> Kind | str:
             types = _beginning(archive, named, 1_000_000)
     except _ZIP_ERRORS:
         return DAMAGED
-    found: Kind | str = "is a zip archive. Unpack it and load the spreadsheet that is in it."
+    kind: Kind | str = "is a zip archive. Unpack it and load the spreadsheet that is in it."
     if "xl/workbook.xml" in names or b"spreadsheetml.sheet.main+xml" in types:
-        found = Kind.XLSM if "xl/vbaproject.bin" in names else Kind.XLSX
+        kind = Kind.XLSM if "xl/vbaproject.bin" in names else Kind.XLSX
     elif b"opendocument.spreadsheet" in office:
-        found = Kind.ODS
+        kind = Kind.ODS
     elif "xl/workbook.bin" in names:
-        found = f"is a binary Excel workbook (.xlsb), which cannot be read. {SAVE_AS}"
+        kind = f"is a binary Excel workbook (.xlsb), which cannot be read. {SAVE_AS}"
     elif "word/document.xml" in names or b"opendocument.text" in office:
-        found = _SOMETHING_ELSE.format("a Word document")
+        kind = _SOMETHING_ELSE.format("a Word document")
     elif "ppt/presentation.xml" in names:
-        found = _SOMETHING_ELSE.format("a presentation")
+        kind = _SOMETHING_ELSE.format("a presentation")
     elif any(name.startswith("xl/") for name in names):
-        found = DAMAGED
+        kind = DAMAGED
     elif any(name.endswith(".iwa") for name in names):
-        found = "is a Numbers spreadsheet. Open it, choose File, Export To, Excel, and load that."
-    return found
+        kind = "is a Numbers spreadsheet. Open it, choose File, Export To, Excel, and load that."
+    return kind
 
 
 def _beginning(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
@@ -294,11 +294,11 @@ def _hostile(members: list[zipfile.ZipInfo]) -> str:
     """Return why the package is refused; "" if it is not."""
     names = {member.filename.lower() for member in members}
     total = sum(member.file_size for member in members)
-    tight = any(one.file_size > max(_SMALL, _RATIO * one.compress_size) for one in members)
+    tight = any(member.file_size > max(_SMALL, _RATIO * member.compress_size) for member in members)
     reasons = {
         f"it has {len(members):,} parts, and {MEMBERS:,} are allowed": len(members) > MEMBERS,
         "it has two parts of the same name": len(names) < len(members),
-        "parts of it are protected by a password": any(one.flag_bits & 1 for one in members),
+        "parts of it are protected by a password": any(member.flag_bits & 1 for member in members),
         "another archive or workbook is packed into it": any(
             name.endswith(_NESTED) for name in names
         ),

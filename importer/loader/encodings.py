@@ -99,7 +99,7 @@ def _in_languages(word: str, languages: Sequence[str]) -> list[float]:
     padded = f"^{''.join(map(_small, word))}$"
     known = _case(word)
     places = [at for at, char in enumerate(padded) if not char.isascii()]
-    return [known + sum(_at(padded, at, _languages()[one]) for at in places) for one in languages]
+    return [known + sum(_at(padded, at, _languages()[name]) for at in places) for name in languages]
 
 
 def _small(char: str) -> str:
@@ -120,13 +120,13 @@ def _at(word: str, at: int, language: _Language) -> float:
     first = before.isascii()
     if char not in language:
         return log(_UNKNOWN_LETTER if char.isalpha() else _SIGN) + log(1 / 30) * (1 + first)
-    found, shares_before, shares_behind = language[char]
-    found += shares_behind.get(_end(behind, "$"), _ELSE)
+    total, shares_before, shares_behind = language[char]
+    total += shares_behind.get(_end(behind, "$"), _ELSE)
     if first:
-        found += shares_before.get(_end(before, "^"), _ELSE)
+        total += shares_before.get(_end(before, "^"), _ELSE)
     if char >= _FIRST_OTHER and (_is_ascii_letter(before) or _is_ascii_letter(behind)):
-        found += log(_OTHER_SCRIPT)
-    return found
+        total += log(_OTHER_SCRIPT)
+    return total
 
 
 def _is_usual_sign(word: str, at: int) -> bool:
@@ -152,20 +152,20 @@ def _is_ascii_letter(char: str) -> bool:
 
 def _case(word: str) -> float:
     """Return what capital and small letters add that are not as names are written."""
-    found = 0.0
+    total = 0.0
     for at, char in enumerate(word):
         if char in _BEFORE_SMALL and word[:at].isalpha() and word[at + 1 : at + 2].islower():
-            found += log(_BEFORE_SMALL[char])
+            total += log(_BEFORE_SMALL[char])
         if char.isascii() or not char.isalpha() or char in _SIGNS:
             continue
         before = word[at - 1] if at else ""
         if char.isupper():
-            found += log(_CAPITAL_INSIDE) * before.islower()
+            total += log(_CAPITAL_INSIDE) * before.islower()
         elif char.islower():
-            found += log(_SMALL_BEFORE) * (word[at + 1 : at + 2].isupper() > before.isupper())
-            found += log(_SMALL_FIRST) * (not before.isalpha())
-            found += log(_SMALL_BEHIND) * (at > 1 and word[at - 2 : at].isupper())
-    return found
+            total += log(_SMALL_BEFORE) * (word[at + 1 : at + 2].isupper() > before.isupper())
+            total += log(_SMALL_FIRST) * (not before.isalpha())
+            total += log(_SMALL_BEHIND) * (at > 1 and word[at - 2 : at].isupper())
+    return total
 
 
 WESTERN = "cp1252"
@@ -232,7 +232,9 @@ def _candidates() -> Iterator[_Candidate]:
     file = tomllib.loads((files(__package__) / "encodings.toml").read_text("utf-8"))
     groups: dict[str, list[str]] = file["groups"]
     for name, row in file["encodings"].items():
-        languages = (one for key in row.get("languages", ()) for one in groups.get(key, [key]))
+        languages = (
+            language for key in row.get("languages", ()) for language in groups.get(key, [key])
+        )
         leads = (byte for first, last in row.get("leads", ()) for byte in range(first, last + 1))
         rare = row.get("rare", 0)
         yield _Candidate(name, row["used_for"], tuple(languages), frozenset(leads), rare)
@@ -258,10 +260,12 @@ class WhichEncodingError(WrongEncodingError):
     def __init__(self, message: str, readings: Sequence[_Reading] = ()) -> None:
         """Keep some words that the encodings read in different ways beside the message."""
         super().__init__(message)
-        columns = zip(*(one.words for one in readings), strict=True)
+        columns = zip(*(reading.words for reading in readings), strict=True)
         differ = sorted(columns, key=lambda several: -len(set(several)))[:_CELLS]
-        pairs = zip((one.candidate for one in readings), zip(*differ, strict=True), strict=True)
-        self.readings = tuple((one.name, one.used_for, words) for one, words in pairs)
+        pairs = zip(
+            (reading.candidate for reading in readings), zip(*differ, strict=True), strict=True
+        )
+        self.readings = tuple((reading.name, reading.used_for, words) for reading, words in pairs)
         self.encodings = {name: ", ".join(words) for name, _, words in self.readings}
 
 
@@ -356,17 +360,19 @@ def _western(words: Sequence[bytes]) -> str:
     """
     readings = _readings(words)
     best = readings[0].merit
-    close = {one.words for one in readings if one.merit > best - _CLOSE}
+    close = {reading.words for reading in readings if reading.merit > best - _CLOSE}
     name = next(
-        (one.candidate.name for one in readings
-         if {one.words} == close and one.candidate.name in {WESTERN, LATIN_9}), ""
+        (reading.candidate.name for reading in readings
+         if {reading.words} == close and reading.candidate.name in {WESTERN, LATIN_9}), ""
     )  # fmt: skip
     if name or not words:
         return name or WESTERN
     letters = sum(not char.isascii() for word in readings[0].words for char in word)
     possible = _POSSIBLE * (3 if readings[0].candidate.leads else 1)
-    first = {one.words: one for one in reversed(readings) if one.merit > best - possible}
-    likely = sorted(first.values(), key=lambda one: -one.merit)[:_NAMED]
+    first = {
+        reading.words: reading for reading in reversed(readings) if reading.merit > best - possible
+    }
+    likely = sorted(first.values(), key=lambda reading: -reading.merit)[:_NAMED]
     if best < _NONE_FITS * letters - _POSSIBLE:
         likely = []
     why = "is not UTF-8, and it is not certain which encoding its letters are in."
@@ -374,7 +380,9 @@ def _western(words: Sequence[bytes]) -> str:
 
 
 def _undecided(why: str, likely: Sequence[_Reading]) -> WhichEncodingError:
-    maybe = f" It may be {' or '.join(str(one.candidate) for one in likely)}." if likely else ""
+    maybe = (
+        f" It may be {' or '.join(str(reading.candidate) for reading in likely)}." if likely else ""
+    )
     name = likely[0].candidate.name if likely else "NAME"
     msg = (
         f"{why}{maybe} Save it as CSV UTF-8 or .xlsx from the program that made it, or name its "
@@ -405,9 +413,11 @@ def _doubt(content: bytes, wanted: str, known: str) -> str:
     if read is None or any(char > _IDEOGRAPHS for word in read for char in word):
         return ""  # `read_csv` reports bytes that are none of the encoding
     best = readings[0]
-    same = [one for one in readings if one.words == read]
+    same = [reading for reading in readings if reading.words == read]
     merit = (
-        same[0].merit if same else max(_merit(read, one) for one in _CANDIDATES if one.languages)
+        same[0].merit
+        if same
+        else max(_merit(read, candidate) for candidate in _CANDIDATES if candidate.languages)
     )
     if best.merit <= merit + (_WRONG if best.candidate.leads else _DOUBTFUL):
         return ""
@@ -428,8 +438,8 @@ def _words(content: bytes) -> list[bytes]:
     """Return different words with bytes beyond ASCII. Longer ones than names are not looked at."""
     words: dict[bytes, None] = {}
     end = 0
-    for found in _BEYOND.finditer(content):
-        at = found.start()
+    for match in _BEYOND.finditer(content):
+        at = match.start()
         if at < end:
             continue
         before = _APART.split(content[max(end, at - _LONGEST) : at])[-1]
@@ -457,9 +467,13 @@ def _readings(words: Sequence[bytes]) -> list[_Reading]:
     Words that are UTF-8 in a file that is not do not count.
     """
     words = [word for word in words if not _is_damaged(word)]
-    read = ((one, _decode(words, one.name)) for one in _CANDIDATES)
-    found = [_Reading(_merit(texts, one), one, texts) for one, texts in read if texts is not None]
-    return sorted(found, key=lambda one: -one.merit)
+    read = ((candidate, _decode(words, candidate.name)) for candidate in _CANDIDATES)
+    readings = [
+        _Reading(_merit(texts, candidate), candidate, texts)
+        for candidate, texts in read
+        if texts is not None
+    ]
+    return sorted(readings, key=lambda reading: -reading.merit)
 
 
 def _merit(words: Sequence[str], candidate: _Candidate) -> float:
@@ -484,7 +498,7 @@ def _ask_if_by_chance(words: Sequence[bytes]) -> None:
     texts = _decode(words, "utf-8") if len(words) <= _FEW else None
     if not texts or not all(map(_is_odd, texts)):
         return
-    if likely := [one for one in _readings(words) if one.candidate.leads][:_NAMED]:
+    if likely := [reading for reading in _readings(words) if reading.candidate.leads][:_NAMED]:
         count = f"has only {counted(len(words), 'word')} with letters beyond ASCII"
         why = f"{count}, and none is a name in UTF-8."
         raise _undecided(why, likely)

@@ -87,7 +87,7 @@ def _of_section(section: str) -> Format:
         elif char and char not in _FIXED:
             return PLAIN  # decimals, thousands, percent, exponents
         else:
-            places += ["=" + one for one in quoted or escaped or (" " if skipped else char)]
+            places += ["=" + char for char in quoted or escaped or (" " if skipped else char)]
     fixed = any(place[0] == "=" and place[1:].strip() for place in places)
     adds = places.count("0") > 1 or (fixed and not {"0", "#"}.isdisjoint(places))
     return Format(places=tuple(places)) if adds else PLAIN

@@ -59,7 +59,7 @@ class OdsWorkbook:
             sheets = self._book.sheets_metadata
             if len(tables) != len(sheets):
                 raise NotReadableError(DAMAGED)
-            self._tables = {about.name: one for about, one in zip(sheets, tables, strict=True)}
+            self._tables = {about.name: table for about, table in zip(sheets, tables, strict=True)}
             self.sheets = [
                 (about.name, about.visible is SheetVisibleEnum.Visible)
                 for about in sheets
@@ -90,8 +90,8 @@ def _text(value: object) -> Shown:
             return show(value)
         case datetime():
             text = value.isoformat(" ", "seconds").removesuffix(" 00:00:00")
-        case str() if found := _ELAPSED.fullmatch(value):
-            text = f"{found[1]}:{found[2]}:{found[3]}"
+        case str() if elapsed := _ELAPSED.fullmatch(value):
+            text = f"{elapsed[1]}:{elapsed[2]}:{elapsed[3]}"
         case time():
             text = value.isoformat("seconds")
         case _:

@@ -152,26 +152,26 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
     """Return the workbook's roster. Raises RosterError, NotReadableError."""
     source, about_sheets = _choose_sheet(workbook, source, layout)
     sheet = workbook.read(source.sheet)
-    found = table.find_headings(sheet.rows, layout, sheet.merged)
-    if found is None:
+    headings = table.find_headings(sheet.rows, layout, sheet.merged)
+    if headings is None:
         msg = (
             f'The sheet "{source.sheet}" of {source.path.name} is empty. Name another in the '
             "mapping."
         )
         raise RosterError(msg, cause=Cause.EITHER)
-    source = replace(source, header=found.rows)
+    source = replace(source, header=headings.rows)
     # the texts of a rejects.csv that was saved as a workbook are escaped
     names = {name.removesuffix(" (2)") for name, _ in workbook.sheets}
-    escaped = bool(table.added_columns(found.texts)) and names.isdisjoint(REJECTS_SHEETS)
-    columns = table.find_columns(found, sheet, max(map(len, sheet.rows)), escaped=escaped)
+    escaped = bool(table.added_columns(headings.texts)) and names.isdisjoint(REJECTS_SHEETS)
+    columns = table.find_columns(headings, sheet, max(map(len, sheet.rows)), escaped=escaped)
     _check_size(sheet, columns, source)
-    texts = [*about_sheets, *filter(None, [found.notice])]
+    texts = [*about_sheets, *filter(None, [headings.notice])]
     if workbook.starts_1904:
         texts.append("the workbook counts dates from 1904; they were read accordingly")
     if formulas := [letter(c) for c in columns.positions if c in sheet.formula_columns]:
         at = ", ".join(formulas)
-        one, several = f"column {at} has formulas; its", f"columns {at} have formulas; their"
-        texts.append(f"{one if len(formulas) == 1 else several} last results were read")
+        single, several = f"column {at} has formulas; its", f"columns {at} have formulas; their"
+        texts.append(f"{single if len(formulas) == 1 else several} last results were read")
     return table.build(
         source,
         columns,
@@ -281,7 +281,7 @@ def _choose_sheet(workbook: Workbook, source: Source, layout: Layout) -> tuple[S
     notices = []
     chosen = fitting[0]
     own = REJECTS_SHEETS if table.is_rejects(tops[chosen]) else TEMPLATE_SHEETS
-    if others := [one for one in filled if one.removesuffix(" (2)") not in {chosen, *own}]:
+    if others := [name for name in filled if name.removesuffix(" (2)") not in {chosen, *own}]:
         notices.append(f'the sheet "{chosen}" was read; not read: {_quoted(others)}')
     if unseen := [name for name in hidden if name in alike]:
         what = "hidden sheets have the headings as well and were not read"

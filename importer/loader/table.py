@@ -319,7 +319,7 @@ def build(
     marks = {n: read_row(text) for n, text in _added_column(rows, columns, ROW, first).items()}
     located += sheet.findings
     located += [*_still_marked(marks, columns, located)]
-    too_long = {found.row for found in located if found.finding.code is Code.ROW_TOO_LONG}
+    too_long = {at.row for at in located if at.finding.code is Code.ROW_TOO_LONG}
     # a row whose only text is beyond the headings is not blank
     text = frame.index.isin(too_long)
     for at in frame:
@@ -330,20 +330,13 @@ def build(
     numbers = _fed_back_numbers({row: cell for row, cell in marks.items() if row <= end})
 
     out = sheet.hidden_rows.intersection(filled) if visible_only else set()
-    numbered = [row for row, cell in marks.items() if cell.number]
-    people = too_long.union(numbered)
-    heads = [sheet.rows[number - 1] for number in source.header if number]
-    not_people: dict[int, str] = {}
-    if not all_people:
-        repeated = {*_repeated_headings(frame, columns, heads, clean)}
-        not_people |= dict.fromkeys(sorted(repeated - out), "repeats the headings")
-        below = frame.index.intersection([first, *(row + 1 for row in repeated)])
-        rest = below.difference([*out, *numbered]).tolist()
-        cells = {row: (*frame.loc[row], *sheet.rows[row - 1][columns.end :]) for row in rest}
-        drawn = [row for row, texts in cells.items() if _is_line(texts)]
-        not_people |= dict.fromkeys(drawn, "is a line of dashes below the headings")
-        left = filled.difference([*out, *repeated, *not_people])
-        not_people |= _footers(frame, left.tolist(), people)
+    numbered = {row for row, cell in marks.items() if cell.number}
+    shown = frame.loc[filled.difference([*out])]
+    not_people = (
+        {}
+        if all_people
+        else _not_people(shown, columns, sheet, source.header, clean, numbered, too_long)
+    )
     kept = filled.difference([*out, *not_people])
     there = set(kept)
     problems = [
@@ -437,14 +430,14 @@ def _still_marked(
     positions = {
         letter(at - min(columns.added.values(), default=0)): at for at in columns.positions
     }
-    found = {(one.row, one.column, one.finding.code) for one in located}
+    known = {(at.row, at.column, at.finding.code) for at in located}
     for row, cell in marks.items():
         for mark in cell.marks:
             column = positions.get(mark.column, WHOLE_ROW)
             if mark.code in UNEVEN:
                 message = f"was {mark}, so its values may be under wrong headings"
                 yield Located(row, WHOLE_ROW, CellFinding(mark.code, message, UNEVEN_ADVICE))
-            elif (row, column, mark.code) not in found:
+            elif (row, column, mark.code) not in known:
                 message = f"still has the words “{mark}” behind the row's number"
                 yield Located(row, column, CellFinding(mark.code, message, MARKED_ADVICE))
 
@@ -463,6 +456,32 @@ def _fed_back_numbers(marks: Mapping[int, RowCell]) -> dict[int, int]:
             number = largest
         rows[number] = row
     return {row: number for number, row in rows.items()}
+
+
+def _not_people(
+    shown: pd.DataFrame,
+    columns: Columns,
+    sheet: Sheet,
+    header: tuple[int, ...],
+    clean: Clean,
+    numbered: Collection[int],
+    too_long: Collection[int],
+) -> dict[int, str]:
+    """Return which of the rows with text are no people, and why; `numbered` ones are rejects."""
+    heads = [sheet.rows[number - 1] for number in header if number]
+    repeated = sorted({*_repeated_headings(shown, columns, heads, clean)})
+    below = shown.index.intersection([header[-1] + 1, *(row + 1 for row in repeated)])
+    drawn = [
+        row
+        for row in below.difference([*numbered]).tolist()
+        if _is_line((*shown.loc[row], *sheet.rows[row - 1][columns.end :]))
+    ]
+    left = shown.loc[shown.index.difference([*repeated, *drawn])]
+    return (
+        dict.fromkeys(repeated, "repeats the headings")
+        | dict.fromkeys(drawn, "is a line of dashes below the headings")
+        | _footers(left, {*numbered, *too_long})
+    )
 
 
 def _repeated_headings(
@@ -484,7 +503,7 @@ def _second(frame: pd.DataFrame) -> int:
     left = np.arange(len(frame))
     for column in frame:
         texts = frame[column].to_numpy()[left].tolist()
-        left = left[[found is None for found in map(_OF_A_PERSON.search, texts)]]
+        left = left[[match is None for match in map(_OF_A_PERSON.search, texts)]]
     for row in frame.index[left].tolist():
         filled = [*filter(None, frame.loc[row])]
         if all(map(_is_word, filled)) and _usual(filled) >= max(2, len(filled) / 2):
@@ -498,7 +517,7 @@ def _is_line(texts: Iterable[str]) -> bool:
     return max(map(len, filled), default=0) > 1 and all(map(_LINE.fullmatch, filled))
 
 
-def _footers(frame: pd.DataFrame, filled: Sequence[int], people: Collection[int]) -> dict[int, str]:
+def _footers(frame: pd.DataFrame, people: Collection[int]) -> dict[int, str]:
     """Of the rows with text, those that are not people, and why.
 
     These are the template's example row at the top, and up to ten totals or signatures at the end,
@@ -514,11 +533,10 @@ def _footers(frame: pd.DataFrame, filled: Sequence[int], people: Collection[int]
         return [*map(bool, frame.loc[[row]].to_numpy()[0])]
 
     out: dict[int, str] = {}
-    first = "".join(cells(filled[0])[:1]) if filled and filled[0] == frame.index[0] else ""
-    if first.casefold().startswith("example:"):
-        out[filled[0]] = "is the example row of the template"
-        filled = filled[1:]
-    found: list[int] = []
+    filled: list[int] = frame.index.tolist()
+    if filled and "".join(cells(filled[0])[:1]).casefold().startswith("example:"):
+        out[filled.pop(0)] = "is the example row of the template"
+    footers: list[int] = []
     for row in filled[:0:-1]:
         texts = cells(row)
         if len(texts) > 2 or len(texts) * 2 >= frame.shape[1]:
@@ -527,12 +545,13 @@ def _footers(frame: pd.DataFrame, filled: Sequence[int], people: Collection[int]
             break
         if shape(row) == shape(filled[0]):
             break
-        found.append(row)
-        if len(found) > FOOTERS:
+        footers.append(row)
+        if len(footers) > FOOTERS:
             return out
-    alike = (at for at, row in enumerate(found) if shape(row) == shape(filled[-1 - len(found)]))
+    last = filled[-1 - len(footers)] if footers else 0
+    alike = (at for at, row in enumerate(footers) if shape(row) == shape(last))
     reason = "is at the end and has no ID: a total or a signature"
-    return out | dict.fromkeys(reversed(found[: next(alike, None)]), reason)
+    return out | dict.fromkeys(reversed(footers[: next(alike, None)]), reason)
 
 
 def _problems(

@@ -96,10 +96,10 @@ def _measured(content: bytes) -> bytes:
     """
     container = CompDoc(content, logfile=io.StringIO())
     named = map(container.locate_named_stream, ("Workbook", "Book"))
-    found, begin, length = next((one for one in named if one[0] is not None), (None, 0, 0))
-    if found is None:
+    whole, begin, length = next((place for place in named if place[0]), (None, 0, 0))
+    if whole is None:
         raise NotReadableError(DAMAGED)
-    stream = bytearray(found[begin : begin + length])
+    stream = bytearray(whole[begin : begin + length])
     cells = others = 0
     has_formulas = calculated = False
     for kind, at, size in _records(stream):

@@ -119,12 +119,12 @@ class XlsxWorkbook:
         """Return a sheet as python-calamine reads it. Raises NotReadableError."""
         part, sheet = self._parts[self._members[name]], Sheet()
         # python-calamine has to find the same sheets and texts
-        found = _STRINGS if _STRINGS in self._parts else ""
-        same = found == self._strings_name and len(self._members) == len(self.sheets)
+        usual = _STRINGS if _STRINGS in self._parts else ""
+        same = usual == self._strings_name and len(self._members) == len(self.sheets)
         last = _last_plain_row(part, self._parts.get(_STRINGS, b""))
         if not last or not same or self.starts_1904:
             raise NotPlainError
-        styles = {b"%d" % style: one for style, one in enumerate(self._formats) if one != PLAIN}
+        styles = {b"%d" % at: style for at, style in enumerate(self._formats) if style != PLAIN}
         styled = filter(lambda cell: cell[3] in styles, _NUMBER.finditer(part) if styles else ())
         cell = next(styled, None)
         with library_errors():
