@@ -67,7 +67,7 @@ def codes_in_table(table: Table) -> Iterator[Problem]:
         }
         suggest = len(unknown) <= _A_WRONG_COLUMN
         in_cell = f"Correct the cell{', or add the value to the lookup' if given else ''}."
-        found: dict[str, CellFinding] = {}
+        findings: dict[str, CellFinding] = {}
         for text, code in unknown.items():
             likely = _likely(code, field, table.codes) if suggest else ""
             place = given.get(code, "")
@@ -75,13 +75,13 @@ def codes_in_table(table: Table) -> Iterator[Problem]:
             known = place or code in rows or (suggest and _is_of(code, field, rows))
             shown = KNOWN if known else VALUE
             todo = f"Correct it in the mapping, {place}." if place else in_cell
-            found[text] = CellFinding(
+            findings[text] = CellFinding(
                 Code.UNKNOWN_CODE,
                 f"{shown} {_wrong(code, field, rows)}",
                 f"Did you mean {likely}? {todo}" if likely else todo,
                 repairs=Repairs.COLUMN if place else Repairs.VALUE,
             )
-        yield from column.flag(found)
+        yield from column.flag(findings)
 
 
 def wrong_in_mapping(code: str, field: Field, codes: CodeTables) -> str:

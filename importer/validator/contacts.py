@@ -57,9 +57,9 @@ def phones(table: Table) -> Iterator[Problem]:
 def zip_codes(table: Table) -> Iterator[Problem]:
     """Find ZIP codes of the United States that are not five or nine digits, or that are none."""
     for column in table.of("contact_info.address.postal_code"):
-        found = {text: odd("is no ZIP code that exists") for text in _NO_ZIP & {*column.distinct}}
-        found |= {text: _not_a_zip(text) for text in column.distinct if not _ZIP.fullmatch(text)}
-        yield from column.flag(found, [country == "USA" for country in table.countries(column)])
+        wrong = {text: odd("is no ZIP code that exists") for text in _NO_ZIP & {*column.distinct}}
+        wrong |= {text: _not_a_zip(text) for text in column.distinct if not _ZIP.fullmatch(text)}
+        yield from column.flag(wrong, [country == "USA" for country in table.countries(column)])
 
 
 def _not_a_zip(text: str) -> CellFinding:
@@ -83,10 +83,10 @@ def states(table: Table) -> Iterator[Problem]:
     Without a country, only the name of a state is recognized as one.
     """
     for column in table.of("contact_info.address.state_province"):
-        found = {text: _not_a_state(text) for text in column.distinct if text not in STATES}
+        wrong = {text: _not_a_state(text) for text in column.distinct if text not in STATES}
         pairs = zip(table.countries(column), column.texts, strict=True)
         in_usa = (at == "USA" or bool(not at and text and _state_of(text)) for at, text in pairs)
-        yield from column.flag(found, in_usa)
+        yield from column.flag(wrong, in_usa)
 
 
 def _not_a_state(text: str) -> CellFinding:

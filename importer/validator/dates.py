@@ -62,9 +62,9 @@ def _impossible_ends(table: Table, column: Column) -> Iterator[Problem]:
 
     role = column.target.label == ROLE_END
     known = table.candidates.texts("expiry_date") if role else repeat("")
-    found = {end: finding for end in column.distinct if (finding := judge(end))}
+    findings = {end: finding for end in column.distinct if (finding := judge(end))}
     ends = zip(column.texts, known, strict=False)
-    yield from column.flag(found, (end != other for end, other in ends))
+    yield from column.flag(findings, (end != other for end, other in ends))
 
 
 def purge_passed(table: Table) -> Iterator[Problem]:
@@ -82,10 +82,10 @@ def purge_passed(table: Table) -> Iterator[Problem]:
     target = table.candidates.layout.targets.get("expiry_date")
     rejects = target is not None and not target.drop_bad
     for column in table.of("purge_date"):
-        found = {text: finding for text in column.distinct if text < today}
+        findings = {text: finding for text in column.distinct if text < today}
         ends = table.candidates.texts("expiry_date")
         other = (not (rejects and is_long_past(end)) for end in ends)
-        yield from column.flag(found, other)
+        yield from column.flag(findings, other)
 
 
 def expired(table: Table) -> Iterator[Problem]:

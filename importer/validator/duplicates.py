@@ -28,8 +28,8 @@ def find_duplicates(rosters: Sequence[tuple[Candidates, Duplicates]]) -> Iterato
     Kind by kind, each kind in the order of the rows.
     """
     keys = RowKeys(rosters)
-    found, skipped = duplicate_ids(keys)
-    yield from found
+    same_id, skipped = duplicate_ids(keys)
+    yield from same_id
     yield from lost_digits(keys)
     yield from duplicate_identifiers(keys, skipped)
     if not keys.shared.empty:
@@ -67,13 +67,13 @@ def duplicate_ids(keys: RowKeys) -> tuple[list[Problem], frozenset[int]]:
             value = keys.texts(label)[position]
             if keeper is None:
                 sentence = f"{same} {keys.listed(group, position, [position])}"
-                found = CellFinding(Code.DUPLICATE_ID, sentence, advice, severity, value=value)
+                finding = CellFinding(Code.DUPLICATE_ID, sentence, advice, severity, value=value)
             else:
                 skipped.add(position)
                 kept = keys.listed([keeper], position)
                 sentence = f"{same} {kept}, which the `duplicates` rule keeps"
-                found = CellFinding(Code.SKIPPED_DUPLICATE, sentence, value=value)
-            problems.append(keys.problem(position, found, label))
+                finding = CellFinding(Code.SKIPPED_DUPLICATE, sentence, value=value)
+            problems.append(keys.problem(position, finding, label))
     return sorted(problems, key=lambda problem: problem.origin.row), frozenset(skipped)
 
 
@@ -121,7 +121,7 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
     Rows with the same primary ID are another problem, and so is everything else that they share;
     but not a value that is the primary ID in one place and an additional ID in another.
     """
-    found: list[tuple[int, int, Problem]] = []
+    problems: list[tuple[int, int, Problem]] = []
     for places in sharing(keys.shared_ids, skipped):
         columns: defaultdict[int, list[int]] = defaultdict(list)
         for position, column in places:
@@ -143,8 +143,8 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
                 parts.append(f"is also an ID in {keys.listed(rows, position, [position])}")
             sentence, value = f"{{value}} {' and '.join(parts)}", keys.texts(labels[0])[position]
             finding = CellFinding(Code.DUPLICATE_IDENTIFIER, sentence, value=value)
-            found.append((position, own[0], keys.problem(position, finding, *labels)))
-    yield from (problem for _, _, problem in sorted(found, key=lambda entry: entry[:2]))
+            problems.append((position, own[0], keys.problem(position, finding, *labels)))
+    yield from (problem for _, _, problem in sorted(problems, key=lambda entry: entry[:2]))
 
 
 # --- the same person ---
@@ -183,6 +183,6 @@ def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Proble
                     value=keys.id(other),
                 )
                 labels = keys.labels(shared[position])
-                found = keys.problem(position, finding, PRIMARY, *NAME, *labels)
-                problems.append(found.asking(About.ROWS, *OF_ROWS))
+                problem = keys.problem(position, finding, PRIMARY, *NAME, *labels)
+                problems.append(problem.asking(About.ROWS, *OF_ROWS))
     yield from sorted(problems, key=lambda problem: problem.origin.row)

@@ -63,11 +63,11 @@ def commas_and_titles(table: Table) -> Iterator[Problem]:
         else:
             distinct = {*zip(column.texts, whole, strict=True)}
         # a blank part is no name
-        found = {pair: bad for pair in distinct if pair[0] and (bad := _unusual(*pair))}
-        parts = {text for text, _ in found}
+        findings = {pair: bad for pair in distinct if pair[0] and (bad := _unusual(*pair))}
+        parts = {text for text, _ in findings}
         rows = zip(table.candidates.rows, column.texts, whole, strict=True) if parts else ()
         for row, text, cell in rows:
-            if text in parts and (bad := found.get((text, cell))):
+            if text in parts and (bad := findings.get((text, cell))):
                 yield column.problem(row, text, bad)
 
 
@@ -98,8 +98,8 @@ def _without_suffixes(text: str) -> tuple[str, bool]:
     kept = len(parts)
     while kept > 1 and people.is_suffix(parts[kept - 1], after_comma=True):
         kept -= 1
-    found, words = kept < len(parts), parts[kept - 1].split()
+    has_suffix, words = kept < len(parts), parts[kept - 1].split()
     while words and people.is_suffix(words[-1], after_comma=False):
-        found = True
+        has_suffix = True
         words.pop()
-    return ", ".join([*parts[: kept - 1], " ".join(words)]), found
+    return ", ".join([*parts[: kept - 1], " ".join(words)]), has_suffix

@@ -71,43 +71,43 @@ class RowKeys:
         self._traits = {
             kind: [keys(kind, at) for at in self._labels(path)] for kind, path in PATHS.items()
         }
-        found = []
+        lines = []
         self.trait = np.array([], dtype=object)
         for kind, columns in self._traits.items():
             places, distinct = _repeated(columns)
-            found.append(places.assign(kind=kind, key=places["key"] + len(self.trait)))
+            lines.append(places.assign(kind=kind, key=places["key"] + len(self.trait)))
             self.trait = np.concatenate([self.trait, distinct])
-        self.shared = pd.concat(found, ignore_index=True).drop_duplicates(["position", "key"])
+        self.shared = pd.concat(lines, ignore_index=True).drop_duplicates(["position", "key"])
         self.shared["name"] = self.names[self.shared["position"]]
         self.same_id = _same_id(self)
         self._persons = {at: group[0] for group in self.same_id for at in group}
 
     def _labels(self, path: str) -> tuple[str, ...]:
         """Return the labels of a field that any of the mappings sets."""
-        every = (label for one in self._candidates for label in one.layout.labels(path))
+        every = (label for roster in self._candidates for label in roster.layout.labels(path))
         return tuple(dict.fromkeys(every))
 
     def texts(self, label: str) -> list[str]:
         """Return the values of a column by position; blanks where the field is not mapped."""
         if label not in self._texts:
-            self._texts[label] = [t for one in self._candidates for t in one.texts(label)]
+            self._texts[label] = [t for roster in self._candidates for t in roster.texts(label)]
         return self._texts[label]
 
     @cached_property
     def _contents(self) -> list[list[str]]:
-        columns = [c for one in self._candidates for c in one.layout.targets.values()]
+        columns = [c for roster in self._candidates for c in roster.layout.targets.values()]
         by_row = {column.label for column in columns if column.by_row}
         labels = dict.fromkeys(column.label for column in columns if column.label != PRIMARY)
         return [self._cells(label) if label in by_row else self.texts(label) for label in labels]
 
     def _cells(self, label: str) -> list[str]:
         """Return the cells that decide a column, by position, without what the run writes."""
-        found = []
-        for one in self._candidates:
-            target = one.layout.targets.get(label)
-            cells = one.cells.loc[one.rows, [*target.reads] if target else []]
-            found += ["\n".join(row) for row in cells.to_numpy().tolist()]
-        return found
+        texts = []
+        for roster in self._candidates:
+            target = roster.layout.targets.get(label)
+            cells = roster.cells.loc[roster.rows, [*target.reads] if target else []]
+            texts += ["\n".join(row) for row in cells.to_numpy().tolist()]
+        return texts
 
     def content(self, position: int) -> tuple[str, ...]:
         """Return what a row contains besides its primary ID and what the run writes into it."""
@@ -221,8 +221,8 @@ def _repeated(columns: Sequence[list[str]]) -> tuple[pd.DataFrame, NDArray[np.ob
     often = np.bincount(numbers[numbers >= 0], minlength=len(texts)) > 1
     places = np.flatnonzero((numbers >= 0) & often[numbers])
     column, position = np.divmod(places, max(map(len, columns), default=0) or 1)
-    found = {"position": position, "column": column, "key": numbers[places]}
-    return pd.DataFrame(found), texts
+    lines = {"position": position, "column": column, "key": numbers[places]}
+    return pd.DataFrame(lines), texts
 
 
 def sharing(places: pd.DataFrame, skipped: Collection[int] = ()) -> list[list[tuple[int, int]]]:
@@ -258,4 +258,4 @@ def connected(groups: Iterable[Sequence[int]]) -> list[list[int]]:
             if (other := sets.get(position, {position})) is not joined:
                 joined |= other
                 sets.update(dict.fromkeys(other, joined))
-    return sorted(sorted(members) for members in {id(one): one for one in sets.values()}.values())
+    return sorted(map(sorted, {id(same): same for same in sets.values()}.values()))

@@ -36,13 +36,13 @@ def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]
     contacts = frozenset(map(" ".join, known))
     pairs = _pairs(keys, lines[~common & ~lines["position"].isin([*skipped])])
     rows = {at: keys.person_keys(at, contacts) for at in {*chain.from_iterable(pairs)}}
-    for one, two in pairs:
-        left, right = rows[one], rows[two]
+    for first, second in pairs:
+        left, right = rows[first], rows[second]
         if not may_be_same(left, right):
             continue
         kinds = left.shared(right)
         if left.name != right.name or {BORN, EMAIL}.isdisjoint(kinds):
-            for own, other in ((one, two), (two, one)):
+            for own, other in ((first, second), (second, first)):
                 others[own].append(other)
                 shared[own].update(kinds)
     for position in sorted(others):
