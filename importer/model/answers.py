@@ -21,12 +21,6 @@ def possible_users(problems: Iterable[Problem]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(question.user for question in questions if question.is_possible))
 
 
-def allow(problems: Iterable[Problem], answer: Answer) -> bool:
-    """Return whether an answer that names no user fits the questions of all these problems."""
-    questions = (problem.question for problem in problems)
-    return all(question is not None and answer in question.answers for question in questions)
-
-
 def possible(problems: Iterable[Problem]) -> list[tuple[Answer, str]]:
     """Return what can be answered about a row; nothing if it needs no review.
 
@@ -50,7 +44,7 @@ def possible(problems: Iterable[Problem]) -> list[tuple[Answer, str]]:
         for user in users
         for answer in _about_user(user, asked)
     )
-    of_row = (answer for answer in (Answer.LOAD, *OF_ROWS, Answer.CREATE) if allow(asked, answer))
+    of_row = _allowed(asked, Answer.LOAD, *OF_ROWS, Answer.CREATE)
     return [*of_users, *((answer, "") for answer in (*of_row, Answer.REJECT))]
 
 
@@ -82,13 +76,14 @@ def takes(problems: Iterable[Problem], answer: Answer) -> bool:
     return not answers or answer in answers or names_another
 
 
-def _about_user(user: str, problems: Sequence[Problem]) -> list[Answer]:
+def _about_user(user: str, problems: Iterable[Problem]) -> list[Answer]:
     """Return what can be answered about a user: what every question about it allows."""
-    questions = [it.question for it in problems if it.question and it.question.user == user]
-    answers = (Answer.RENAME, Answer.UPDATE)
-    return [
-        answer for answer in answers if all(answer in question.answers for question in questions)
-    ]
+    about = [it for it in problems if it.question is not None and it.question.user == user]
+    return _allowed(about, Answer.RENAME, Answer.UPDATE)
+
+
+def _allowed(problems: Sequence[Problem], *answers: Answer) -> list[Answer]:
+    return [answer for answer in answers if all(problem.allows(answer) for problem in problems)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,6 +279,10 @@ class Problem:
         """Whether it is a question about this."""
         return self.question is not None and self.question.about is about
 
+    def allows(self, answer: Answer) -> bool:
+        """Whether what it asks can be answered so."""
+        return self.question is not None and answer in self.question.answers
+
     def asking(self, about: About, *answers: Answer) -> Problem:
         """Return the problem as a question about the user whose ID is its value, if it has one."""
         return replace(self, question=Question(about, self.value, answers))

@@ -131,9 +131,9 @@ class Roster:
     def misplaced(self) -> frozenset[int]:
         """The rows that are rejected because their cells may be under the wrong headings."""
         return frozenset(
-            one.origin.row
-            for one in self.problems
-            if one.code in MISPLACED and one.severity is Severity.REJECT
+            problem.origin.row
+            for problem in self.problems
+            if problem.code in MISPLACED and problem.severity is Severity.REJECT
         )
 
     def at_position(self, position: int) -> Roster:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from importer.model.answers import allow, possible_users
+from importer.model.answers import possible_users
 from importer.model.candidates import NAMES
 from importer.model.fields import OnUpdate
 from importer.model.plan import Held, LeftAlone, Match, Planned
@@ -47,7 +47,9 @@ def _obstacles(case: Case, who: Who) -> Iterator[Problem]:
     What only a new user needs counts where nobody has an ID by which users are found, and where an
     answer may create one.
     """
-    if case.match.creates and (not holders(case) or allow(who.questions, Answer.CREATE)):
+    if case.match.creates and (
+        not holders(case) or all(it.allows(Answer.CREATE) for it in who.questions)
+    ):
         yield from case.draft.lacks
     elif who.questions:
         yield from _of_name(case.draft)
@@ -82,10 +84,10 @@ def _asked(draft: DraftUser, questions: Collection[Problem]) -> Held:
     That a user may get the row's ID is not advised where this user must stay as it is.
     """
     changes = [problem for problem in questions if problem.asks(About.CHANGE)]
-    stays = {it.value: it.advice for it in changes if not allow([it], Answer.UPDATE)}
+    stays = {it.value: it.advice for it in changes if not it.allows(Answer.UPDATE)}
 
     def advised(problem: Problem) -> Problem:
-        is_known = problem.asks(About.ID) and not allow([problem], Answer.CREATE)
+        is_known = problem.asks(About.ID) and not problem.allows(Answer.CREATE)
         advice = stays.get(problem.value) if is_known else None
         return problem if advice is None else replace(problem, advice=advice)
 
