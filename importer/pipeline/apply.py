@@ -37,7 +37,7 @@ from importer.pipeline.check import validate
 from importer.pipeline.inputs import PASSWORD, check_sources, mapping_of, reopen_inputs
 from importer.pipeline.remember import check_later_loads
 from importer.planner.entries import current
-from importer.planner.leavers import why_not_listed
+from importer.planner.retiring import why_not_listed
 from importer.writer.executor import ApplyEvent, Executor
 
 STOP = "stop"

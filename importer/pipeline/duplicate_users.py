@@ -9,8 +9,8 @@ from importer.model.people import ADDRESS
 from importer.model.user import DELETED, AccountType, ContactInfo, User
 from importer.planner.borrowing import other_roles
 from importer.planner.entries import current
-from importer.planner.leavers import OURS
 from importer.planner.person import Person, are_one, person_of_user
+from importer.planner.retiring import OURS
 from importer.planner.who import agreement, managed_elsewhere
 from importer.users.cache import UserCache, find_common, find_sharing
 from importer.users.matching import user_keys

@@ -45,7 +45,8 @@ from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import same_id
 from importer.planner.imprints import KnownUser, has_id_of, keyed
-from importer.planner.leavers import Among, Leavers, Retiring, come_back, leave, retire
+from importer.planner.leavers import Among, Leavers, come_back, leave
+from importer.planner.retiring import Retiring, retire
 from importer.planner.safety_checks import is_of, loses_pin, with_checks
 from importer.planner.sis_load import as_loaded
 from importer.planner.who import is_another

@@ -35,9 +35,10 @@ from importer.model.question import About, Answer
 from importer.model.text import counted
 from importer.model.user import User
 from importer.planner.borrowing import role_obstacles
-from importer.planner.leavers import is_as_planned, without_counts
+from importer.planner.leavers import without_counts
 from importer.planner.patch import carried_over, same_as_sent
 from importer.planner.person import is_still
+from importer.planner.retiring import is_as_planned
 from importer.writer.outage import MOST_FAILURES, Failures
 from importer.writer.outcomes import (
     NoWrite,
