@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +25,7 @@ from importer.report.wording import DISMISSED, ENDS, headline
 from importer.service.office import Consent
 from importer.service.outcome import Outcome, outcome_of
 from importer.service.reports import reporting, write_reports
+from importer.settings import TASK
 
 Reports = Literal["required", "wanted", "none"]
 """What a run's reports are to a command: its purpose, something beside it, or not written."""
@@ -174,6 +176,9 @@ class Screen:
 INTERVAL = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
+_SHOWN_INTERVAL = 1.0
+"""The same for a command that the page has started, which shows the last line."""
+
 _WIDTH = 24
 """Characters of the bar: with counts of six digits all of it fits into 80 columns."""
 
@@ -182,7 +187,7 @@ _WIDTH = 24
 def progress(
     what: str, notice: Callable[[], str] = lambda: "", clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Advance]:
-    """Show the progress of the block: a bar on a terminal, otherwise a line every INTERVAL.
+    """Show the progress of the block: a bar on a terminal, otherwise a line every few seconds.
 
     `notice` returns a message to show beside it, such as a wait, or blank; `clock` is in seconds.
     """
@@ -194,11 +199,12 @@ def progress(
             yield bar.advance_to
         return
     began = last = clock()
+    interval = _SHOWN_INTERVAL if os.environ.get(TASK) else INTERVAL
 
     def advance(done: int, of: int, counts: str = "") -> None:
         nonlocal last
         moment = clock()
-        if moment - last < INTERVAL:
+        if moment - last < interval:
             return
         last = moment
         rate = done / (moment - began)

@@ -16,6 +16,7 @@ from importer.model.text import counted
 from importer.settings import ENV, KEY, REGION, Settings, place_of_key, write_env
 from importer.users.cache import UserCache
 from importer.web.site import RefusedError, Visit, found, see
+from importer.web.task_pages import start_again
 from importer.web.tasks import PRACTICE, TASK_ID
 
 REGIONS = {
@@ -140,7 +141,8 @@ def run_command(visit: Visit) -> web.Response:
 def save_key(visit: Visit) -> web.Response:
     """Write the key and the region into `.env`, which only the owner can read.
 
-    A region that is not chosen stays. A command that failed is shown again, to try it again.
+    A region that is not chosen stays. The key is tried at once: by the command that failed without
+    it, or by the doctor, who says what it may do.
     """
     key, region = visit.text("key").strip(), visit.text("region")
     file, back = visit.space.folder / ENV, f"{visit.base}/settings"
@@ -153,5 +155,7 @@ def save_key(visit: Visit) -> web.Response:
         sentence = "A key has letters and digits only. Copy it from the developer network."
         raise RefusedError(422, "This is not an API key", sentence, back)
     write_env(file, {KEY: key} | ({REGION: region} if region else {}))
-    failed = visit.space.tasks.find(visit.text("failed"))
-    return see(f"{visit.base}/tasks/{failed.id}" if failed else f"{back}?saved=yes")
+    if failed := visit.space.tasks.find(visit.text("failed")):
+        return start_again(visit, failed)
+    title, words = _COMMANDS["doctor"]
+    return visit.start(*words, title=title, then=f"{back}?saved=yes&task={TASK_ID}", back=back)

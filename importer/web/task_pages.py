@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from aiohttp import web
 
 from importer.errors import FINE, Exit
+from importer.report.wording import duration
 from importer.web.site import Visit, found, on_page, see
+from importer.web.tasks import Task
 
 _DECIDED = frozenset({"apply", "job"})
 """Commands that approvers alone start, each by its own form: their words name who decided."""
+
+
+_COUNTED = re.compile(r"(?:importer: )?[^:]+: ([0-9,]+)(?: of ([0-9,]+))?(?: \((.*)\))?")
+"""A line of progress: how many are done, of how many, and how fast."""
 
 
 def task(visit: Visit) -> web.Response:
@@ -22,8 +30,11 @@ def task(visit: Visit) -> web.Response:
     if code == -1:
         error = "The command was stopped from outside before it had finished. Nothing was written."
     messages = tasks.messages(shown)
+    counted = _COUNTED.fullmatch(messages[-1]) if messages else None
     return visit.page(
         "task.html.j2", task=shown, code=code, error=error, messages=messages,
+        counted=counted.groups("") if counted else None,
+        so_far=duration(int((visit.now - shown.started).total_seconds())),
         repeats=shown.words[0] not in _DECIDED,
         no_access=code == Exit.ACCESS,
         settings="Settings" in on_page("\n".join((error, *messages))),
@@ -41,9 +52,12 @@ def cancel(visit: Visit) -> web.Response:
 
 def again(visit: Visit) -> web.Response:
     """Start a command again that did not work; what a person decides is decided in its place."""
-    tasks = visit.space.tasks
-    failed = found(tasks.find(visit.request.match_info["task"]))
-    if tasks.exit(failed) in {None, *FINE} or failed.words[0] in _DECIDED:
+    return start_again(visit, found(visit.space.tasks.find(visit.request.match_info["task"])))
+
+
+def start_again(visit: Visit, failed: Task) -> web.Response:
+    """Start a command again, if it did not work; lead to the page of what a person decides."""
+    if visit.space.tasks.exit(failed) in {None, *FINE} or failed.words[0] in _DECIDED:
         return see(visit.base + failed.page)
     words, title, back, run_of = failed.words, failed.title, failed.back, failed.run_of
     return visit.start(*words, title=title, back=back, then=failed.then, run_of=run_of)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, expect
 
 import importer
 from importer.ledger.run_lock import run_lock
@@ -21,13 +22,16 @@ from tests.web.conftest import (
     KEY,
     PLAIN,
     Library,
+    address_of,
     approve,
     changed,
     drafted,
     followed,
+    held,
     people,
     planned,
     start,
+    tab_of,
     until,
     version,
     words,
@@ -63,8 +67,7 @@ def test_a_wrong_key_is_changed_on_the_page(office: tuple[Library, httpx.Client]
     hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
     form = {**hidden, "key": KEY, "region": ""}
     answer = client.post("/alma/settings/key", data=form)
-    assert answer.headers["Location"] == address
-    run = followed(client, client.post(f"{address}/again"))
+    run = followed(client, answer)  # the key is tried by what failed without it
     assert "2 to create" in words(client.get(run).text)
     text = env.read_text("utf-8")
     assert text.count("ALMA_API_KEY=") == 1
@@ -80,6 +83,39 @@ def test_a_wrong_key_is_changed_on_the_page(office: tuple[Library, httpx.Client]
     assert re.search("disabled[^>]*>Get the code tables", page)
     assert "no key in this folder yet" in page
     env.write_text(text, "utf-8")
+
+
+def test_a_key_is_tried_when_it_is_saved(office: tuple[Library, httpx.Client]) -> None:
+    """The answer says what it may do; a wrong one is named, and nothing of an earlier check."""
+    library, client = office
+    env = library.folder / ".env"
+    with changed(env, env.read_bytes()):
+        for key, good in ((KEY, True), ("wrong", False), (KEY, True)):
+            page = client.get(
+                followed(client, client.post("/alma/settings/key", data={"key": key, "region": ""}))
+            ).text
+            doctor = page.partition('id="doctor"')[2].partition("</section>")[0]
+            assert ("Wrong" not in doctor, "Good" in doctor) == (good, True)
+
+
+def test_a_wait_has_a_number_also_after_a_reload(
+    browser: Browser, office: tuple[Library, httpx.Client]
+) -> None:
+    """A comparison that takes long shows how many rows are done, of how many."""
+    library, client = office
+    draft = drafted(client, "alma", people(100, 2), "plain.yaml")
+    address = client.post(f"{draft}/plan", data={"version": version(client, draft)}).headers[
+        "Location"
+    ]
+    messages = library.folder / "tasks" / address.rpartition("/")[2] / "messages.txt"
+    with held(library), tab_of(browser, client) as tab:
+        tab.goto(address_of(client, address))
+        expect(tab.locator("#progress")).to_contain_text("so far")
+        messages.write_text("Planning: 5,561 of 19,511 (77 a second, about 181 s left)\n", "utf-8")
+        for _ in range(2):
+            expect(tab.locator("progress[value='5561'][max='19511']")).to_be_visible()
+            expect(tab.locator("#progress")).to_contain_text("77 a second")
+            tab.reload()
 
 
 def test_a_key_in_a_folder_of_secrets_is_changed_there(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ let last = Date.now(); // when the server answered
 const ended = (/** @type {Document} */ page) => {
   last = Date.now();
   if (at("silent")) location.reload(); // it was only asleep
+  const now = page.getElementById("progress");
+  if (now) at("progress").replaceChildren(...now.childNodes);
   return !page.getElementById("running");
 };
 const look = async () => {
