@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
-from importer.errors import MappingError
+from importer.errors import MappingError, RosterError
 from importer.mapper.compile import CompiledColumn, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.explain import explain
@@ -17,10 +18,13 @@ from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.secret_cells import misplaced, secret_columns
 from importer.model.candidates import ENDS
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, SECRETS, TYPE_FIELD, CodeTables, Shape
-from importer.model.problem import Problem
+from importer.model.problem import Problem, Severity
 from importer.model.roster import Roster
+from importer.pipeline.check import validate
+from importer.pipeline.inputs import RosterRequest, read_inputs
 from importer.report.wording import field_name, what
 from importer.web.columns import key_of
+from importer.web.drafts import Draft
 from importer.web.site import as_shown
 
 WHOLE = 2_000
@@ -111,6 +115,29 @@ def card(
         "parts": [(title, lines) for title, lines in parts.items() if lines],
         "blank": [(path, count) for path, count in blank.items() if count],
     }
+
+
+def marks(
+    roster: Roster, draft: Draft, mapping: Path, codes: CodeTables, today: date
+) -> dict[str, tuple[int, str]]:
+    """Return, by the letter of a column, how many of its first cells a check marks, and the first.
+
+    Only a complete mapping can be checked.
+    """
+    part = replace(roster, frame=roster.frame.head(WHOLE))
+    asked = RosterRequest(draft.roster, mapping, draft.facts.sheet)
+    try:
+        checked = validate((read_inputs(asked, codes, today, reader=lambda *_: part),))
+    except (MappingError, RosterError):
+        return {}
+    rows: dict[str, dict[int, str]] = {}
+    for problem in checked.problems:
+        if problem.severity is Severity.REPAIRED or problem.field in SECRETS:
+            continue
+        for place in problem.places[:1]:
+            told = what(problem, show_values=True, begin=True)
+            rows.setdefault(place.letter, {}).setdefault(problem.origin.row, told)
+    return {letter: (len(told), next(iter(told.values()))) for letter, told in rows.items()}
 
 
 def _usable(document: MappingDocument, roster: Roster) -> MappingDocument:

@@ -238,7 +238,7 @@ def _likely(guess: Guess, targets: tuple[tuple[str, Targets], ...]) -> Iterator[
 
 
 def targets(document: MappingDocument) -> tuple[tuple[str, Targets], ...]:
-    """Return the groups of fields that a column can go to."""
+    """Return the groups of fields that a column can go to, each name once."""
     patron = tuple((key_of(("record", name)), field_name(name)) for name in _FIELDS)
     entries = {
         key_of((*entry.at, name)): field_name(entry_label(entry, name))
@@ -253,11 +253,13 @@ def targets(document: MappingDocument) -> tuple[tuple[str, Targets], ...]:
         for rule in document.scalars
         if rule.field.path not in _FIELDS and rule.cells
     )
+    names = {*entries.values()}
+    new = ((key, f"Another {name}" if name in names else name) for key, (name, *_) in NEW.items())
     groups = (
         ("Patron", patron),
         ("In this mapping", tuple(entries.items())),
         ("More of this mapping", others),
-        ("Add", tuple((key, entry[0]) for key, entry in NEW.items())),
+        ("Add", tuple(new)),
     )
     return tuple((name, group) for name, group in groups if group)
 

@@ -85,7 +85,7 @@ def panels(mapping: MappingDocument, today: date) -> tuple[Panel, ...]:
     """Return all controls of a mapping. `today`: for a date that is proposed."""
     return (
         *(_end(mapping, path, today) for path in ENDS),
-        *_dates(mapping),
+        _cells(mapping),
         _same_for_all(mapping),
         _account(mapping),
         _matching(mapping),
@@ -223,20 +223,64 @@ _ORDERS = {
 }
 
 
-def _dates(mapping: MappingDocument) -> Iterator[Panel]:
-    """Yield the panel of how dates are typed, unless the mapping says more than their order."""
-    dates, steps = mapping.file.roster.dates, ("roster", "dates")
+def _cells(mapping: MappingDocument) -> Panel:
+    """Return the controls of how dates, IDs and ZIP codes are read.
+
+    The order of dates is left to the text where the mapping says more than that about them.
+    """
+    dates, controls = mapping.file.roster.dates, list[Control]()
+    if dates == Dates(order=dates.order) and dates.order in _ORDERS:
+        controls.append(_order(dates.order))
+    for mapped in mapping.fields:
+        if mapped.rule.lone_cells and len(mapped.cells) == 1 and mapped.field.path in _IDS:
+            controls.append(_digits(mapping, mapped.cells[0]))
+        elif mapped.rule.lone_cells and mapped.field.name == "postal_code":
+            controls += _zip(mapping, mapped)
+    now = _ORDERS.get(dates.order, "As the text has it")
+    return Panel("How cells are read", now, tuple(controls), first=True, asks=not dates.order)
+
+
+_IDS = frozenset({"primary_id", "user_identifier.value"})
+
+
+def _order(now: str) -> Control:
+    steps: KeyPath = ("roster", "dates")
 
     def write(text: str, value: str) -> str:
         return set_text(steps, text, value) if value else editing.clear_field(text, steps)
 
-    if dates == Dates(order=dates.order) and dates.order in _ORDERS:
-        order = Control(
-            steps, dates.order, write, words="Dates", choices=tuple(_ORDERS.items()), kind="radio"
-        )
-        yield Panel(
-            "How dates are typed", _ORDERS[dates.order], (order,), first=True, asks=not dates.order
-        )
+    return Control(steps, now, write, words="Dates", choices=tuple(_ORDERS.items()), kind="radio")
+
+
+def _digits(mapping: MappingDocument, heading: str) -> Control:
+    """Return the control of how many digits the IDs of a column have."""
+    rule, steps = mapping.file.id_rule(heading), ("ids", heading, "digits")
+
+    def write(text: str, value: str) -> str:
+        if not value:
+            return editing.clear_field(text, steps)
+        if not (value.isascii() and value.isdigit()):
+            msg = f"Write how many digits an ID of “{heading}” has, such as 14."
+            raise UsageError(msg)
+        return editing.set_value(text, steps, value)
+
+    now = str(rule.digits) if rule and rule.digits else ""
+    return Control(steps, now, write, words=f"Digits of each ID in “{heading}”")
+
+
+def _zip(mapping: MappingDocument, mapped: MappedField) -> Iterator[Control]:
+    """Yield the control of ZIP codes, unless the text has other steps for them."""
+    now = " ".join(str(step.name) for step in mapped.rule.clean or ())
+    steps: KeyPath = (*mapped.at, "clean")
+
+    def write(text: str, value: str) -> str:
+        if value:
+            return editing.set_key(text, mapped.at, "clean", f"[{value}]")
+        return editing.clear_field(text, steps)
+
+    choices = (("", "taken as they are"), ("zip", "must be ZIP codes"))
+    if now in dict(choices):
+        yield Control(steps, now, write, label(mapping, mapped), choices=choices)
 
 
 # --- the same for everybody ---

@@ -16,7 +16,7 @@ from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.load import examine
 from importer.report.wording import field_name
 from importer.suggest.columns import guesses
-from importer.web.card import card, lacking
+from importer.web.card import card, lacking, marks
 from importer.web.columns import NEW, Clear, cleared, columns, matched, moves, steps_of, targets
 from importer.web.controls import Control, panels
 from importer.web.draft_pages import beside
@@ -64,6 +64,7 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
         targets=targets(document),
         card=card(roster, document, tables, visit.now.date(), visit.number("person", 1)),
         lacking=lacking(document),
+        marks={} if findings else marks(roster, draft, chosen, tables, visit.now.date()),
         words=words(roster, document, tables),
         panels=panels(document, visit.now.date()),
         tables=tables,

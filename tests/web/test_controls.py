@@ -127,6 +127,26 @@ def test_a_date_on_which_records_end_is_found_in_each_way(tmp_path: Path) -> Non
     assert "expiry_date" not in text
 
 
+def test_how_dates_ids_and_zip_codes_are_read_is_chosen(tmp_path: Path) -> None:
+    """What was not said before is written where the mapping has it, and goes again."""
+    bare = (
+        "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <Card>\n  contact_info:\n"
+        "    address:\n      - {address_type: home, line1: <A>, postal_code: <Zip>, country: USA}\n"
+    )
+    for key, value, written in (
+        ("roster/dates", "dmy", "dates: dmy"),
+        ("ids/Card/digits", "14", "digits: 14"),
+        ("record/contact_info/address/0/postal_code/clean", "zip", "clean: [zip]"),
+    ):
+        text = controls(document(tmp_path, bare))[key].write(bare, value)
+        assert written in text
+        again = controls(document(tmp_path, text))[key]
+        assert again.value == value
+        assert controls(document(tmp_path, again.write(text, "")))[key].value == ""
+    with pytest.raises(UsageError):
+        controls(document(tmp_path, bare))["ids/Card/digits"].write(bare, "many")
+
+
 def test_people_who_are_missing_are_changed_only_in_groups_of_the_roster(tmp_path: Path) -> None:
     """Switched on, it names the groups that the mapping gives; without any it is refused."""
     text = (MAPPINGS / "community.yaml").read_text("utf-8")

@@ -200,6 +200,33 @@ def test_a_column_of_many_values_is_no_column_of_codes(
     assert words_module.words(roster, document, NO_CODES) == ()
 
 
+def test_a_doubtful_cell_is_marked_at_its_column(opened: tuple[Server, httpx.Client]) -> None:
+    """What a check says of the first cells is beside the column in which they are."""
+    server, client = opened
+    mail = "contact_info: {email: [{email_type: personal, email_address: <Mail>}]}"
+    text = PLAIN.replace("user_group: COMM", f"user_group: COMM, {mail}")
+    (server.folder / "practice" / "mappings").mkdir(exist_ok=True)
+    (server.folder / "practice" / "mappings" / "mail.yaml").write_text(text, "utf-8")
+    roster = (
+        "Id,First,Last,Mail\n1,Ida,Roe,ida.example.org\n2,Jon,jon@example.net,jon@example.net\n"
+    )
+    page = client.get(f"{drafted(client, 'practice', roster, 'mail.yaml')}/mapping").text
+    columns = re.findall(r'<li[^>]* data-letter="(\w)">(.*?)</li>', page, re.DOTALL)
+    assert [letter for letter, text in columns if 'class="mark' in text] == ["C", "D"]
+
+
+def test_each_field_is_listed_once(opened: tuple[Server, httpx.Client]) -> None:
+    """Beside a column, below what is likely too; another entry of a kind has a name of its own."""
+    _, client = opened
+    roster = "Card,First Name,Last Name,Email,Phone\nA1,Ann,Lee,ann@example.org,701-555-0101\n"
+    page = client.get(f"{drafted(client, 'practice', roster, 'new')}/mapping").text
+    lists = re.findall(r'<select id="t-\w+".*?</select>', page, re.DOTALL)
+    for each in lists:
+        names = re.findall(r"<option[^>]*>(.*?)</option>", each)
+        assert len(names) == len({*names})
+    assert lists
+
+
 TWO_STATISTICS = """version: 1
 account_type: INTERNAL
 record: {primary_id: <Id>, first_name: <First>, last_name: <Last>, user_group: COMM,
