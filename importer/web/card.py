@@ -20,6 +20,7 @@ from importer.model.candidates import ENDS
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, SECRETS, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import Problem, Severity
 from importer.model.roster import Roster
+from importer.model.text import is_whole_roster
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import RosterRequest, read_inputs
 from importer.report.wording import field_name, what
@@ -132,7 +133,8 @@ def marks(
         return {}
     rows: dict[str, dict[int, str]] = {}
     for problem in checked.problems:
-        if problem.severity is Severity.REPAIRED or problem.field in SECRETS:
+        quiet = problem.severity is Severity.REPAIRED or problem.field in SECRETS
+        if quiet or is_whole_roster(problem.origin.row):
             continue
         for place in problem.places[:1]:
             told = what(problem, show_values=True, begin=True)
