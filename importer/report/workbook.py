@@ -56,12 +56,17 @@ def free_name(name: str, taken: str) -> str:
     return name if name.casefold() != taken.casefold() else f"{name} (2)"
 
 
+_ESCAPED = re.compile("[&<>\x00-\x1f\ufffe\uffff]|_x")
+
+
 class _TextSheet(Worksheet):  # type: ignore[misc]
     """A sheet whose texts are only texts, also one that looks like the markup of rich text."""
 
     def _write_cell(self, row: int, column: int, cell: CellStringTuple) -> None:
         if isinstance(cell, CellStringTuple):  # as the library does, in half of the time
-            text = self._escape_data(self._escape_control_characters(cell.string))
+            text = cell.string
+            if _ESCAPED.search(text):
+                text = self._escape_data(self._escape_control_characters(text))
             space = ' xml:space="preserve"' if text != text.strip() else ""
             at = xl_rowcol_to_cell_fast(row, column)
             style = cell.format._get_xf_index() if cell.format else 0
