@@ -64,7 +64,7 @@ def repeats(content: bytes, secret: str) -> bool:
         return False
     folded = content.lower()
     if b"\\u00" in folded:
-        folded = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), folded).lower()
+        folded = _ESCAPE.sub(lambda escaped: bytes([int(escaped[1], 16)]), folded).lower()
     plain = (secret, quote(secret, safe=""), secret.encode().hex())
     return any(form.lower().encode() in folded for form in plain) or any(
         form.encode() in content for form in _in_base64(secret)
@@ -363,7 +363,7 @@ def _similar(path: Path) -> str:
     from rapidfuzz import fuzz, process  # not read to start a command
 
     with contextlib.suppress(OSError, ValueError):
-        files = sorted(one for one in path.parent.iterdir() if one.is_file())
+        files = sorted(file for file in path.parent.iterdir() if file.is_file())
         there = {f.name: f for f in files if (f.suffix == ".yaml") == (path.suffix == ".yaml")}
         same = [name for name in there if Path(name).stem == path.stem]
         near = process.extractOne(path.name, [*there], scorer=fuzz.ratio, score_cutoff=80)
@@ -373,13 +373,13 @@ def _similar(path: Path) -> str:
 
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found: dict[str, object] = {}
+    values: dict[str, object] = {}
     for key, value in pairs:
-        if key in found:
+        if key in values:
             msg = f"the key {key[:_SHOWN]!r} appears twice. Delete one of the two."
             raise ValueError(msg)
-        found[key] = value
-    return found
+        values[key] = value
+    return values
 
 
 def _short_int(digits: str) -> int:
@@ -415,7 +415,7 @@ def network_share(folder: PurePath, mounts: str) -> str:
         _, place, kind, *_ = (*line.split(" "), "", "", "")
         place = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), place)
         kinds[PurePath(place)] = kind  # a later line is mounted over an earlier one
-    kind = next((kinds[one] for one in (folder, *folder.parents) if one in kinds), "")
+    kind = next((kinds[place] for place in (folder, *folder.parents) if place in kinds), "")
     return kind if _SHARED.fullmatch(kind) else ""
 
 

@@ -282,18 +282,18 @@ def _env_lines() -> list[Binding]:
 
 def _values(lines: Iterable[Binding]) -> dict[str, str]:
     """Return the settings as they are written, by their names in capital letters."""
-    values = {one.key.upper(): one.value for one in lines if one.key}
+    values = {line.key.upper(): line.value for line in lines if line.key}
     return {name: value for name, value in values.items() if value}
 
 
-def _meant(one: Binding) -> set[str]:
+def _meant(binding: Binding) -> set[str]:
     """Return our settings that a line is about which is neither NAME=value nor a comment.
 
     Lines of other programs, and comments as they write them, are not ours to judge.
     """
-    if not one.error and re.fullmatch(r"[\w.-]*", one.key or ""):
+    if not binding.error and re.fullmatch(r"[\w.-]*", binding.key or ""):
         return set()
-    lines = (line.upper() for line in one.original.string.splitlines())
+    lines = (line.upper() for line in binding.original.string.splitlines())
     told = (line for line in lines if not line.lstrip().startswith((";", "/", "*", "--", "REM ")))
     words = {word for line in told for word in re.findall(r"\w+", line)[:2]}
     return words & {name.upper() for name in Settings.model_fields}
@@ -331,10 +331,10 @@ def write_env(path: Path, values: Mapping[str, str]) -> None:
     if path.exists():
         text = read_text_bounded(path, ENV_BYTES)
         _require_trusted(path)
-        for one in parse_stream(io.StringIO(text.rstrip() + "\n")):
-            line = one.original.string
-            meant = _meant(one) if "\n" not in line.strip() else set()
-            if (one.key or "").upper() not in values and meant.isdisjoint(values):
+        for binding in parse_stream(io.StringIO(text.rstrip() + "\n")):
+            line = binding.original.string
+            meant = _meant(binding) if "\n" not in line.strip() else set()
+            if (binding.key or "").upper() not in values and meant.isdisjoint(values):
                 kept.append(line)
     made = (f"{name}={value}\n" for name, value in values.items())
     write_atomically(path, "".join((*kept, *made)).encode())

@@ -100,16 +100,16 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         UnreadableUserError, AlmaError.
         """
         request = Request("GET", f"/users/{segment(user_id)}", {"view": "full", "expand": expand})
-        found: User | models.Unreadable
+        user: User | models.Unreadable
         try:
             async with self._of_one_user():
-                found = await self._ask(request, models.user_reader(user_id), urgent=urgent)
+                user = await self._ask(request, models.user_reader(user_id), urgent=urgent)
         except NotFoundError:
             return None
-        if isinstance(found, User):
-            return found
+        if isinstance(user, User):
+            return user
         msg = (
-            f"Alma's record of this user has a value in {found.field} that cannot be understood. "
+            f"Alma's record of this user has a value in {user.field} that cannot be understood. "
             "Correct it in Alma."
         )
         raise UnreadableUserError(msg)
@@ -125,13 +125,13 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         )
         if not query:
             return ()
-        found: list[User] = []
+        users: list[User] = []
         for offset in range(0, MOST_FOUND, PAGE):
             async with self._of_one_user():
                 page = await self._list({"q": query, "limit": str(PAGE), "offset": str(offset)})
-            found += page.users
+            users += page.users
             if offset + PAGE >= page.total:
-                return tuple(found)
+                return tuple(users)
         msg = f"More than {MOST_FOUND:,} users match the search, too many to compare."
         raise errors.RefusedError(msg)
 
@@ -241,7 +241,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         institution = await self.general()
         failed: list[errors.UnavailableError] = []
 
-        async def one(name: str) -> tuple[str, tuple[CodeRow, ...] | None]:
+        async def rows_of(name: str) -> tuple[str, tuple[CodeRow, ...] | None]:
             try:
                 if name != LIBRARIES:
                     return name, await self.code_table(name)
@@ -253,8 +253,10 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
                 failed.append(error)
                 return name, None
 
-        found = {name: rows async for name, rows in run_concurrently(self.limiter, TABLES, one)}
-        tables = {name: rows for name, rows in sorted(found.items()) if rows is not None}
+        fetched = {
+            name: rows async for name, rows in run_concurrently(self.limiter, TABLES, rows_of)
+        }
+        tables = {name: rows for name, rows in sorted(fetched.items()) if rows is not None}
         if failed and len(failed) >= len(tables):
             raise failed[0]
         if tables.keys() <= {LIBRARIES}:
@@ -329,14 +331,14 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             if error.code:
                 raise
             kind = errors.UnknownOutcomeError if error.of_write else errors.UnavailableError
-            found: errors.AlmaError = kind(BLOCKED)
+            reason: errors.AlmaError = kind(BLOCKED)
             try:
                 with contextlib.suppress(errors.RefusedError):
                     await self.check_access("POST" if error.of_write else "GET")
             except errors.AlmaError as wrong:
-                found = wrong
-            found.of_write = error.of_write
-            raise found from error
+                reason = wrong
+            reason.of_write = error.of_write
+            raise reason from error
 
     async def _ask(self, request: Request, read: models.Reader[T], *, urgent: bool = False) -> T:
         return await _repeated(lambda: self._send(request, read, urgent=urgent))

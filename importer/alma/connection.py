@@ -115,7 +115,7 @@ def _checked(base_url: str, gateway: str) -> str:
             or leads_away
         ),
     }
-    for flaw in (words for words, found in flaws.items() if found):
+    for flaw in (words for words, holds in flaws.items() if holds):
         # The address itself is not repeated: it may hold a password.
         msg = f"ALMA_BASE_URL {flaw}."
         raise UsageError(msg)

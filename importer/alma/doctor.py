@@ -44,7 +44,7 @@ class Finding:
 
     def as_json(self) -> dict[str, str]:
         """Return it as JSON values, without the exit code."""
-        return {name: str(one) for name, one in asdict(self).items() if name != "exit"}
+        return {name: str(value) for name, value in asdict(self).items() if name != "exit"}
 
 
 async def examine(
@@ -98,8 +98,8 @@ def whose(general: Institution) -> Finding:
 
 def wrong_clock(offset: float | None) -> Iterator[str]:
     """Yield that this computer's clock is wrong, if it is by the `clock_offset` of Alma."""
-    if (found := _clock(offset)).advice:
-        yield f"{found.sentence} {found.advice}"
+    if (clock := _clock(offset)).advice:
+        yield f"{clock.sentence} {clock.advice}"
 
 
 def _clock(offset: float | None) -> Finding:
@@ -184,7 +184,7 @@ async def first_contact(alma: Alma, pin_user: str, today: date) -> FirstContact:
     total, last = pages[0].total, pages[0].total - PAGE
     pages += [await alma.list_users(offset) for offset in (last // 2, last) if last > 0]
     users = list({user.primary_id: user for page in pages for user in page.users}.values())
-    unreadable = {one for page in pages for one in page.unreadable}
+    unreadable = {user for page in pages for user in page.unreadable}
     if (left := alma.limiter.remaining) is not None:
         findings.append(Finding("daily limit", State.OK, f"{left:,} API calls are left today."))
     findings += _of_users(users, total, len(unreadable))

@@ -112,10 +112,10 @@ class _Table(BaseModel, frozen=True):
 def _read(model: type[M], body: bytes) -> M | None:
     """The body as a model; None if it is something else, or has none of the model's keys."""
     try:
-        found = model.model_validate_json(body)
+        read = model.model_validate_json(body)
     except ValidationError:
         return None
-    return found if found.model_fields_set else None
+    return read if read.model_fields_set else None
 
 
 def read_user(body: bytes) -> User | None:
@@ -145,7 +145,9 @@ def user_reader(user_id: str) -> Reader[User | Unreadable]:
         try:
             user = User.from_json(body)
         except ValidationError as error:
-            field = ".".join(str(one) for one in error.errors()[0]["loc"] if isinstance(one, str))
+            field = ".".join(
+                str(name) for name in error.errors()[0]["loc"] if isinstance(name, str)
+            )
             return Unreadable(field) if field else None
         ids = [user.primary_id, *(entry.value for entry in user.user_identifier or ())]
         has_it = user.primary_id and _folded(user_id) in {_folded(text) for text in ids if text}

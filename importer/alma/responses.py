@@ -210,22 +210,22 @@ def error_in(reply: Reply) -> ApiError | None:
     """
     body = reply.body.strip()
     if body.startswith(b"{"):
-        found = read_error(body)
+        error = read_error(body)
     elif b"<errorCode>" in body:
-        found = _error_in_xml(body.decode("utf-8", "replace"))
+        error = _error_in_xml(body.decode("utf-8", "replace"))
     elif body[:100].lower().startswith(b"invalid api key"):
-        found = ApiError(errorCode="UNAUTHORIZED", errorMessage="Invalid API Key")
+        error = ApiError(errorCode="UNAUTHORIZED", errorMessage="Invalid API Key")
     else:
-        found = None
-    if found is None and reply.status == 429 and _DAILY in body.lower():
-        found = ApiError(errorCode=DAILY_LIMIT_CODE)
-    if found is None:
+        error = None
+    if error is None and reply.status == 429 and _DAILY in body.lower():
+        error = ApiError(errorCode=DAILY_LIMIT_CODE)
+    if error is None:
         return None
-    said, tracking_id = found.said, found.tracking_id
+    said, tracking_id = error.said, error.tracking_id
     if match := _TRACKING.search(said):
         said, tracking_id = _TRACKING.sub("", said).strip(), tracking_id or match[1]
-    texts = {"code": hide(found.code), "said": hide(said), "tracking_id": hide(tracking_id)}
-    return found.model_copy(update=texts)
+    texts = {"code": hide(error.code), "said": hide(said), "tracking_id": hide(tracking_id)}
+    return error.model_copy(update=texts)
 
 
 def _error_in_xml(text: str) -> ApiError | None:
@@ -236,8 +236,8 @@ def _error_in_xml(text: str) -> ApiError | None:
         return html.unescape(match[1]).strip() if match else ""
 
     names = ("errorCode", "errorMessage", "trackingId")
-    found = ApiError(**{name: element(name) for name in names})
-    return found if found.code else None
+    error = ApiError(**{name: element(name) for name in names})
+    return error if error.code else None
 
 
 _NAMED = (

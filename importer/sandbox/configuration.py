@@ -56,7 +56,7 @@ class CodeTables:
             if "Libraries" in own
             else _FILE["libraries"]
         )
-        libraries = {str(one["code"]): str(one["name"]) for one in self._libraries}
+        libraries = {str(library["code"]): str(library["name"]) for library in self._libraries}
         self._tables: dict[str, Rows] = {
             **{name: dict(rows) for name, rows in {**_TABLES, **own}.items()},
             "Libraries": libraries,

@@ -218,8 +218,8 @@ def _read_value(document: Json, field: Field) -> Value:
     if field.kind == "codes":
         if not isinstance(document, list):
             raise TypeError
-        one = Field(kind="code", length=field.length)
-        return [str(code) for entry in document if (code := _read_value(entry, one))]
+        code_field = Field(kind="code", length=field.length)
+        return [str(code) for entry in document if (code := _read_value(entry, code_field))]
     if field.kind == "code":
         if not isinstance(document, Mapping):
             raise TypeError
@@ -232,11 +232,11 @@ def _read_value(document: Json, field: Field) -> Value:
         if ILLEGAL.search(document) or len(document) > (field.length or len(document)):
             refuse("unreadable")
         return document
-    found = (_DATE if field.kind == "date" else _TIME).fullmatch(document.strip())
-    if found is None:
+    match = (_DATE if field.kind == "date" else _TIME).fullmatch(document.strip())
+    if match is None:
         raise ValueError
-    datetime.fromisoformat(found[1])  # ValueError for 30 February
-    return found[1]
+    datetime.fromisoformat(match[1])  # ValueError for 30 February
+    return match[1]
 
 
 def show_user(record: Record, describe: Describe) -> dict[str, Json]:
@@ -321,18 +321,18 @@ def _from_xml(element: Element, part: Part) -> dict[str, Json]:
     for name, field in part.fields.items():
         given = element.get(name) if field.attribute else element.findtext(name)
         if field.kind == "codes":
-            found = element.iterfind(f"{name}s/{name}")
-            document[name] = [{"value": code.text or ""} for code in found]
+            elements = element.iterfind(f"{name}s/{name}")
+            document[name] = [{"value": code.text or ""} for code in elements]
         elif given is not None:
             document[name] = {"value": given} if field.kind == "code" else given
     return document | _lists_from_xml(element, part)
 
 
 def _lists_from_xml(element: Element, part: Part) -> dict[str, Json]:
-    found = {name: element.find(inner.wrapper) for name, inner in part.parts.items()}
+    wrappers = {name: element.find(inner.wrapper) for name, inner in part.parts.items()}
     return {
         name: [_from_xml(entry, part.parts[name]) for entry in wrapper.iterfind(name)]
-        for name, wrapper in found.items()
+        for name, wrapper in wrappers.items()
         if wrapper is not None
     }
 

@@ -120,12 +120,12 @@ class Institution:
     def claims(self, record: Record) -> list[Claim]:
         """Return a user's identifiers, the primary one first."""
         primary = text(record, "primary_id")
-        found = [Claim(primary.casefold(), "", primary)]
+        claims = [Claim(primary.casefold(), "", primary)]
         for identifier in entries(record, "user_identifier"):
             value = text(identifier, "value")
             active = text(identifier, "status").upper() != "INACTIVE"
-            found.append(Claim(self._key(value), text(identifier, "id_type"), value, active))
-        return found
+            claims.append(Claim(self._key(value), text(identifier, "id_type"), value, active))
+        return claims
 
     def delete(self, user: Stored, asked: str, kind: str) -> None:
         """Delete a user, unless there are loans or fees (401850); requests are canceled."""
@@ -230,10 +230,10 @@ def _check_fields(
     """Check that required fields are there, and codes against their tables (401664, 401864)."""
     record_type = text(user, "record_type")
     for key, field in part.fields.items():
-        found = codes(entry, key)
-        if field.required and not found:
+        given = codes(entry, key)
+        if field.required and not given:
             refuse("missing", field=f"{name} {key}")
-        for code in found if field.table and name != "user_role" else ():
+        for code in given if field.table and name != "user_role" else ():
             known = tables.has(field.table, code)
             if field.type and not known:
                 refuse("invalid_type", kind=field.type, code=code)

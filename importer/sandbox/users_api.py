@@ -59,13 +59,13 @@ class UsersApi:
     async def list_users(self, request: web.Request) -> web.Response:
         """Return one page of users, short or (`expand=full`) whole."""
         _check_words(request, "expand", {"none", "full"})
-        found, total = self._select(request.query)
+        users, total = self._select(request.query)
         describe = self.institution.tables.describe
         shown: list[dict[str, Json]] = [
             self._show(user)
             if request.query.get("expand") == "full"
             else formats.show_item(user.record, describe, self._link(request, user))
-            for user in found
+            for user in users
         ]
         if formats.wants_xml(request):
             root = etree.Element("users", total_record_count=str(total))
