@@ -209,7 +209,7 @@ ROWS = 20_000
 """At most N rows are read."""
 ENOUGH = 5
 """Rows from which a column of one value is no group."""
-_OF_ADDRESS = frozenset({*ADDRESS, Part.HOUSE, Part.CITY_LINE})
+_OF_ADDRESS = frozenset({*ADDRESS, Part.HOUSE, Part.CITY_LINE, "address type"})
 _SEVERAL = frozenset({"email", "phone", "user_title", "", *TYPES})
 _NUMBERED = frozenset({"email", "phone", "web_site_url", *TYPES, *_OF_ADDRESS})
 _UNUSED = frozenset({"note_text", "statistic_category"})
@@ -301,14 +301,15 @@ def _affixes(
 
 def _guess(place: Place, counts: Counter[str], row: _Row, beside: Beside) -> Guess:
     heading, found = place.heading, row.meaning(place.heading)
-    words = words_of(heading)
-    block = next((row.affixes[word] for word in words if row.affixes.get(word)), "")
-    guess = Guess(place, "", counts, found)
+    affix = next((row.affixes[word] for word in words_of(heading) if row.affixes.get(word)), "")
+    second = found.number > 1 and (found.inner or found.field in PLACES)  # `City 2`
+    whose = " ".join(kind_words(heading)) or found.kind
+    block = affix or whose or (str(found.number) if second else "")
+    guess = Guess(place, "", counts, found, block=block)
     field, mapping = beside.taken(heading)
     counter = field in {"primary_id", Part.EMPL_ID} and guess.numbers_rows
     if field and not counter and share_of(counts, PLAUSIBLE.get(field, bool)) > 1 / 2:
-        known = block or found.kind
-        return replace(guess, field=field, sure=True, block=known, confirmed=mapping)
+        return replace(guess, field=field, sure=True, confirmed=mapping)
     if found.field in {
         Part.PRIMARY_ID,
         Part.EMPL_ID,
@@ -327,13 +328,7 @@ def _guess(place: Place, counts: Counter[str], row: _Row, beside: Beside) -> Gue
     best = next(iter(guess.scores), "")
     if not best or scores[best] < ENOUGH_SCORE or best in _UNUSED:
         return guess
-    if best != _named_field(guess):
-        return replace(guess, field=best)
-    kind = "" if found.kind == "home" else found.kind
-    # of a second address, as in `City 2`, `Address 2 - Street`
-    second = best in ADDRESS and found.number > 1 and (found.inner or best in PLACES)
-    number = str(found.number) if second else ""
-    return replace(guess, field=best, sure=True, block=block or kind or number)
+    return replace(guess, field=best, sure=best == _named_field(guess))
 
 
 def _named_field(guess: Guess) -> str:
@@ -452,72 +447,39 @@ def _one_group(found: list[Guess], beside: Beside) -> Iterator[Guess]:
 
 
 def _addresses(found: list[Guess]) -> Iterator[Guess]:
-    """Give each column of an address its block; columns of no street are part of no address.
+    """Give each column of an address the block of its street; without a street there is none.
 
-    A column that says nothing belongs to the one address that there is. One of words between
-    a street and a state or a postal code is the city, whatever its heading.
+    Where none is named beside two places, it is the column that is most like one. A column whose
+    mark no street has is of the one address that there is, if that has no such column yet; one
+    without a mark is of the first. `Address 2` is a second street where there is a second city.
     """
-    found = [*map(_or_city, found, [None, *found], [*found[1:], None])]
-    found = _with_street(found)
-    found = [*_by_words(found)]
-    twice = {str(g.meaning.number) for g in found if g.block == str(g.meaning.number)}  # `City 2`
-    found = [
-        replace(guess, block=str(guess.meaning.number), field="line1")
-        if guess.field in LINES and not guess.block and str(guess.meaning.number) in twice
-        else guess
-        for guess in found
-    ]
-    ours = [guess for guess in found if guess.field in _OF_ADDRESS]
-    fields = {guess.block: {g.field for g in ours if g.block == guess.block} for guess in ours}
-    streets = [block for block, names in fields.items() if "line1" in names]
-    if not streets:  # Alma takes no address without one
-        found = [replace(one, field="") if one.field in _OF_ADDRESS else one for one in found]
+    fields = {guess.field for guess in found}
+    second = {guess.block for guess in found if guess.field in PLACES and guess.meaning.number > 1}
+    unnamed = len(fields & {*PLACES}) > 1 and fields.isdisjoint({"line1", Part.CITY_LINE})
+    likely = [one for one in found if not one.field and one.scores.get("line1", 0.0) >= 1]
+    street = max(likely, key=lambda one: one.scores["line1"], default=None) if unnamed else None
+    marked = []
     for guess in found:
-        lone = guess.block in fields and guess.block not in streets and len(streets) == 1
-        if lone and guess.field in _OF_ADDRESS - fields[streets[0]]:
-            yield replace(guess, block=streets[0])
+        number = str(guess.meaning.number)
+        if guess is street:
+            marked.append(replace(guess, field="line1"))
+        elif guess.field in LINES and not guess.block and number in second:
+            marked.append(replace(guess, field="line1", block=number))
+        else:
+            marked.append(guess)
+    streets = [*dict.fromkeys(guess.block for guess in marked if guess.field == "line1")]
+    first = streets[0] if streets else ""
+    there = {guess.field for guess in marked if guess.block == first}
+    for guess in marked:
+        lacking = len(streets) == 1 and guess.field not in there
+        if guess.field not in _OF_ADDRESS:
+            yield guess
+        elif not streets:
+            yield replace(guess, field="")
+        elif guess.block not in streets and (lacking or not guess.block):
+            yield replace(guess, block=first)
         else:
             yield guess
-
-
-def _with_street(found: list[Guess]) -> list[Guess]:
-    """Take the column that is most like a street where parts of an address have none."""
-    fields = {guess.field for guess in found}
-    likely = [guess for guess in found if not guess.field and guess.scores.get("line1", 0.0) >= 1]
-    if not likely or "line1" in fields or Part.CITY_LINE in fields or len(fields & {*PLACES}) < 2:
-        return found
-    street = max(likely, key=lambda guess: guess.scores["line1"])
-    return [replace(guess, field="line1") if guess is street else guess for guess in found]
-
-
-def _by_words(found: list[Guess]) -> Iterator[Guess]:
-    """Give addresses of one kind blocks of their own; the first keeps `City` and the like."""
-    ours = {at: guess for at, guess in enumerate(found) if guess.field in _OF_ADDRESS}
-    hints = {at: " ".join(kind_words(guess.place.heading)) for at, guess in ours.items()}
-    streets: dict[str, dict[str, None]] = {}
-    for at, hint in hints.items():
-        if ours[at].field == "line1":
-            streets.setdefault(ours[at].block, {})[hint] = None
-    for at, guess in enumerate(found):
-        known = [*streets.get(guess.block, ())]
-        first = "" if "" in known or not known else known[0]
-        divided = hints.get(at) in known and hints[at] != first
-        yield replace(guess, block=hints[at]) if divided else guess
-
-
-def _or_city(guess: Guess, before: Guess | None, behind: Guess | None) -> Guess:
-    """Return the column as the city if it has words and is between those of an address."""
-    around = before and behind and (before.field, behind.field)
-    if not around or guess.field or not guess.counts or is_left_out(guess.place.heading):
-        return guess
-    worded = guess.share(lambda text: not any(map(str.isdigit, text))) >= MOST
-    if (
-        worded
-        and around[0] in {*LINES, Part.HOUSE}
-        and around[1] in {"state_province", "postal_code"}
-    ):
-        return replace(guess, field="city", block=before.block if before else "")
-    return guess
 
 
 def _typed(found: list[Guess]) -> Iterator[Guess]:
