@@ -89,21 +89,51 @@ def merge(case: Case, live: User, *, rename: bool, lines: Lines) -> Merged:
     """Return Alma's record with the row's values; removals come first in the changes.
 
     `rename`: the user gets the row's primary ID, and keeps the old one as the mapping asks for.
-    `lines`: which of Alma's entries belong to the row's. With `account_type: convert` an Internal
-    user becomes External if the mapping is, and never back (contract 1.2).
+    `lines`: which of Alma's entries belong to the row's.
     """
-    draft, match, earlier, external = case.draft, case.match, case.earlier, AccountType.EXTERNAL
-    update: dict[str, object] = {}
+    draft, overwrites = case.draft, case.earlier.overwrites
+    after, converts = _as_account(case, live, rename=rename)
+    account = account_of(after, draft.layout.account_type)
+    after, override = _with_row_s_fields(case, live, after)
+    holder = Holder(account, after.primary_id, converts, lines)
+    lists: dict[str, list[Edit]] = {}
+    for parent in draft.layout.parents:
+        merging = ListMerge.of(draft, parent, entries(live, parent), holder)
+        edits = merging.edits()
+        if any(edit.changes for edit in edits):
+            lists[parent] = edits
+            wanted = parent in overwrites or any(item.override for item in merging.items)
+            if parent in OVERRIDE_NAMES and (wanted or not entries_after(edits)):
+                override.append(OVERRIDE_NAMES[parent])
+    if after.id_key != live.id_key:
+        ids = lists.get(IDS) or [Edit(part, part) for part in entries(live, IDS)]
+        lists[IDS] = _other_ids(live, after, ids, case.match.keep_old_id)
+    if not (differs := changes(live, after, lists)):
+        return Merged(live)
+    made = with_entries(after, {name: entries_after(edits) for name, edits in lists.items()})
+    return Merged(made, differs, tuple(override) if account is AccountType.EXTERNAL else ())
+
+
+def _as_account(case: Case, live: User, *, rename: bool) -> tuple[User, bool]:
+    """Return a user with its primary ID and account type to be, and whether it becomes External.
+
+    With `account_type: convert` an Internal user becomes External if the mapping is, and never back
+    (contract 1.2).
+    """
+    draft, external, update = case.draft, AccountType.EXTERNAL, dict[str, object]()
     if rename and draft.primary_id and not same_id(draft.primary_id, live.primary_id):
         update["primary_id"] = draft.primary_id
     ours, theirs = draft.layout.account_type, current(live, "account_type")
-    converts = match.account_type == "convert" and ours is external and theirs != external
+    converts = case.match.account_type == "convert" and ours is external and theirs != external
     if converts:
         update["account_type"] = Coded(value=external.value)
         update["external_id"] = draft.values.get("external_id", "")
-    after = live.model_copy(update=update) if update else live
-    account = account_of(after, ours)
-    override: list[str] = []
+    return live.model_copy(update=update) if update else live, converts
+
+
+def _with_row_s_fields(case: Case, live: User, after: User) -> tuple[User, list[str]]:
+    """Return a user with the row's values outside lists, and the protected fields to override."""
+    draft, override = case.draft, list[str]()
     for target in draft.layout.scalars:
         name = target.field.name
         if name in SET_APART or target.label not in draft.values:
@@ -112,29 +142,11 @@ def merge(case: Case, live: User, *, rename: bool, lines: Lines) -> Merged:
         will = resolve_value(target.on_update, name, was, value)
         if will != was:
             after = with_value(after, target.field, will)
-            wanted = target.override or name in earlier.overwrites
+            wanted = target.override or name in case.earlier.overwrites
             if target.field.facts.sticky and (wanted or not will):
                 override.append(name)
     expiry, scope = (draft.values.get(f"patron_role.{name}", "") for name in ("expiry", "scope"))
-    after = with_patron_role(after, expiry, scope, earlier.institution)
-
-    holder = Holder(account, after.primary_id, converts, lines)
-    lists: dict[str, list[Edit]] = {}
-    for parent in draft.layout.parents:
-        merging = ListMerge.of(draft, parent, entries(live, parent), holder)
-        edits = merging.edits()
-        if any(edit.changes for edit in edits):
-            lists[parent] = edits
-            wanted = parent in earlier.overwrites or any(it.override for it in merging.items)
-            if parent in OVERRIDE_NAMES and (wanted or not entries_after(edits)):
-                override.append(OVERRIDE_NAMES[parent])
-    if after.id_key != live.id_key:
-        ids = lists.get(IDS) or [Edit(part, part) for part in entries(live, IDS)]
-        lists[IDS] = _other_ids(live, after, ids, match.keep_old_id)
-    if not (differs := changes(live, after, lists)):
-        return Merged(live)
-    made = with_entries(after, {name: entries_after(edits) for name, edits in lists.items()})
-    return Merged(made, differs, tuple(override) if account is external else ())
+    return with_patron_role(after, expiry, scope, case.earlier.institution), override
 
 
 def unless_by_day(merged: Merged, draft: DraftUser, beside: Collection[str], live: User) -> Merged:
