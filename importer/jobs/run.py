@@ -45,7 +45,9 @@ from importer.jobs.words import (
     delivered_as,
     to_correct,
     to_retire,
+    waits,
     what_next,
+    what_to_do,
     what_was_done,
     why_held,
     workbooks,
@@ -398,21 +400,19 @@ class JobRun:
         return tuple(books)
 
     def _result(self, load: Load) -> Message:
-        summary, state, file = load.planned, self._memory, self._job.file
-        trouble = load.trouble or load.unseen
-        code = Exit.worst({Exit(summary.exit), *((Exit.STOPPED,) if trouble else ())})
-        if state.superseded and file.every == "file":  # changes that no later file has
-            code = Exit.worst({code, Exit.REJECTS})
-        written = summary.written if summary.created is not None else 0
-        planned = file.do == "plan" and bool(summary.create or summary.update)
-        listed = tuple(to_retire(load))
-        level = Level.CHANGES if written or load.delivered else Level.NOTHING
-        if code is not Exit.DONE or planned or listed:  # a person applies the plan, or the list
+        state, codes = self._memory, {load.planned.exit}
+        if load.trouble or load.unseen:
+            codes.add(Exit.STOPPED)
+        if state.superseded and self._job.file.every == "file":  # changes that no later file has
+            codes.add(Exit.REJECTS)
+        code = Exit.worst(codes)
+        level = Level.CHANGES if load.planned.written or load.delivered else Level.NOTHING
+        if code is not Exit.DONE or waits(self._job, load) or any(to_retire(load)):
             level = Level.TROUBLE
         headline, lines = what_was_done(self._job, load, state)
         if known := self._store.reported:
             lines.insert(0, f"The trouble of {known[0].at:%Y-%m-%d %H:%M} is over.")
-        lines += (*to_correct(self._job, load), *load.trouble)
+        lines += (*to_correct(self._job, load), *load.trouble, *what_to_do(self._job, load))
         return self._reporter.message(level, code, headline, lines, load)
 
     def _report_late(self) -> Exit:

@@ -303,10 +303,14 @@ def not_loaded_by_alma(load: Load) -> tuple[str, ...]:
     )
 
 
+def waits(job: Job, load: Load) -> bool:
+    """Whether a person applies the plan of a load."""
+    return job.file.do == "plan" and bool(load.planned.create or load.planned.update)
+
+
 def what_was_done(job: Job, load: Load, state: State) -> tuple[str, list[str]]:
-    """Return the headline and the lines about a load that is done, without its rows to correct."""
-    summary, listed = load.planned, [*to_retire(load)]
-    planned = job.file.do == "plan" and bool(summary.create or summary.update)
+    """Return the headline and the lines about a load that is done, without what is to do."""
+    summary, listed, planned = load.planned, next(to_retire(load), ""), waits(job, load)
     told = wording.sentences_of(summary)
     rosters = of_run(load.run, lambda ledger: ledger.facts.rosters, ())
     if load.delivered:
@@ -316,12 +320,11 @@ def what_was_done(job: Job, load: Load, state: State) -> tuple[str, list[str]]:
     elif summary.updated and {mapping.retires for _, mapping in rosters} == {"expire"}:
         told = (f"{counted(summary.updated, 'membership')} ended.", *told[1:])
     if listed:
-        told = (listed[0], *(told if planned else told[2:]))  # not what is written, and stays
+        told = (listed, *(told if planned else told[2:]))  # not what is written, and stays
     decided = [str(one) for one in state.decisions if one.checks and one.run == load.run]
     if missed := not_loaded_by_alma(load):
         told = (missed[0], *told)
-    lines = [*missed[1:], *load.lines, *state.superseded, *decided]
-    lines.append(wording.every_row(summary))
+    lines = [*load.lines, *state.superseded, *decided, wording.every_row(summary)]
     lines += wording.about_people(summary)
     if job.file.guards.rows.number is not None and summary.patrons < state.largest:
         lines.append(f"{how_many_fewer(summary.patrons, state)}.")
@@ -329,12 +332,19 @@ def what_was_done(job: Job, load: Load, state: State) -> tuple[str, list[str]]:
         lines += [f"Delivered to {job.file.deliver_to}: {name}" for name in load.delivered]
         idle = " Nothing needs to be done." if summary.exit == Exit.DONE and not missed else ""
         lines += [f"Alma loads it when its SIS profile runs next.{idle}"]
+    return " ".join(told), lines
+
+
+def what_to_do(job: Job, load: Load) -> Iterator[str]:
+    """Yield what to do about a load that is done, after its rows to correct."""
+    yield from not_loaded_by_alma(load)[1:]
+    yield from [*to_retire(load)][1:]
+    if load.delivered:
         report = command_line("sis-report", load.run)
-        lines += ["To see after that what Alma loaded, run:", f"  {report}"]
-    if planned:
-        lines += [f"Look at {load.run}/report.html. If it is right, run:"]
-        lines += [f"  {command_line(*load.to_apply)}"]
-    return " ".join(told), [*lines, *listed[1:]]
+        yield f"To see what Alma loaded, after its SIS profile ran, run:\n  {report}"
+    if waits(job, load):
+        yield f"Look at {load.run}/report.html. If it is right, run:"
+        yield f"  {command_line(*load.to_apply)}"
 
 
 JobState = Literal["ok", "new", "late", "open", "held", "trouble", "wrong"]
