@@ -29,48 +29,51 @@ from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Self
 
+from importer.advice import Action, Advice, Apply, ByHand, Choice, Do, text_of
+
 
 class Exit(IntEnum):
     """The exit codes that scripts may rely on, with what each means and what to do."""
 
     meaning: str
-    advice: str
+    advice: Advice
 
-    def __new__(cls, code: int, meaning: str = "", advice: str = "") -> Self:
+    def __new__(cls, code: int, meaning: str = "", *actions: Action) -> Self:
         """Make a code with its texts."""
         one = int.__new__(cls, code)
         one._value_ = code
-        one.meaning, one.advice = meaning, advice
+        one.meaning, one.advice = meaning, tuple(map(Choice, actions))
         return one
 
-    DONE = 0, "done", "Nothing."
-    BUG = 1, "a defect of the importer", "Report the line that it prints."
+    DONE = 0, "done", Do.NOTHING
+    BUG = 1, "a defect of the importer", ByHand("Report the line that it prints.")
     USAGE = (
         2,
         "the command line, a setting or the mapping is wrong, or a run is damaged or gone",
-        "Read the message and correct it.",
+        ByHand("Read the message and correct it."),
     )
     REJECTS = (
         3,
         "some rows were rejected or need review; the others are fine",
-        "See `rejects.xlsx`.",
+        ByHand("See the rejects."),
     )
-    ROSTER = 4, "the roster could not be read", "Read the message and check the file."
-    STALE = 5, "the roster, the mapping or the institution changed since the plan", "Plan again."
-    REFUSED = 6, "applied, but Alma refused some rows", "See `rejects.xlsx`."
+    ROSTER = 4, "the roster could not be read", ByHand("Read the message and check the file.")
+    STALE = 5, "the roster, the mapping or the institution changed since the plan", Do.PLAN_AGAIN
+    REFUSED = 6, "applied, but Alma refused some rows", ByHand("See the rejects.")
     SAFETY_CHECK = (
         7,
         "a safety check stopped `apply`",
-        "Review the plan. If it is right, add `--allow CHECK`.",
+        ByHand("Review the plan."),
+        Apply("RUN", allow=("CHECK",)),
     )
     STOPPED = (
         8,
         "stopped by the daily limit, an outage or a full disk, or someone else uses or changes "
         "the run",
-        "Run the same command to continue.",
+        Do.SAME_COMMAND,
     )
-    ACCESS = 9, "the key is missing, wrong, or lacks a right", "Run `importer doctor`."
-    INTERRUPTED = 130, "stopped by you", "Run the same command to continue."
+    ACCESS = 9, "the key is missing, wrong, or lacks a right", Do.TEST_SETUP
+    INTERRUPTED = 130, "stopped by you", Do.SAME_COMMAND
 
     @classmethod
     def worst(cls, codes: set[Exit]) -> Exit:
@@ -95,10 +98,29 @@ class Cause(StrEnum):
 
 
 class ImporterError(Exception):
-    """A broken run. Its text is one sentence for a librarian, or a few lines of them."""
+    """A broken run. Its text is one sentence for a librarian, or a few lines of them.
+
+    `advice`: what can be done about it. As a text, an error has it in sentences behind its own;
+    `prose` is its own sentence alone, for a surface that renders the advice.
+    """
 
     exit: Exit = Exit.BUG
     cause: Cause = Cause.OTHER
+    advice: Advice = ()
+
+    def advising(self, do: Action, when: str = "") -> Self:
+        """Return the error with one more thing to do."""
+        self.advice = (*self.advice, Choice(do, when))
+        return self
+
+    @property
+    def prose(self) -> str:
+        """What is wrong, without the advice."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        """Return what is wrong and what to do, without commands."""
+        return " ".join(filter(None, (self.prose, text_of(self.advice))))
 
 
 class UsageError(ImporterError):

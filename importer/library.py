@@ -182,7 +182,7 @@ class Run:
                     row_label(one.origin.row),
                     ", ".join(place.letter for place in one.places),
                     ", ".join(place.heading for place in one.places),
-                    *(one.field, one.code, one.severity, one.sentence(), one.value, one.advice),
+                    *(one.field, one.code, one.severity, one.sentence(), one.value, one.to_do),
                 )
                 for one in ledger.problems()
             ]

@@ -14,6 +14,7 @@ from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Field, Shape
 from importer.model.problem import CATALOGUE, Code, Severity
 from importer.model.run import Summary
 from importer.model.user import Reach
+from importer.report.commands import with_commands
 from importer.sandbox.configuration import SWITCHES
 from importer.settings import DESTINATION, KEY, MAIL, WAY, Settings
 from release.checks import libraries, license_of
@@ -77,7 +78,7 @@ def problems() -> Iterator[str]:
         yield f"**{kind.title}** · {kind.severity}"
         yield ""
         yield kind.meaning
-        yield f"*What to do:* {kind.advice}"
+        yield f"*What to do:* {with_commands(kind.advice)}"
 
 
 def exits() -> Iterator[str]:
@@ -88,7 +89,7 @@ def exits() -> Iterator[str]:
     yield "| code | meaning | what to do |"
     yield "|---|---|---|"
     for code in Exit:
-        yield f"| {int(code)} | {code.meaning} | {code.advice} |"
+        yield f"| {int(code)} | {code.meaning} | {with_commands(code.advice)} |"
 
 
 def _order() -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from importer.advice import Do
 from importer.errors import FileMissingError, UsageError
 from importer.files import parse_json, read_text_bounded, write_atomically
 from importer.model.fields import FIELDS, CodeRow, CodeTables
@@ -64,8 +65,8 @@ def read_file(path: Path) -> CodeTables:
     try:
         text = read_text_bounded(path, LARGEST)
     except FileMissingError:
-        msg = f"{path}: there are no code tables. Run `importer codes fetch` to get them from Alma."
-        raise UsageError(msg) from None
+        msg = f"{path}: there are no code tables."
+        raise UsageError(msg).advising(Do.FETCH_CODES) from None
     try:
         parse_json(path, text)
         file = _File.model_validate_json(text)

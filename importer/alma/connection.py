@@ -26,6 +26,7 @@ import httpx
 import truststore
 from pydantic import SecretStr
 
+from importer.advice import Do
 from importer.alma.responses import CallResult, NotSent, Reply, ReplyLost
 from importer.errors import AccessError, RefusedError, UnreadableFileError, UsageError
 from importer.files import add_secret, hide, read_bounded, repeats
@@ -58,19 +59,12 @@ def resolve(region: str = "", base_url: str = "", gateway: str = "") -> str:
     if base_url:
         return _checked(base_url, gateway.strip().lower())
     if not region:
-        msg = (
-            "Alma's address is not set. Set ALMA_REGION to "
-            f"{_REGIONS}, or ALMA_BASE_URL to a scheme and host; and ALMA_API_KEY to the API "
-            "key. They are read from the environment and from the file .env in this folder."
-        )
-        raise UsageError(msg)
+        msg = "Alma's address is not set."
+        raise UsageError(msg).advising(Do.SET_ADDRESS).advising(Do.SET_KEY)
     host = REGIONS.get(region.strip().lower())
     if host is None:
-        msg = (
-            f"ALMA_REGION is not one of {_REGIONS}. It is na for North America, eu for "
-            "Europe, ap for Asia Pacific, aps for Singapore, ca for Canada and cn for China."
-        )
-        raise UsageError(msg)
+        msg = f"Alma's region is not one of {_REGIONS}."
+        raise UsageError(msg).advising(Do.SET_ADDRESS)
     return f"https://{host}{API_PATH}"
 
 
@@ -100,9 +94,9 @@ def _checked(base_url: str, gateway: str) -> str:
         "spells a host in a way that could hide another one": (
             host.endswith(".") or "%" in host or any(p.startswith("xn--") for p in host.split("."))
         ),
-        "names a host that is not one of Alma's API, so the key is not sent there; set ALMA_REGION "
-        "instead, or, if your library has a gateway of its own, set ALMA_GATEWAY to its host "
-        "name": host not in {*REGIONS.values(), gateway} and not is_loopback(host),
+        "names a host that is not one of Alma's API, so the key is not sent there": host
+        not in {*REGIONS.values(), gateway}
+        and not is_loopback(host),
         "would send the key unencrypted; use https://": (
             parts.scheme == "http" and not is_loopback(host)
         ),
@@ -117,8 +111,8 @@ def _checked(base_url: str, gateway: str) -> str:
     }
     for flaw in (words for words, holds in flaws.items() if holds):
         # The address itself is not repeated: it may hold a password.
-        msg = f"ALMA_BASE_URL {flaw}."
-        raise UsageError(msg)
+        msg = f"Alma's address {flaw}."
+        raise UsageError(msg).advising(Do.SET_ADDRESS)
     return f"{parts.scheme}://{parts.netloc.lower()}{path}{API_PATH}"
 
 
@@ -205,14 +199,14 @@ class Connection:
         """
         secret = key.get_secret_value()
         if not secret:
-            msg = "Set ALMA_API_KEY to a key with the areas Users and Configuration."
-            raise AccessError(msg)
+            msg = "No API key is set."
+            raise AccessError(msg).advising(Do.SET_KEY)
         if any(not "!" <= letter <= "~" for letter in secret):
-            msg = "ALMA_API_KEY has a space or a character that no key has. Copy the key again."
-            raise AccessError(msg)
+            msg = "The API key has a space or a character that no key has. Copy the key again."
+            raise AccessError(msg).advising(Do.SET_KEY)
         self._base_url = base_url.rstrip("/")
         self._key = secret
-        self._settings = f"ALMA_REGION or ALMA_BASE_URL{', and ALMA_PROXY' if proxy else ''}"
+        self._settings = f"the region or address{', and the proxy' if proxy else ''}"
         add_secret(secret)
         self._timeouts = timeouts or Timeouts()
         self._client = httpx.AsyncClient(
@@ -314,10 +308,7 @@ async def _read_body(response: httpx.Response, largest: int) -> bytes | ReplyLos
     return bytes(body).removeprefix(codecs.BOM_UTF8)
 
 
-_NO_BUNDLE = (
-    "No certificates (PEM) can be read from the file that ALMA_CA_BUNDLE names. Check that the "
-    "setting is the path of such a file."
-)
+_NO_BUNDLE = "No certificates (PEM) can be read from the file that the setting names."
 """Without the value: people have pasted their key there."""
 
 
@@ -332,13 +323,13 @@ def trusted(ca_bundle: Path | None) -> ssl.SSLContext:
     try:
         certificates = read_bounded(ca_bundle, CA_BUNDLE).decode("ascii", "ignore")
     except UnreadableFileError:
-        raise UsageError(_NO_BUNDLE) from None
+        raise UsageError(_NO_BUNDLE).advising(Do.SET_CERTIFICATES) from None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
         context.load_verify_locations(cadata=certificates or "empty")
     except ssl.SSLError:
-        raise UsageError(_NO_BUNDLE) from None
+        raise UsageError(_NO_BUNDLE).advising(Do.SET_CERTIFICATES) from None
     return context
 
 
@@ -350,8 +341,8 @@ def _proxy(address: str) -> httpx.Proxy | None:
         url = httpx.URL(address)
         if url.scheme in {"http", "https"} and url.host and url.path in {"", "/"}:
             return httpx.Proxy(url)
-    msg = "ALMA_PROXY must be the address of a proxy, such as http://proxy.example.org:3128."
-    raise UsageError(msg)
+    msg = "The address of the proxy is not one."
+    raise UsageError(msg).advising(Do.SET_PROXY)
 
 
 def _why(error: httpx.TransportError, settings: str) -> str:
@@ -364,6 +355,6 @@ def _why(error: httpx.TransportError, settings: str) -> str:
     if "name" in text or "nodename" in text or "getaddrinfo" in text:
         return f"its host name is not known; check {settings}, and the network"
     return (
-        f"no connection; check the network and the address ({settings}), and whether the practice "
+        f"no connection; check the network and {settings}, and whether the practice "
         "Alma runs if you use it"
     )

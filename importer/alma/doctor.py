@@ -8,13 +8,14 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+from importer.advice import Advice, Choice, Do, Measure, as_json, by_hand, text_of
 from importer.alma.client import PAGE, Alma
 from importer.alma.facts import MEASURABLE, Facts, facts_for
 from importer.alma.models import Institution
@@ -39,12 +40,18 @@ class Finding:
     name: str
     state: State
     sentence: str
-    advice: str = ""
+    advice: str | Advice = ""  # as a text, what is done by hand
     exit: Exit = Exit.DONE
 
-    def as_json(self) -> dict[str, str]:
+    @property
+    def choices(self) -> Advice:
+        """The advice as things to do."""
+        return by_hand(self.advice) if isinstance(self.advice, str) else self.advice
+
+    def as_json(self) -> dict[str, object]:
         """Return it as JSON values, without the exit code."""
-        return {name: str(value) for name, value in asdict(self).items() if name != "exit"}
+        values: dict[str, object] = {"name": self.name, "state": self.state.value}
+        return values | {"sentence": self.sentence, "advice": as_json(self.choices)}
 
 
 async def examine(
@@ -83,8 +90,8 @@ async def _institution(alma: Alma) -> tuple[Finding, str]:
 
 
 def _failed(name: str, error: AlmaError, right: str) -> Finding:
-    advice = "" if error.cause is Cause.PASSES else f"Give the key the right to {right}."
-    return Finding(name, State.BAD, str(error), advice, error.exit)
+    give = "" if error.cause is Cause.PASSES else f"Give the key the right to {right}."
+    return Finding(name, State.BAD, error.prose, (*error.advice, *by_hand(give)), error.exit)
 
 
 def whose(general: Institution) -> Finding:
@@ -99,7 +106,7 @@ def whose(general: Institution) -> Finding:
 def wrong_clock(offset: float | None) -> Iterator[str]:
     """Yield that this computer's clock is wrong, if it is by the `clock_offset` of Alma."""
     if (clock := _clock(offset)).advice:
-        yield f"{clock.sentence} {clock.advice}"
+        yield f"{clock.sentence} {text_of(clock.choices)}"
 
 
 def _clock(offset: float | None) -> Finding:
@@ -117,10 +124,10 @@ def _clock(offset: float | None) -> Finding:
 
 def _codes(codes: CodeTables, institution: str, today: date) -> Finding:
     age = codes.age(today)
-    state, advice, exit_code = State.OK, "Run `importer codes fetch`.", Exit.DONE
+    state, exit_code = State.OK, Exit.DONE
     if not codes.tables:
         state = State.WARN
-        sentence = "No code tables are saved, so `check` cannot find wrong codes."
+        sentence = "No code tables are saved, so wrong codes are not found."
     elif institution and codes.institution and institution != codes.institution:
         state, exit_code = State.BAD, Exit.USAGE
         sentence = f"The saved code tables belong to {codes.institution}, not to {institution}."
@@ -130,18 +137,13 @@ def _codes(codes: CodeTables, institution: str, today: date) -> Finding:
         days = "today" if age == 0 else f"{counted(age, 'day')} ago"
         sentence = f"The saved code tables were fetched {days}."
         state = State.WARN if codes.old(today) else State.OK
-    return Finding("code tables", state, sentence, advice if state != State.OK else "", exit_code)
+    advice = () if state is State.OK else (Choice(Do.FETCH_CODES),)
+    return Finding("code tables", state, sentence, advice, exit_code)
 
 
 _MEANINGS: dict[str, dict[str, dict[str, str]]] = tomllib.loads(
     files("importer.alma").joinpath("facts.toml").read_text("utf-8")
 )
-
-_ADVICE = {
-    "get-pin": "See whether Alma shows PINs: `importer doctor --first-contact --pin-user ID`.",
-    "": "On a sandbox environment, measure with `importer doctor --probe`.",
-}
-"""How to learn a fact that a plan depends on; the last line is for all others."""
 
 
 def fact_findings(saved: Mapping[Path, Facts], institution: str) -> Iterator[Finding]:
@@ -153,7 +155,7 @@ def fact_findings(saved: Mapping[Path, Facts], institution: str) -> Iterator[Fin
     yield from consequences(known.values)
     missing = [name for name in MEASURABLE if name not in known.values]
     if saved and missing:
-        advice = _ADVICE.get(missing[0] if len(missing) == 1 else "", _ADVICE[""])
+        advice = (Choice(Do.READ_PINS if missing == ["get-pin"] else Measure()),)
         yield Finding("facts", State.WARN, f"Not known here: {', '.join(missing)}.", advice)
 
 
@@ -256,6 +258,6 @@ def _of_pin(known: str, pin_user: str) -> Iterator[Finding]:
         why = "has no user with this ID" if pin_user else "shows no PIN, perhaps as nobody has one"
         yield Finding(
             "PIN", State.WARN, f"It is not known whether Alma shows PINs: it {why}.",
-            "Set a PIN for yourself in Alma, then run this command with --pin-user YOUR-ID. "
-            "Until then, an update of an Internal user may clear the PIN.",
+            (Choice(Do.READ_PINS), *by_hand(
+                "Until then, an update of an Internal user may clear the PIN.")),
         )  # fmt: skip

@@ -15,9 +15,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ValidationError
 
+from importer.advice import Measure
 from importer.errors import UsageError
 from importer.files import read_bounded, write_atomically
-from importer.model.text import command_line
 
 _LARGEST = 100_000  # bytes of a file of facts
 
@@ -96,8 +96,7 @@ def facts_for(files: Mapping[Path, Facts], institution: str) -> KnownFacts:
         if institution not in {facts.institution, facts.also_for}:
             unused.append(
                 f"{path} is not used: it was {measured}, not at {institution}. If both are set up "
-                "alike, measure again with the key of the sandbox: "
-                f"{command_line('doctor', '--probe', '--for', institution)}"
+                f"alike, measure again with the key of the sandbox, for {institution}, too."
             )
             continue
         if institution != facts.institution:
@@ -131,5 +130,5 @@ def load_facts(path: Path) -> Facts:
     try:
         return Facts.model_validate_json(read_bounded(path, _LARGEST))
     except ValidationError as error:
-        msg = f"{path} is not a file of facts. `importer doctor --probe` writes one."
-        raise UsageError(msg) from error
+        msg = f"{path} is not a file of facts."
+        raise UsageError(msg).advising(Measure()) from error

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from importer.advice import Do
 from importer.alma.client import Alma
 from importer.alma.connection import Request
 from importer.alma.facts import Facts
@@ -237,9 +238,9 @@ async def probe(
         msg = (
             f"This key belongs to the {institution.environment or 'unknown'} environment of "
             f"{institution.code}. The probe makes and deletes users, so it runs on a sandbox "
-            "environment only. Set ALMA_API_KEY to a key of the sandbox."
+            "environment only. Use a key of the sandbox."
         )
-        raise UsageError(msg)
+        raise UsageError(msg).advising(Do.SET_KEY)
     alma.heard = lambda request, reply: calls.append(saved_call(request, reply))
     lab = _Lab(
         alma,

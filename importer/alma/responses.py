@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from importer import errors
+from importer.advice import Do
 from importer.alma.models import ApiError, read_error
 from importer.files import hide
 from importer.model.fields import FIELDS
@@ -63,7 +64,7 @@ PER_SECOND_CODE = "PER_SECOND_THRESHOLD"
 
 NOT_ALMAS = "The reply is not one of Alma's"
 ALMAS_FAULT = "Alma reports an error of its own"
-_NO_ADDRESS = f"{NOT_ALMAS}; the address in ALMA_REGION or ALMA_BASE_URL may be wrong"
+_NO_ADDRESS = f"{NOT_ALMAS}; the address of Alma may be wrong"
 NO_ERROR = ApiError()
 
 
@@ -142,10 +143,8 @@ def _judge(reply: Reply, error: ApiError, *, writes: bool) -> errors.AlmaError |
         return unclear(ALMAS_FAULT, error, writes=writes)
     if error.code == PER_SECOND_CODE or reply.status == 429:
         return errors.ThrottledError(
-            "Alma received more calls per second than it allows. Lower ALMA_RATE.",
-            **known,
-            wait=_wait(reply),
-        )
+            "Alma received more calls per second than it allows.", **known, wait=_wait(reply)
+        ).advising(Do.LOWER_RATE)
     return _by_status(reply, error, writes=writes)
 
 
@@ -157,9 +156,8 @@ def _by_status(reply: Reply, error: ApiError, *, writes: bool) -> errors.AlmaErr
         what = f"Something between here and Alma redirects the calls{_host(reply.location)}"
         if writes:
             return unclear(what, error, writes=True)
-        return errors.UnavailableError(
-            f"{what}. Check ALMA_REGION or ALMA_BASE_URL and the network's sign-in page."
-        )
+        wrong = errors.UnavailableError(f"{what}. Check the network's sign-in page.")
+        return wrong.advising(Do.SET_ADDRESS, "If the address is wrong")
     if error.code and status < 500:
         refusal = REFUSALS.get(error.code)
         kind = NotFoundError if error.code in NOT_FOUND_CODES else errors.RefusedError
@@ -173,8 +171,10 @@ def _by_status(reply: Reply, error: ApiError, *, writes: bool) -> errors.AlmaErr
 
 
 def _no_access(sentence: str, error: ApiError) -> errors.AccessError:
-    advice = "Check ALMA_API_KEY, its areas and rights, and ALMA_REGION."
-    return errors.AccessError(f"{sentence} {advice}", **error.model_dump())
+    refused = errors.AccessError(
+        f"{sentence} Check the key, its areas and rights, and the region.", **error.model_dump()
+    )
+    return refused.advising(Do.SET_KEY, "If the key is not the right one")
 
 
 def _host(location: str) -> str:

@@ -28,6 +28,7 @@ from importer.errors import Exit, ImporterError, StoppedError, UsageError
 from importer.model.fields import NO_CODES
 from importer.model.text import counted, similar, word_list
 from importer.pipeline.runs import RUNS
+from importer.report.commands import with_commands
 from importer.service.connection import with_alma
 from importer.service.office import office, saved_codes
 from importer.service.place import CODES, FACTS, FIRST_CONTACT, REPLIES, USERS, now
@@ -131,11 +132,11 @@ def doctor(
     try:
         tables = saved_codes(None)
     except UsageError as error:
-        findings.append(Finding("code tables", State.BAD, str(error), exit=error.exit))
+        findings.append(Finding("code tables", State.BAD, error.prose, error.advice, error.exit))
     try:
         saved = dict(office().occasion().measured)
     except UsageError as error:
-        findings.append(Finding("facts", State.BAD, str(error), exit=error.exit))
+        findings.append(Finding("facts", State.BAD, error.prose, error.advice, error.exit))
     try:
         settings = Settings.read()
         if settings.alma_proxy:
@@ -145,7 +146,7 @@ def doctor(
         known = {one.name for one in findings}  # a damaged file is not one that is missing
         findings += [one for one in found if one.name not in known]
     except ImporterError as error:
-        findings.append(Finding("Alma", State.BAD, str(error), exit=error.exit))
+        findings.append(Finding("Alma", State.BAD, error.prose, error.advice, error.exit))
     return write_findings(findings, as_json=as_json)
 
 
@@ -181,7 +182,10 @@ def _probe(external_id: str, also_for: str, *, as_json: bool) -> int:
     lines = (
         *(f"{name} is {value}." for name, value in measured.facts.items()),
         *(f"{name} could not be measured: {why}." for name, why in measured.unclear.items()),
-        *(f"{one.sentence} {one.advice}".rstrip() for one in consequences(measured.facts)),
+        *(
+            f"{one.sentence} {with_commands(one.choices)}".rstrip()
+            for one in consequences(measured.facts)
+        ),
     )
     emit({**measured.model_dump(mode="json"), "exit": 0}, lines, as_json=as_json)
     say(
@@ -216,7 +220,7 @@ def _here() -> Iterator[Finding]:
                 if [*cache.read("PRAGMA quick_check(1)")] != [("ok",)]:
                     raise cache.damaged
         except ImporterError as error:
-            yield Finding("user cache", State.BAD, str(error), exit=error.exit)
+            yield Finding("user cache", State.BAD, error.prose, error.advice, error.exit)
     mode = env.stat().st_mode if os.name == "posix" and env.is_file() else 0
     if mode & stat.S_IRGRP and not mode & stat.S_IROTH:  # settings refuse what everybody can read
         wrong = "Others of your group can read .env, which contains the key."

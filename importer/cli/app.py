@@ -191,14 +191,18 @@ def _run(arguments: list[str]) -> int:
     except typer.Exit as error:
         return error.exit_code
     except Exception as error:  # noqa: BLE001  what is private is not printed
-        from importer.service.outcome import failed  # not read to start a command
+        from importer.report.commands import to_paste  # not read to start a command
+        from importer.service.outcome import failed
+        from importer.settings import TASK
 
         outcome = failed(_of_the_library(error))
-        output.note("error", text=outcome.error)
-        as_json = "--json" in arguments  # as jobs do, whose messages go to logs and people
+        sentence = to_paste(outcome.error, outcome.advice)
+        output.note("error", text=sentence)
+        # as jobs do, whose messages go to logs and people, and the page
+        as_json = "--json" in arguments or bool(os.environ.get(TASK))
         if as_json:
             emit(outcome.as_json(), (), as_json=True)
-        complain(outcome.error + ("" if as_json else outcome.cells))
+        complain(sentence + ("" if as_json else outcome.cells))
         return outcome.exit
     return code if isinstance(code, int) else Exit.DONE
 

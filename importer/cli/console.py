@@ -14,12 +14,14 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 from importer.cli.output import complain, confirm, emit, output, say
+from importer.errors import ImporterError
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Fate
 from importer.model.run import RowHistory, Summary
 from importer.model.text import counted, row_label
 from importer.pipeline.inputs import Advance
 from importer.report import terminal
+from importer.report.commands import to_paste
 from importer.report.view import RunView
 from importer.report.wording import DISMISSED, ENDS, headline
 from importer.service.office import Consent
@@ -50,7 +52,7 @@ def conclude(
     """
     outcome = outcome or outcome_of(ledger)
     summary = outcome.counts
-    view, wanted = RunView(ledger, summary), say if reports == "wanted" else None
+    view, wanted = RunView(ledger, summary), say_error if reports == "wanted" else None
 
     def write() -> None:
         if reports != "none":
@@ -86,6 +88,11 @@ def conclude(
     return summary.exit
 
 
+def say_error(error: ImporterError) -> None:
+    """Say what is wrong and what to do, where the command goes on."""
+    say(to_paste(error.prose, error.advice))
+
+
 def _begin(summary: Summary) -> Console:
     """Note the counts of a run in the log; return the console that shows them."""
     output.run = summary.run
@@ -109,8 +116,8 @@ def conclude_resolved(ledger: Ledger, rows: Iterable[RowHistory]) -> int:
     if more > 0:
         say(f"And {counted(more, 'row')} more.")
     say(headline(summary))
-    write_reports(view, wanted=say)
-    with reporting(view, say):
+    write_reports(view, wanted=say_error)
+    with reporting(view, say_error):
         terminal.show_files(view, console)
     return summary.exit
 

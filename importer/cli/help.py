@@ -14,6 +14,7 @@ from importer.cli.options import Commands
 from importer.cli.output import write
 from importer.errors import Exit, UsageError
 from importer.model.text import command_line
+from importer.report.commands import with_commands
 
 app = Commands()
 
@@ -27,7 +28,7 @@ def explain(
 ) -> int:
     """Explain a command, or the exit codes."""
     if topic == ["exit-codes"]:
-        write(*(f"{int(code):3}  {code.meaning}. {code.advice}" for code in Exit))
+        write(*(f"{int(code):3}  {code.meaning}. {with_commands(code.advice)}" for code in Exit))
         return Exit.DONE
     words, group = topic or [], get_group(commands)
     for at, word in enumerate(words, 1):

@@ -28,6 +28,7 @@ from importer.jobs.state import Decision, Store
 from importer.jobs.words import in_lines, job_files, jobs_in
 from importer.mapper.yaml_source import scalar
 from importer.model.text import command_line, word_list
+from importer.report.commands import to_paste
 from importer.service.outcome import failed
 from importer.service.place import now, operator
 from importer.settings import mail_settings
@@ -95,7 +96,7 @@ def check_job(job: Job) -> Iterator[Finding]:
         try:
             found = examine()
         except ImporterError as error:
-            found = Finding(name, State.BAD, str(error), exit=error.exit)
+            found = Finding(name, State.BAD, error.prose, error.advice, error.exit)
         yield Finding(name, State.OK, found) if isinstance(found, str) else found
 
 
@@ -186,8 +187,9 @@ def run(
         except Exception as error:  # noqa: BLE001  no job stops those after it
             outcome = failed(error)
             code = outcome.exit
-            output.note("error", text=outcome.error)
-            complain(outcome.error)
+            sentence = to_paste(outcome.error, outcome.advice)
+            output.note("error", text=sentence)
+            complain(sentence)
             result = {"job": path.stem, "results": [], **outcome.as_json()}
         results.append(result)
         codes.add(code)

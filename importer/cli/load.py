@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from importer.advice import Apply, Choice, SisReport
 from importer.cli import connection, options
 from importer.cli.check import paired
 from importer.cli.console import Screen, conclude
 from importer.cli.output import say
 from importer.errors import (
-    DailyLimitError,
     Exit,
     ImporterError,
     UsageError,
 )
 from importer.ledger.ledger import Ledger, State
 from importer.model.plan import SafetyCheck
-from importer.model.text import command_line, counted, spans, word_list
+from importer.model.text import counted, spans, word_list
 from importer.pipeline.inputs import Request
+from importer.report.commands import to_paste
 from importer.service import loads, plans
 from importer.service.office import Stop, office
 from importer.service.outcome import outcome_of
-from importer.service.place import now
 from importer.service.plans import Converted
 
 app = options.Commands()
@@ -120,19 +119,13 @@ def _say_written(files: tuple[Path, ...], run: Path) -> None:
         return
     names = ", ".join(map(str, files))
     say(f"Written: {names}. Put it where your Alma's SIS profile looks for it.")
-    say(f"After the load, run:\n  {command_line('sis-report', str(run))}")
+    say(to_paste("", (Choice(SisReport(str(run))),)))
 
 
 def _stopped(ledger: Ledger, stop: ImporterError, run: str) -> str:
     """Return why an apply ended early, what is done, unknown and left, and how to continue."""
-    lines = [str(stop)]
-    if isinstance(stop, DailyLimitError):
-        moment = now()
-        tomorrow = moment.astimezone(UTC).date() + timedelta(days=1)
-        midnight = datetime.combine(tomorrow, time(), UTC).astimezone(moment.tzinfo)
-        lines.append(f"Midnight GMT is {midnight:%H:%M on %d %B} local time.")
-    again = f"To continue, run:\n  {command_line('apply', run)}"
-    end = again if stop.exit is not Exit.USAGE else ""
+    lines = [to_paste(stop.prose, stop.advice)]
+    end = to_paste("", (Choice(Apply(run)),)) if stop.exit is not Exit.USAGE else ""
     with suppress(ImporterError):
         counts = ledger.progress()
         unknown = counts.get(State.INTENT, 0) + counts.get(State.UNKNOWN, 0)

@@ -31,6 +31,7 @@ from importer.model.user import AccountType
 from importer.pipeline.check import validate, wrong_codes
 from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
 from importer.pipeline.mapping_tests import failing_tests
+from importer.report.commands import with_commands
 from importer.report.masking import shown as masked
 from importer.report.wording import sentence
 from importer.report.workbook import version_of, write_blank
@@ -359,8 +360,13 @@ def _preview(mapped: MappedRoster, *, show_values: bool) -> dict[str, Any]:
             {"letter": c.letter, "heading": c.heading, "fields": c.labels, "how": c.how}
             for c in mapped.columns()
         ],
-        "failing": [f"{sentence(one, show_values=show_values)}\n{one.advice}" for one in failing],
-        "constants": [f"{notice.sentence()}. {notice.advice}" for notice in constants],
+        "failing": [
+            f"{sentence(one, show_values=show_values)}\n{with_commands(one.advice)}"
+            for one in failing
+        ],
+        "constants": [
+            f"{notice.sentence()}. {with_commands(notice.advice)}" for notice in constants
+        ],
         "unused": [place.heading for place in mapped.unused()],
         "sample": {"row": row, "fields": texts} if row else None,
     }

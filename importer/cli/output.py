@@ -171,10 +171,14 @@ def emit(values: object, lines: Iterable[str], *, as_json: bool) -> None:
 
 def write_findings(findings: Iterable[Finding], *, as_json: bool, **values: object) -> Exit:
     """Write what is right and wrong, after `values` in JSON; return the exit code."""
+    from importer.report.commands import with_commands  # not read to start a command
+
     findings = tuple(findings)
     code = Exit.worst({finding.exit for finding in findings})
     found = {**values, "findings": [one.as_json() for one in findings], "exit": int(code)}
-    lines = (f"{f.state.upper():4}  {f.name}: {f.sentence} {f.advice}" for f in findings)
+    lines = (
+        f"{f.state.upper():4}  {f.name}: {f.sentence} {with_commands(f.choices)}" for f in findings
+    )
     emit(found, map(str.rstrip, lines), as_json=as_json)
     return code
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from importer.errors import FINE, Cause, Exit, ImporterError
 from importer.model.run import Summary
 from importer.model.text import word_list
+from importer.report.commands import to_paste
 from importer.report.wording import every_row, headline
 from importer.service.outcome import Outcome
 from importer.settings import importer_command
@@ -41,7 +42,7 @@ def _why(ended: Outcome) -> Iterator[str]:
     if ended.exit is Exit.INTERRUPTED:
         yield "The load was stopped by a person, or by the system as it shut down."
     else:
-        yield ended.error
+        yield to_paste(ended.error, ended.advice)
     if (summary := ended.summary) is None:
         return
     if summary.created is None:

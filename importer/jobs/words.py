@@ -90,7 +90,7 @@ def reasons(run: str, roster: int | None) -> Iterator[str]:
     often = sorted(groups, key=lambda group: -group.count)
     for group in often[:_NAMED]:
         (why,), example = group.sentences(show_values=False), "" if group.alike else "For example: "
-        advice = wording.plain(group.first.advice)
+        advice = wording.plain(group.first.to_do)
         yield f"- {wording.rows(group.count)}: {example}{why} {advice}"
     if often[_NAMED:]:
         yield f"- {counted(len(often) - _NAMED, 'further reason')}: see the report."

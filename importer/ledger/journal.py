@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from importer.advice import packed
 from importer.ledger.database import as_json
 from importer.ledger.integrity import (
     add_seal,
@@ -59,12 +60,9 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )  # fmt: skip
-from importer.model.problem import Code, Problem, Severity
+from importer.model.problem import RESOLVED_ADVICE, Code, Problem, Severity
 from importer.model.run import ColumnUse, RunFacts
 from importer.model.user import User
-
-RESOLVED_ADVICE = "No action needed: a person decided."
-"""The advice of a review problem once its row is resolved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +277,7 @@ class Journal:
             self._replan(row, fate, planned)
             connection.execute(
                 "UPDATE problems SET severity = ?, advice = ? WHERE row = ? AND severity = ?",
-                (Severity.WARNING, RESOLVED_ADVICE, row, Severity.REVIEW),
+                (Severity.WARNING, packed(RESOLVED_ADVICE), row, Severity.REVIEW),
             )
             connection.execute(
                 "DELETE FROM problems WHERE row = ? AND code = ?", (row, Code.RESOLVED)
@@ -528,7 +526,8 @@ def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
         (
             (
                 one.origin.row, one.code.value, one.severity.value, one.field,
-                _places_json(one.places), one.value, one.message, one.advice, one.repairs.value,
+                _places_json(one.places), one.value, one.message, packed(one.advice),
+                one.repairs.value,
                 QUESTION.dump_json(one.question).decode() if one.question else "",
             )
             for one in problems

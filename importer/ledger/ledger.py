@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from importer.advice import Do, unpacked
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
 from importer.ledger.database import Database, FileIdentity, file_identity
 from importer.model.formats import LEDGER
@@ -185,8 +186,8 @@ class Ledger(Database):
         """
         ledger = cls(folder)
         if not ledger.path.is_file():
-            msg = f"{folder} is not a run: it contains no {FILE}. `importer runs` lists the runs."
-            raise UsageError(msg)
+            msg = f"{folder} is not a run: it contains no {FILE}."
+            raise UsageError(msg).advising(Do.CHOOSE_RUN)
         try:
             ledger._check_version()
         except BaseException:
@@ -360,7 +361,7 @@ class Ledger(Database):
         def problem(*values: Any) -> Problem:
             row, code, severity, field, places, value, message, advice, repairs, asked = values
             return Problem(
-                Code(code), facts.origin(row), Severity(severity), message, advice, field,
+                Code(code), facts.origin(row), Severity(severity), message, unpacked(advice), field,
                 _places(places), value, Repairs(repairs),
                 QUESTION.validate_json(asked) if asked else None,
             )  # fmt: skip

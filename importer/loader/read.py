@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from importer.advice import Choice, Do
 from importer.errors import Cause, RosterError, WhichSheetError
 from importer.loader import table
 from importer.loader.cleaning import clean, clean_escaped
@@ -222,9 +223,8 @@ def _hidden_notices(
     """Return a notice for rows, and one for columns, that people do not see."""
     below = [row for row in sorted(sheet.hidden_rows) if source.header[-1] < row <= len(sheet.rows)]
     if rows := [row for row in below if any(sheet.rows[row - 1])]:
-        what, advice = "included", ""
-        if layout.visible_only:
-            what, advice = "skipped", "To load them too, leave --visible-only out."
+        what = "skipped" if layout.visible_only else "included"
+        advice = (Choice(Do.READ_HIDDEN),) if layout.visible_only else ()
         count = counted(len(rows), "row")
         message = f"{count} hidden, and {what}: {spans(rows, _SPANS)}"
         yield source.notice(message, code=Code.HIDDEN_ROWS, advice=advice)

@@ -9,9 +9,11 @@ import tomllib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib.resources import files
+from typing import Annotated
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, PlainValidator, TypeAdapter
 
+from importer.advice import Advice, Choice, Do, Where, by_hand, text_of, written
 from importer.model.question import About, Answer, Question
 from importer.model.text import RowId, is_whole_roster
 
@@ -154,7 +156,7 @@ class Kind(BaseModel, frozen=True, extra="forbid"):
     severity: Severity
     title: str
     meaning: str
-    advice: str
+    advice: Annotated[Advice, PlainValidator(written)]
     repairs: Repairs = Repairs.ROW
 
 
@@ -162,6 +164,9 @@ CATALOGUE: dict[Code, Kind] = TypeAdapter(dict[Code, Kind]).validate_python(
     tomllib.loads(files("importer.model").joinpath("catalogue.toml").read_text("utf-8"))
 )
 """The kind of every code, in the order of the reference page."""
+
+RESOLVED_ADVICE: Advice = (Choice(Do.DECIDED),)
+"""The advice of a review problem once its row is resolved."""
 
 CANNOT_BORROW = (Code.PATRON_ROLE_MISSING, Code.PATRON_ROLE_EXPIRED, Code.CANNOT_BORROW)
 """The codes of what keeps a user from borrowing."""
@@ -216,13 +221,14 @@ class CellFinding:
     """What is wrong with a value, before it is known which rows have the value.
 
     `advice` and `severity` are the catalog's if not given; `repairs` goes with the given advice.
+    As a text it is how the cells, or the mapping, are corrected by hand.
     `value`: the text that `{value}` in the message stands for, if the finding itself knows it.
     `question`: what a person is asked about such a row.
     """
 
     code: Code
     message: str
-    advice: str = ""
+    advice: str | Advice = ""
     severity: Severity | None = None
     repairs: Repairs = Repairs.ROW
     value: str = ""
@@ -238,16 +244,20 @@ class CellFinding:
     ) -> Problem:
         """Return the problem of a row, with this value instead of the finding's own, if given."""
         kind = CATALOGUE[self.code]
+        advice = self.advice
+        if isinstance(advice, str):
+            repairs_rule = self.repairs is not Repairs.ROW
+            advice = by_hand(advice, Where.MAPPING if repairs_rule else Where.ROSTER)
         return Problem(
             self.code,
             origin,
             self.severity or kind.severity,
             self.message,
-            self.advice or kind.advice,
+            advice or kind.advice,
             field,
             places,
             self.value if value is None else value,
-            self.repairs if self.advice else kind.repairs,
+            self.repairs if advice else kind.repairs,
             self.question,
         )
 
@@ -268,7 +278,7 @@ class Problem:
     origin: Origin
     severity: Severity
     message: str
-    advice: str
+    advice: Advice
     field: str = ""
     places: tuple[Place, ...] = ()
     value: str = ""
@@ -304,13 +314,23 @@ class Problem:
         *places: Place,
         field: str = "",
         value: str = "",
-        advice: str = "",
+        advice: str | Advice = "",
         severity: Severity | None = None,
         repairs: Repairs = Repairs.ROW,
     ) -> Problem:
         """Return the problem of a row with this finding; see `CellFinding`."""
         finding = CellFinding(code, message, advice, severity, repairs, value)
         return finding.problem(origin, *places, field=field)
+
+    @property
+    def to_do(self) -> str:
+        """The advice in sentences, without commands."""
+        return text_of(self.advice)
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether it needed review, and a person decided."""
+        return self.advice == RESOLVED_ADVICE
 
     @property
     def title(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from importer.advice import Advice
 from importer.model.problem import Code, Origin, Place, Problem, Severity
 from importer.model.text import RowId, one_line, row_cell
 
@@ -74,7 +75,11 @@ class Source:
         return Origin(self.path.name, self.sheet, row or RowId(self.position, 0).packed)
 
     def notice(
-        self, message: str, *places: Place, code: Code = Code.READ_WITH_NOTICE, advice: str = ""
+        self,
+        message: str,
+        *places: Place,
+        code: Code = Code.READ_WITH_NOTICE,
+        advice: str | Advice = "",
     ) -> Problem:
         """Return a problem of the roster as a whole."""
         return Problem.of(code, self.origin(), message, *places, advice=advice)

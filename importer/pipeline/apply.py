@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from importer.advice import Apply
 from importer.alma.client import Alma
 from importer.alma.models import OBLIGATIONS
 from importer.alma.pacing import run_concurrently
@@ -31,13 +32,14 @@ from importer.model.fields import NO_CODES
 from importer.model.plan import SafetyCheck
 from importer.model.problem import VALUE, Code, Problem
 from importer.model.run import FailedCheck, RunFacts
-from importer.model.text import command_line, counted
+from importer.model.text import counted
 from importer.model.user import User
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import PASSWORD, check_sources, mapping_of, reopen_inputs
 from importer.pipeline.remember import check_later_loads
 from importer.planner.entries import current
 from importer.planner.retiring import why_not_listed
+from importer.report.wording import again
 from importer.writer.executor import ApplyEvent, Executor
 
 STOP = "stop"
@@ -81,8 +83,8 @@ def left_to_do(ledger: Ledger) -> int:
     Raises UsageError if the run is a check, which has nothing to carry out.
     """
     if ledger.facts.command == "check":
-        msg = f"{ledger.folder} is a check, not a plan. Make a plan with `importer plan`."
-        raise UsageError(msg)
+        msg = f"{ledger.folder} is a check, not a plan."
+        raise UsageError(msg).advising(again("plan", ledger.facts))
     return ledger.left
 
 
@@ -168,15 +170,13 @@ def _check_safety(ledger: Ledger, journal: Journal, options: ApplyOptions) -> No
         journal.note(JournalEvent.ALLOWED, check)
     if stopping := stopping_checks(ledger, allowed):
         lines = [f"{one.sentence} [{one.check}]" for one in stopping]
-        flags = [
-            word for one in dict.fromkeys(f.check for f in stopping) for word in ("--allow", one)
-        ]
+        checks = tuple(dict.fromkeys(one.check.value for one in stopping))
         msg = (
             "This plan does more than a usual load:\n  " + "\n  ".join(lines) + "\n"
-            "Nothing was sent. Review the changes in the report; if they are right, run:\n"
-            f"  {command_line('apply', str(ledger.folder), *flags)}"
+            "Nothing was sent. Review the changes in the report."
         )
-        raise SafetyCheckError(msg)
+        do = Apply(str(ledger.folder), allow=checks)
+        raise SafetyCheckError(msg).advising(do, "If they are right")
     failed = {one.check for one in ledger.failed_checks()} - allowed
     for entry in (before[check] for check in sorted(failed)):
         options.note(
@@ -191,17 +191,16 @@ def _check_deletes(ledger: Ledger, journal: Journal, options: ApplyOptions) -> N
     UsageError for a number where nobody is deleted.
     """
     if options.deletes and not summarize(ledger).delete:
-        msg = "This plan deletes nobody. Nothing was sent. Leave out --delete, or see the report."
+        msg = "This plan deletes nobody. Nothing was sent. Approve it without deletions."
         raise UsageError(msg)
     count = next_deletes(ledger, options.limit)
     if count and options.deletes != count:
-        limit = () if options.limit is None else ("--limit", str(options.limit))
-        again = command_line("apply", str(ledger.folder), *limit, "--delete", str(count))
         msg = (
             f"This plan deletes {counted(count, 'user')} for good. Nothing was sent. Review them "
-            f"in the report; if they should go, run:\n  {again}"
+            "in the report."
         )
-        raise SafetyCheckError(msg)
+        do = Apply(str(ledger.folder), limit=options.limit, delete=count)
+        raise SafetyCheckError(msg).advising(do, "If they should go")
     if count:
         journal.note(JournalEvent.ALLOWED, f"{count} deletions")
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 
+from importer.advice import by_hand
 from importer.errors import LedgerError, RosterError
 from importer.ledger.ledger import FILE, Ledger
 from importer.mapper.findings import MappingFinding, in_order
@@ -230,7 +231,7 @@ def _of_rejects(mapped: MappedRoster) -> Iterator[Problem]:
             yield Problem.of(Code.UNCLEAR_DECISION, origin, message, value=cell.text)
         elif found[0] is Answer.REJECT:
             out = dismissed(origin, f"its Decision is “{cell.text}”")
-            yield replace(out, advice="No action needed. To load it, delete its Decision.")
+            yield replace(out, advice=by_hand("No action needed. To load it, delete its Decision."))
     path = roster.source.path
     of_run = path.name.startswith("rejects") and (path.parent / FILE).is_file()
     if not roster.rejects and (of_run or ROW in {place.heading for place in roster.places}):

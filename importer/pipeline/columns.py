@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from importer.advice import Advice, ByHand, Choice, ListCodes, Where
 from importer.mapper.lookups import LookupFile, OwnTable
 from importer.mapper.mapping import MappedField
 from importer.mapper.placeholders import TO_CHOOSE
@@ -78,13 +79,15 @@ class FailingColumn:
         if value:
             message += f": {KNOWN if repeated else VALUE}"
         written = self.mapped.mapping.source.place(self.rule.at)
-        advice = f"Check which column belongs here, and its rule in the mapping: {written}."
+        advice: str | Advice = (
+            f"Check which column belongs here, and its rule in the mapping: {written}."
+        )
         if self.code is Code.UNKNOWN_CODE and repeated and len(self.values) <= _LISTED:
             advice = self._lookup(written)
         problem = self.mapped.problem(Code.MOST_OF_COLUMN, message, advice)
         return replace(problem, places=(self.place,), field=self.target.label, value=value)
 
-    def _lookup(self, written: str) -> str:
+    def _lookup(self, written: str) -> Advice:
         """Return the advice to add the values to the field's lookup, or a lookup with them."""
         rule, lookups = self.rule.rule, self.mapped.mapping.file.lookups
         entries = [f"    {self._line(text, n)}" for text, n in self.values.most_common()]
@@ -102,9 +105,10 @@ class FailingColumn:
             elif isinstance(rule.lookup, OwnTable):
                 where = "in the field's own lookup"
         chosen = f"with Alma's code in place of each {TO_CHOOSE}"
-        codes = f"`importer codes show {self.target.field.facts.table}` lists the codes."
-        first = f"Add these lines {where}, {chosen}{added} ({written}). {codes}"
-        return "\n".join((first, *entries))
+        first = f"Add these lines {where}, {chosen}{added} ({written})."
+        lines = "\n".join((first, *entries))
+        table = ListCodes(self.target.field.facts.table)
+        return (Choice(table), Choice(ByHand(lines, Where.MAPPING)))
 
     def _line(self, text: str, count: int) -> str:
         """Return the line of a lookup for a value, with the code that is probably meant."""

@@ -9,22 +9,22 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from importer.advice import Choice, Decide, Do, text_of
 from importer.errors import UsageError
-from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger
 from importer.loader.read import read
 from importer.model.answers import Resolution, choices, possible_users, takes, to_review
 from importer.model.plan import Fate, Result
-from importer.model.problem import CATALOGUE, Code, Origin, Problem, Severity
-from importer.model.question import OF_ROWS, About, Answer, read_decision
+from importer.model.problem import CATALOGUE, RESOLVED_ADVICE, Code, Origin, Problem, Severity
+from importer.model.question import DECISIONS, OF_ROWS, About, Answer, read_decision
 from importer.model.roster import Layout, Roster
 from importer.model.run import RowHistory
-from importer.model.text import RowId, is_whole_roster, one_line, row_label
+from importer.model.text import RowId, is_whole_roster, one_line, row_label, word_list
 from importer.pipeline.inputs import CheckedRosters
 from importer.planner.answers import person_hash
 from importer.planner.drafts import DraftUser
 from importer.report.masking import shown_word
-from importer.report.wording import again, roster_of, row_numbers
+from importer.report.wording import roster_of, row_numbers
 from importer.validator.row_keys import connected
 
 
@@ -108,6 +108,14 @@ def worst(problems: Iterable[Problem]) -> Fate:
     return Fate.REVIEW if Severity.REVIEW in severities else Fate.READY
 
 
+_OF_USER = (Answer.UPDATE, Answer.RENAME)
+
+
+def _said(*answers: Answer) -> str:
+    """Return answers in the words of the Decision column."""
+    return word_list([f"“{DECISIONS[answer]}”" for answer in answers], link="or")
+
+
 def as_warning(problem: Problem, answer: str | None) -> Problem:
     """Return the problem as a warning that holds nothing back.
 
@@ -140,7 +148,7 @@ def dismissed(origin: Origin, sentence: str) -> Problem:
         Code.RESOLVED,
         origin,
         sentence,
-        advice="No action needed. To send it after all, run `importer resolve` again.",
+        advice=(Choice(Do.NOTHING), Choice(Decide(), "To send it after all")),
         severity=Severity.REJECT,
     )
 
@@ -192,11 +200,11 @@ def why_not(ledger: Ledger, decision: Decision) -> str:
     answer, label = decision.answer, row_label(decision.row)
     if ledger.facts.command == "check":
         return (
-            f"{ledger.folder} is a check, without data from Alma. Make a plan with "
-            "`importer plan`, then resolve the row."
+            f"{ledger.folder} is a check, without data from Alma. Plan the roster, then resolve "
+            "the row."
         )
     if not answer.names_user and decision.user:
-        return f"An ID is given with --as update or rename, not with --as {answer}."
+        return f"No user's ID is given with {_said(answer)}, only with {_said(*_OF_USER)}."
     row = ledger.row(decision.row)
     if row is None:
         return f"The roster of this run has no row {label}."
@@ -205,9 +213,9 @@ def why_not(ledger: Ledger, decision: Decision) -> str:
     if wrong := _closed(row, answered=answered):
         pass
     elif ledger.facts.command == "undo" and answer not in {Answer.UPDATE, Answer.REJECT}:
-        wrong = "belongs to an undo plan; use --as update or --as reject"
+        wrong = f"belongs to an undo plan; choose {_said(Answer.UPDATE, Answer.REJECT)}"
     elif not takes(problems, answer):
-        wrong = f"cannot be resolved with --as {answer}; use one of: {', '.join(choices(problems))}"
+        wrong = f"cannot be resolved so; choose one of: {', '.join(choices(problems))}"
         wrong = "has no other row of the same person" if answer in OF_ROWS else wrong
     return f"Row {label} {wrong}." if wrong else ""
 
@@ -260,14 +268,11 @@ def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[
         before, after = _filled(then, history.cells if history else ()), _filled(now, cells)
         if row in roster.decisions and any(after.get(name) != before.get(name) for name in now):
             corrected.add(row)
-            left.append(
-                f"Row {row_label(row)}: its cells were changed. Plan the file instead: "
-                + again("plan", ledger.facts, {position: str(path)})
-            )
+            left.append(f"Row {row_label(row)}: its cells were changed. Plan the file instead.")
     for row, cell in roster.decisions.items():
         if read_decision(cell.text) is None:
             wrong = NOT_A_CHOICE.format(shown_word(cell.text))
-            advice = CATALOGUE[Code.UNCLEAR_DECISION].advice
+            advice = text_of(CATALOGUE[Code.UNCLEAR_DECISION].advice)
             left.append(f"Row {row_label(row)}: {wrong}. {advice}")
     decisions, others = decisions_in(ledger, roster)
     kept = [decision for decision in decisions if decision.row not in corrected]

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol, Self
 
+from importer.advice import Advice
 from importer.alma.facts import Facts
 from importer.errors import (
     ImporterError,
@@ -171,7 +172,7 @@ class MappedRoster:
             kept[numbered(NO_FILE.name, position)] = self.mapping.content
         return kept
 
-    def problem(self, code: Code, message: str, advice: str = "") -> Problem:
+    def problem(self, code: Code, message: str, advice: str | Advice = "") -> Problem:
         """Return a problem of the roster as a whole."""
         return Problem.of(code, self.roster.source.origin(), message, advice=advice)
 
@@ -441,10 +442,7 @@ def _opened(asked: RosterRequest, mapping: MappingDocument, kept: str, reader: R
         case None:
             msg = f"The mapping {mapping.name} needs a roster. Name its file."
             if mapping.from_alma:
-                msg = (
-                    f"The mapping {mapping.name} takes its rows from Alma. Use "
-                    "`importer plan`, which reads them."
-                )
+                msg = f"The mapping {mapping.name} takes its rows from Alma, for a plan only."
             raise UsageError(msg)
 
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from importer.advice import Do
 from importer.alma.client import Alma
 from importer.alma.models import OBLIGATIONS
 from importer.alma.pacing import RateLimiter, run_concurrently
@@ -50,8 +51,8 @@ MANY = 200
 """From this many calls on, the operator is reminded that a user cache saves them."""
 
 _CACHE = (
-    "`importer users refresh` takes one call per hundred users of Alma, and with a user cache "
-    "a plan takes hardly any"
+    "To refresh the user cache takes one call per hundred users of Alma, and with it a plan takes "
+    "hardly any"
 )
 
 
@@ -133,7 +134,7 @@ class Users:
         if state.total is not None and known < state.total - state.others:
             text += (
                 f" Alma has {state.total - state.others:,}: "
-                "`importer users refresh --full` reads those that are missing."
+                "refresh the user cache in full to read those that are missing."
             )
         return text
 
@@ -203,7 +204,7 @@ async def open_users(
         if path.is_file():
             progress.note(
                 "The user cache is not complete, so Alma is asked about each row. "
-                "`importer users refresh` completes it."
+                "Refresh it to complete it."
             )
         yield Users(alma, now)
         return
@@ -331,11 +332,8 @@ async def with_rows(
             raise UsageError(msg)
     async with open_users(request, alma, of_alma, (), progress, needed=_KEY) as users:
         if (cache := users.cache) is None:
-            msg = (
-                f"`{_KEY}` needs the user cache, and it is not complete. Run `importer users "
-                "refresh`, and plan again."
-            )
-            raise UsageError(msg)
+            msg = f"`{_KEY}` needs the user cache, and it is not complete."
+            raise UsageError(msg).advising(Do.REFRESH_USERS).advising(Do.PLAN_AGAIN)
         await read_again(cache, alma, cache.stale(), users.now)
         rosters = tuple(
             one

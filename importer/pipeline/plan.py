@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
+from importer.advice import Do
 from importer.alma.client import Alma
 from importer.alma.doctor import wrong_clock
 from importer.alma.facts import KnownFacts, facts_for
@@ -149,10 +150,10 @@ async def _open(
     if codes.institution and codes.institution != of_alma.institution:
         msg = (
             f"The saved code tables are those of {codes.institution}, and this key belongs to "
-            f"{of_alma.institution}. Get its own with `importer codes fetch`, or name their file "
-            "with --codes."
+            f"{of_alma.institution}."
         )
-        raise UsageError(msg)
+        error = UsageError(msg).advising(Do.FETCH_CODES)
+        raise error.advising(Do.NAME_CODES, "If you have them in another file")
     if opened is None:
         request = await with_rows(request, alma, of_alma, progress)
         opened = open_inputs(request)
@@ -179,15 +180,15 @@ def _needs_cache(rosters: Rosters, request: RunRequest) -> str:
     """
     if request.asked.sis:
         check_external(rosters)
-        return "--to sis-xml"
+        return "the SIS load"
     return "match.absent" if any(one.match.absent for one in rosters) else ""
 
 
 def _rules_of_load(users: Users, known: KnownFacts) -> SisRules:
     """Return what is known of the SIS load of this Alma. Raises UsageError without a user cache."""
     if users.cache is None:
-        msg = "A plan for the SIS load needs the user cache. Run `importer users refresh`."
-        raise UsageError(msg)
+        msg = "A plan for the SIS load needs the user cache."
+        raise UsageError(msg).advising(Do.REFRESH_USERS)
     return sis_rules(known, find_record_types(users.cache))
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+from importer.advice import Undo
 from importer.errors import ImporterError, LedgerError, StalePlanError, UsageError
 from importer.ledger.journal import RowImage, applied_since, images
 from importer.ledger.ledger import FILE, Ledger, RunValue
@@ -18,7 +19,6 @@ from importer.memory.last_seen import LastSeen
 from importer.memory.loads import EditMemory, Remembered
 from importer.model.plan import Act, Result
 from importer.model.run import RowHistory
-from importer.model.text import command_line
 from importer.pipeline.runs import RUNS
 from importer.planner.imprints import keyed, with_reply
 from importer.planner.leavers import Leavers, what_left
@@ -173,10 +173,9 @@ def check_later_loads(ledger: Ledger) -> None:
     if loads:
         msg = (
             f"Users of this undo were changed by a later load: {', '.join(sorted(loads))}. Nothing "
-            "was sent. Plan the undo again for what is left:\n  "
-            + command_line("undo", facts.undoes)
+            "was sent."
         )
-        raise StalePlanError(msg)
+        raise StalePlanError(msg).advising(Undo(facts.undoes), "For what is left")
 
 
 def remember(

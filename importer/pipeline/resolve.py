@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from importer.advice import NameUser, ShowRow
 from importer.alma.client import Alma
 from importer.alma.facts import Facts, facts_for
 from importer.alma.models import OBLIGATIONS
@@ -31,7 +32,7 @@ from importer.model.plan import (
 from importer.model.problem import Code, Problem, Severity
 from importer.model.question import DECISIONS, OF_ROWS, About, Answer
 from importer.model.run import RowHistory
-from importer.model.text import command_line, is_absent, row_label
+from importer.model.text import is_absent, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.check import no_end_dates, validate
@@ -173,12 +174,9 @@ class Review:
         users = possible_users(to_review(problems) or problems) or tuple(filter(None, (own,)))
         if len(users) != 1:
             name, folder = row_label(row), str(self.ledger.folder)
-            msg = (
-                f"{len(users)} users are in question for row {name}. Name one of them:\n  "
-                f"{command_line('resolve', folder, name, '--as', answer, 'ID')}\n"
-                f"They are listed by:\n  {command_line('show', folder, name, '--show-values')}"
-            )
-            raise UsageError(msg)
+            msg = f"{len(users)} users are in question for row {name}."
+            error = UsageError(msg).advising(NameUser(folder, name, answer))
+            raise error.advising(ShowRow(folder, name))
         return replace(decision, user=users[0])
 
     def _reject(self, row: int) -> None:

@@ -33,7 +33,7 @@ from importer.model.problem import KNOWN, VALUE, Code, Problem
 from importer.model.question import Answer
 from importer.model.roster import Roster
 from importer.model.run import RunFacts
-from importer.model.text import RowId, command_line, counted
+from importer.model.text import RowId, counted
 from importer.model.user import AccountType, User
 from importer.pipeline.decisions import as_warning, dismissed
 from importer.pipeline.inputs import MappedRoster, Rosters
@@ -335,9 +335,8 @@ def _about_pins(updates: Sequence[Update], facts: KnownFacts, *, sis: bool) -> I
         yield f"{counted(len(rows), 'update')} {clear}. {named}"
     rows = sorted(row for row, loses in lost.items() if loses is None)
     if rows and not any(step.before.pin_number for step in updates):
-        words = command_line("doctor", "--first-contact", "--pin-user", "YOUR-ID")
         yield (
             f"{counted(len(rows), 'update')} would clear PINs if this Alma hides PINs from "
             f"programs, which is not known. Rows: {row_numbers(rows)}. To find out, set a PIN for "
-            f"yourself in Alma and type: {words}"
+            f"yourself in Alma, and look with the doctor whether Alma shows it."
         )

@@ -11,6 +11,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Literal
 
+from importer.advice import Do
 from importer.errors import ImporterError, LedgerError, UsageError
 from importer.files import exists, new_file, shown
 from importer.ledger.database import as_json
@@ -249,8 +250,8 @@ def find_folder(run: str) -> Path:
         with suppress(OSError):
             if folder.is_dir():
                 return folder
-    msg = f"There is no run {shown(Path(run))}. `importer runs` lists the runs."
-    raise UsageError(msg)
+    msg = f"There is no run {shown(Path(run))}."
+    raise UsageError(msg).advising(Do.CHOOSE_RUN)
 
 
 @dataclass(frozen=True, slots=True)

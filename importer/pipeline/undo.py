@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from importer.advice import Advice, Apply, Choice, Decide, LookUp, SisReport, Undo, Where, by_hand
 from importer.alma.client import Alma
 from importer.alma.facts import KnownFacts, facts_for
 from importer.alma.models import OBLIGATIONS, obligations
@@ -30,7 +31,7 @@ from importer.model.plan import (
 from importer.model.problem import Code, Origin, Problem
 from importer.model.question import About, Answer
 from importer.model.run import RunFacts
-from importer.model.text import command_line, counted, row_label
+from importer.model.text import counted, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.decisions import decide_fates
@@ -138,33 +139,35 @@ def check_undoable(first: Ledger) -> None:
     Also for one of which it is not known yet what it wrote.
     """
     if first.facts.command == "undo":
-        msg = f"{first.folder} is an undo, which cannot be undone. Plan the roster again:\n  "
-        raise UsageError(msg + again("plan", first.facts))
+        msg = f"{first.folder} is an undo, which cannot be undone."
+        raise UsageError(msg).advising(again("plan", first.facts))
     folder, progress = str(first.folder), first.progress()
-    report = command_line("sis-report", folder)
-    ask = "Look up its open rows first; nothing new is sent:\n  " + command_line(
-        "apply", folder, "--limit", "0"
-    )
+    ask: tuple[Choice, ...] = (Choice(LookUp(folder)),)
     if first.facts.sis:
-        ask = (
-            "Find out what Alma has; rows that it does not show are written into a file again:\n  "
-            f"{command_line('apply', folder)}\n  {report}"
-        )
+        write_again = "To write the rows that Alma does not show into a file again"
+        ask = (Choice(Apply(folder), write_again), Choice(SisReport(folder)))
     if end_is_lost(first):
-        msg = f"The last entries of {first.folder} are lost; an older copy may have been restored. "
-        raise UsageError(msg + ask)
+        msg = f"The last entries of {first.folder} are lost; an older copy may have been restored."
+        raise _open(msg, ask)
     if doubtful := sum(progress.get(state, 0) for state in DOUBTFUL):
-        msg = f"For {doubtful} rows of this run it is not known yet whether they are in Alma. "
-        raise UsageError(msg + ask)
+        msg = f"For {doubtful} rows of this run it is not known yet whether they are in Alma."
+        raise _open(msg, ask)
     if not first.was_applied:
         msg = f"{first.folder} was not applied, so there is nothing to undo."
         raise UsageError(msg)
     if progress.get(State.DELIVERED) and not progress.get(State.APPLIED):
         msg = (
             "It is not known yet what Alma's SIS load did with the file of this run, so there is "
-            f"nothing to undo. Load the file, then run:\n  {report}"
+            "nothing to undo."
         )
-        raise UsageError(msg)
+        raise UsageError(msg).advising(SisReport(folder))
+
+
+def _open(why: str, ask: Advice) -> UsageError:
+    """Return the error that it is not known what a run wrote, and how to find out."""
+    error = UsageError(why)
+    error.advice = ask
+    return error
 
 
 async def _compare(
@@ -196,13 +199,15 @@ async def _compare(
         return await plan_each(alma, images(first), wrote, one, advance)
 
 
-def _what_stays(first: Ledger, created: int) -> Iterator[tuple[str, str]]:
+def _what_stays(first: Ledger, created: int) -> Iterator[tuple[str, str | Advice]]:
     """Yield what the undo plan does not undo, each with its advice; `created` users stay."""
     if created:
         yield (
-            f"{_users_were(created)} created by this run; they stay, unless you add "
-            "--delete-created.",
-            "Alma cannot restore a deleted user. Add it only if these users should go.",
+            f"{_users_were(created)} created by this run; they stay.",
+            (
+                Choice(Undo(str(first.folder), delete=True), "If these users should go"),
+                *by_hand("Alma cannot restore a deleted user.", Where.ALMA),
+            ),
         )
     if there := first.results().get(Result.WAS_THERE, 0):
         yield (
@@ -214,7 +219,7 @@ def _what_stays(first: Ledger, created: int) -> Iterator[tuple[str, str]]:
         yield (
             f"Of {counted(unseen, 'row')} it is not known whether Alma's SIS load wrote them; they "
             "stay as they are.",
-            "Once the load is done, run `importer sis-report` again, then undo again.",
+            (Choice(SisReport(str(first.folder))), *by_hand("Then undo again.", Where.ELSEWHERE)),
         )
     if any(entry.event == JournalEvent.PASSWORDS for entry in history(first, 0)):
         yield "The run sent passwords. The passwords before the run are not known.", ""
@@ -224,7 +229,7 @@ def _users_were(count: int) -> str:
     return f"{counted(count, 'user')} {'was' if count == 1 else 'were'}"
 
 
-def _held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planned:
+def _held_back(origin: Origin, code: Code, sentence: str, advice: str | Advice) -> Planned:
     problem = Problem.of(code, origin, sentence, advice=advice)
     if code is Code.CHANGED_IN_ALMA:
         problem = problem.asking(About.AGAIN, Answer.UPDATE)
@@ -253,20 +258,21 @@ def undone(
         return _create_undone(image, live, origin)
     if not answered and not is_still((before, image.sent), live, common):
         sentence = "Another person seems to have this ID in Alma since the run."
-        advice = (
-            "Compare the user with the run. If it is the same person, resolve the row with "
-            "`--as update`; else reject it."
+        compare = (
+            *by_hand("Compare the user with the run.", Where.ALMA),
+            Choice(Decide("same person, update"), "If it is the same person"),
+            Choice(Decide("do not load"), "Otherwise"),
         )
-        return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+        return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, compare)
     if not answered and made_external(before, live):
         sentence = (
             "The run made this user External, and Alma's API cannot make an External user Internal."
         )
-        advice = (
-            "Make the user Internal in Alma, then undo again. Or resolve the row with "
-            "`--as update`: the user stays External, and the rest is restored."
+        internal = (
+            *by_hand("Make the user Internal in Alma, then undo again.", Where.ALMA),
+            Choice(Decide("same person, update"), "To restore the rest, and leave it External"),
         )
-        return _held_back(origin, Code.ACCOUNT_TYPE_DIFFERS, sentence, advice)
+        return _held_back(origin, Code.ACCOUNT_TYPE_DIFFERS, sentence, internal)
     step, theirs = undo_update(image.row, image, live)
     sentence = f"Someone changed in Alma since what the run wrote: {', '.join(theirs)}."
     return Planned(step, (Problem.of(Code.NOT_UNDONE, origin, sentence),) if theirs else ())

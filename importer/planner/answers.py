@@ -37,8 +37,8 @@ def follow(case: Case, answer: Answer, live: User | None) -> Planned | str:
         if match.creates and not is_taken:
             return create(case)
         taken = (
-            f"Alma already has a user with the primary ID of row {name}. Use --as update with that "
-            "user's ID, or correct the row."
+            f"Alma already has a user with the primary ID of row {name}. Choose “same person, "
+            "update” with that user's ID, or correct the row."
         )
         return taken if match.creates else "The mapping creates no users. Reject the row."
     if live is None:

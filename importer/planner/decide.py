@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from importer.advice import by_hand
 from importer.model.answers import possible_users
 from importer.model.candidates import NAMES
 from importer.model.fields import OnUpdate
@@ -238,7 +239,7 @@ def _for_known_user(draft: DraftUser, problem: Problem) -> Problem:
         message = "is blank; the user keeps Alma's value"
         advice = "No action needed. Only a new user needs a value here."
     warning = replace(problem, severity=Severity.WARNING, message=message)
-    return replace(warning, advice=advice) if advice else warning
+    return replace(warning, advice=by_hand(advice)) if advice else warning
 
 
 def _namesakes(case: Case) -> Iterator[Problem]:

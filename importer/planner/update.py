@@ -96,7 +96,7 @@ def _edited(draft: DraftUser, edit: StaffEdit) -> Problem:
     has = "Alma has {value}" if edit.shown else "Alma has no such value any more"
     when = f"edited there {_between(edit)}"
     if edit.replaced:
-        asked = "--overwrite-edits replaces it by the roster's value"
+        asked = "the roster's value replaces it, as was asked for"
         why = asked if edit.asked else "the new value is sent"
         return draft.problem(Code.REPLACES_EDIT, f"{has}, {when}; {why}", edit.label, edit.shown)
     message = f"{has}, {when}; the roster's value is not sent"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from importer.advice import Where, by_hand
 from importer.model.people import Common, in_words
 from importer.model.plan import Held, Match, Step, Unchanged, Update
 from importer.model.problem import Code, Origin, Problem, Severity
@@ -218,7 +219,10 @@ def _without_p(case: Case, others: Sequence[Judged]) -> Who:
     if match.possible_match == "review":  # it counts only here, where the row would be created
         return Who(questions=alike)
     shown = alike if match.possible_match == "warn" else ()
-    looks = (replace(problem, severity=Severity.WARNING, advice=_LOOK_AT_USER) for problem in shown)
+    looks = (
+        replace(problem, severity=Severity.WARNING, advice=by_hand(_LOOK_AT_USER, Where.ALMA))
+        for problem in shown
+    )
     return Who(warnings=tuple(looks))
 
 

@@ -11,13 +11,14 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Literal
 
+from importer.advice import WriteReports
 from importer.errors import ImporterError, LedgerError
 from importer.files import flush, new_file, replace, temporary_beside
 from importer.ledger.journal import images
 from importer.ledger.ledger import Ledger, RunValue, summarize
 from importer.model.fields import text
 from importer.model.plan import Act, Result
-from importer.model.text import command_line, is_absent
+from importer.model.text import is_absent
 from importer.model.user import AccountType, ContactInfo, User
 from importer.report.page import render
 from importer.report.rejects import as_csv, returned, write_problems, write_rejects, write_workbook
@@ -309,15 +310,11 @@ def _unwritable(wanted: Path, error: OSError) -> LedgerError:
     if folder.is_dir():
         msg = (
             f"The report {wanted} cannot be written ({error.strerror or error}). The run itself is "
-            "safe in its ledger. Free some space on the disk or check the folder, then run: "
-            f"{command_line('report', str(folder))}"
+            "safe in its ledger. Free some space on the disk or check the folder."
         )
     else:
-        msg = (
-            f"No reports were written: the run's folder {folder} was moved, renamed or deleted. "
-            "If it has a new name, run `importer report` with that."
-        )
-    return LedgerError(msg)
+        msg = f"No reports were written: the run's folder {folder} was moved, renamed or deleted."
+    return LedgerError(msg).advising(WriteReports(str(folder) if folder.is_dir() else ""))
 
 
 def _put(unfinished: Path, wanted: Path, written: Written | None) -> Path:

@@ -8,11 +8,13 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path, PurePath
 
+from importer.advice import Action, Apply, ResolveFrom, SisReport, Undo
 from importer.ledger.journal import JournalEntry, made_by_people
 from importer.ledger.ledger import FILE, JournalEvent, Ledger
 from importer.model.problem import Code
 from importer.model.run import RunFacts, Summary
-from importer.model.text import command_line, counted, word_list
+from importer.model.text import counted, word_list
+from importer.report.commands import as_command
 from importer.report.wording import WORKBOOK, again
 
 
@@ -74,10 +76,15 @@ def lineage(ledger: Ledger) -> Lineage:
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """What to do next and the command; a blank command where there is nothing to do."""
+    """What to do next, and the action; none where there is nothing to do."""
 
     why: str
-    command: str = ""
+    do: Action | None = None
+
+    @property
+    def command(self) -> str:
+        """The command of the action, "" for none."""
+        return as_command(self.do) if self.do else ""
 
 
 def next_step(
@@ -99,33 +106,32 @@ def _next_steps(
         why = "Most of a column fails. Correct the mapping as described above, then run:"
         yield NextStep(why, again("plan" if facts.alma else "check", facts))
     if summary.unknown or summary.not_sent:
-        yield NextStep("Some rows are not done yet. To continue, run:", command_line("apply", run))
+        yield NextStep("Some rows are not done yet. To continue, run:", Apply(run))
     if not applied and (summary.create or summary.update or summary.delete):
         checks = dict.fromkeys(summary.failed_checks or ())
-        flags = [part for check in checks for part in ("--allow", check.value)]
+        allow = tuple(check.value for check in checks)
         why = "Review the plan. If it is right, carry it out:"
-        if flags:
+        if allow:
             why = "A safety check failed. Review the changes, then run:"
-        yield NextStep(why, command_line("apply", run, *flags))
+        yield NextStep(why, Apply(run, allow=allow))
     if summary.delivered:
         why = "Once Alma's SIS load is done, find out what it did with the rows:"
-        yield NextStep(why, command_line("sis-report", run))
+        yield NextStep(why, SisReport(run))
     undone = shortest(Path(facts.undoes)) if facts.undoes else ""
     if undone and (summary.review or summary.held):
         why = "Some rows need review. Follow the advice and resolve them, or undo again:"
-        flags = ["--delete-created"] if summary.delete else []
-        yield NextStep(why, command_line("undo", undone, *flags))
+        yield NextStep(why, Undo(undone, delete=bool(summary.delete)))
     if facts.users_stay:
         users = counted(facts.users_stay, "user")
         why = f"To delete the {users} that the run created, too:"
-        yield NextStep(why, command_line("undo", undone, "--delete-created"))
+        yield NextStep(why, Undo(undone, delete=True))
     if related.whole:
         yield NextStep("This run was undone. There is nothing to do.")
     if not facts.undoes:
         yield from _with_rejects(summary, facts, rejects)
     if applied and summary.written and not facts.undoes:
         why = "Everything is done. If it was wrong, plan the undo:"
-        yield NextStep(why, command_line("undo", run))
+        yield NextStep(why, Undo(run))
     if summary.rows and not summary.patrons:
         why = "There is nothing to load yet. Fill in the roster, then check it again:"
         yield NextStep(why, again("check", facts))
@@ -158,7 +164,7 @@ def _with_rejects(
     if summary.review and facts.command == "plan":
         first = min(rejects)
         why = f"Choose a Decision for each row in {rejects[first]}, save it, and resolve the rows:"
-        yield NextStep(why, command_line("resolve", summary.run, "--from", files[first]))
+        yield NextStep(why, ResolveFrom(summary.run, files[first]))
     if summary.held:
         rows = f"The rows that need review{f' in {names}' if names else ''}"
         why = f"{rows} need no correction; compare them with Alma again:"

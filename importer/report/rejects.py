@@ -11,6 +11,7 @@ from pathlib import Path
 
 import xlsxwriter
 
+from importer.advice import ResolveFrom
 from importer.model.answers import choices
 from importer.model.problem import Code, Place, Problem, Severity
 from importer.model.question import DECISIONS
@@ -29,8 +30,9 @@ from importer.model.roster import (
     row_text,
 )
 from importer.model.run import RowHistory, RunFacts
-from importer.model.text import RowId, command_line, escape, row_label, word_list
+from importer.model.text import RowId, escape, row_label, word_list
 from importer.report import wording
+from importer.report.commands import as_command
 from importer.report.masking import printable
 from importer.report.view import RunView
 from importer.report.workbook import (
@@ -84,7 +86,7 @@ def returned(run: RunView, roster: int) -> Iterator[Returned]:
         why = dict.fromkeys(
             wording.placed(_places(problem.places), _what(problem)) for problem in holding
         )
-        to_do = dict.fromkeys(_plain(problem.advice) for problem in holding)
+        to_do = dict.fromkeys(_plain(problem.to_do) for problem in holding)
         to_do |= {UNEVEN_ADVICE if mark.code in UNEVEN else MARKED_ADVICE: None for mark in marks}
         number = row_text(row.row, marks)
         result = wording.ENDS[row.result] if row.result else row.fate.value
@@ -139,7 +141,7 @@ def write_problems(run: RunView, path: Path) -> None:
         lines.writerow((*PROBLEM_COLUMNS, *(("roster",) if several else ())))
         for problem in run.problems:
             columns = "; ".join(f"{place.letter} {place.heading}" for place in problem.places)
-            message = f"{wording.what(problem, show_values=True)} {wording.plain(problem.advice)}"
+            message = f"{wording.what(problem, show_values=True)} {wording.plain(problem.to_do)}"
             texts = [columns, problem.field, problem.code, problem.severity, message.strip()]
             row = row_label(RowId.of(problem.origin.row).number)
             if several:
@@ -177,7 +179,7 @@ DECIDES = ADDED.index(DECISION)
 
 def _steps(facts: RunFacts, roster: int, run: str) -> Iterator[str]:
     verb = "check" if facts.command == "check" else "plan"
-    typed = printable(wording.again(verb, facts, {roster: "THIS-FILE"}))
+    typed = printable(as_command(wording.again(verb, facts, {roster: "THIS-FILE"})))
     several = ", after the number of its roster (roster 2:14)" if roster else ""
     yield (
         "Red cells: correct them. Why and What to do are beside each row, and on the cell when you "
@@ -198,7 +200,7 @@ def _steps(facts: RunFacts, roster: int, run: str) -> Iterator[str]:
     yield "Delete rows that should not be loaded. If no row is left, there is nothing more to do."
     yield f"Save the file and run the same command with it in place of the roster: {typed}"
     if facts.command != "check":
-        resolve = command_line("resolve", run, "--from", "THIS-FILE")
+        resolve = as_command(ResolveFrom(run, "THIS-FILE"))
         yield f"If only decisions were made and no cell was corrected, this is enough: {resolve}"
     yield "Every cell is formatted as text, so that IDs keep their zeros. Leave it so."
     yield (
@@ -334,7 +336,7 @@ def _marks(problems: Iterable[Problem]) -> dict[str, tuple[Severity, str]]:
         if problem.severity not in COLORS:
             continue
         said = wording.what(problem, show_values=True, begin=True)
-        text = f"{said} {_plain(problem.advice)}".strip()
+        text = f"{said} {_plain(problem.to_do)}".strip()
         for place in problem.places:
             worst, before = marks.get(place.letter, (problem.severity, ""))
             severity = min(worst, problem.severity, key=order.index)

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from importer.advice import as_json, from_json
 from importer.ledger.journal import history, to_create
 from importer.ledger.ledger import Ledger, State
 from importer.model.fields import fields_of
@@ -19,6 +20,7 @@ from importer.model.problem import Severity
 from importer.model.run import Summary
 from importer.model.text import RowId, row_label
 from importer.report import wording
+from importer.report.commands import with_commands
 from importer.report.files import PERSONAL, open_workbooks, present
 from importer.report.lineage import next_step
 from importer.report.masking import printable, shown
@@ -224,7 +226,7 @@ def row_history(ledger: Ledger, row: int, *, show_values: bool) -> dict[str, Any
                 "field": problem.field,
                 "columns": [str(place) for place in problem.places],
                 "message": wording.what(problem, show_values=show_values),
-                "advice": problem.advice,
+                "advice": as_json(problem.advice),
             }
             for problem in ledger.problems(row)
         ],
@@ -256,7 +258,7 @@ def as_lines(row: dict[str, Any]) -> list[str]:
         lines.append(f"Result: {wording.ENDS[row['result']]}")
     for problem in row["problems"]:
         told = wording.placed(wording.in_columns(problem["columns"]), problem["message"])
-        told = f"{told} {wording.plain(problem['advice'])}".rstrip()
+        told = f"{told} {wording.plain(with_commands(from_json(problem['advice'])))}".rstrip()
         lines.append(f"{problem['severity']}: {told} [{problem['code']}]")
     for entry in row["history"]:
         detail = f"({entry['detail']})" if entry["event"] == State.INTENT else entry["detail"]

@@ -9,13 +9,15 @@ from datetime import date
 from functools import cached_property
 from itertools import groupby
 
-from importer.ledger.journal import RESOLVED_ADVICE, to_create
+from importer.advice import Advice
+from importer.ledger.journal import to_create
 from importer.ledger.ledger import Ledger
 from importer.model.fields import FIELDS, fields_of
 from importer.model.plan import Act, Change, ChangeKind, Fate, Result, SafetyCheck
 from importer.model.problem import CANNOT_BORROW, VALUE, Code, Problem, Repairs, Severity
 from importer.model.run import FailedCheck, NotInRoster, RowHistory, Summary
 from importer.model.text import RowId, counted, is_absent, row_label
+from importer.report.commands import with_commands
 from importer.report.lineage import Lineage, lineage
 from importer.report.masking import CUT, plain_path, shown, shown_change, takes_code
 from importer.report.wording import (
@@ -215,11 +217,19 @@ class ProblemGroup:
         )
 
     @property
+    def once(self) -> str:
+        """Whether following the advice once may be enough, "" where it is not."""
+        return f"One change may correct all {self.count:,} rows: " if self.one_change else ""
+
+    @property
+    def in_words(self) -> str:
+        """The advice without commands."""
+        return self.once + self.first.to_do
+
+    @property
     def to_do(self) -> str:
-        """The advice, and whether following it once may be enough."""
-        if self.one_change:
-            return f"One change may correct all {self.count:,} rows: {self.first.advice}"
-        return self.first.advice
+        """The advice with its commands."""
+        return self.once + with_commands(self.first.advice)
 
     def sentences(self, *, show_values: bool) -> list[str]:
         """Return the sentence of the first or, about the whole roster, of each."""
@@ -317,8 +327,8 @@ MOST_PEOPLE = 50
 _WHYS: dict[End, str] = {
     Result.REFUSED: "Alma did not take the record.",
     Result.HELD: "The record was changed in Alma since the plan.",
-    Result.UNKNOWN: "Alma's answer was lost. Run apply again: it asks Alma first.",
-    Result.DELIVERED: "In the file for the SIS load. Run `importer sis-report` after the load.",
+    Result.UNKNOWN: "Alma's answer was lost. The load asks Alma first when it continues.",
+    Result.DELIVERED: "In the file for the SIS load; the result is known after that load.",
     Result.NOT_SENT: "Not reached yet. Run apply again to continue.",
 }
 """The reason shown for a row without a problem of its own."""
@@ -377,7 +387,7 @@ def details_of(
 
 def _decided(problem: Problem) -> bool:
     """Return whether it is a question that a person answered; another problem has the answer."""
-    return problem.advice == RESOLVED_ADVICE and "; decided by " not in problem.message
+    return problem.is_resolved and "; decided by " not in problem.message
 
 
 def _repeated(problem: Problem, codes: Collection[Code]) -> bool:
@@ -427,7 +437,7 @@ class Look:
     count: int
     dangerous: bool
     check: bool = False
-    advice: str = ""
+    advice: Advice = ()
     people: list[Person] = field(default_factory=list)
     moves: Counter[Difference] = field(default_factory=Counter)
 
@@ -534,7 +544,7 @@ class Survey:
         """Yield what to look at, the most dangerous first, without what a person decided."""
         asked: dict[Code, list[ProblemGroup]] = {}
         for group in self._run.groups:
-            if is_danger(group.code) and group.first.advice != RESOLVED_ADVICE:
+            if is_danger(group.code) and not group.first.is_resolved:
                 asked.setdefault(group.code, []).append(group)
         for same in asked.values():
             yield self._look(*same)
@@ -585,7 +595,7 @@ class Survey:
         first = groups[0]
         if not note:
             held = any(group.severity.holds for group in groups)
-            note = "not written until you decide" if held else first.first.advice
+            note = "not written until you decide" if held else first.first.to_do
         rows = sorted({row for group in groups for row in group.rows})
         people = []
         for row in rows[:MOST_PEOPLE]:

@@ -10,11 +10,12 @@ from itertools import chain
 from pathlib import PurePath
 from typing import Literal
 
+from importer.advice import CheckFiles
 from importer.model.fields import LISTS
 from importer.model.plan import Act, ChangeKind, Fate, Result
 from importer.model.problem import VALUE, Code, Problem, Severity
 from importer.model.run import RosterCounts, RowHistory, RunFacts, SinceLoad, Summary
-from importer.model.text import command_line, counted, is_whole_roster, spans, word_list
+from importer.model.text import counted, is_whole_roster, spans, word_list
 from importer.report.masking import said, shown, shown_word
 
 PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY, SET = (
@@ -118,7 +119,7 @@ def effort(summary: Summary) -> str:
     if calls.left is not None:
         told += f" {calls.left:,} of today's calls were left when it was planned."
     if not calls.suffice:
-        told += " That is not enough: `apply` will stop; run it again after midnight GMT."
+        told += " That is not enough: the load will stop; continue it after midnight GMT."
     return told
 
 
@@ -138,8 +139,8 @@ def row_numbers(numbers: Sequence[int], most: int = 6) -> str:
     return spans(numbers, most)
 
 
-def again(verb: str, facts: RunFacts, files: Mapping[int, str] | None = None) -> str:
-    """Return the command to check or plan the rosters of a run in the same way.
+def again(verb: str, facts: RunFacts, files: Mapping[int, str] | None = None) -> CheckFiles:
+    """Return the action to check or plan the rosters of a run in the same way.
 
     `files`: other files in place of the rosters at these positions, instead of all rosters.
     """
@@ -155,7 +156,7 @@ def again(verb: str, facts: RunFacts, files: Mapping[int, str] | None = None) ->
         if not files or position in files
     )
     words = chain.from_iterable((*pairs, codes, corrections, visible, to, *edits))
-    return command_line(verb, *words)
+    return CheckFiles((verb, *words))
 
 
 def rejects_name(name: str, facts: RunFacts, roster: int) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
+from importer.advice import Wait
 from importer.alma.client import Alma
-from importer.errors import AlmaError, ImporterError, StoppedError
+from importer.errors import AlmaError, DailyLimitError, ImporterError, StoppedError
 from importer.ledger.journal import Journal, next_deletes
 from importer.ledger.ledger import RESULTS, Ledger, State
 from importer.model.plan import Result, SafetyCheck
@@ -104,7 +106,16 @@ def apply(
             return Applied(stopped=error)
         except AlmaError as error:
             return Applied(stopped=error, begun=False)
-        return Applied(stopped=stopped)
+        return Applied(stopped=_until_midnight(stopped, office.now()))
+
+
+def _until_midnight(stopped: ImporterError | None, now: datetime) -> ImporterError | None:
+    """Return why an apply ended early; at the daily limit, with the time at which that passes."""
+    if isinstance(stopped, DailyLimitError):
+        tomorrow = now.astimezone(UTC).date() + timedelta(days=1)
+        midnight = datetime.combine(tomorrow, time(), UTC).astimezone(now.tzinfo)
+        stopped.advising(Wait(f"midnight GMT, which is {midnight:%H:%M on %d %B} local time"))
+    return stopped
 
 
 def stop_file(run: Path) -> Path:

@@ -5,26 +5,33 @@ from __future__ import annotations
 import json
 from typing import Annotated, Self
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, PlainSerializer, PlainValidator
 
+from importer.advice import Advice, as_json, from_json
 from importer.errors import Cause, Exit, ImporterError, RosterError, understood
 from importer.files import printable
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.run import Kept, Summary
 
 Printable = Annotated[str, AfterValidator(printable)]
+Choices = Annotated[
+    Advice,
+    PlainValidator(lambda one: one if isinstance(one, tuple) else from_json(one)),
+    PlainSerializer(as_json, return_type=list[dict[str, str | list[str] | int | None]]),
+]
 
 
 class Outcome(Kept):
     """How it ended; with `--json` a command writes this, beside the counts of its run.
 
-    `error`: why it ended before all was done, in words for people; `cause`: what has to be
-    corrected. `cells`: what only the person at the screen may see of the roster. `summary`: the
-    counts, of which an error may have none.
+    `error`: why it ended before all was done, in words for people; `advice`: what to do then;
+    `cause`: what has to be corrected. `cells`: what only the person at the screen may see of the
+    roster. `summary`: the counts, of which an error may have none.
     """
 
     exit: Exit
     error: Printable = ""
+    advice: Choices = ()
     cause: Cause = Cause.OTHER
     cells: Printable = ""
     summary: Summary | None = None
@@ -62,7 +69,7 @@ def outcome_of(run: Ledger, stopped: ImporterError | None = None) -> Outcome:
     if not summary.adds_up():
         msg = "the rows of this run do not add up"
         raise AssertionError(msg)
-    why = {"error": str(stopped), "cause": stopped.cause} if stopped else {}
+    why = {} if stopped is None else _of(stopped)
     return Outcome.model_validate({"exit": summary.exit, "summary": summary} | why)
 
 
@@ -71,4 +78,8 @@ def failed(error: Exception) -> Outcome:
     shown = understood(error)
     names = shown.encodings.items() if isinstance(shown, RosterError) else ()
     cells = "".join(f"\n  {encoding}: {words}" for encoding, words in names)
-    return Outcome(exit=shown.exit, error=str(shown), cause=shown.cause, cells=cells)
+    return Outcome.model_validate({"exit": shown.exit, "cells": cells, **_of(shown)})
+
+
+def _of(error: ImporterError) -> dict[str, object]:
+    return {"error": error.prose, "advice": error.advice, "cause": error.cause}

@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from importer.errors import LedgerError, defect
-from importer.model.text import command_line
+from importer.advice import WriteReports
+from importer.errors import ImporterError, LedgerError, defect
 from importer.report.files import write_all
 from importer.report.view import RunView
 
 
-def write_reports(run: RunView, *, wanted: Callable[[str], None] | None = None) -> tuple[Path, ...]:
+def write_reports(
+    run: RunView, *, wanted: Callable[[ImporterError], None] | None = None
+) -> tuple[Path, ...]:
     """Write every report into the run's folder; return the files.
 
-    `wanted` takes the sentence about a fault where reports are only wanted beside what was done;
+    `wanted` takes the error about a fault where reports are only wanted beside what was done;
     no file is returned then. Where they are the purpose (None), it raises LedgerError.
     """
     files: tuple[Path, ...] = ()
@@ -25,16 +27,14 @@ def write_reports(run: RunView, *, wanted: Callable[[str], None] | None = None) 
 
 
 @contextmanager
-def reporting(run: RunView, wanted: Callable[[str], None] | None) -> Iterator[None]:
-    """Turn a fault of a report that is only wanted into one sentence, as in `write_reports`."""
+def reporting(run: RunView, wanted: Callable[[ImporterError], None] | None) -> Iterator[None]:
+    """Give `wanted` the error about a fault, as in `write_reports`; raise it without one."""
     try:
         yield
     except Exception as error:
         if wanted is None:
             raise
-        wanted(
-            str(error)
-            if isinstance(error, LedgerError)
-            else f"Not all reports could be made. {defect(error)} What was done is saved; to make "
-            f"the reports again, type: {command_line('report', str(run.ledger.folder))}"
-        )
+        if not isinstance(error, LedgerError):
+            why = f"Not all reports could be made. {defect(error)} What was done is saved."
+            error = LedgerError(why).advising(WriteReports(str(run.ledger.folder)))
+        wanted(error)

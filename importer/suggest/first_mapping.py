@@ -499,7 +499,7 @@ class _Lines:
             yield f"  # have no EMPL ID: {comment(', '.join(others))}. Make two mappings."
             yield "  # This one, for the External users, has"
             yield f"  # only: {self._words(column, ours)}"
-            yield "  # and that of the Internal users (`mapping new --account-type INTERNAL`) has"
+            yield "  # and that of the Internal users has"
             yield f"  # only: {self._words(column, others)}"
         for column, others, gone in self.draft.left:
             yield f"  # To leave out the people who left ({comment(', '.join(gone))}):"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from importer.advice import Do
 from importer.errors import Cause, LedgerError, UsageError
 from importer.ledger.database import Database
 from importer.model.formats import USER_CACHE
@@ -40,8 +41,6 @@ _BORROWS_FOR = "instr(folded(record), '\"primary_id\":\"' || ?1 || '\"')"
 
 AHEAD = timedelta(days=1)
 """How far a time may lie ahead: clocks differ a little."""
-
-_REMEDY = "Run `importer users delete`, then `importer users refresh`."
 
 
 class CacheState(AlmaKey):
@@ -91,8 +90,8 @@ class UserCache(Database):
             if any(cache.read("SELECT 1 FROM state")):
                 return cache
             cache.close()
-        msg = "There is no user cache here. `importer users refresh` makes one."
-        raise NoCacheError(msg)
+        msg = "There is no user cache here."
+        raise NoCacheError(msg).advising(Do.REFRESH_USERS)
 
     @classmethod
     def make(cls, path: Path, alma: AlmaKey) -> UserCache:
@@ -108,7 +107,8 @@ class UserCache(Database):
     @property
     def damaged(self) -> UsageError:
         """The error for a file that contains what the importer did not write."""
-        return UsageError(f"The user cache {self.path} is damaged. {_REMEDY}")
+        error = UsageError(f"The user cache {self.path} is damaged.")
+        return error.advising(Do.DELETE_USERS).advising(Do.REFRESH_USERS)
 
     def failure(self, error: sqlite3.Error | UnicodeError) -> UsageError | LedgerError:
         """Return the error for a failure of SQLite; nothing is wrong if the disk is full."""
@@ -298,11 +298,8 @@ def refresh_lock(path: Path, wait: float = 0) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as error:
-        msg = (
-            "Another command is refreshing the user cache. Wait until it has finished, or plan "
-            "with --no-refresh."
-        )
-        busy = LedgerError(msg)
+        msg = "Another command is refreshing the user cache. Wait until it has finished."
+        busy = LedgerError(msg).advising(Do.USE_CACHE, "To plan now")
         busy.cause = Cause.PASSES
         raise busy from error
     except OSError as error:

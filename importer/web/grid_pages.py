@@ -29,7 +29,7 @@ from importer.model.user import AccountType
 from importer.report.view import ProblemGroup, group_problems
 from importer.report.wording import ENDS, fate_counts, field_name, sentence, what
 from importer.web.drafts import Checked, Draft, StaleError
-from importer.web.site import Visit, on_page, see
+from importer.web.site import Visit, see
 
 PAGE = 100
 """Rows that the grid shows at once."""
@@ -301,7 +301,7 @@ class Grid:
                     "count": 0 if group.whole else group.count,
                     "columns": [place.heading or place.letter for place in group.first.places],
                     "told": group.sentences(show_values=True) if group.whole else [],
-                    "advice": on_page(group.to_do),
+                    "advice": group.in_words,
                 }
                 for key, group in self.causes.items()
             ],
@@ -413,15 +413,15 @@ class Grid:
         told = []
         for one in sorted(problems, key=lambda one: not one.severity.holds):
             place = one.places[0] if one.places else None
-            text, holds = on_page(what(one, show_values=True, begin=True)), one.severity.holds
-            advice = on_page(one.advice)
+            text, holds = what(one, show_values=True, begin=True), one.severity.holds
+            advice = one.to_do
             for each in one.places:
                 why = text if len(one.places) == 1 else sentence(one, show_values=True)
                 fix = _IN_MAPPING.get(one.code, "")
                 shown = {"text": why, "advice": advice, "holds": holds, "fix": fix}
                 wrong.setdefault(each.letter, []).append(shown)
             column = (place.heading or place.letter) if place else ""
-            short = on_page(what(one, show_values=True)) if place else text
+            short = what(one, show_values=True) if place else text
             told.append({"column": column, "text": short, "holds": holds})
         return {
             "row": row,
@@ -453,7 +453,5 @@ class Grid:
 
 def _key(group: ProblemGroup) -> str:
     first = group.first
-    text = "|".join(
-        (first.code, first.severity, *map(str, first.places), first.field, first.advice)
-    )
+    text = "|".join((first.code, first.severity, *map(str, first.places), first.field, first.to_do))
     return hashlib.sha256(text.encode()).hexdigest()[:10]

@@ -24,9 +24,10 @@ from importer.report import view
 from importer.report.view import Names, ProblemGroup
 from importer.report.wording import ENDS, duration
 from importer.service.loads import stop_file
+from importer.service.outcome import Outcome
 from importer.service.standing import Standing, standing
 from importer.web.loads import draft_of
-from importer.web.site import Visit, in_words, render, see
+from importer.web.site import Visit, render, see
 from importer.web.tasks import Sittings, is_locked
 
 CLOSING = web.AppKey("closing", asyncio.Event)
@@ -91,7 +92,7 @@ def deletions(run: Path, first: int) -> int:
 def held_by(visit: Visit) -> str:
     """Return who works on a run, and since when; "" while the command for it only starts."""
     run = visit.run
-    return in_words(holder(run)) if is_locked(run / LOCK) and (run / HOLDER).exists() else ""
+    return holder(run) if is_locked(run / LOCK) and (run / HOLDER).exists() else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,9 @@ class Progress:
     `state`: `running`, `stopping`, `paused`, `stopped` or, where a command only answers rows or
     the like, `working`. `by`: who runs it, and since when, if known. `rate`: rows a second, 0 if
     not known yet; `first`: how many rows were approved, 0 for all. `lines`: what happened: when,
-    the name of an icon, its color, and a sentence. `exit`: of its task, if that has ended. `asks`:
-    what is asked to continue it, None while it is running.
+    the name of an icon, its color, and a sentence. `outcome`: what
+    its task printed at its end; `exit`: its code. `asks`: what is asked to continue it, None while
+    it is running.
     """
 
     state: str
@@ -116,6 +118,7 @@ class Progress:
     lines: tuple[tuple[str, str, str, str], ...]
     refused: list[dict[str, object]]
     messages: tuple[str, ...]
+    outcome: Outcome | None
     exit: int | None
     asks: Asks | None
 
@@ -189,6 +192,7 @@ def _progress(visit: Visit) -> Progress:
             if results.get(Result.REFUSED)
             else [],
             space.tasks.messages(now.task) if now.task else (),
+            space.tasks.outcome(now.task) if now.task else None,
             now.exit,
             None if now.busy else Asks.of(ledger),
         )

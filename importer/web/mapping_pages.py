@@ -6,7 +6,7 @@ A change edits the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from aiohttp import web
@@ -14,7 +14,6 @@ from aiohttp import web
 from importer.errors import MappingError, RosterError, UnreadableFileError, UsageError
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.load import examine
-from importer.report.wording import field_name
 from importer.suggest.columns import guesses
 from importer.web.card import card, lacking, marks
 from importer.web.columns import NEW, Clear, cleared, columns, matched, moves, steps_of, targets
@@ -57,7 +56,7 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
         draft,
         chosen=chosen,
         digest=text_digest(mapping_text(chosen)),
-        findings=[*on_form(findings)],
+        findings=findings,
         columns=columns(roster, document, guesses(roster, beside(visit))),
         wanted=wanted,
         asked=asked,
@@ -69,27 +68,6 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
         panels=panels(document, visit.now.date()),
         tables=tables,
     )
-
-
-_TO_CHOOSE = re.compile(r"\S+ record\.(\S+): replace `\?` with the heading of the column")
-_COUNTRY = re.compile(r"\S+ record\.\S+\.country: write Alma's code instead of `\?`.*")
-_COLUMNS_LIST = re.compile(r"\S+: its columns are\n")
-
-
-def on_form(findings: Iterable[str]) -> Iterator[str]:
-    """Yield findings about a mapping in words of the form, which lists the columns by itself."""
-    for one in findings:
-        if found := _TO_CHOOSE.fullmatch(one):
-            yield f"Under Columns, choose the column for “{field_name(found[1])}”."
-        elif _COUNTRY.fullmatch(one):
-            yield "Under Rules, open “Same for everybody” and choose the country of the address."
-        elif not _COLUMNS_LIST.match(one):
-            yield one
-        elif "`optional`" in one:
-            yield (
-                "Choose another column for each missing one. If only some rosters have it, press "
-                "“Show as text” and list it in `optional` under `roster:`."
-            )
 
 
 def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Response:

@@ -26,6 +26,7 @@ from importer.report.lineage import Event, lineage
 from importer.report.terminal import row_history
 from importer.report.view import Names, RunView, Survey
 from importer.report.wording import workbooks
+from importer.service.outcome import Outcome
 from importer.service.standing import why_stale
 from importer.web.drafts import Draft
 from importer.web.live_pages import Asks, deletions, held_by
@@ -168,11 +169,11 @@ def _shown(visit: Visit, shown: Review, wrong: Mapping[str, object] | None = Non
     )
 
 
-def _failed_start(visit: Visit) -> tuple[Task, tuple[str, ...]] | None:
+def _failed_start(visit: Visit) -> tuple[Task, Outcome | None] | None:
     """Return the last command that was to load a plan, and why it did not, None if none failed."""
     tasks = visit.space.tasks
     task = tasks.last("apply", f"runs/{visit.run.name}")
-    return None if task is None or tasks.exit(task) in PAUSED else (task, tasks.messages(task))
+    return None if task is None or tasks.exit(task) in PAUSED else (task, tasks.outcome(task))
 
 
 def unused_answers(visit: Visit, ledger: Ledger) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
+from importer.advice import from_json
 from importer.errors import ImporterError
 from importer.jobs.words import JobOverview, jobs_in
 from importer.ledger.ledger import Ledger
@@ -53,10 +55,16 @@ def settings(visit: Visit) -> web.Response:
         unset=("Region", NO_REGION) in known and not key,
         regions=REGIONS,
         checked=checked.started.astimezone() if checked else None,
-        findings=tasks.result(checked).get("findings", ()) if checked else (),
+        findings=_findings(tasks.result(checked)) if checked else (),
         jobs=_jobs(visit),
         version=version("alma-roster-importer"),
     )
+
+
+def _findings(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what the doctor found, with its advice as actions."""
+    found = result.get("findings", ())
+    return [{**one, "advice": from_json(one["advice"])} for one in found]
 
 
 def _tables(visit: Visit) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, cached_property, partial
-from importlib.resources import files
 from pathlib import Path, PurePath
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -20,6 +18,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from jinja2 import Environment
 
+from importer.advice import Action, Advice, from_json, text_of
 from importer.errors import ImporterError, UsageError, defect
 from importer.files import write_atomically
 from importer.loader.detect import LARGEST, ROSTER_ENDINGS
@@ -28,6 +27,7 @@ from importer.model.fields import FIELDS, NO_CODES, CodeTables, Field, Shape
 from importer.model.text import counted, word_list
 from importer.report.page import environment, fact_lines
 from importer.report.wording import field_name, sentences_of, tallies
+from importer.web.advice import Control, as_control
 from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import Access, Handler, remote_user
 from importer.web.loads import known_run, name_of, seen_runs, steps
@@ -274,29 +274,22 @@ class Visit:
             codes = self.space.codes()
         return partial(worded, codes=codes)
 
-    def refusal(self, status: int, heading: str, sentence: str, back: str) -> web.Response:
+    def control(self, action: Action, draft: str = "") -> Control | None:
+        """Return the link of an action here, None where there is none; see `as_control`."""
+        return as_control(action, self, draft)
+
+    def refusal(
+        self, status: int, heading: str, sentence: str, back: str, advice: Advice = ()
+    ) -> web.Response:
         """Return a page with one message, and a link to continue from; as JSON if asked for."""
         if JSON in {self.request.headers.get("Accept"), self.request.content_type}:
-            return web.json_response({"sentence": on_page(sentence)}, status=status)
+            told = " ".join((sentence, *filter(None, [text_of(advice)])))
+            return web.json_response({"sentence": told}, status=status)
         again = self.request.path_qs if status >= 500 and self.request.method == "GET" else ""
         return self.page(
             "message.html.j2", status=status,
-            heading=heading, sentence=sentence, back=back, again=again,
+            heading=heading, sentence=sentence, advice=advice, back=back, again=again,
         )  # fmt: skip
-
-
-_WORDS = [
-    (re.compile(pattern), words)
-    for line in (files("importer.web") / "advice.tsv").read_text("utf-8").splitlines()
-    for pattern, _, words in [line.partition("\t")]
-]
-"""What the page says in place of a command's words, by their pattern."""
-
-_PARTS = re.compile(r"importer|ALMA_|--|Add it|Run apply|lookup|separator|`check`|`apply`")
-"""What each text of a command has that the page shows in other words."""
-
-_DAY = re.compile(r"(?<![\w“/-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\w”/-])")
-_PERSON = re.compile(r"(?:(?<=ed by )|^)([^\s@]+)@\S+(?= on | \(since )")
 
 
 def day(text: str, month: str = "%b") -> str:
@@ -305,20 +298,6 @@ def day(text: str, month: str = "%b") -> str:
         return text
     found = date.fromisoformat(text)
     return f"{found:{month}} {found.day}, {found.year}"
-
-
-def in_words(text: str) -> str:
-    """Return a sentence about a row with its days and people as the page has them."""
-    text = _PERSON.sub(r"\1", text)
-    return _DAY.sub(lambda one: day(one[0]), text)
-
-
-def on_page(text: str) -> str:
-    """Return a text of a command as the page shows it."""
-    if _PARTS.search(text):
-        for pattern, words in _WORDS:
-            text = pattern.sub(words, text)
-    return text
 
 
 def as_shown(field: Field, text: str, codes: CodeTables) -> tuple[str, str]:
@@ -394,17 +373,18 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
             raise
         return visit.refusal(error.status, *_EXPLAINED[error.status], back)
     except Exception as error:  # noqa: BLE001  its text may contain patron data
-        return visit.refusal(*_explained(error), back)
+        advice = error.advice if isinstance(error, ImporterError) else ()
+        return visit.refusal(*_explained(error), back, advice)
 
 
 def _explained(error: Exception) -> tuple[int, str, str]:
     """Return the status, the heading and the sentence of an error."""
     match error:
         case StaleError():
-            sentence = f"{error} What you entered now was not saved."
+            sentence = f"{error.prose} What you entered now was not saved."
             return 409, "This page is out of date", sentence
         case ImporterError():
-            return 422, "This cannot be done", str(error)
+            return 422, "This cannot be done", error.prose
         case web.RequestPayloadError() | HttpProcessingError():
             return 400, *_EXPLAINED[400]
         case OSError():
@@ -428,10 +408,9 @@ def _environment() -> Environment:
     pages = environment("importer.web")
     pages.globals |= {"fact_lines": fact_lines, "sentences_of": sentences_of, "tallies": tallies}
     pages.globals["endings"] = ",".join(ROSTER_ENDINGS)
+    pages.globals["from_json"] = from_json
     pages.filters |= {
-        "on_page": on_page,
         "day": day,
-        "in_words": in_words,
         "moment": lambda t: f"{datetime.fromisoformat(str(t)).astimezone():%b %d, %H:%M}",
         "code_pair": lambda row: (row.code, f"{row.code}: {row.description or row.code}"),
         "counted": counted,
@@ -440,6 +419,4 @@ def _environment() -> Environment:
         "file_name": lambda p: PurePath(p).name,
     }
     pages.tests["contains"] = lambda many, one: one in many
-    printable = pages.finalize or str
-    pages.finalize = lambda value: printable(on_page(value) if type(value) is str else value)
     return pages

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from importer.errors import FINE, Exit
 from importer.report.wording import duration
-from importer.web.site import Visit, found, on_page, see
+from importer.web.site import Visit, found, see
 from importer.web.tasks import Task
 
 _DECIDED = frozenset({"apply", "job"})
@@ -26,18 +26,21 @@ def task(visit: Visit) -> web.Response:
     code, outcome = tasks.exit(shown), tasks.outcome(shown)
     if code in FINE or (code is not None and "findings" in tasks.result(shown)):  # of the doctor
         return see(visit.base + shown.page)
-    error = outcome.error + outcome.cells if outcome and code is not None else ""
+    error, advice = "", outcome.advice if outcome and code is not None else ()
+    if outcome and code is not None:
+        error = outcome.error + outcome.cells
     if code == -1:
         error = "The command was stopped from outside before it had finished. Nothing was written."
     messages = tasks.messages(shown)
     counted = _COUNTED.fullmatch(messages[-1]) if messages else None
+    controls = [visit.control(choice.do) for choice in advice]
     return visit.page(
-        "task.html.j2", task=shown, code=code, error=error, messages=messages,
+        "task.html.j2", task=shown, code=code, error=error, advice=advice, messages=messages,
         counted=counted.groups("") if counted else None,
         so_far=duration(int((visit.now - shown.started).total_seconds())),
         repeats=shown.words[0] not in _DECIDED,
         no_access=code == Exit.ACCESS,
-        settings="Settings" in on_page("\n".join((error, *messages))),
+        settings=any(one and one.address.startswith(f"{visit.base}/settings") for one in controls),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from importer.model.plan import SafetyCheck
 from importer.model.problem import Problem
 from importer.model.roster import DECISION, REJECTS_SHEETS
 from importer.model.text import command_line, shell_word
+from importer.report.commands import with_commands
 from tests.cli.test_ready_mappings import COMMUNITY, STUDENTS
 from tests.command_line import Typed
 from tests.command_line import typed as type_in
@@ -86,16 +87,16 @@ class Outcome:
         return {problem.code.value for problem in self.problems}
 
     def advice(self, code: str, *says: str) -> str:
-        """The advice of the first problem of this code, which says this, also in print."""
+        """The advice of the first problem of this code, with commands; print says this."""
         found = [problem for problem in self.problems if problem.code == code]
         assert found, (code, self.codes, self.printed)
         for words in says:
-            assert words in found[0].advice, (code, found[0].advice)
+            assert words in found[0].to_do, (code, found[0].to_do)
         lines = read_rows(self.run / "problems.csv")
         printed = [line["message"].translate(UNMARKED) for line in lines if line["code"] == code]
         wanted = [words.translate(UNMARKED) for words in says]
         assert all(any(words in text for text in printed) for words in wanted), printed
-        return found[0].advice
+        return with_commands(found[0].advice)
 
     def command(self, verb: str) -> str:
         """The command of this verb that was printed as the next step."""

@@ -28,7 +28,6 @@ from tests.cli.test_ready_mappings import STUDENTS
 from tests.command_line import typed as type_in
 from tests.sheets import correct
 
-RESOLVE = ("in the Decision column of rejects.xlsx", "`importer resolve")
 LAST = "last_name: <Last Name>"
 
 
@@ -71,8 +70,8 @@ def test_code_tables_are_fetched_with_the_command(desk: AlmaDesk) -> None:
     tables = desk.folder / "codes.json"
     old = json.loads(tables.read_text()) | {"fetched": "2020-01-02"}
     for code, says in (
-        ("codes-not-checked", "Run `importer codes fetch`, then run the command again."),
-        ("old-code-tables", "Run `importer codes fetch`."),
+        ("codes-not-checked", "Get the code tables from Alma."),
+        ("old-code-tables", "Get the code tables from Alma."),
     ):
         tables.unlink()
         if code == "old-code-tables":
@@ -110,7 +109,7 @@ def test_users_are_compared_after_the_user_cache_is_refreshed(desk: AlmaDesk) ->
     desk.take("community")
     desk.write([person(1), person(2)])
     before = desk.plan("--no-refresh")
-    advice = before.advice("names-not-compared", "run `importer users refresh` and plan again")
+    advice = before.advice("names-not-compared", "refresh the user cache. Plan again.")
     type_in("apply", before.run, "--yes")
     desk.advised(advice)
     is_better(before, desk.plan(), "names-not-compared", {"no-end-date"})
@@ -127,8 +126,8 @@ def test_who_is_missing_is_looked_for_after_a_refresh(desk: AlmaDesk) -> None:
     desk.take("community-leavers", ("after: 30 days ", "after: 0 days "))
     desk.write(everybody[:1])
     before = desk.plan("--no-refresh")
-    desk.advised(before.advice("absent-not-compared", "Run `importer users refresh`"))
-    before.advice("absent-not-compared", "then plan again with the whole roster")
+    desk.advised(before.advice("absent-not-compared", "Refresh the user cache."))
+    before.advice("absent-not-compared", "Then plan again with the whole roster")
     after = desk.plan("--no-refresh")
     is_better(before, after, "absent-not-compared", {"missing-from-roster"})
     after.advice("missing-from-roster", "Look at the people with loans or fees")
@@ -169,28 +168,28 @@ TWO = (student(1), BORIS)
 WRONG_CARD, WRONG_ID = CHLOE | {"Card Barcode": CARD(1)}, CHLOE | {"EMPL ID": "0000001"}
 MOVED, SECOND_CARD = {"City": "Harlow"}, student(1, Card_Barcode=CARD(2))
 ASKED = (
-    Asked("two-people", "If it is one person or an organization, choose “load as it is”",
+    Asked("two-people", "or an organization, choose the decision “load as it is”",
           (), (person(1, First_Name="Ana & Bo"),), {2: Answer.LOAD}, (1, 0)),
-    Asked("comma-in-name", "If the name is right, choose “load as it is”",
+    Asked("comma-in-name", "If the name is right, choose the decision “load as it is”",
           (), (person(1, Last_Name="Kim, Olivia"),), {2: Answer.LOAD}, (1, 0)),
-    Asked("duplicate-person", "Otherwise choose “two people”",
+    Asked("duplicate-person", "Otherwise, choose the decision “two people”",
           (), DOUBLE, {2: Answer.SEPARATE}, (2, 0)),
-    Asked("duplicate-person", "One person? Choose “load this one, leave the other out”",
+    Asked("duplicate-person", "choose the decision “load this one, leave the other out”",
           (), DOUBLE, {2: Answer.ONLY}, (1, 0)),
-    Asked("possible-match-in-alma", "then resolve the row",
+    Asked("possible-match-in-alma", "Then, resolve the row",
           DOUBLE[:1], DOUBLE[1:], {2: Answer.CREATE}, (1, 0)),
-    Asked("possible-match-in-alma", "then resolve the row",
+    Asked("possible-match-in-alma", "Then, resolve the row",
           DOUBLE[:1], DOUBLE[1:], {2: Answer.RENAME}),
-    Asked("known-by-another-id", "choose “same person, new card” in the Decision column",
+    Asked("known-by-another-id", "choose the decision “same person, new card”",
           TWO, (student(1, EMPL_ID="0000009"),), {2: Answer.RENAME}),
-    Asked("known-by-another-id", "choose “same person, update”",
+    Asked("known-by-another-id", "choose the decision “same person, update”",
           TWO, (student(1, EMPL_ID="0000009", City="Harlow"),), {2: Answer.UPDATE}),
     Asked("identifier-of-another-person",
-          "choose “another person, create” in the Decision column",
+          "choose the decision “another person, create”",
           TWO, (WRONG_CARD,), {2: Answer.CREATE}, (1, 0)),
-    Asked("identifier-taken", "choose “same person, update” in the Decision column",
+    Asked("identifier-taken", "choose the decision “same person, update”",
           TWO, (SECOND_CARD | MOVED,), {2: Answer.UPDATE}),
-    Asked("another-person", "choose “same person, update” in the Decision column",
+    Asked("another-person", "choose the decision “same person, update”",
           TWO, (WRONG_ID,), {2: Answer.UPDATE}),
     Asked("another-birth-date", "If it is a typing error in the row, correct it.",
           TWO, (student(1, Birth_Date="11/30/1981"),), right=student(1)),
@@ -213,7 +212,7 @@ def test_a_row_is_resolved_in_the_decision_column_or_corrected(case: Asked, desk
         desk.load()
     desk.write(case.rows)
     before = desk.plan()
-    before.advice(case.code, case.says, *(RESOLVE if case.answers else ()))
+    before.advice(case.code, case.says)
     if case.right:
         desk.write([case.right])
         is_better(before, desk.plan(), case.code, {"names-not-compared"})
@@ -252,7 +251,11 @@ def test_a_library_patron_in_the_sis_is_converted(desk: AlmaDesk) -> None:
     before.advice("account-type-stays", "set `account_type: convert` under `match:` in the mapping")
     desk.edit(("  new: create\n", "  new: create\n  account_type: convert\n"))
     again = desk.plan()
-    again.advice("account-type-differs", "resolve the row with `--as rename` and the user's ID")
+    again.advice(
+        "account-type-differs",
+        "choose the decision “same person, new card”",
+        "Give the user's ID with it",
+    )
     pasted(command_line("resolve", again.run.name, "2", "--as", "rename", "20001123400001"))
     after = desk.outcome(again.run, again.printed)
     assert (after.counts["review"], after.counts["update"]) == (0, 1)
@@ -268,8 +271,7 @@ def test_the_owning_system_is_corrected_or_the_row_resolved(desk: AlmaDesk) -> N
     before.advice(
         "owning-system-differs",
         "correct `owning_system` there",
-        "Otherwise resolve the row",
-        *RESOLVE,
+        "Otherwise, resolve the row",
     )
     decide(before.run, {2: DECISIONS[Answer.UPDATE]})
     pasted(before.command("resolve"))
@@ -301,7 +303,7 @@ def test_a_patron_who_cannot_borrow_gets_another_date(desk: AlmaDesk) -> None:
     desk.begin([person(1)], "community", ("    on_update: later\n  purge", "  purge"))
     desk.write([person(1, Expires="01/02/2025")])
     before = desk.plan()
-    before.advice("cannot-borrow", "or correct the roster")
+    before.advice("cannot-borrow", "Or correct the roster")
     desk.write([person(1)])
     is_better(before, desk.plan(), "cannot-borrow")
 
@@ -324,7 +326,7 @@ def test_what_alma_did_not_answer_is_planned_again(desk: AlmaDesk) -> None:
     desk.write([person(number) for number in range(1, 7)])
     desk.in_alma("POST", "faults", {"rules": [{"on": "GET", "path": "/users/2*", "do": "html"}]})
     before = desk.plan("--no-refresh")
-    before.advice("not-looked-up", "Plan the roster again.")
+    before.advice("not-looked-up", "Plan again.")
     desk.in_alma("POST", "faults", {"rules": []})
     is_better(before, desk.paste(sent_back(before.run)), "not-looked-up", {"names-not-compared"})
 
@@ -371,7 +373,7 @@ def test_an_undo_deletes_a_user_once_nothing_is_open(desk: AlmaDesk) -> None:
     desk.write([person(1)])
     first = desk.load().run
     before = desk.ran("undo", first.name)
-    before.advice("not-undone", "Add it only if these users should go.")
+    before.advice("not-undone", "If these users should go, plan the undo")
     assert "--delete-created" in before.printed.err
     before = desk.ran("undo", first.name, "--delete-created")
     assert "not-undone" not in before.codes

@@ -90,7 +90,7 @@ CASES = (
     Case("too-many-parts", "Add an entry for the part in the mapping",
          {"Email": "a@example.org,b@example.org,c@example.org"}, slip=((EMAIL, TWO_PARTS),),
          edit=((TWO_PARTS, "".join(PARTS)),)),
-    Case("too-many-parts", "or remove it from the cell",
+    Case("too-many-parts", "Or remove it from the cell",
          {"Email": "a@example.org,b@example.org,c@example.org"}, slip=((EMAIL, TWO_PARTS),),
          right={"Email": "a@example.org,b@example.org"}),
     Case("unknown-code", "add the value to the lookup", {"Patron Type": "Comunity"},
@@ -228,7 +228,7 @@ def test_rows_that_are_uneven_are_completed(desk: Desk) -> None:
             "1 Elm St, Apt 2,Rear",
             '"1 Elm St, Apt 2",Rear',
         ),
-        ("row-too-short", "complete the row", "1 Elm St", "1 Elm St,"),
+        ("row-too-short", "a missing separator", "1 Elm St", "1 Elm St,"),
         ("cell-too-long", "closing quotation mark", f'"1 Elm St,{LONG}",', '"1 Elm St",'),
     ):
         roster.write_text(plain.replace("1 Elm St,", wrong, 1), "utf-8")
@@ -265,7 +265,9 @@ def test_hidden_rows_are_skipped_with_the_flag_or_deleted(desk: Desk) -> None:
     sheet.row_dimensions[3].hidden = True
     book.save(desk.folder / desk.roster)
     before = desk.check()
-    before.advice("hidden-rows", "add `--visible-only` to the command", "or delete them")
+    before.advice(
+        "hidden-rows", "Read only the rows that the sheet shows", "Delete the hidden rows"
+    )
     after = desk.check("--visible-only")
     assert (before.counts["ready"], after.counts["ready"]) == (3, 2)
     sheet.delete_rows(3)

@@ -136,8 +136,8 @@ def test_a_bare_year_is_no_day_number_and_the_advice_completes_it() -> None:
         found = told(f"run{serials}", "unparsable-date")
         assert [problem.origin.row for problem in found] == [2, 3, 4]
         assert not told(f"run{serials}", "most-of-column")
-        assert ("serials" in found[0].advice) == bool(serials)
-        follow(found[0].advice)
+        assert ("serials" in found[0].to_do) == bool(serials)
+        follow(found[0].to_do)
         got = records(*load)
         assert {key: until for key, (until, _) in got.items()} == {
             "101": "2027-12-31Z",
@@ -153,8 +153,8 @@ def test_a_failing_column_shows_its_share_and_its_five_commonest_values() -> Non
     (problem,) = told("run", "most-of-column")
     assert problem.message.startswith("9 of 10 values")
     assert problem.value == "permanent (3), unlimited (2), a (1), b (1), c (1)"
-    assert "ends.yaml:11" in problem.advice
-    assert "lookup" not in problem.advice
+    assert "ends.yaml:11" in problem.to_do
+    assert "lookup" not in problem.to_do
     typed("check", *ends(*((word, "") for word in words[:4] + words[-1:] * 4)), "-o", "half")
     assert not told("half", "most-of-column")
 
@@ -176,14 +176,14 @@ def test_new_patrons_without_an_end_date_are_announced_by_count(sandbox: Sandbox
         expiry = count - 1
         assert f"expiration date in {expiry} row" in problem.message
         assert f"purge date in {count} rows" in problem.message
-        assert "Map " not in problem.advice
+        assert "Map " not in problem.to_do
     typed("plan", *load, "more.csv", "-m", "ends.yaml", "-o", "both")
     found = told("both", "no-end-date")
     assert [(one.origin.file, "purge" in one.message) for one in found] == [
         ("ends.csv", True),
         ("more.csv", False),
     ]
-    assert ["purge_date" in one.advice for one in found] == [True, False]
+    assert ["purge_date" in one.to_do for one in found] == [True, False]
     for name in ("report.html", "summary.json"):
         assert "no-end-date" in Path("plan", name).read_text("utf-8")
     for new in ("skip", "reject"):
@@ -201,5 +201,5 @@ def test_a_mapping_without_a_purge_date_gets_no_notice_about_one() -> None:
     lines = [line for line in unmapped.splitlines() if "expiry_date" not in line]
     typed("check", *ends(("", ""), mapping="\n".join(lines)), "-o", "without")
     (problem,) = told("without", "no-end-date")
-    assert problem.advice == "Map `expiry_date` under `record:` in the mapping."
+    assert problem.to_do == "Map `expiry_date` under `record:` in the mapping."
     assert "purge" not in problem.message

@@ -240,7 +240,7 @@ def test_the_user_of_a_warning_is_not_in_question(sandbox: Sandbox) -> None:
     assert ("2", "possible-match-in-alma") in codes("run")
     with Ledger.open(Path("run")) as ledger:
         (warning,) = (one for one in ledger.problems(2) if one.code == "possible-match-in-alma")
-    assert "resolve" not in warning.advice
+    assert "resolve" not in warning.to_do
     decide(Path("run/rejects.xlsx"), {2: Answer.LOAD})
     got = typed("resolve", "run", "--from", "run/rejects.xlsx", "--json")
     assert (got.exit, got.summary["create"]) == (Exit.DONE, 1)

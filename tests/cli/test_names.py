@@ -116,7 +116,7 @@ def test_a_name_that_is_right_is_asked_about_once(sandbox: Sandbox) -> None:
     typed("plan", *load, "-o", "again")
     for folder in ("run", "again"):
         with Ledger.open(Path(folder)) as ledger:
-            said = "\n".join(f"{one.message} {one.advice}" for one in ledger.problems(2))
+            said = "\n".join(f"{one.message} {one.to_do}" for one in ledger.problems(2))
         assert (DECISIONS[Answer.LOAD] in said, DECISIONS[Answer.CREATE] in said) == (True, False)
     typed("apply", "run", "--yes")
     assert state(sandbox)["300"]["first_name"] == "Parks"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from importer.advice import text_of
 from importer.errors import Exit
 from importer.ledger.integrity import first_broken
-from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger, RunValue
 from importer.memory.answers import DecisionMemory
 from importer.model.answers import choices
-from importer.model.problem import Code
+from importer.model.problem import RESOLVED_ADVICE, Code
 from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, change, codes, edit, load, state, write
@@ -556,7 +556,7 @@ def test_resolve_shows_what_changed(sandbox: Sandbox) -> None:
     told = typed("report", "run").err
     for row in (2, 3):
         assert f"Worth a look · Decided by a person · 1 row ({row})" in told
-    assert f"→ {RESOLVED_ADVICE}" in told
+    assert f"→ {text_of(RESOLVED_ADVICE)}" in told
     assert "marked cells" not in told
 
 

@@ -84,7 +84,7 @@ def test_excel_leaves_out_last_cells_that_are_blank_in_16_rows(
     assert roster.frame.shape == (rows - 1, 4)
     found = [one.origin.row for one in roster.problems if one.code is Code.ROW_TOO_SHORT]
     assert found == (list(range(17, rows + 1)) if broken else [])
-    told = [one.advice for one in roster.notices if f"17–{rows} lack" in one.message]
+    told = [one.to_do for one in roster.notices if f"17–{rows} lack" in one.message]
     assert bool(told) is not bool(broken)
     assert not any("roster:" in advice for advice in told)
 

@@ -81,7 +81,7 @@ def test_a_moment_in_utc_may_be_of_another_day(tmp_path: Path) -> None:
     cells = (("2001-04-02T22:00:00Z",), ("2001-04-02",))
     problems = Bench(tmp_path, "birth_date: {from: <B>}", columns="B").map(*cells).problems
     assert told(problems) == [(2, "unparsable-date", "birth_date")]
-    (advised,) = re.findall("`(.*)`", problems[0].advice)
+    (advised,) = re.findall("`(.*)`", problems[0].to_do)
     bench = Bench(tmp_path, f"birth_date: {{from: <B>, {advised}}}", columns="B")
     assert list(bench.map(*cells).frame["birth_date"]) == ["2001-04-02"] * 2
 
@@ -123,7 +123,7 @@ def test_the_advised_setting_keeps_those_that_are_there(
     for _ in range(3):
         bench = Bench(tmp_path, f"birth_date: {{from: <B>, dates: {left[0]}}}", columns="B")
         problems = bench.map(*((cell,) for cell in cells)).problems
-        left = [re.findall("`dates: (.+?)`", problem.advice)[0] for problem in problems]
+        left = [re.findall("`dates: (.+?)`", problem.to_do)[0] for problem in problems]
         if not left:
             return
     pytest.fail(str(left))

@@ -22,7 +22,7 @@ def test_a_value_that_is_not_listed_rejects_the_row(tmp_path: Path) -> None:
     """The advice has the nearest keys with their codes, and is equal for equal causes."""
     candidates = Bench(tmp_path, RULE, GROUPS, "T").map(("Comunity",), ("Zebra",), ("comunity",))
     assert told(candidates.problems) == [(row, "unknown-code", "campus_code") for row in (2, 3, 4)]
-    advices = [problem.advice for problem in candidates.problems]
+    advices = [problem.to_do for problem in candidates.problems]
     assert advices[0] == advices[2] != advices[1]
     assert "Community (COMM)" in advices[0]
     assert "Community" not in advices[1]
@@ -36,7 +36,7 @@ def test_only_a_slip_of_a_key_is_shown(tmp_path: Path) -> None:
     shown = [problem.value for problem in candidates.problems if KNOWN in problem.message]
     assert shown == ["staff s", "Facutly", "fac", "CHOSEN"]
     (stafford,) = (problem for problem in candidates.problems if problem.value == "Stafford")
-    assert "Staff (STAFF)" in stafford.advice
+    assert "Staff (STAFF)" in stafford.to_do
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_value_that_a_rule_empties_is_not_called_blank(
         (2, "missing-value", "contact_info.phone[0].phone_type"),
         (3, "missing-value", "campus_code"),
     ]
-    assert [(VALUE in p.message, p.value, key in p.advice) for p in problems] == [
+    assert [(VALUE in p.message, p.value, key in p.to_do) for p in problems] == [
         (True, "Student", True),
         (True, "Student", key == "lookup"),
         (False, "", False),

@@ -69,7 +69,7 @@ def test_an_external_user_needs_an_empl_id_and_an_owning_system(tmp_path: Path) 
         assert [(one.severity, one.places) for one in others] == [
             (Severity.REJECT, (Place("A", "System"),))
         ] * (not third)
-        assert all("`owning_system`" in one.advice for one in others)
+        assert all("`owning_system`" in one.to_do for one in others)
     text = EXTERNAL.replace("<System>, lookup: systems", "SIS, when: {System: Students}")
     compiled = compile_mapping(loaded(tmp_path, text), used, RUN)
     unmet = evaluate(compiled, without_headings(rows)).problems[1:]

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.ledger.journal import RESOLVED_ADVICE
 from importer.model.answers import Resolution
 from importer.model.plan import Fate
-from importer.model.problem import Code, Origin, Problem, Severity
+from importer.model.problem import RESOLVED_ADVICE, Code, Origin, Problem, Severity
 from importer.model.question import OF_ROWS, About, Answer
 from importer.pipeline.decisions import decide_fates
 

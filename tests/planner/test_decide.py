@@ -118,7 +118,7 @@ def test_who_must_stay_is_not_advised_to_get_another_id() -> None:
     assert isinstance(step, Held)
     by_id, stays = step.problems
     assert (by_id.code, stays.code) == (Code.KNOWN_BY_ANOTHER_ID, Code.ACCOUNT_TYPE_STAYS)
-    assert by_id.advice == stays.advice
+    assert by_id.to_do == stays.to_do
     assert choices(step.problems) == (DECISIONS[Answer.REJECT],)
 
 
@@ -128,7 +128,7 @@ def test_another_person_with_the_row_s_id_is_no_reason_to_do_nothing() -> None:
     step = planned(known(another), Match(known="skip")).step
     assert isinstance(step, Held)
     (asked,) = (one for one in step.problems if one.code is Code.ANOTHER_PERSON)
-    assert "correct" in asked.advice
+    assert "correct" in asked.to_do
 
 
 @pytest.mark.parametrize(

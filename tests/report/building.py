@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
 
+from importer.advice import by_hand
 from importer.ledger.database import as_json
 from importer.ledger.journal import add_problems, write_run
 from importer.ledger.ledger import Ledger, RunValue, State, summarize
@@ -245,7 +246,7 @@ def hostile(text: str) -> Run:
     problem = Problem.of(
         Code.CONTROL_CHARACTER, at(2), "holds {value}", place, field=text, value=text
     )
-    run.row(2, Fate.REJECTED, replace(problem, advice=text, severity=Severity.REJECT))
+    run.row(2, Fate.REJECTED, replace(problem, advice=by_hand(text), severity=Severity.REJECT))
     run.cells[2] = (text,)
     return run
 

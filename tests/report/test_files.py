@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from xlsxwriter.exceptions import FileCreateError
 
+from importer.advice import Choice, WriteReports
 from importer.errors import LedgerError
 from importer.ledger.ledger import Ledger, RunValue, State, summarize
 from importer.model.run import OtherRoster, Summary
@@ -181,8 +182,9 @@ def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path: Path) -> None:
         _fill(path, "half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(LedgerError, match=r"No space left.*importer report"):
+    with pytest.raises(LedgerError, match="No space left") as caught:
         place(wanted, fail)
+    assert caught.value.advice == (Choice(WriteReports(str(tmp_path))),)
     assert [path.read_text("utf-8") for path in tmp_path.iterdir()] == ["old"]
 
 

@@ -14,10 +14,9 @@ import pytest
 from rich.console import Console
 
 from importer.jobs.words import reasons
-from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.plan import Fate
-from importer.model.problem import CATALOGUE, Code, Problem, Severity
+from importer.model.problem import CATALOGUE, RESOLVED_ADVICE, Code, Problem, Severity
 from importer.report.files import write_all
 from importer.report.lineage import next_step
 from importer.report.terminal import (

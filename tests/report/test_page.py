@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import pytest
 
+from importer.advice import by_hand
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, State, summarize
 from importer.model.plan import Change, ChangeKind, Fate, Update
@@ -189,7 +190,7 @@ def test_every_row_is_in_the_table_of_all_rows(keep: Keep) -> None:
     assert len(lines) == len(run.fates)
     for told in ("3 refused by Alma Wilhelmina Quillfeather 20000000000003 "
                  "Alma says: user group COMM is not enabled.",
-                 "Run apply again: it asks Alma first.",
+                 "The load asks Alma first when it continues.",
                  "6 updated Wilhelmina Quillfeather 20000000000006 User group: FRIEND → COMM",
                  "16 blank", "20 skipped"):  # fmt: skip
         assert told in table
@@ -226,7 +227,7 @@ def test_long_lists_are_cut_and_said_to_be(keep: Keep) -> None:
     run = building.planned()
     for row in range(100, 2_100):
         run.reject(row)
-        run.problems[-1] = replace(run.problems[-1], advice=f"Ask office {row}.")
+        run.problems[-1] = replace(run.problems[-1], advice=by_hand(f"Ask office {row}."))
     for row in range(2_100, 10_000):
         run.row(row, Fate.READY)
         change = Change(ChangeKind.REPLACE, f"user_note[{row}]", "a", "b")

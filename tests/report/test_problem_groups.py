@@ -36,7 +36,7 @@ def test_another_place_field_code_severity_or_advice_is_another_cause() -> None:
     """A difference in any of the five makes two causes."""
     first = problem(2)
     others = [
-        problem(3, code=Code.DUPLICATE_ID, advice=first.advice),
+        problem(3, code=Code.DUPLICATE_ID, advice=first.to_do),
         problem(3, place=LAST),
         problem(3, advice="Ask the office."),
         replace(problem(3), field="last_name"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from jinja2 import Environment, nodes
 
+from importer.advice import by_hand
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import JournalEvent
 from importer.model.plan import (
@@ -136,7 +137,9 @@ def _over_every_cap() -> Run:
     run = building.applied()
     for row in range(100, 101 + MOST_GROUPS):
         run.reject(row)
-        run.problems[-1] = replace(run.problems[-1], advice=f"Ask office {row}, or add:\n  a: b")
+        run.problems[-1] = replace(
+            run.problems[-1], advice=by_hand(f"Ask office {row}, or add:\n  a: b")
+        )
     for row in range(200, 240, 2):
         run.row(row, Fate.READY, Problem.of(Code.EXPIRY_PAST, at(row), "is in the past"))
     run.problems += [

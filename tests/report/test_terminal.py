@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from importer.advice import by_hand
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.plan import Fate
 from importer.model.problem import Code, Problem
@@ -114,7 +115,8 @@ def test_a_run_with_many_causes_still_fits(keep: Keep) -> None:
     for row in range(2, 2 + MOST_GROUPS + 3):
         run.reject(row)
     run.problems = [
-        replace(one, advice=f"Ask office {number}.") for number, one in enumerate(run.problems)
+        replace(one, advice=by_hand(f"Ask office {number}."))
+        for number, one in enumerate(run.problems)
     ]
     ledger = keep(run)
     told = screen(ledger)

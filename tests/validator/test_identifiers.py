@@ -27,7 +27,7 @@ def test_lost_zeros_are_repaired_in_the_mapping(text: str, *, named: bool) -> No
     """Where only zeros in front may be missing, one line of the mapping brings them back."""
     problems = checked(with_values(id=text), account_type=AccountType.EXTERNAL, rules=SEVEN)
     (problem,) = problems
-    assert ("`pad: true`" in problem.advice) is named
+    assert ("`pad: true`" in problem.to_do) is named
 
 
 def test_pattern_of_the_column() -> None:
@@ -70,7 +70,7 @@ def test_numbers_with_decimals_or_commas(text: str) -> None:
     (ruled,) = checked(with_values(id=text), rules=SEVEN)
     (other,) = checked(with_values(id=text))
     assert found([ruled]) == [("malformed-id", 2, "primary_id")]
-    assert ruled.advice == other.advice
+    assert ruled.to_do == other.to_do
 
 
 @pytest.mark.parametrize("text", ["A\tB", "A\u200bB"])

@@ -308,7 +308,7 @@ def test_a_word_for_a_blank_that_is_a_last_name_is_none_in_its_own_field_only() 
     """As `blank` under `roster:` would take the name from its people, there is another way."""
     (found,) = odd({CITY: "NULL"}, {"last_name": "Null"})
     assert found.field == CITY
-    assert "{unless: [NULL]}" in found.advice
+    assert "{unless: [NULL]}" in found.to_do
 
 
 def test_an_odd_column_is_one_problem() -> None:

@@ -70,9 +70,9 @@ def test_unknown_code(text: str) -> None:
     assert (problem.code, problem.field) == (Code.UNKNOWN_CODE, "user_group")
     assert problem.severity is Severity.REJECT
     near = {"FRIENDS": "FRIEND (Friend of the Library)", "OLD": ""}.get(text, "COMM")
-    assert near in problem.advice
-    assert "OLD" not in problem.advice
-    assert "lookup" not in problem.advice  # the field has none
+    assert near in problem.to_do
+    assert "OLD" not in problem.to_do
+    assert "lookup" not in problem.to_do  # the field has none
     assert ("disabled" in problem.message) == (text == "OLD")
 
 
@@ -99,7 +99,7 @@ def test_at_most_three_suggestions() -> None:
     assert checked(with_values(user_group="GROUPS", gender="X"), NO_CODES) == []
     rows = tuple(CodeRow(f"GROUP{number}") for number in range(9))
     (problem,) = checked(with_values(user_group="GROUPS"), CodeTables({"UserGroups": rows}))
-    assert problem.advice.count("GROUP") == 3
+    assert problem.to_do.count("GROUP") == 3
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_names_of_countries(text: str, code: str) -> None:
     """For the name of a country its code is suggested."""
     (problem,) = checked(with_values(country=text, state="", zip=""))
     assert (problem.code, problem.field) == (Code.UNKNOWN_CODE, SHORT["country"])
-    assert f"{code} ({COUNTRIES[code]})" in problem.advice
+    assert f"{code} ({COUNTRIES[code]})" in problem.to_do
 
 
 @pytest.mark.parametrize("label", ["last_name", "user_note[0].note_text", "campus_code"])
@@ -234,7 +234,7 @@ def test_states_by_name(text: str, code: str) -> None:
     for country in ("USA", ""):
         (problem,) = checked(with_values(state=text, country=country))
         assert (problem.code, problem.field) == (Code.UNKNOWN_CODE, SHORT["state"])
-        assert (problem.severity, problem.advice) == (Severity.WARNING, f"Write {code}.")
+        assert (problem.severity, problem.to_do) == (Severity.WARNING, f"Write {code}.")
 
 
 def test_addresses_abroad() -> None:
@@ -264,7 +264,7 @@ def test_bad_passwords(text: str) -> None:
     expected = "too-long" if len(text) > 255 else "bad-password"
     assert found(problems) == [(expected, 2, "password")]
     assert problems[0].value == ""
-    assert text not in problems[0].message + problems[0].advice
+    assert text not in problems[0].message + problems[0].to_do
     # short names are no reason to refuse, and eight other characters are enough
     assert checked(PERSON | {"password": "Vermilion7", "last_name": "Io"}) == []
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,11 +11,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-import importer
+from importer.advice import text_of
 from importer.ledger.run_lock import run_lock
 from importer.model.problem import CATALOGUE
 from importer.model.roster import UNEVEN
-from importer.web.site import in_words, on_page
 from tests.web.conftest import (
     KEY,
     PLAIN,
@@ -241,47 +238,10 @@ def test_the_steps_of_a_plan_lead_back_to_its_roster(office: tuple[Library, http
     assert "can be undone" not in client.get(run).text
 
 
-BUTTONS = re.compile(
-    r"`importer (codes fetch|users refresh|apply|plan|resolve|runs)`|--delete-created|--no-refresh"
-    r"|Put ALMA_API_KEY|Check ALMA_API_KEY|Set ALMA_API_KEY"
-)
-"""What the page has a button or a field for."""
-
-
-def test_no_advice_names_a_command_that_the_page_has_a_button_for() -> None:
-    """Every sentence of the packages whose messages come to the page, as the page shows it."""
-    package = Path(importer.__file__).parent
-    texts = []
-    packages = ("alma", "errors.py", "ledger", "memory", "pipeline", "settings.py", "users")
-    for name in (*packages, "validator"):
-        paths = [package / name] if name.endswith(".py") else (package / name).rglob("*.py")
-        for path in paths:
-            if path.name == "probe.py":  # the page has no probe
-                continue
-            tree = ast.parse(path.read_text("utf-8"))
-            docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree)
-                    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef
-                                  | ast.AsyncFunctionDef)}  # fmt: skip
-            texts += [text for node in ast.walk(tree) for text in _texts(node) if text not in docs]
-    named = [text for text in texts if BUTTONS.search(text)]
-    assert len(named) > 8
-    assert [text for text in named if BUTTONS.search(on_page(text))] == []
-
-
 def test_an_uneven_row_is_corrected_in_the_grid() -> None:
     """Not with separators and quotation marks, which the grid does not have."""
     for code in UNEVEN:
-        assert "under its heading" in on_page(CATALOGUE[code].advice)
-
-
-def _texts(node: ast.AST) -> Iterator[str]:
-    """Yield the text of a message, with an X for each value in it."""
-    if isinstance(node, ast.JoinedStr):
-        yield "".join(
-            str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values
-        )
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield node.value
+        assert "under its heading" in text_of(CATALOGUE[code].advice)
 
 
 def test_abandoned_requests_do_not_block_others(
@@ -301,18 +261,3 @@ def test_abandoned_requests_do_not_block_others(
     assert client.get(f"{draft}/grid/rows").status_code == 200
     whole = time.monotonic() - begun
     assert others < whole / 4
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("Expires 2026-01-31, was 1957-06-12.", "Expires Jan 31, 2026, was Jun 12, 1957."),
-        ("“2026-01-31” is 2026-13-31.", "“2026-01-31” is 2026-13-31."),
-        ("Decided by ana@desk on 2026-11-29: kept.", "Decided by ana on Nov 29, 2026: kept."),
-        ("ana@desk (since 2026-11-29 14:05)", "ana (since Nov 29, 2026 14:05)"),
-        ("Mail ana@example.org.", "Mail ana@example.org."),
-    ],
-)
-def test_a_sentence_has_columns_days_and_people_in_words(text: str, shown: str) -> None:
-    """What is quoted from a cell, and what is no date, stays as it is."""
-    assert in_words(text) == shown

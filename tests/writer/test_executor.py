@@ -641,7 +641,7 @@ def test_a_refusal_for_what_alma_has_is_not_the_roster_s(
     (problem,) = desk.problems()
     assert (problem.code, problem.field) == (Code.REFUSED_BY_ALMA, "")
     assert problem.value
-    assert problem.advice.startswith("Open the user in Alma")
+    assert problem.to_do.startswith("Open the user in Alma")
 
 
 def test_a_refusal_for_a_new_value_is_the_roster_s(desk: Desk) -> None:

@@ -1,0 +1,133 @@
+"""The commands of actions, for the terminal, the report and the reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from importer.advice import (
+    Action,
+    Advice,
+    Apply,
+    ByHand,
+    CheckFiles,
+    Choice,
+    Decide,
+    Do,
+    ListCodes,
+    LookUp,
+    Measure,
+    NameUser,
+    ResolveFrom,
+    ShowRow,
+    SisReport,
+    Undo,
+    Wait,
+    WriteReports,
+)
+from importer.model.question import read_decision
+from importer.model.text import command_line
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The run and the row that advice is about, as they are typed."""
+
+    run: str = "RUN"
+    row: str = "ROW"
+
+
+def as_command(action: Action, here: Here = Here()) -> str:  # noqa: PLR0911, PLR0912
+    """Return the command that carries out an action; "" where there is none."""
+    match action:
+        case ByHand() | Wait():
+            return ""
+        case Decide(decision):
+            answer, _ = read_decision(decision) or ("ANSWER", "")
+            return command_line("resolve", here.run, here.row, "--as", answer)
+        case NameUser(run, row, answer):
+            return command_line("resolve", run, row, "--as", answer, "ID")
+        case CheckFiles(words):
+            return command_line(*words) if words else ""
+        case Apply(run, allow, limit, delete):
+            options = [word for check in allow for word in ("--allow", check)]
+            options += [] if limit is None else ["--limit", str(limit)]
+            options += [] if delete is None else ["--delete", str(delete)]
+            return command_line("apply", run, *options)
+        case LookUp(run):
+            return command_line("apply", run, "--limit", "0")
+        case SisReport(run):
+            return command_line("sis-report", run)
+        case Undo(run, delete):
+            return command_line("undo", run, *(("--delete-created",) if delete else ()))
+        case ResolveFrom(run, file):
+            return command_line("resolve", run, "--from", file)
+        case WriteReports(run):
+            return command_line("report", run or here.run)
+        case ShowRow(run, row):
+            return command_line("show", run, row, "--show-values")
+        case ListCodes(table):
+            return command_line("codes", "show", table)
+        case Measure(institution):
+            also = ("--for", institution) if institution else ()
+            return command_line("doctor", "--probe", *also)
+        case Do.FETCH_CODES:
+            return command_line("codes", "fetch")
+        case Do.REFRESH_USERS:
+            return command_line("users", "refresh")
+        case Do.READ_ALL_USERS:
+            return command_line("users", "refresh", "--full")
+        case Do.DELETE_USERS:
+            return command_line("users", "delete")
+        case Do.TEST_SETUP:
+            return command_line("doctor")
+        case Do.READ_PINS:
+            return command_line("doctor", "--first-contact", "--pin-user", "YOUR-ID")
+        case Do.CHOOSE_RUN:
+            return command_line("runs")
+        case Do.NAME_CODES | Do.USE_CACHE | Do.PLAN_FOR_API | Do.SKIP_HIDDEN | Do.READ_HIDDEN:
+            return ""
+        case Do.SET_KEY | Do.SET_ADDRESS | Do.SET_PROXY | Do.SET_CERTIFICATES | Do.LOWER_RATE:
+            return ""
+        case Do.NOTHING | Do.DECIDED | Do.PLAN_AGAIN | Do.SAME_COMMAND:
+            return ""
+        case _:
+            assert_never(action)
+
+
+def option_of(action: Action) -> str:
+    """Return the option that is added to, or left out of, the command; "" for most actions."""
+    match action:
+        case Do.NAME_CODES:
+            return "`--codes FILE`"
+        case Do.USE_CACHE:
+            return "`--no-refresh`"
+        case Do.PLAN_FOR_API:
+            return "without `--to sis-xml`"
+        case Do.SKIP_HIDDEN:
+            return "`--visible-only`"
+        case Do.READ_HIDDEN:
+            return "without `--visible-only`"
+        case _:
+            return ""
+
+
+def with_command(choice: Choice, here: Here = Here()) -> str:
+    """Return a choice in a sentence with its command or option, if it has one."""
+    command = as_command(choice.do, here)
+    typed = f"`{command}`" if command else option_of(choice.do)
+    return f"{choice.text.removesuffix('.')}: {typed}." if typed else choice.text
+
+
+def with_commands(advice: Advice, here: Here = Here()) -> str:
+    """Return advice in sentences with the commands, for one paragraph."""
+    return " ".join(with_command(choice, here) for choice in advice)
+
+
+def to_paste(sentence: str, advice: Advice) -> str:
+    """Return a sentence and what to do, with each command on a line of its own."""
+    for choice in advice:
+        command, between = as_command(choice.do), "\n" if "\n  " in sentence else " "
+        text = f"{choice.text.removesuffix('.')}:\n  {command}" if command else with_command(choice)
+        sentence = f"{sentence}{between if sentence else ''}{text}"
+    return sentence

@@ -1,0 +1,83 @@
+"""The link of an action on the page, for who visits it and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, assert_never
+
+from importer.advice import (
+    Action,
+    Apply,
+    ByHand,
+    CheckFiles,
+    Decide,
+    Do,
+    ListCodes,
+    LookUp,
+    Measure,
+    NameUser,
+    ResolveFrom,
+    ShowRow,
+    SisReport,
+    Undo,
+    Wait,
+    Where,
+    WriteReports,
+    as_text,
+)
+from importer.web.tasks import PRACTICE
+
+if TYPE_CHECKING:
+    from importer.web.site import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A link: its words, which are a sentence without its period, and its address."""
+
+    words: str
+    address: str
+
+
+def as_control(  # noqa: PLR0911, PLR0912
+    action: Action, visit: Visit, draft: str = ""
+) -> Control | None:
+    """Return the link of an action; None where the page has none, or where it is at hand.
+
+    `draft`: the name of the draft that it is about, where the address names none.
+    """
+    settings, words = f"{visit.base}/settings", as_text(action).removesuffix(".")
+    names = visit.request.match_info
+    draft = draft or names.get("draft", "")
+    match action:
+        case ByHand(where=Where.MAPPING) if draft:
+            return Control(words, f"{visit.base}/drafts/{draft}/mapping")
+        case Decide() if "run" in names:
+            return Control(words, f"{visit.run_address}/decisions")
+        case NameUser(run, row) | ShowRow(run, row):
+            return Control(words, f"{_run(visit, run)}/rows/{row}")
+        case Apply(run) | LookUp(run) | SisReport(run) | Undo(run):
+            return Control(words, _run(visit, run))
+        case Do.FETCH_CODES:
+            return Control("Get the code tables in Settings", f"{settings}#codes")
+        case Do.REFRESH_USERS | Do.READ_ALL_USERS:
+            return Control("Read the users of Alma in Settings", f"{settings}#codes")
+        case Do.TEST_SETUP:
+            return Control("Check the setup in Settings", f"{settings}#doctor")
+        case Do.SET_KEY if visit.place != PRACTICE:
+            return Control("Change the key in Settings", f"{settings}#alma")
+        case Do.SET_ADDRESS if visit.place != PRACTICE:
+            return Control("Change the region in Settings", f"{settings}#alma")
+        case Do.CHOOSE_RUN:
+            return Control("Choose another load", f"{visit.base}/")
+        case ByHand() | Decide() | CheckFiles() | ResolveFrom() | WriteReports() | ListCodes():
+            return None
+        case Measure() | Wait() | Do():
+            return None
+        case _:
+            assert_never(action)
+
+
+def _run(visit: Visit, run: str) -> str:
+    return f"{visit.base}/runs/{PurePath(run).name}"
