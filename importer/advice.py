@@ -252,9 +252,9 @@ def as_text(action: Action) -> str:  # noqa: PLR0911, PLR0912  one sentence each
             )
         case Do.SET_ADDRESS:
             return (
-                "Set `ALMA_REGION` to na (North America), eu (Europe), ap (Asia Pacific), aps "
-                "(Singapore), ca (Canada) or cn (China); only for a gateway of your own, set "
-                "`ALMA_BASE_URL` to its address and `ALMA_GATEWAY` to its host name."
+                "Set `ALMA_REGION` to na for North America, eu for Europe, ap for Asia Pacific, "
+                "aps for Singapore, ca for Canada or cn for China. For a gateway of your own, set "
+                "`ALMA_BASE_URL` to its address and `ALMA_GATEWAY` to its host."
             )
         case Do.SET_PROXY:
             return "Set `ALMA_PROXY` to an address such as http://proxy.example.org:3128."

@@ -149,9 +149,9 @@ _MEANINGS: dict[str, dict[str, dict[str, str]]] = tomllib.loads(
 def fact_findings(saved: Mapping[Path, Facts], institution: str) -> Iterator[Finding]:
     """Yield which facts count for this institution, what they mean, and which are not known."""
     known = facts_for(saved, institution)
-    for state, sentences in ((State.OK, known.used), (State.WARN, known.unused)):
-        for sentence in sentences:
-            yield Finding("facts", state, sentence)
+    yield from (Finding("facts", State.OK, sentence) for sentence in known.used)
+    again = (Choice(Measure(institution)),)
+    yield from (Finding("facts", State.WARN, sentence, again) for sentence in known.unused)
     yield from consequences(known.values)
     missing = [name for name in MEASURABLE if name not in known.values]
     if saved and missing:

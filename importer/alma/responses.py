@@ -110,7 +110,9 @@ def judge(result: CallResult, *, writes: bool) -> errors.AlmaError | None:
     """Return the error that a result means, or None if Alma did what was asked."""
     match result:
         case NotSent(why):
-            return errors.UnavailableError(f"Alma cannot be reached at {why}.", repeatable=True)
+            return errors.UnavailableError(
+                f"Alma cannot be reached at {why}.", repeatable=True
+            ).advising(Do.SET_ADDRESS, "If the address is wrong")
         case ReplyLost(why):
             return unclear(f"{why[0].upper()}{why[1:]}", writes=writes)
         case Reply():
@@ -165,7 +167,8 @@ def _by_status(reply: Reply, error: ApiError, *, writes: bool) -> errors.AlmaErr
         return kind(sentence, **error.model_dump())
     if status not in range(200, 300):
         what = ALMAS_FAULT if status >= 500 else _NO_ADDRESS if status == 404 else NOT_ALMAS
-        return unclear(what, error, writes=writes, wait=_wait(reply))
+        doubt = unclear(what, error, writes=writes, wait=_wait(reply))
+        return doubt.advising(Do.SET_ADDRESS, "If so") if what is _NO_ADDRESS else doubt
     # A web page with status 200 is the sign of a network that wants a sign-in.
     return unclear(writes=writes) if "html" in reply.content_type.lower() else None
 

@@ -89,7 +89,7 @@ def conclude(
 
 
 def say_error(error: ImporterError) -> None:
-    """Say what is wrong and what to do, where the command goes on."""
+    """Say what is wrong and what to do, where the command continues."""
     say(to_paste(error.prose, error.advice))
 
 

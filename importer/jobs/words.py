@@ -29,6 +29,7 @@ from importer.model.plan import Act
 from importer.model.problem import Code, Problem, Severity
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.report import wording
+from importer.report.commands import as_command
 from importer.report.files import open_workbooks, present
 from importer.report.masking import CUT
 from importer.report.view import RunView, group_problems
@@ -279,7 +280,7 @@ def to_correct(job: Job, load: Load) -> Iterator[str]:
         if load.planned.to_correct:
             yield "Ask the office to correct this in its next file, or correct it."
         with Ledger.open(book.parent) as ledger:
-            yield f"Then run:\n  {wording.again('plan', ledger.facts, {roster: str(book)})}"
+            yield f"Then run:\n  {as_command(wording.again('plan', ledger.facts, {roster: str(book)}))}"
         yield "This writes nothing yet, and shows the command that applies the plan."
 
 

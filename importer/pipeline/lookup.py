@@ -293,7 +293,8 @@ def check_call_budget(
                 f"{about} may take {calls}, and {remaining}. Nothing was planned. {advice} a "
                 "smaller roster, or plan after midnight GMT."
             )
-            raise DailyLimitError(msg)
+            error = DailyLimitError(msg)
+            raise error.advising(Do.REFRESH_USERS) if most else error
     if not most:
         yield
         return

@@ -43,7 +43,7 @@ class Control:
 def as_control(  # noqa: PLR0911, PLR0912
     action: Action, visit: Visit, draft: str = ""
 ) -> Control | None:
-    """Return the link of an action; None where the page has none, or where it is at hand.
+    """Return the link of an action; None where the page has none, or has it already.
 
     `draft`: the name of the draft that it is about, where the address names none.
     """

@@ -303,7 +303,7 @@ def test_a_patron_who_cannot_borrow_gets_another_date(desk: AlmaDesk) -> None:
     desk.begin([person(1)], "community", ("    on_update: later\n  purge", "  purge"))
     desk.write([person(1, Expires="01/02/2025")])
     before = desk.plan()
-    before.advice("cannot-borrow", "Or correct the roster")
+    before.advice("cannot-borrow", "or correct the roster")
     desk.write([person(1)])
     is_better(before, desk.plan(), "cannot-borrow")
 

@@ -90,7 +90,7 @@ CASES = (
     Case("too-many-parts", "Add an entry for the part in the mapping",
          {"Email": "a@example.org,b@example.org,c@example.org"}, slip=((EMAIL, TWO_PARTS),),
          edit=((TWO_PARTS, "".join(PARTS)),)),
-    Case("too-many-parts", "Or remove it from the cell",
+    Case("too-many-parts", "or remove it from the cell",
          {"Email": "a@example.org,b@example.org,c@example.org"}, slip=((EMAIL, TWO_PARTS),),
          right={"Email": "a@example.org,b@example.org"}),
     Case("unknown-code", "add the value to the lookup", {"Patron Type": "Comunity"},

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from importer.advice import Choice, Do
 from importer.alma.code_tables import CAMPUSES, LIBRARIES, TABLES, read_file, write_file
 from importer.errors import UsageError
 from importer.model.fields import FIELDS, CodeRow, CodeTables
@@ -105,8 +106,9 @@ def test_a_wrong_file_is_one_sentence_with_its_place(tmp_path: Path, text: str, 
 
 def test_no_file_and_no_text_are_said(tmp_path: Path) -> None:
     """A missing file says how to get one; a folder or a picture is not a file of text."""
-    with pytest.raises(UsageError, match="codes fetch"):
+    with pytest.raises(UsageError, match="no code tables") as caught:
         read_file(tmp_path / "none.json")
+    assert caught.value.advice == (Choice(Do.FETCH_CODES),)
     with pytest.raises(UsageError):
         read_file(tmp_path)
     picture = tmp_path / "picture.png"

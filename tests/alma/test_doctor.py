@@ -10,6 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from importer.advice import Choice, Measure
 from importer.alma.client import Alma
 from importer.alma.doctor import Finding, State, examine
 from importer.alma.facts import Facts, facts_for, load_facts, save_facts
@@ -152,7 +153,7 @@ def test_facts_of_another_institution_do_not_count() -> None:
     known = facts_for({Path("facts.json"): _SANDBOX}, "01LIVE")
     (sentence,) = known.unused
     assert (known.values, known.used) == ({}, ())
-    for word in ("facts.json", "01SBX", "--probe --for 01LIVE", "2026-11-01"):
+    for word in ("facts.json", "01SBX", "for 01LIVE, too", "2026-11-01"):
         assert word in sentence
 
 
@@ -189,8 +190,9 @@ _WITH = '{"institution": "01X", "environment": "sandbox", "measured": "2026-11-0
     ],
 )
 def test_another_file_is_no_file_of_facts(tmp_path: Path, text: str) -> None:
-    """Nor one with another fact or value; the error names the file and the command for one."""
+    """Nor one with another fact or value; the error names the file, and advises to make one."""
     path = tmp_path / "facts.json"
     path.write_text(text, "utf-8")
-    with pytest.raises(UsageError, match=r"facts\.json.*--probe"):
+    with pytest.raises(UsageError, match=r"facts\.json") as caught:
         load_facts(path)
+    assert caught.value.advice == (Choice(Measure()),)

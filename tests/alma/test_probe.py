@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pytest
 from pydantic import SecretStr
 
+from importer.advice import Choice, Do
 from importer.alma.client import Alma
 from importer.alma.doctor import FirstContact, first_contact
 from importer.alma.facts import MEASURABLE, Facts
@@ -211,7 +212,7 @@ def test_a_pin_is_unknown_unless_a_user_has_one(patrons: Practice) -> None:
     found = _read(patrons, "")
     assert "get-pin" not in found.facts.facts
     (pin,) = (one for one in found.findings if one.name == "PIN")
-    assert "--pin-user" in pin.advice
+    assert Choice(Do.READ_PINS) in pin.choices
     assert _read(patrons, "nobody").facts.facts == {}
     patrons.set(switches={**_USUAL, "environment": "production"})
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from importer.advice import Do
 from importer.alma.connection import Request
 from importer.alma.models import (
     Reader,
@@ -156,10 +157,12 @@ def test_a_read_that_failed_is_repeated_unless_it_was_redirected(
 
 
 def test_a_page_that_is_not_there_names_the_address() -> None:
-    """A gateway's 404: to try it again does not help where ALMA_BASE_URL is wrong."""
+    """A gateway's 404: to try it again does not help where the address is wrong."""
     answer = Reply(404, b"<html>not here</html>", content_type="text/html")
-    assert "ALMA_BASE_URL" in str(judge(answer, writes=False))
-    assert "ALMA_BASE_URL" not in str(judge(replace(answer, status=503), writes=False))
+    for status, advised in ((404, True), (503, False)):
+        error = judge(replace(answer, status=status), writes=False)
+        assert error is not None
+        assert (Do.SET_ADDRESS in {choice.do for choice in error.advice}) is advised
 
 
 ODD_ENVELOPES = [

@@ -306,7 +306,7 @@ def test_what_is_not_clear_stays_for_review(sandbox: Sandbox) -> None:
     book.worksheets[0].cell(2, cells["Decision"]).value = "do not load"
     book.save(Path("mine.xlsx"))
     got = typed("resolve", "run", "--from", "mine.xlsx", "--json")
-    assert (got.summary["review"], got.err.count("importer plan mine.xlsx")) == (1, 1)
+    assert (got.summary["review"], got.err.count("Plan the file instead")) == (1, 1)
 
 
 def test_columns_with_the_same_heading_or_none_are_compared_one_by_one(sandbox: Sandbox) -> None:
@@ -324,7 +324,7 @@ def test_columns_with_the_same_heading_or_none_are_compared_one_by_one(sandbox: 
     sheet.cell(2, last.column).value = "d"
     book.save(Path("mine.xlsx"))
     got = typed("resolve", "run", "--from", "mine.xlsx", "--json")
-    assert (got.summary["review"], got.err.count("importer plan mine.xlsx")) == (1, 1)
+    assert (got.summary["review"], got.err.count("Plan the file instead")) == (1, 1)
     decide(path, {2: Answer.CREATE})  # resolve has written the rejects again
     got = typed("resolve", "run", "--from", "run/rejects.xlsx", "--json")
     assert (got.summary["review"], got.err.count("Row 2: ")) == (0, 0)
