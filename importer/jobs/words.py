@@ -280,7 +280,8 @@ def to_correct(job: Job, load: Load) -> Iterator[str]:
         if load.planned.to_correct:
             yield "Ask the office to correct this in its next file, or correct it."
         with Ledger.open(book.parent) as ledger:
-            yield f"Then run:\n  {as_command(wording.again('plan', ledger.facts, {roster: str(book)}))}"
+            action = wording.again("plan", ledger.facts, {roster: str(book)})
+            yield f"Then run:\n  {as_command(action)}"
         yield "This writes nothing yet, and shows the command that applies the plan."
 
 
