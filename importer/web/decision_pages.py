@@ -70,7 +70,7 @@ class Queue:
     def open(self, kind: str = "") -> list[int]:
         """Return the rows without an answer, of one kind or all, in order."""
         left = (row for row in self.rows if row not in self.answers)
-        return [row for row in left if kind in {"", _kind(self.rows[row]).title}]
+        return [row for row in left if kind in {"", _kind(self.rows[row]).code}]
 
     def kinds(self) -> Counter[Kind]:
         """Return each kind of question with how many are open."""
@@ -81,12 +81,17 @@ class Kind(NamedTuple):
     """What is asked; dangers come first."""
 
     harmless: bool
-    title: str
+    code: Code
+
+    @property
+    def title(self) -> str:
+        """The catalog's title."""
+        return CATALOGUE[self.code].title
 
 
 def _kind(problems: Sequence[Problem]) -> Kind:
     first = max(problems, key=lambda one: is_danger(one.code))
-    return Kind(not is_danger(first.code), CATALOGUE[first.code].title)
+    return Kind(not is_danger(first.code), first.code)
 
 
 def decisions(visit: Visit) -> web.Response:
@@ -281,7 +286,7 @@ class Desk:
         more = {one for one in mine - needed if not other_person or _is_contact(one)}
         if not needed <= mine or not more:
             return
-        for other in self.queue.open(_kind(self.queue.rows[row]).title):
+        for other in self.queue.open(_kind(self.queue.rows[row]).code):
             same = codes == {one.code for one in self.queue.rows[other]}
             if other != row and same and mine <= self._agreed(other):
                 yield other

@@ -6,7 +6,7 @@ A change edits the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from aiohttp import web
@@ -14,6 +14,10 @@ from aiohttp import web
 from importer.errors import MappingError, RosterError, UnreadableFileError, UsageError
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.load import examine
+from importer.mapper.mapping import MappingDocument
+from importer.mapper.placeholders import TO_CHOOSE
+from importer.model.roster import Roster
+from importer.report.wording import field_name
 from importer.suggest.columns import guesses
 from importer.web.card import card, lacking, marks
 from importer.web.columns import NEW, Clear, cleared, columns, matched, moves, steps_of, targets
@@ -56,7 +60,7 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
         draft,
         chosen=chosen,
         digest=text_digest(mapping_text(chosen)),
-        findings=findings,
+        findings=[*_here(findings, document, roster)],
         columns=columns(roster, document, guesses(roster, beside(visit))),
         wanted=wanted,
         asked=asked,
@@ -68,6 +72,25 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
         panels=panels(document, visit.now.date()),
         tables=tables,
     )
+
+
+def _here(findings: Iterable[str], document: MappingDocument, roster: Roster) -> Iterator[str]:
+    """Yield the findings, with what is still to choose in words of the form.
+
+    By the place that a finding begins with. What begins with the roster lists its columns, which
+    the form has.
+    """
+    words = dict[str, str]()
+    for mapped, at, rule in document.nested_rules:
+        name, place = field_name(mapped.field.path), document.source.place(at)
+        if any(cell.heading == TO_CHOOSE for one in rule.templates for cell in one.cells):
+            words[place] = f"Under Columns, choose the column for “{name}”."
+        elif any(one.constant == TO_CHOOSE for one in rule.templates):
+            words[place] = f"Under Rules, open “Same for everybody” and choose: {name.lower()}."
+    for finding in findings:
+        if not finding.startswith(f"{roster.source.path.name}:"):
+            place = next((place for place in words if finding.startswith(f"{place}:")), "")
+            yield words.get(place, finding)
 
 
 def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Response:

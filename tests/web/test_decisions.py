@@ -146,7 +146,7 @@ def test_after_an_answer_comes_the_next_question(
 ) -> None:
     """In the same kind while it has any; an answer is kept over a reload, and taken back."""
     client = office[1]
-    page = _answer(client, run, 2, "same person, new card", kind="Possible match in Alma")
+    page = _answer(client, run, 2, "same person, new card", kind="possible-match-in-alma")
     assert _heading(page).startswith("Bo Berg, row 3")
     assert list(_kinds(client.get(f"{run}/decisions").text).values()) == [1, 2]
     back = client.post(f"{run}/decisions/undo", data={"row": "2"})
