@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from importer.advice import Action
 from importer.errors import Exit
 from importer.model import text
 from importer.model.text import command_line, shell_word
+from importer.report.commands import as_command
+from tests.actions import EVERY
 from tests.cli.conftest import Sandbox
 from tests.command_line import typed
 from tests.pipeline.runs import SAMPLES
@@ -82,6 +85,14 @@ def test_powershell_calls_a_program_whose_path_is_quoted(monkeypatch: pytest.Mon
     monkeypatch.setattr(text, "program", lambda: "C:/Ana B/importer.exe")
     monkeypatch.setattr("os.name", "nt")
     assert command_line("plan") == '& "C:/Ana B/importer.exe" plan'
+
+
+@pytest.mark.parametrize("action", EVERY, ids=str)
+def test_the_command_of_every_action_is_one_that_is_understood(action: Action) -> None:
+    """Its verb and its options: it explains itself."""
+    if command := as_command(action):
+        _, *words = shlex.split(command)
+        assert typed(*words, "--help").exit == Exit.DONE, command
 
 
 ROSTER, MAPPING, RUN = "Friends of (2) O'Hara.xlsx", "the dean's [new].yaml", "my run's"

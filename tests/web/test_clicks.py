@@ -110,7 +110,7 @@ def test_an_address_without_a_country_leads_to_the_rule(
     roster = "\n".join(line + end for line, end in zip(lines, more, strict=True))
     page = client.get(f"{_new(client, 'streets.csv', roster)}/mapping").text
     listed = page.partition('id="findings"')[2].partition("</ul>")[0]
-    assert "Under Rules, open “Same for everybody” and choose: home address, country" in listed
+    assert "Under Rules, open “Same for everybody” and choose: country." in listed
     assert "streets.yaml:" not in listed
     assert "Home address, country" in page.partition("Same for everybody</")[2]
 

@@ -233,7 +233,8 @@ def test_a_plan_of_the_command_line_says_where_its_end_dates_are_set(
     run_command(library.folder, "plan", *typed, "-o", "runs/both")
     page = client.get("/alma/runs/both").text
     looks = words(page.partition('id="look"')[2].partition("</section>")[0])
-    assert re.findall(r"(\w+)\.csv: No expiration date in .*? expiry_date", looks) == ["one", "two"]
+    lacking = r"(\w+)\.csv: A new patron gets no expiration date in .*? expiry_date"
+    assert re.findall(lacking, looks) == ["one", "two"]
 
 
 def test_on_a_phone_an_ordinary_name_is_read_whole(
