@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -63,8 +64,9 @@ def settings(visit: Visit) -> web.Response:
 
 def _findings(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what the doctor found, with its advice as actions."""
-    found = result.get("findings", ())
-    return [{**one, "advice": from_json(one["advice"])} for one in found]
+    with suppress(KeyError, TypeError, ValueError):  # of another version
+        return [{**one, "advice": from_json(one["advice"])} for one in result.get("findings", ())]
+    return []
 
 
 def _tables(visit: Visit) -> str:
