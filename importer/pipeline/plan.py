@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from importer.model.answers import Resolution
 from importer.model.plan import Create, Fate, Held, Planned, SisRules, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.question import Answer
-from importer.model.run import AlmaFacts, NotInRoster
+from importer.model.run import AlmaFacts, NotInRoster, RunFacts
 from importer.model.safety_checks import folded_groups
 from importer.model.text import RowId, counted
 from importer.pipeline.check import no_end_dates, since_last_load, validate
@@ -47,7 +48,7 @@ from importer.pipeline.lookup import (
     with_rows,
 )
 from importer.pipeline.missing import AbsentPlan, plan_absent
-from importer.pipeline.remember import remember_nothing_to_send
+from importer.pipeline.remember import remember_nothing_to_send, take_up
 from importer.pipeline.resolve import Review
 from importer.pipeline.row_plan import (
     PlanContext,
@@ -68,6 +69,66 @@ from importer.users.cache import find_read, find_record_types
 from importer.users.matching import PersonQuery
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The rosters of a plan, checked, before Alma is asked about their rows.
+
+    `request` has the rows that are from Alma; `of_alma`: the Alma of its key. `answers`: what
+    people decided in earlier runs, by the row's primary ID without case. `drafts`: of the rows that
+    are compared with Alma.
+    """
+
+    request: RunRequest
+    of_alma: AlmaFacts
+    rosters: CheckedRosters
+    answers: Mapping[str, Resolution]
+    fates: Fates
+    drafts: tuple[DraftUser, ...]
+
+    @property
+    def known(self) -> KnownFacts:
+        """What is known of this Alma."""
+        return facts_for(self.request.occasion.measured, self.of_alma.institution)
+
+    def queries(self) -> list[PersonQuery]:
+        """Return by what the user of each row is found."""
+        return [query_of(draft, self.rosters.match(draft.row)) for draft in self.drafts]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a plan does.
+
+    `planned`: for each row that was compared. `leaving`: for people who are missing. `steps`: those
+    of both; of several rows of one user only one is loaded. `not_in_rosters`: people of the last
+    load.
+    """
+
+    facts: RunFacts
+    planned: Sequence[Planned]
+    leaving: AbsentPlan
+    steps: Sequence[Step]
+    not_in_rosters: Sequence[NotInRoster]
+
+    def problems(self, checked: Checked) -> Iterator[Problem]:
+        """Yield all problems of the plan, in the order of reports."""
+        rosters = checked.rosters
+        created = {step.row for step in self.steps if isinstance(step, Create)}
+        for mapped in rosters:
+            own = (one for one in self.planned if rosters.of(one.step.row) is mapped)
+            yield from many_other_people(own, mapped.roster.source.origin())
+        yield from checked.fates.problems
+        for planned in (*self.planned, *self.leaving.planned.values()):
+            yield from planned.warnings
+        if not self.facts.users_as_of:
+            yield from _names_not_compared(created, rosters)
+        yield from no_end_dates(rosters, created)
+        for step in self.steps:
+            if isinstance(step, Held):
+                yield from step.problems
+        yield from self.leaving.problems
+
+
 async def plan(request: RunRequest, alma: Alma, progress: Progress = SILENT) -> Ledger:
     """Check the rosters, compare their ready rows with Alma, and save the plan.
 
@@ -75,62 +136,16 @@ async def plan(request: RunRequest, alma: Alma, progress: Progress = SILENT) -> 
     another institution or a damaged user cache.
     """
     request, opened, of_alma = await _open(request, alma, progress)
-    known = facts_for(request.occasion.measured, of_alma.institution)
     with new_run(request.asked.name, request.occasion.now, request.asked.folder) as folder:
-        rosters, answers = validate(opened), DecisionMemory(of_alma.key).load()
-        checked = _decide_checked(folder, rosters, answers)
-        progress.advance(len(checked.fates), 0)
-        drafts = [*rosters.drafts(checked.rows(Fate.READY), checked.lacks)]
-        queries = [query_of(draft, rosters.match(draft.row)) for draft in drafts]
-        needed = _needs_cache(rosters, request)
+        checked = _check(folder, request, opened, of_alma)
+        progress.advance(len(checked.fates.fates), 0)
+        queries, needed = checked.queries(), _needs_cache(checked)
         async with open_users(request, alma, of_alma, queries, progress, needed=needed) as users:
-            if users.described:
-                progress.note(users.described)
-            rules = _rules_of_load(users, known) if request.asked.sis else None
-            since = [*since_last_load(rosters, of_alma.key)]
-            facts = run_facts("plan", rosters, request).model_copy(
-                update={
-                    "alma": of_alma,
-                    "users_as_of": users.as_of,
-                    "rate": alma.limiter.full_rate,
-                    "since_last_load": tuple(one for one, _ in since),
-                    "overwrite_edits": paths_of(rosters, request.asked.overwrite_edits),
-                    "common": users.common(),
-                    "groups": (*map(folded_groups, _expected_groups(rosters, drafts)),),
-                    "sis": rules,
-                }
-            )
-            with plan_context(rosters, answers, facts, known) as context:
-                planned = await _plan_rows(drafts, queries, users, context, progress)
-                leaving = await plan_absent(rosters, users, context, facts)
-            every = [one.step for one in (*planned, *leaving.planned.values())]
-            steps = _one_row_a_user(every, answers, rosters)
-            if request.asked.sis:
-                loaded = {one.row for one in steps if isinstance(one, Create | Update)}
-                check_one_system(draft for draft in drafts if draft.row in loaded)
-            about = (
-                *wrong_clock(alma.clock_offset),
-                *(about_sis_load if request.asked.sis else against_facts)(every, known),
-            )
-            update = {
-                "kept_in_alma": sum(one.kept for one in planned),
-                "about_alma": about,
-                "calls_left": alma.limiter.available,
-            }
-            ledger = save_run(
-                folder,
-                facts.model_copy(update=update),
-                rosters,
-                _decide_compared(rosters, checked, planned, leaving, steps, users),
-                steps,
-                leaving.cells,
-                [(it.step.row, it.imprints) for it in planned if not facts.retires(it.step.row)],
-                missing=[_of_last_load(key, users) for _, keys in since for key in keys],
-            )
-            ledger.keep_seen(leaving.seen)
-    for sentence in about:
+            compared = await _compare(checked, queries, users, progress)
+        ledger = _save(folder, checked, compared)
+    for sentence in compared.facts.about_alma:
         progress.note(sentence)
-    await _carry_out_decisions(ledger, rosters, request, alma, progress)
+    await _answer(ledger, checked, alma, progress)
     if not ledger.left:  # nobody will apply it
         remember_nothing_to_send(ledger, request.occasion.now)
     return ledger
@@ -160,28 +175,68 @@ async def _open(
     return request, opened, of_alma
 
 
-def _decide_checked(
-    folder: Path, rosters: CheckedRosters, answers: Mapping[str, Resolution]
-) -> Fates:
+def _check(folder: Path, request: RunRequest, opened: Rosters, of_alma: AlmaFacts) -> Checked:
     """Decide the fates of all rows before Alma is asked, with what people answered before."""
+    rosters, answers = validate(opened), DecisionMemory(of_alma.key).load()
     problems = [*headings_changed(folder, rosters), *rosters.problems]
-    return decide_fates(
+    fates = decide_fates(
         rosters.rows(),
         problems,
         answers=answers_of_rows(answers, rosters, problems),
-        only_new=[one.mapping.needed_by_new_users for one in rosters],
+        only_new=[mapped.mapping.needed_by_new_users for mapped in rosters],
     )
+    drafts = tuple(rosters.drafts(fates.rows(Fate.READY), fates.lacks))
+    return Checked(request, of_alma, rosters, answers, fates, drafts)
 
 
-def _needs_cache(rosters: Rosters, request: RunRequest) -> str:
+def _needs_cache(checked: Checked) -> str:
     """Return what of the request is about all users of Alma; "" if nothing is.
 
     Raises UsageError for rosters that an SIS load cannot load, if the plan is for one.
     """
-    if request.asked.sis:
-        check_external(rosters)
+    if checked.request.asked.sis:
+        check_external(checked.rosters)
         return "the SIS load"
-    return "match.absent" if any(one.match.absent for one in rosters) else ""
+    return "match.absent" if any(mapped.match.absent for mapped in checked.rosters) else ""
+
+
+async def _compare(
+    checked: Checked, queries: Sequence[PersonQuery], users: Users, progress: Progress
+) -> Compared:
+    """Compare each ready row with its user, and find who is missing. Raises AlmaError."""
+    if users.described:
+        progress.note(users.described)
+    rosters, sis = checked.rosters, checked.request.asked.sis
+    since = [*since_last_load(rosters, checked.of_alma.key)]
+    facts = run_facts("plan", rosters, checked.request).model_copy(
+        update={
+            "alma": checked.of_alma,
+            "users_as_of": users.as_of,
+            "rate": users.alma.limiter.full_rate,
+            "since_last_load": tuple(load for load, _ in since),
+            "overwrite_edits": paths_of(rosters, checked.request.asked.overwrite_edits),
+            "common": users.common(),
+            "groups": (*map(folded_groups, _expected_groups(rosters, checked.drafts)),),
+            "sis": _rules_of_load(users, checked.known) if sis else None,
+        }
+    )
+    take_up(checked.of_alma.key)
+    with plan_context(rosters, checked.answers, facts, checked.known) as context:
+        planned = await _plan_rows(checked.drafts, queries, users, context, progress)
+        leaving = await plan_absent(rosters, users, context, facts)
+    every = [one.step for one in (*planned, *leaving.planned.values())]
+    steps = _one_row_a_user(every, checked)
+    if sis:
+        loaded = {step.row for step in steps if isinstance(step, Create | Update)}
+        check_one_system(draft for draft in checked.drafts if draft.row in loaded)
+    about = (about_sis_load if sis else against_facts)(every, checked.known)
+    update = {
+        "kept_in_alma": sum(one.kept for one in planned),
+        "about_alma": (*wrong_clock(users.alma.clock_offset), *about),
+        "calls_left": users.alma.limiter.available,
+    }
+    missing = [_of_last_load(key, users) for _, keys in since for key in keys]
+    return Compared(facts.model_copy(update=update), planned, leaving, steps, missing)
 
 
 def _rules_of_load(users: Users, known: KnownFacts) -> SisRules:
@@ -221,13 +276,12 @@ async def _plan_rows(
         return await plan_each(users.alma, drafts, len(drafts), one, progress.advance)
 
 
-def _one_row_a_user(
-    every: Sequence[Step], answers: Mapping[str, Resolution], rosters: CheckedRosters
-) -> list[Step]:
+def _one_row_a_user(every: Sequence[Step], checked: Checked) -> list[Step]:
     """Return the steps; of several rows of one user only the one that a person chose is loaded."""
+    rosters = checked.rosters
     steps = review_collisions(every, rosters.origin)
     held = (step.problems for step in steps if isinstance(step, Held))
-    answered = answers_of_rows(answers, rosters, chain.from_iterable(held))
+    answered = answers_of_rows(checked.answers, rosters, chain.from_iterable(held))
     made: list[Step] = []
     for own, step in zip(every, steps, strict=True):
         match answered.get(step.row):
@@ -240,34 +294,29 @@ def _one_row_a_user(
     return made
 
 
-def _decide_compared(
-    rosters: CheckedRosters,
-    checked: Fates,
-    planned: Sequence[Planned],
-    leaving: AbsentPlan,
-    steps: Sequence[Step],
-    users: Users,
-) -> Fates:
-    """Decide the fates of all rows and missing people after the comparison."""
-    created = {step.row for step in steps if isinstance(step, Create)}
-    found = [
-        *_dangers(planned, rosters),
-        *checked.problems,
-        *(problem for one in (*planned, *leaving.planned.values()) for problem in one.warnings),
-        *(() if users.as_of else _names_not_compared(created, rosters)),
-        *no_end_dates(rosters, created),
-        *(problem for step in steps if isinstance(step, Held) for problem in step.problems),
-        *leaving.problems,
+def _save(folder: Path, checked: Checked, compared: Compared) -> Ledger:
+    """Decide the fates of all rows and missing people, and save the plan. Raises LedgerError."""
+    leaving, facts = compared.leaving, compared.facts
+    rows = dict(checked.fates.fates)
+    rows |= {one.step.row: Fate.READY for one in leaving.planned.values()}
+    fates = decide_fates(rows, compared.problems(checked), answers={}, only_new=())
+    imprints = [
+        (planned.step.row, planned.imprints)
+        for planned in compared.planned
+        if not facts.retires(planned.step.row)
     ]
-    missing = {one.step.row: Fate.READY for one in leaving.planned.values()}
-    return decide_fates({**checked.fates, **missing}, found, answers={}, only_new=())
-
-
-def _dangers(planned: Sequence[Planned], rosters: Rosters) -> Iterator[Problem]:
-    """Announce many other people."""
-    for mapped in rosters:
-        own = (one for one in planned if rosters.of(one.step.row) is mapped)
-        yield from many_other_people(own, mapped.roster.source.origin())
+    ledger = save_run(
+        folder,
+        facts,
+        checked.rosters,
+        fates,
+        compared.steps,
+        leaving.cells,
+        imprints,
+        missing=compared.not_in_rosters,
+    )
+    ledger.keep_seen(leaving.seen)
+    return ledger
 
 
 def _names_not_compared(created: Collection[int], rosters: Rosters) -> Iterator[Problem]:
@@ -301,16 +350,14 @@ def _expected_groups(rosters: Rosters, drafts: Iterable[DraftUser]) -> list[set[
     return expected
 
 
-async def _carry_out_decisions(
-    ledger: Ledger, rosters: Rosters, request: RunRequest, alma: Alma, progress: Progress
-) -> None:
-    """Resolve the rows that need review as people decided in a rejects file."""
-    by = request.occasion
-    for roster in (one.roster for one in rosters if one.roster.decisions):
+async def _answer(ledger: Ledger, checked: Checked, alma: Alma, progress: Progress) -> None:
+    """Answer the rows that need review as people decided in a rejects file."""
+    codes, by = checked.request.codes, checked.request.occasion
+    for roster in (mapped.roster for mapped in checked.rosters if mapped.roster.decisions):
         decisions, left = decisions_in(ledger, roster)
         asked = {*open_rows(ledger)}
         asked |= {one.row for one in decisions if one.answer is Answer.REJECT}
-        review = Review(ledger, request.codes, by.measured, by.operator, lambda: by.now)
+        review = Review(ledger, codes, by.measured, by.operator, lambda: by.now)
         left += await review.resolve_all([one for one in decisions if one.row in asked], alma)
         if others := sorted({one.row for one in decisions} - asked):
             left.append(

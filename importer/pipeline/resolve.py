@@ -45,6 +45,7 @@ from importer.pipeline.decisions import (
 )
 from importer.pipeline.inputs import SILENT, CheckedRosters, Progress, reopen_inputs
 from importer.pipeline.lookup import Users, find_people, named_user
+from importer.pipeline.remember import take_up
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.undo import answer_undo
 from importer.planner.answers import resolution
@@ -346,6 +347,7 @@ class Review:
 
     @cached_property
     def _context(self) -> PlanContext:
+        take_up(self._key)
         answers = DecisionMemory(self._key).load()
         known = facts_for(self.measured, self._institution)
         return self._opened.enter_context(plan_context(self._rosters, answers, self.facts, known))

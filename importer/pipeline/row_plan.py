@@ -27,7 +27,6 @@ from importer.model.plan import (
     SisRules,
     Step,
     Update,
-    UserMemory,
 )
 from importer.model.problem import KNOWN, VALUE, Code, Problem
 from importer.model.question import Answer
@@ -37,21 +36,21 @@ from importer.model.text import RowId, counted
 from importer.model.user import AccountType, User
 from importer.pipeline.decisions import as_warning, dismissed
 from importer.pipeline.inputs import MappedRoster, Rosters
-from importer.pipeline.remember import take_up
-from importer.planner.answers import fitting, follow, is_about, leaves_id, without_taken
+from importer.pipeline.loads_before import LoadsBefore
+from importer.planner.answers import fitting, follow, is_about, without_taken
 from importer.planner.borrowing import with_borrowing
 from importer.planner.case import Case, Earlier
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import same_id
-from importer.planner.imprints import KnownUser, has_id_of, keyed
+from importer.planner.imprints import keyed
 from importer.planner.leavers import Among, Leavers, come_back, leave
 from importer.planner.retiring import Retiring, retire
 from importer.planner.safety_checks import is_of, loses_pin, with_checks
 from importer.planner.sis_load import as_loaded
 from importer.planner.who import is_another
 from importer.report.wording import row_numbers
-from importer.users.matching import MatchResult, identifiers
+from importer.users.matching import MatchResult
 from importer.validator import check_rows
 
 
@@ -61,8 +60,8 @@ class PlanContext:
 
     `answers`: what people decided in earlier runs, by the row's primary ID without case.
     `leavers`: who was missing, and what was changed of them. `earlier`: what earlier loads left.
-    `common`: what too many users have to be evidence. `facts`: what is
-    known of this Alma. `retiring`: by roster, how it ends its users, None if it does not.
+    `common`: what too many users have to be evidence. `known`: what is known of this Alma.
+    `retiring`: by roster, how it ends its users, None if it does not.
     `groups`: by roster, the user groups that its mapping gives, of `folded_groups`.
     """
 
@@ -71,7 +70,7 @@ class PlanContext:
     leavers: Leavers
     earlier: Earlier
     common: Common
-    facts: KnownFacts
+    known: KnownFacts
     retiring: tuple[Retiring | None, ...]
     groups: tuple[Collection[str], ...]
 
@@ -133,7 +132,7 @@ class PlanContext:
         step = planned.step
         if not isinstance(step, Update):
             return planned
-        kept = self.facts.values.get("external-group") == "kept"
+        kept = self.known.values.get("external-group") == "kept"
         regroups = step.before.user_group != step.after.user_group
         if kept and regroups and is_of(step, AccountType.EXTERNAL):
             step = replace(step, override=tuple(dict.fromkeys((*step.override, "user_group"))))
@@ -147,7 +146,7 @@ class PlanContext:
         step, groups = planned.step, self.groups[RowId.of(draft.row).roster]
         if not isinstance(step, Update):
             return planned
-        step = with_checks(step, groups, self.facts, sis=self.earlier.sis is not None)
+        step = with_checks(step, groups, self.known, sis=self.earlier.sis is not None)
         planned = replace(planned, step=step)
         if SafetyCheck.PINS not in step.checks:
             return planned
@@ -165,37 +164,14 @@ def plan_context(
     `facts`: those of the plan, as far as they are known before it is made. `known`: what is
     known of this Alma. Raises LedgerError.
     """
-    alma = facts.alma
-    assert alma is not None  # noqa: S101  a plan has it
+    alma, sis = facts.plan_alma, facts.sis
     retiring = tuple(map(_retiring, rosters))
-    take_up(alma.key)
+    leavers = Leavers(LastSeen(alma.key).leavers())
     with EditMemory(alma.key) as memory:
         hashed, former = keyed(memory.key), memory.former()
-
-        def left(draft: DraftUser, live: User) -> UserMemory:
-            # an ID of the row that this user has not is another user's, and so is what it left
-            theirs = identifiers(live)
-            own = (value for _, value in draft.every_identifier if value.casefold() in theirs)
-            mapping = rosters.of(draft.row).mapping.name
-            key, ours = live.id_key, draft.primary_id.casefold()
-            known = memory.of(mapping, (key, *own))
-            if ours in {"", key}:
-                return known
-            before = memory.of(mapping, (ours,))
-            # staff gave the user another primary ID
-            moved = has_id_of(KnownUser(live, before, hashed))
-            had_it = moved or former.get(ours) == key
-            keeps_id = had_it or leaves_id(answers, draft, key)
-            return replace(before if moved and known.is_blank else known, keeps_id=keeps_id)
-
-        def of(draft: DraftUser, live: User) -> UserMemory:
-            # an SIS load takes back nothing of who left: the roster's values are written
-            known = left(draft, live)
-            return known if facts.sis is None else leavers.forgotten(live, known)
-
-        today, overwritten = rosters[0].today, frozenset(facts.overwrite_edits)
-        earlier = Earlier(of, hashed, today, alma.institution, overwritten, facts.sis)
-        leavers = Leavers(LastSeen(alma.key).leavers())
+        before = LoadsBefore(rosters, answers, memory, hashed, former, leavers if sis else None)
+        overwritten = frozenset(facts.overwrite_edits)
+        earlier = Earlier(before.of, hashed, rosters[0].today, alma.institution, overwritten, sis)
         yield PlanContext(
             rosters, answers, leavers, earlier, facts.common, known, retiring, facts.groups
         )

@@ -70,7 +70,7 @@ def resolving_without_leavers(patch: Patch) -> None:
 
 def resolving_without_facts(patch: Patch) -> None:
     """A row is resolved as for an Alma that nobody measured."""
-    _resolving_with(patch, lambda one: replace(one, facts=KnownFacts({})))
+    _resolving_with(patch, lambda one: replace(one, known=KnownFacts({})))
 
 
 def answers_that_no_check_counts(patch: Patch) -> None:
