@@ -13,6 +13,7 @@ from datetime import date, datetime
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
 from importer.mapper.dates import later
+from importer.mapper.schema import AbsentPart
 from importer.memory.last_seen import LastSeen
 from importer.memory.loads import EditMemory
 from importer.model.people import Common
@@ -25,7 +26,7 @@ from importer.pipeline.inputs import CheckedRosters, MappedRoster
 from importer.pipeline.lookup import Users
 from importer.pipeline.row_plan import PlanContext, among, template
 from importer.planner.entries import current, same_id
-from importer.planner.leavers import counts_for, has_expired, without_counts
+from importer.planner.leavers import Leavers, counts_for, has_expired, without_counts
 from importer.users.cache import UserCache, find_in_groups, find_near
 from importer.users.matching import PersonQuery, identifiers
 
@@ -69,7 +70,7 @@ async def plan_absent(
     and who is missing by several mappings changes once.
     """
     plan = AbsentPlan()
-    parts = [part for part in rosters.by_mapping() if part[0].match.absent is not None]
+    parts = [(part, rule) for part in rosters.by_mapping() if (rule := part[0].match.absent)]
     if not parts:
         return plan
     memory, cache = LastSeen(facts.plan_alma.key), users.cache
@@ -78,7 +79,7 @@ async def plan_absent(
         there = present(rosters, cache, context.common, memory.institution)
     own = {mapped.mapping.name for mapped in rosters}
     stay = memory.in_other_rosters(own, facts.started)
-    for part in parts:
+    for part, rule in parts:
         if any(one.roster.rejects for one in part):
             why = "this is a rejects file, so nobody counts as missing from it"
         elif any(one.asked.visible_only for one in part):
@@ -92,7 +93,12 @@ async def plan_absent(
             missing = find_missing(there, part, cache, memory, facts.started)
             plan.seen |= {(name, key): False for key in there}
             plan.seen |= {(name, one.key): True for one in missing}
-            await _plan(plan, part, missing, stay, users, context)
+            unplanned = [person for person in missing if person.key not in plan.planned]
+            due = who_is_due(unplanned, rule, part[0].today, stay, context.leavers)
+            changed = await _plan(plan, part, due, users, context)
+            if unplanned:
+                message = due.sentence(rule, changed)
+                plan.problems.append(part[0].problem(Code.MISSING_FROM_ROSTER, message))
             continue
         plan.problems.append(part[0].problem(Code.ABSENT_NOT_COMPARED, why))
     return plan
@@ -138,58 +144,83 @@ def find_missing(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Whose membership ends now, of `every` one missing who is not planned yet, and how many wait.
+
+    `stuck`: Alma's API takes no such ID. `elsewhere`: who are in the last load of these mappings.
+    """
+
+    every: int
+    now: list[Missing]
+    waiting: int
+    stuck: int
+    elsewhere: int
+    mappings: list[str]
+
+    def sentence(self, part: AbsentPart, changed: int) -> str:
+        """Return how many are missing, and why not all of them are changed."""
+        sums = {
+            f"only once they are missing for {part.after}": self.waiting,
+            "cannot be: Alma's API takes no ID with / or %": self.stuck,
+            f"would not: they are in the last load of {', '.join(self.mappings)}": self.elsewhere,
+        }
+        sums["were changed before or have left"] = self.every - changed - sum(sums.values())
+        parts = [f"{changed:,} would be changed now"]
+        parts += [f"{number:,} {words}" for words, number in sums.items() if number]
+        groups = " or ".join(part.among.user_group)
+        return f"{counted(self.every, 'user')} of {groups} missing: {'; '.join(parts)}"
+
+
+def who_is_due(
+    missing: Sequence[Missing],
+    part: AbsentPart,
+    today: date,
+    stay: Mapping[str, str],
+    leavers: Leavers,
+) -> Due:
+    """Return who of missing people leaves today; `stay`: mappings by ID, as `in_other_rosters`."""
+    new = [person for person in missing if not leavers.has_left(person.user)]
+    others = {
+        person.key: {name for key in identifiers(person.user) if (name := stay.get(key))}
+        for person in new
+    }
+    new = [person for person in new if not others[person.key]]
+    able = [person for person in new if not steering(person.key)]
+    due = [person for person in able if later(person.since, part.after) <= today]
+    stuck, elsewhere = len(new) - len(able), sum(map(bool, others.values()))
+    mappings = sorted(set[str]().union(*others.values()))
+    return Due(len(missing), due, len(able) - len(due), stuck, elsewhere, mappings)
+
+
 async def _plan(
     plan: AbsentPlan,
     rosters: Sequence[MappedRoster],
-    every: list[Missing],
-    stay: Mapping[str, str],
+    due: Due,
     users: Users,
     context: PlanContext,
-) -> None:
-    """Add to the plan what is planned for those who are missing, not in it yet, and do not stay."""
+) -> int:
+    """Add the step of each who is due and still so in Alma; return how many these are."""
     mapped, whom = rosters[0], among(rosters)
-    part = mapped.match.absent
-    assert part is not None  # noqa: S101  the caller asked
-    missing = [one for one in every if one.key not in plan.planned]
-    new = [one for one in missing if not context.leavers.has_left(one.user)]
-    others = {one.key: [*filter(None, map(stay.get, identifiers(one.user)))] for one in new}
-    by_others = sorted({name for names in others.values() for name in names})
-    elsewhere = sum(map(bool, others.values()))
-    new = [one for one in new if not others[one.key]]
-    stuck = [one for one in new if steering(one.key)]
-    due = [one for one in new if later(one.since, part.after) <= mapped.today and one not in stuck]
-    waiting = len(new) - len(due) - len(stuck)
-    usual, found = template(mapped), await _read(due, users)
-    names = [[one for one in _NAMES if one in column.labels] for column in mapped.columns()]
+    usual, read = template(mapped), await _read(due.now, users)
+    names = [[name for name in _NAMES if name in column.labels] for column in mapped.columns()]
     row = first = RowId(mapped.roster.source.position, ABSENT_ROWS).packed
-    for one in due:
-        live = found[one.key]
+    for person in due.now:
+        live = read[person.key]
         if live is None or not whom.has(live) or has_expired(live, mapped.today):
             continue
         row += 1
         has = obligations(live)
         draft = replace(usual, row=row, origin=mapped.roster.source.origin(row))
         planned = context.leave(draft, without_counts(live))
-        message = f"the Alma user {{value}} is missing since {one.since}"
+        message = f"the Alma user {{value}} is missing since {person.since}"
         message += f" and has {has}" if has else ""
         theirs = current(live, "primary_id")
         problem = draft.problem(Code.MISSING_FROM_ROSTER, message, "primary_id", theirs)
         texts = ((current(live, name) for name in own) for own in names)
         plan.cells.append((row, tuple(" ".join(filter(None, own)) for own in texts)))
-        plan.planned[one.key] = replace(planned, warnings=(*planned.warnings, problem))
-    if missing:
-        sums = {
-            f"only once they are missing for {part.after}": waiting,
-            "cannot be: Alma's API takes no ID with / or %": len(stuck),
-            f"would not: they are in the last load of {', '.join(by_others)}": elsewhere,
-        }
-        rest = len(missing) - (row - first) - sum(sums.values())
-        sums["were changed before or have left"] = rest
-        parts = [f"{row - first:,} would be changed now"]
-        parts += [f"{number:,} {words}" for words, number in sums.items() if number]
-        groups = " or ".join(part.among.user_group)
-        message = f"{counted(len(missing), 'user')} of {groups} missing: {'; '.join(parts)}"
-        plan.problems.append(mapped.problem(Code.MISSING_FROM_ROSTER, message))
+        plan.planned[person.key] = replace(planned, warnings=(*planned.warnings, problem))
+    return row - first
 
 
 async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:
