@@ -336,3 +336,9 @@ class Problem:
     def title(self) -> str:
         """The catalog's title of its code."""
         return CATALOGUE[self.code].title
+
+
+def changed_in_alma(origin: Origin, message: str, advice: str | Advice = "") -> Problem:
+    """Return the problem of a row whose user somebody changed, with what may be answered."""
+    problem = Problem.of(Code.CHANGED_IN_ALMA, origin, message, advice=advice)
+    return problem.asking(About.AGAIN, Answer.UPDATE)

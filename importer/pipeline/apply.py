@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 from importer.advice import Apply
 from importer.alma.client import Alma
-from importer.alma.models import OBLIGATIONS
 from importer.alma.pacing import run_concurrently
 from importer.errors import ImporterError, LedgerError, SafetyCheckError, StalePlanError, UsageError
 from importer.files import mounted_share
@@ -40,6 +39,7 @@ from importer.pipeline.remember import check_later_loads
 from importer.planner.entries import current
 from importer.planner.retiring import why_not_listed
 from importer.report.wording import again
+from importer.users.matching import user_with
 from importer.writer.executor import ApplyEvent, Executor
 
 STOP = "stop"
@@ -215,7 +215,7 @@ async def list_again(ledger: Ledger, alma: Alma, journal: Journal) -> int:
 
     async def read(entry: tuple[int, User]) -> tuple[int, User, User | None]:
         row, user = entry
-        return row, user, await alma.get_user(current(user, "primary_id"), expand=OBLIGATIONS)
+        return row, user, await user_with(alma, user.primary_id or "", counts=True)
 
     unlisted = 0
     async for row, user, live in run_concurrently(alma.limiter, journal.listed(), read):

@@ -38,10 +38,16 @@ from importer.model.text import counted
 from importer.model.user import User
 from importer.pipeline.inputs import ROWS, SILENT, Advance, Progress, RunRequest, numbered
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import same_id
 from importer.planner.who import needs_people
 from importer.users.cache import UserCache, find_all, find_common, find_users
-from importer.users.matching import MatchedUser, MatchResult, PersonQuery, identifiers, search_alma
+from importer.users.matching import (
+    MatchedUser,
+    MatchResult,
+    PersonQuery,
+    identifiers,
+    search_alma,
+    user_with,
+)
 from importer.users.refresh import Refresh, bring_up_to_date, calls_to_complete, read_again
 from importer.writer.outage import Failures
 
@@ -90,20 +96,20 @@ async def _with_counts(alma: Alma, found: MatchResult) -> MatchResult:
     users: list[MatchedUser] = []
     try:
         for one in found.users:
-            live = await alma.get_user(one.user.primary_id or "", expand=OBLIGATIONS)
-            if live is not None and same_id(live.primary_id, one.user.primary_id):
+            live = await user_with(alma, one.user.primary_id or "", counts=True)
+            if live is not None:
                 users.append(replace(one, user=live))
     except (UnavailableError, RefusedError) as error:
         return MatchResult(failed=str(error))
     return replace(found, users=tuple(users))
 
 
-async def named_user(user_id: str, alma: Alma, expand: str) -> User:
-    """Read the user with this ID in Alma; `expand` as for `get_user`.
+async def named_user(user_id: str, alma: Alma, *, counts: bool) -> User:
+    """Read the user with this ID in Alma, whatever its type; `counts` as for `user_with`.
 
     Raises UsageError if there is none.
     """
-    live = await alma.get_user(user_id, expand=expand)
+    live = await alma.get_user(user_id, expand=OBLIGATIONS if counts else "none")
     if live is None or user_id.casefold() not in identifiers(live):
         msg = "Alma has no user with this ID. Nothing was changed."
         raise UsageError(msg)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from importer.alma.models import OBLIGATIONS, obligations
+from importer.alma.models import obligations
 from importer.alma.pacing import run_concurrently
 from importer.mapper.dates import later
 from importer.mapper.schema import AbsentPart
@@ -25,10 +25,10 @@ from importer.model.user import User
 from importer.pipeline.inputs import CheckedRosters, MappedRoster
 from importer.pipeline.lookup import Users
 from importer.pipeline.row_plan import PlanContext, among, template
-from importer.planner.entries import current, same_id
+from importer.planner.entries import current
 from importer.planner.leavers import Leavers, counts_for, has_expired, without_counts
 from importer.users.cache import UserCache, find_in_groups, find_near
-from importer.users.matching import PersonQuery, identifiers
+from importer.users.matching import PersonQuery, identifiers, user_with
 
 _NAMES = ("primary_id", "first_name", "middle_name", "last_name")
 
@@ -227,11 +227,9 @@ async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:
     """Read missing people with their loans, requests and fees; forget those Alma has no more."""
 
     async def read(one: Missing) -> tuple[str, User | None]:
-        user = await users.alma.get_user(one.user.primary_id or "", expand=OBLIGATIONS)
-        if user is not None and same_id(user.primary_id, one.key):
-            return one.key, user
-        if users.cache is not None:
+        user = await user_with(users.alma, one.user.primary_id or "", counts=True)
+        if user is None and users.cache is not None:
             users.cache.remove(one.key)
-        return one.key, None
+        return one.key, user
 
     return {key: user async for key, user in run_concurrently(users.alma.limiter, missing, read)}

@@ -13,7 +13,6 @@ from pathlib import Path
 from importer.advice import NameUser, ShowRow
 from importer.alma.client import Alma
 from importer.alma.facts import Facts, facts_for
-from importer.alma.models import OBLIGATIONS
 from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
@@ -217,8 +216,8 @@ class Review:
             decision = self._as_it_is(decision, draft, found)
         answer, live, user = decision.answer, None, ""
         if answer.names_user:
-            expand = OBLIGATIONS if self._rosters.match(draft.row).retire else "none"
-            live = await named_user(decision.user, alma, expand)
+            retires = self._rosters.match(draft.row).retire is not None
+            live = await named_user(decision.user, alma, counts=retires)
             user = live.id_key
             self._check_named(draft, live)
             self._check_newest(draft.row, user)

@@ -18,8 +18,7 @@ from importer.loader.read import read
 from importer.model.fields import FIELDS
 from importer.model.people import Common
 from importer.model.plan import SisRules
-from importer.model.problem import Code, Origin, Problem
-from importer.model.question import About, Answer
+from importer.model.problem import Code, Origin, Problem, changed_in_alma
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.run import RunFacts
 from importer.model.text import counted, word_list
@@ -93,8 +92,7 @@ async def deliver(
         now = await _planned_again(step, users, ledger.facts.common)
         if isinstance(now, str):
             origin = ledger.facts.origin(row)
-            problem = Problem.of(Code.CHANGED_IN_ALMA, origin, now)
-            held = problem.asking(About.AGAIN, Answer.UPDATE)
+            held = changed_in_alma(origin, now)
             journal.record_outcome(row, State.HELD, now, problems=[held])
             continue
         if now is not None:
@@ -219,8 +217,7 @@ def compare(
                 yield Outcome(step.row, State.REFUSED, "", None, (problem,))
             case NoWrite.EDITED:
                 message = "Alma has neither what the file says nor what was there before."
-                problem = Problem.of(Code.CHANGED_IN_ALMA, origin, message)
-                held = problem.asking(About.AGAIN, Answer.UPDATE)
+                held = changed_in_alma(origin, message)
                 yield Outcome(step.row, State.HELD, message, None, (held,))
             case _:
                 pass

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from importer.advice import Advice, Apply, Choice, Decide, LookUp, SisReport, Undo, Where, by_hand
 from importer.alma.client import Alma
 from importer.alma.facts import KnownFacts, facts_for
-from importer.alma.models import OBLIGATIONS, obligations
+from importer.alma.models import obligations
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import RowImage, history, images, write_run
@@ -28,8 +28,7 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
-from importer.model.problem import Code, Origin, Problem
-from importer.model.question import About, Answer
+from importer.model.problem import Code, Origin, Problem, changed_in_alma
 from importer.model.run import RunFacts
 from importer.model.text import counted, row_label
 from importer.model.user import User
@@ -49,6 +48,7 @@ from importer.planner.patch import (
 from importer.planner.person import is_still
 from importer.planner.safety_checks import with_checks
 from importer.report.wording import again
+from importer.users.matching import user_with
 from importer.writer.executor import DOUBTFUL
 
 _OF_FIRST = {
@@ -85,22 +85,7 @@ async def undo(
         every = await _compare(first, alma, advance, delete_created=delete_created)
         planned = [_checked(one, known) for one in every]
         add_before(made, read_before(first.folder))  # that run may be purged before the apply
-        steps = {one.step.row: one.step for one in planned}
         created = sum(image.act is Act.CREATE for image in images(first))
-        stay = 0 if delete_created else created
-        problems = [
-            *(problem for one in planned for problem in one.warnings),
-            *(p for step in steps.values() if isinstance(step, Held) for p in step.problems),
-            *(
-                Problem.of(Code.NOT_UNDONE, of_first.origin(), sentence, advice=advice)
-                for sentence, advice in _what_stays(first, stay)
-            ),
-        ]
-        rows = {
-            row: fate if fate in {Fate.BLANK, Fate.SKIPPED} else Fate.READY
-            for row, fate in first.fates()
-        }
-        decided = decide_fates(rows, problems, answers={}, only_new=())
         facts = RunFacts(
             command="undo",
             version=occasion.version,
@@ -110,27 +95,45 @@ async def undo(
             **{name: value for name, value in of_first if name in _OF_FIRST},
             rate=alma.limiter.full_rate,
             calls_left=alma.limiter.available,
-            about_alma=tuple(against_facts(steps.values(), known)),
+            about_alma=tuple(against_facts([one.step for one in planned], known)),
             undoes=str(first.folder.resolve()),
             undoes_run=of_first.run_name,
-            users_stay=stay,
+            users_stay=0 if delete_created else created,
         )
-        named = Update | Delete | Held | LeftAlone  # who stays is listed, too
-        cells = (
-            (one.row, one.cells)
-            for one in first.planned()
-            if isinstance(steps.get(one.row), named) and one.cells
-        )
-        sent = [steps.get(row, LeftAlone(row)) for row in sorted(decided.rows(Fate.READY))]
-        return write_run(
-            made,
-            facts,
-            decided.fates,
-            problems=decided.problems,
-            steps=sent,
-            columns=first.columns(),
-            cells=cells,
-        )
+        return _save(made, first, facts, planned)
+
+
+def _save(folder: Path, first: Ledger, facts: RunFacts, planned: Sequence[Planned]) -> Ledger:
+    """Save the plan that undoes a run: a row that it did not write is left as it is."""
+    steps = {one.step.row: one.step for one in planned}
+    problems = [
+        *(problem for one in planned for problem in one.warnings),
+        *(problem for one in planned for problem in one.held_by),
+        *(
+            Problem.of(Code.NOT_UNDONE, first.facts.origin(), sentence, advice=advice)
+            for sentence, advice in _what_stays(first, facts.users_stay)
+        ),
+    ]
+    rows = {
+        row: fate if fate in {Fate.BLANK, Fate.SKIPPED} else Fate.READY
+        for row, fate in first.fates()
+    }
+    fates = decide_fates(rows, problems, answers={}, only_new=())
+    named = Update | Delete | Held | LeftAlone  # who stays is listed, too
+    cells = (
+        (history.row, history.cells)
+        for history in first.planned()
+        if isinstance(steps.get(history.row), named) and history.cells
+    )
+    return write_run(
+        folder,
+        facts,
+        fates.fates,
+        problems=fates.problems,
+        steps=[steps.get(row, LeftAlone(row)) for row in sorted(fates.rows(Fate.READY))],
+        columns=first.columns(),
+        cells=cells,
+    )
 
 
 def check_undoable(first: Ledger) -> None:
@@ -185,13 +188,13 @@ async def _compare(
         if load := memory.written_later(image.new_id, facts.run_name, facts.started):
             sentence = f"This user was changed by a later load, {load}."
             advice = "Undo that one first if you want this back, too."
-            return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice), ""
+            return _held_back(changed_in_alma(origin, sentence, advice)), ""
         try:
-            expand = OBLIGATIONS if image.act is Act.CREATE else "none"
-            live = await alma.get_user(image.new_id, expand=expand)
+            live = await user_with(alma, image.new_id, counts=image.act is Act.CREATE)
         except (UnavailableError, RefusedError) as error:
             sentence = f"could not be looked up in Alma: {error}"
-            return _held_back(origin, Code.NOT_LOOKED_UP, sentence, "Undo again."), str(error)
+            lost = Problem.of(Code.NOT_LOOKED_UP, origin, sentence, advice="Undo again.")
+            return _held_back(lost), str(error)
         return undone(image, live, origin, facts.common, answered=False), ""
 
     wrote = sum(1 for _ in images(first))
@@ -229,11 +232,8 @@ def _users_were(count: int) -> str:
     return f"{counted(count, 'user')} {'was' if count == 1 else 'were'}"
 
 
-def _held_back(origin: Origin, code: Code, sentence: str, advice: str | Advice) -> Planned:
-    problem = Problem.of(code, origin, sentence, advice=advice)
-    if code is Code.CHANGED_IN_ALMA:
-        problem = problem.asking(About.AGAIN, Answer.UPDATE)
-    return Planned(Held(origin.row, (problem,)))
+def _held_back(problem: Problem) -> Planned:
+    return Planned(Held(problem.origin.row, (problem,)))
 
 
 def undone(
@@ -253,7 +253,7 @@ def undone(
     if live is None or not same_id(live.primary_id, image.new_id):
         sentence = "This user was deleted in Alma since the run, or has another ID now."
         advice = "Look for the user in Alma; what the run changed can only be fixed there."
-        return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+        return _held_back(changed_in_alma(origin, sentence, advice))
     if before is None:
         return _create_undone(image, live, origin)
     if not answered and not is_still((before, image.sent), live, common):
@@ -263,7 +263,7 @@ def undone(
             Choice(Decide("same person, update"), "If it is the same person"),
             Choice(Decide("do not load"), "Otherwise"),
         )
-        return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, compare)
+        return _held_back(changed_in_alma(origin, sentence, compare))
     if not answered and made_external(before, live):
         sentence = (
             "The run made this user External, and Alma's API cannot make an External user Internal."
@@ -272,7 +272,8 @@ def undone(
             *by_hand("Make the user Internal in Alma, then undo again.", Where.ALMA),
             Choice(Decide("same person, update"), "To restore the rest, and leave it External"),
         )
-        return _held_back(origin, Code.ACCOUNT_TYPE_DIFFERS, sentence, internal)
+        problem = Problem.of(Code.ACCOUNT_TYPE_DIFFERS, origin, sentence, advice=internal)
+        return _held_back(problem)
     step, theirs = undo_update(image.row, image, live)
     sentence = f"Someone changed in Alma since what the run wrote: {', '.join(theirs)}."
     return Planned(step, (Problem.of(Code.NOT_UNDONE, origin, sentence),) if theirs else ())
@@ -282,9 +283,9 @@ def _create_undone(image: RowImage, live: User, origin: Origin) -> Planned:
     if not as_created(image.sent, image.reply, live):
         sentence = "Someone changed this user in Alma since the run created it."
         advice = "Check the user in Alma, and delete it there if it should go."
-        return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+        return _held_back(changed_in_alma(origin, sentence, advice))
     if has := obligations(live):
-        return _held_back(origin, Code.NOT_DELETED, f"This user has {has}.", "")
+        return _held_back(Problem.of(Code.NOT_DELETED, origin, f"This user has {has}."))
     return Planned(Delete(image.row, image.primary_id, live))
 
 
@@ -309,7 +310,7 @@ async def answer_undo(
     if load := memory.written_later(image.new_id, of_first.run_name, of_first.started):
         msg = f"Row {row_label(row)}: {load} changed this user later. Undo that run first."
         raise UsageError(msg)
-    live = await named_user(user_id or image.new_id, alma, "none")
+    live = await named_user(user_id or image.new_id, alma, counts=False)
     planned = undone(image, live, facts.origin(row), facts.common, answered=True)
     if isinstance(planned.step, Held):
         msg = f"Row {row_label(row)}: {planned.step.problems[0].message}"

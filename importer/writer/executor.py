@@ -30,8 +30,7 @@ from importer.errors import (
 from importer.ledger.journal import Journal, Pending
 from importer.ledger.ledger import GONE, JournalEvent, State
 from importer.model.plan import Act
-from importer.model.problem import Code, Problem
-from importer.model.question import About, Answer
+from importer.model.problem import Code, Problem, changed_in_alma
 from importer.model.text import counted
 from importer.model.user import User
 from importer.planner.borrowing import role_obstacles
@@ -456,9 +455,10 @@ class Executor:
     def _hold(
         self, step: Pending, message: str, detail: str = "", *, code: Code = Code.CHANGED_IN_ALMA
     ) -> State:
-        problem = Problem.of(code, self._facts.origin(step.row), message)
+        origin = self._facts.origin(step.row)
+        problem = Problem.of(code, origin, message)
         if code is Code.CHANGED_IN_ALMA:
-            problem = problem.asking(About.AGAIN, Answer.UPDATE)
+            problem = changed_in_alma(origin, message)
         return self.journal.record_outcome(
             step.row, State.HELD, detail or message, problems=[problem]
         )
