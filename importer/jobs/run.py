@@ -56,8 +56,8 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.ledger import State as RowState
 from importer.model.run import Summary
 from importer.model.text import command_line, counted, word_list
-from importer.pipeline.inputs import check_sources
 from importer.pipeline.runs import list_runs
+from importer.pipeline.still_good import check_sources
 from importer.report import wording
 
 _DELIVERED = 10

@@ -17,7 +17,7 @@ from importer.alma.client import Alma
 from importer.alma.pacing import run_concurrently
 from importer.errors import ImporterError, LedgerError, SafetyCheckError, StalePlanError, UsageError
 from importer.files import mounted_share
-from importer.ledger.integrity import check_seal, end_is_lost
+from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import (
     Journal,
     JournalEntry,
@@ -34,8 +34,13 @@ from importer.model.run import FailedCheck, RunFacts
 from importer.model.text import counted
 from importer.model.user import User
 from importer.pipeline.check import validate
-from importer.pipeline.inputs import PASSWORD, check_sources, mapping_of, reopen_inputs
-from importer.pipeline.remember import check_later_loads
+from importer.pipeline.inputs import PASSWORD, mapping_of
+from importer.pipeline.still_good import (
+    check_later_loads,
+    check_same_institution,
+    check_unchanged,
+    reopen_inputs,
+)
 from importer.planner.entries import current
 from importer.planner.retiring import why_not_listed
 from importer.report.wording import again
@@ -228,18 +233,6 @@ async def list_again(ledger: Ledger, alma: Alma, journal: Journal) -> int:
     return unlisted
 
 
-async def check_same_institution(facts: RunFacts, alma: Alma) -> None:
-    """Raise StalePlanError if the key belongs to another Alma than the plan."""
-    was, now = facts.plan_alma, (await alma.general()).facts(alma.base_url)
-    if now.key != was.key:
-        msg = (
-            f"The plan was made for {was.institution} ({was.environment}), and this key belongs to "
-            f"{now.institution} ({now.environment}). Nothing was sent. Use the other key, or plan "
-            "again."
-        )
-        raise StalePlanError(msg)
-
-
 async def carry_out(
     ledger: Ledger,
     alma: Alma,
@@ -290,13 +283,3 @@ def _passwords(facts: RunFacts) -> dict[int, str]:
         for draft in rosters.drafts(rosters.rows(), {})
         if (text := draft.values.get(PASSWORD))
     }
-
-
-def check_unchanged(ledger: Ledger) -> None:
-    """Raise StalePlanError if the plan was changed, or its roster, corrections or mapping since.
-
-    An undo plan is made from the ledger alone, and needs neither roster nor mapping.
-    """
-    check_seal(ledger)
-    if ledger.facts.command != "undo":
-        check_sources(ledger.facts)

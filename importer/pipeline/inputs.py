@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,20 +15,17 @@ from importer.errors import (
     ImporterError,
     MappingError,
     RosterError,
-    StalePlanError,
-    UnreadableFileError,
     UsageError,
 )
 from importer.files import read_bounded
 from importer.ledger.ledger import FILE, Ledger
-from importer.loader.corrections import correct, digest, read_corrections
+from importer.loader.corrections import correct, read_corrections
 from importer.loader.csv_file import Rows, read_rows
 from importer.loader.detect import LARGEST
 from importer.loader.read import read
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.load import NO_FILE, MappingText, examine
-from importer.mapper.load import load as load_mapping
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key
 from importer.mapper.schema import MatchPart
@@ -39,7 +35,7 @@ from importer.model.fields import SECRETS, CodeTables
 from importer.model.plan import Fate, Match
 from importer.model.problem import KNOWN, VALUE, Code, Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Layout, Roster
-from importer.model.run import ColumnUse, MappingFacts, RunFacts
+from importer.model.run import ColumnUse, MappingFacts
 from importer.model.text import RowId
 from importer.planner.drafts import DraftUser, drafts
 from importer.report.needed_columns import needed_columns
@@ -310,30 +306,14 @@ class CheckedRosters(Rosters):
 
 def open_inputs(request: RunRequest) -> Rosters:
     """Read the rosters and mappings of a request. Raises MappingError, RosterError."""
-    return _read_all(request.asked.rosters, request.codes, request.occasion.now.date())
+    return read_all(request.asked.rosters, request.codes, request.occasion.now.date())
 
 
-def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Rosters:
-    """Read the rosters and mappings of a run again. Raises MappingError, RosterError.
+def read_all(asked: Iterable[RosterRequest], codes: CodeTables, today: date) -> Rosters:
+    """Read rosters and their mappings.
 
-    Raises StalePlanError if one was changed since the run.
+    Raise UsageError if a roster without a file, which the run keeps, has passwords or PINs.
     """
-    check_sources(facts)
-    asked = (
-        RosterRequest(
-            Rows(read_bounded(Path(roster.path), LARGEST)) if roster.kept else Path(roster.path),
-            mapping_of(mapping),
-            roster.sheet,
-            None if roster.corrections is None else Path(roster.corrections.path),
-            roster.visible_only,
-        )
-        for roster, mapping in facts.rosters
-    )
-    return _read_all(asked, codes, facts.today)
-
-
-def _read_all(asked: Iterable[RosterRequest], codes: CodeTables, today: date) -> Rosters:
-    """Raise UsageError if a roster without a file, which the run keeps, has passwords or PINs."""
     every = [read_inputs(one, codes, today, position) for position, one in enumerate(asked)]
     mappings = [mapped.mapping for mapped in every]
     rosters = Rosters(
@@ -353,30 +333,6 @@ def _read_all(asked: Iterable[RosterRequest], codes: CodeTables, today: date) ->
         )
         raise UsageError(msg)
     return rosters
-
-
-def check_sources(facts: RunFacts) -> None:
-    """Raise StalePlanError if a roster, its corrections or a mapping was changed since the plan."""
-    for of_roster, of_mapping in facts.rosters:
-        roster, made, mapping = Path(of_roster.path), of_roster.corrections, Path(of_mapping.path)
-        changed = ""
-        try:
-            if hashlib.sha256(read_bounded(roster, LARGEST)).hexdigest() != of_roster.sha256:
-                changed = f"roster {roster.name} was"
-            elif made is not None and digest(Path(made.path)) != made.sha256:
-                changed = f"corrections of {roster.name} were"
-        except UnreadableFileError as error:
-            msg = f"The plan's roster cannot be read: {error} Put it back, or plan again."
-            raise StalePlanError(msg) from error
-        try:
-            if load_mapping(mapping_of(of_mapping)).sha256 != of_mapping.sha256:
-                changed = changed or f"mapping {mapping.name} was"
-        except (MappingError, UnreadableFileError) as error:
-            msg = f"The plan's mapping {mapping} is missing or has errors now. Plan again."
-            raise StalePlanError(msg) from error
-        if changed:
-            msg = f"The {changed} changed since the plan was made. Plan again."
-            raise StalePlanError(msg)
 
 
 def mapping_of(facts: MappingFacts) -> Path | MappingText:

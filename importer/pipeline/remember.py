@@ -11,13 +11,12 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from importer.advice import Undo
-from importer.errors import ImporterError, LedgerError, StalePlanError, UsageError
+from importer.errors import ImporterError, LedgerError, UsageError
 from importer.ledger.journal import RowImage, applied_since, images
 from importer.ledger.ledger import FILE, Ledger, RunValue
 from importer.memory.last_seen import LastSeen
 from importer.memory.loads import EditMemory, Remembered
-from importer.model.plan import Act, Result
+from importer.model.plan import Act
 from importer.model.run import RowHistory
 from importer.pipeline.runs import RUNS
 from importer.planner.imprints import keyed, with_reply
@@ -154,28 +153,6 @@ def take_up(institution: str) -> None:
     for applied, run in sorted(missing):
         with suppress(ImporterError), Ledger.open(run) as ledger:
             _remember_run(ledger, applied, late=True)
-
-
-def check_later_loads(ledger: Ledger) -> None:
-    """Raise StalePlanError for an undo if a load wrote users since, whom it would still undo."""
-    facts = ledger.facts
-    if facts.command != "undo":
-        return
-    take_up(facts.plan_alma.key)
-    left = {None, Result.NOT_SENT, Result.UNKNOWN}
-    with EditMemory(facts.plan_alma.key) as memory:
-        loads = {
-            load
-            for one in ledger.planned()
-            if one.act in {Act.UPDATE, Act.DELETE} and one.result in left
-            if (load := memory.written_later(one.primary_id, facts.undoes_run, facts.started))
-        }
-    if loads:
-        msg = (
-            f"Users of this undo were changed by a later load: {', '.join(sorted(loads))}. Nothing "
-            "was sent."
-        )
-        raise StalePlanError(msg).advising(Undo(facts.undoes), "For what is left")
 
 
 def remember(

@@ -33,7 +33,6 @@ from importer.model.question import DECISIONS, OF_ROWS, About, Answer
 from importer.model.run import RowHistory
 from importer.model.text import is_absent, row_label
 from importer.model.user import User
-from importer.pipeline.apply import check_same_institution
 from importer.pipeline.check import no_end_dates, validate
 from importer.pipeline.decisions import (
     Decision,
@@ -42,15 +41,16 @@ from importer.pipeline.decisions import (
     why_not,
     worst,
 )
-from importer.pipeline.inputs import SILENT, CheckedRosters, Progress, reopen_inputs
+from importer.pipeline.inputs import SILENT, CheckedRosters, Progress
 from importer.pipeline.lookup import Users, find_people, named_user
 from importer.pipeline.remember import take_up
 from importer.pipeline.row_plan import PlanContext, plan_context
+from importer.pipeline.still_good import check_same_institution, reopen_inputs
 from importer.pipeline.undo import answer_undo
 from importer.planner.answers import resolution
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
-from importer.planner.who import identify, is_another, review_collision
+from importer.planner.who import identify, review_collision
 from importer.users.matching import MatchResult, PersonQuery, identifiers, search_alma
 
 _DOES: Mapping[Answer, str] = {
@@ -219,9 +219,10 @@ class Review:
             retires = self._rosters.match(draft.row).retire is not None
             live = await named_user(decision.user, alma, counts=retires)
             user = live.id_key
-            self._check_named(draft, live)
             self._check_newest(draft.row, user)
-        planned = self._context.answer(self._context.case(draft, found), answer, live)
+        in_question = live is not None and self._in_question(draft.row, live)
+        case = self._context.case(draft, found)
+        planned = self._context.answer(case, answer, live, in_question=in_question)
         if not isinstance(planned, Planned):
             raise UsageError(planned)
         step = planned.step
@@ -247,23 +248,12 @@ class Review:
             return replace(decision, answer=Answer.CREATE)
         return replace(decision, answer=Answer.UPDATE, user=current(who.user, "primary_id"))
 
-    def _check_named(self, draft: DraftUser, live: User) -> None:
-        """Raise UsageError if a user who is not in question is another person than the row.
-
-        Whoever a mistyped ID finds would be overwritten, and who has an ID of the row by mistake.
-        """
-        history = self.ledger.row(draft.row)
-        known = {*possible_users(self.ledger.problems(draft.row))}
+    def _in_question(self, row: int, live: User) -> bool:
+        """Return whether a user is one of those whom the row may be about, by what was planned."""
+        history = self.ledger.row(row)
+        known = {*possible_users(self.ledger.problems(row))}
         known |= {history.primary_id} if history else set()
-        if {one.casefold() for one in known}.isdisjoint(identifiers(live)) and is_another(
-            draft, live, self._context.common
-        ):
-            msg = (
-                f"The user with this ID in Alma is another person than row {row_label(draft.row)}, "
-                "by name or birth date. Nothing was changed. Check the ID. If it is right, correct "
-                "the row or the user in Alma, and plan again."
-            )
-            raise UsageError(msg)
+        return not {user_id.casefold() for user_id in known}.isdisjoint(identifiers(live))
 
     def _check_newest(self, row: int, user: str) -> None:
         """Raise UsageError if a newer roster of the mapping loaded a user."""

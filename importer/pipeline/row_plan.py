@@ -32,7 +32,7 @@ from importer.model.problem import KNOWN, VALUE, Code, Problem
 from importer.model.question import Answer
 from importer.model.roster import Roster
 from importer.model.run import RunFacts
-from importer.model.text import RowId, counted
+from importer.model.text import RowId, counted, row_label
 from importer.model.user import AccountType, User
 from importer.pipeline.decisions import as_warning, dismissed
 from importer.pipeline.inputs import MappedRoster, Rosters
@@ -81,30 +81,44 @@ class PlanContext:
 
     def plan(self, draft: DraftUser, match_result: MatchResult) -> Planned:
         """Return the step of a row; what people answered before is not asked again."""
-        case, users = self.case(draft, match_result), match_result.every_user
+        case = self.case(draft, match_result)
         planned = decide(case)
-        asked = planned.held_by
-        kept = fitting(self.answers, draft, asked, {user.id_key for user in users})
-        if kept is None:
-            return self._finish(case, planned)
+        users = {user.id_key for user in match_result.every_user}
+        kept = fitting(self.answers, draft, planned.held_by, users)
+        answered = None if kept is None else self._as_kept(case, planned, kept)
+        return answered or self._finish(case, planned)
+
+    def _as_kept(self, case: Case, planned: Planned, kept: Resolution) -> Planned | None:
+        """Return the step that an earlier answer asks for, None if it cannot be followed now."""
+        draft, asked = case.draft, planned.held_by
         if kept.answer is Answer.REJECT:
             warnings = (as_warning(problem, "") for problem in asked)
             out = Held(draft.row, (*warnings, dismissed(draft.origin, kept.sentence)))
             return self._finish(case, replace(planned, step=out))
+        users = case.match_result.every_user
         live = next((user for user in users if same_id(user.primary_id, kept.user)), None)
-        if live is not None and not is_about(kept, live) and is_another(draft, live, self.common):
-            return self._finish(case, planned)
-        made = self.answer(case, kept.answer, live)
+        in_question = live is not None and is_about(kept, live)
+        made = self.answer(case, kept.answer, live, in_question=in_question)
         if not isinstance(made, Planned):
-            return self._finish(case, planned)
+            return None
         answered = (as_warning(problem, kept.sentence) for problem in asked)
         return replace(made, warnings=(*answered, *planned.warnings, *made.warnings))
 
-    def answer(self, case: Case, answer: Answer, live: User | None) -> Planned | str:
+    def answer(
+        self, case: Case, answer: Answer, live: User | None, *, in_question: bool
+    ) -> Planned | str:
         """Return the step that an answer asks for, or a sentence with why it cannot be sent.
 
-        `live`: the user that the answer names, if any.
+        `live`: the user that the answer names, if any. Who was not `in_question` is not another
+        person than the row: whoever a mistyped ID finds would be overwritten, and who has an ID of
+        the row by mistake.
         """
+        if live is not None and not in_question and is_another(case.draft, live, self.common):
+            return (
+                f"The user with this ID in Alma is another person than row "
+                f"{row_label(case.draft.row)}, by name or birth date. Nothing was changed. Check "
+                "the ID. If it is right, correct the row or the user in Alma, and plan again."
+            )
         case = without_taken(case, live)
         made = follow(case, answer, live)
         return self._finish(case, made) if isinstance(made, Planned) else made

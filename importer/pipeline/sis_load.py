@@ -23,9 +23,10 @@ from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.run import RunFacts
 from importer.model.text import counted, word_list
 from importer.model.user import AccountType, User
-from importer.pipeline.apply import ApplyOptions, check_same_institution
+from importer.pipeline.apply import ApplyOptions
 from importer.pipeline.inputs import SILENT, CheckedRosters, Rosters
 from importer.pipeline.lookup import Users
+from importer.pipeline.still_good import check_same_institution
 from importer.planner.drafts import DraftUser
 from importer.planner.merge import new_user
 from importer.planner.patch import carried_over

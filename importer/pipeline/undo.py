@@ -32,13 +32,13 @@ from importer.model.problem import Code, Origin, Problem, changed_in_alma
 from importer.model.run import RunFacts
 from importer.model.text import counted, row_label
 from importer.model.user import User
-from importer.pipeline.apply import check_same_institution
 from importer.pipeline.decisions import decide_fates
 from importer.pipeline.inputs import Advance, Occasion
 from importer.pipeline.lookup import named_user, plan_each
 from importer.pipeline.remember import take_up
 from importer.pipeline.row_plan import against_facts
 from importer.pipeline.runs import new_run
+from importer.pipeline.still_good import check_same_institution
 from importer.planner.entries import same_id
 from importer.planner.patch import (
     as_created,

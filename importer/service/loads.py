@@ -19,6 +19,7 @@ from importer.pipeline import apply as stage
 from importer.pipeline import sis_load
 from importer.pipeline.inputs import Progress
 from importer.pipeline.remember import remember, remembering
+from importer.pipeline.still_good import check_same_institution
 from importer.pipeline.undo import check_undoable
 from importer.pipeline.undo import undo as plan_undo
 from importer.report import wording
@@ -174,7 +175,7 @@ def sis_report(
     with UserCache.open(facts.plan_alma.cache(USERS)) as cache:
 
         async def read(alma: Alma) -> None:
-            await stage.check_same_institution(facts, alma)
+            await check_same_institution(facts, alma)
             with working(surface, "Reading changes", NEVER, alma) as progress:
                 await bring_up_to_date(cache, alma, office.now, progress.advance, progress.note)
 

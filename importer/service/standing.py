@@ -8,7 +8,8 @@ from importer.errors import StalePlanError
 from importer.ledger.journal import next_deletes
 from importer.ledger.ledger import Ledger, RunValue
 from importer.model.run import FailedCheck
-from importer.pipeline.apply import check_unchanged, stopping_checks
+from importer.pipeline.apply import stopping_checks
+from importer.pipeline.still_good import check_unchanged
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from importer.model.text import RowId, counted, row_label
 from importer.model.user import User
 from importer.pipeline.check import validate
 from importer.pipeline.decisions import open_rows
-from importer.pipeline.inputs import reopen_inputs
+from importer.pipeline.still_good import reopen_inputs
 from importer.planner.merge import new_user
 from importer.report.files import place
 from importer.report.masking import shown

@@ -97,7 +97,7 @@ def answers_about_whoever_has_the_id(patch: Patch) -> None:
 
 def sources_not_compared(patch: Patch) -> None:
     """A plan is carried out although its roster was changed."""
-    patch.setattr(f"{PIPELINE}.apply.check_sources", _nothing)
+    patch.setattr(f"{PIPELINE}.still_good.check_sources", _nothing)
 
 
 def checks_that_stop_nothing(patch: Patch) -> None:

@@ -15,7 +15,7 @@ from importer.model.plan import Fate
 from importer.model.problem import Code, Place
 from importer.model.roster import UNEVEN
 from importer.pipeline.check import check
-from importer.pipeline.inputs import check_sources
+from importer.pipeline.still_good import check_sources
 from tests.pipeline.runs import order
 
 MAPPING = """

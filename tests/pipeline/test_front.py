@@ -15,8 +15,9 @@ from importer.model.fields import NO_CODES
 from importer.model.plan import Fate
 from importer.model.problem import Code
 from importer.pipeline.check import check, validate
-from importer.pipeline.inputs import Request, open_inputs, reopen_inputs
+from importer.pipeline.inputs import Request, open_inputs
 from importer.pipeline.sis_load import convert
+from importer.pipeline.still_good import reopen_inputs
 from tests.pipeline.runs import order
 from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx
 
