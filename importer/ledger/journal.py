@@ -4,7 +4,7 @@ The journal of an apply has each write before it is sent, and its outcome before
 process at a time writes to a run, under `run_lock`. Every method of the journal is one transaction
 that is durable when it returns, and adds one entry whose hash covers the entry before it. The hash
 of the last entry is also kept in the ledger and in two files beside it: see `integrity`. What is
-checked between an intent and its write is in `integrity`.
+checked between an intent and its write is `WriteGate` in `run_lock`.
 """
 
 from __future__ import annotations

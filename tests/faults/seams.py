@@ -118,7 +118,7 @@ def allowed_for_good(patch: Patch) -> None:
 
 def ids_of_before_that_come_back(patch: Patch) -> None:
     """A primary ID that staff replaced is given back by the old roster."""
-    patch.setattr(f"{PIPELINE}.row_plan.has_id_of", lambda *_: False)
+    patch.setattr(f"{PIPELINE}.loads_before.has_id_of", lambda *_: False)
 
 
 def leavers_under_their_old_id_alone(patch: Patch) -> None:
@@ -158,7 +158,7 @@ def answers_with_other_people_s_ids(patch: Patch) -> None:
 
 def alma_s_id_that_does_not_last(patch: Patch) -> None:
     """The next plan does not know that a person found Alma's primary ID right."""
-    patch.setattr(f"{PIPELINE}.row_plan.leaves_id", lambda *_: False)
+    patch.setattr(f"{PIPELINE}.loads_before.leaves_id", lambda *_: False)
 
 
 # apply, what is remembered, and the next plan
