@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, assert_never
+from typing import Any, Protocol, assert_never
 
 
 class Do(StrEnum):
@@ -178,6 +178,13 @@ class Choice:
 
 
 Advice = tuple[Choice, ...]
+
+
+class Note(Protocol):
+    """Takes a sentence for the operator, and what can be done about it."""
+
+    def __call__(self, sentence: str, /, *do: Action) -> None:
+        """Report it, while the work continues."""
 
 
 def as_text(action: Action) -> str:  # noqa: PLR0911, PLR0912  one sentence each

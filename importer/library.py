@@ -17,6 +17,7 @@ from typing import Literal, TypeVar
 
 import pandas as pd
 
+from importer.advice import Action, as_text
 from importer.errors import StoppedError, UsageError
 from importer.ledger.integrity import check_whole
 from importer.ledger.ledger import Ledger, summarize
@@ -120,9 +121,9 @@ class Silent:
         """Take what the call says."""
         self._progress, self._delete, self._production = progress, delete, production
 
-    def note(self, sentence: str, /) -> None:
-        """Pass a sentence on."""
-        self._progress.note(sentence)
+    def note(self, sentence: str, /, *do: Action) -> None:
+        """Pass a sentence on, and those of what can be done."""
+        self._progress.note(" ".join((sentence, *map(as_text, do))))
 
     @contextmanager
     def working(self, what: str, notice: Callable[[], str], /) -> Iterator[Advance]:  # noqa: ARG002

@@ -13,6 +13,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from importer.advice import Action, Choice
 from importer.cli.output import complain, confirm, emit, output, say
 from importer.errors import ImporterError
 from importer.ledger.ledger import Ledger
@@ -137,9 +138,9 @@ class Screen:
         self._delete = delete
         self._agreed = yes
 
-    def note(self, sentence: str, /) -> None:
-        """Say a sentence."""
-        say(sentence)
+    def note(self, sentence: str, /, *do: Action) -> None:
+        """Say a sentence, and the commands of what can be done."""
+        say(to_paste(sentence, tuple(map(Choice, do))))
 
     def working(self, what: str, notice: Callable[[], str], /) -> AbstractContextManager[Advance]:
         """Show a bar, or lines."""

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol, Self
 
-from importer.advice import Advice
+from importer.advice import Advice, Note
 from importer.alma.facts import Facts
 from importer.errors import (
     ImporterError,
@@ -129,10 +129,10 @@ class Progress:
     """Where a long command reports how far it is, and one sentence for the operator."""
 
     advance: Advance
-    note: Callable[[str], None]
+    note: Note
 
 
-SILENT = Progress(lambda done, of, counts="": None, lambda _sentence: None)  # noqa: ARG005
+SILENT = Progress(lambda done, of, counts="": None, lambda _sentence, *_do: None)  # noqa: ARG005
 
 Reader = Callable[[Path, Layout], Roster]
 """What reads a roster's file; it raises RosterError."""

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from importer.advice import Do
+from importer.advice import Do, Note
 from importer.alma.client import Alma
 from importer.alma.models import OBLIGATIONS
 from importer.alma.pacing import RateLimiter, run_concurrently
@@ -129,20 +129,17 @@ class Users:
         """The time before which every change in Alma is known; None where Alma is asked."""
         return self.cache.state.as_of if self.cache is not None else None
 
-    @property
-    def described(self) -> str:
-        """The user cache in a sentence for the operator; "" without one."""
+    def describe(self, note: Note) -> None:
+        """Report the user cache to the operator, if there is one."""
         if self.cache is None:
-            return ""
+            return
         state, known = self.cache.state, self.cache.count()
         as_of = f"{state.as_of:%Y-%m-%d %H:%M}" if state.as_of else ""
         text = f"Looked up in the user cache of {known:,} users, as of {as_of}."
         if state.total is not None and known < state.total - state.others:
-            text += (
-                f" Alma has {state.total - state.others:,}: "
-                "refresh the user cache in full to read those that are missing."
-            )
-        return text
+            note(f"{text} Alma has {state.total - state.others:,}.", Do.READ_ALL_USERS)
+        else:
+            note(text)
 
     def common(self) -> Common:
         """Return what many users of the cache have in common; nothing is known without a cache."""
@@ -209,8 +206,8 @@ async def open_users(
     if done is not None and not completes:
         if path.is_file():
             progress.note(
-                "The user cache is not complete, so Alma is asked about each row. "
-                "Refresh it to complete it."
+                "The user cache is not complete, so Alma is asked about each row.",
+                Do.REFRESH_USERS,
             )
         yield Users(alma, now)
         return
@@ -222,9 +219,7 @@ async def open_users(
         yield Users(alma, now, cache)
 
 
-async def _saves_calls(
-    alma: Alma, queries: Collection[PersonQuery], done: int, note: Callable[[str], None]
-) -> bool:
+async def _saves_calls(alma: Alma, queries: Collection[PersonQuery], done: int, note: Note) -> bool:
     """Return whether completing the user cache takes fewer calls than the rows; if so, note it.
 
     False if Alma does not answer now.
@@ -279,7 +274,7 @@ _RETIRED = "Reading those who may be retired once more"
 
 @contextmanager
 def check_call_budget(
-    rows: int, most: int, again: int, limiter: RateLimiter, note: Callable[[str], None]
+    rows: int, most: int, again: int, limiter: RateLimiter, note: Note
 ) -> Iterator[None]:
     """Allow up to `most` calls about `rows` in the block, and `again`, if today's limit covers all.
 
@@ -316,7 +311,7 @@ def check_call_budget(
         ) from error
     spent = limiter.calls - before
     if spent >= MANY:
-        note(f"Looking the rows up took {counted(spent, 'call')}. {_CACHE}.")
+        note(f"Looking the rows up took {counted(spent, 'call')}. {_CACHE}.", Do.REFRESH_USERS)
 
 
 _KEY = "roster: {from: alma}"

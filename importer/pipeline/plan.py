@@ -204,8 +204,7 @@ async def _compare(
     checked: Checked, queries: Sequence[PersonQuery], users: Users, progress: Progress
 ) -> Compared:
     """Compare each ready row with its user, and find who is missing. Raises AlmaError."""
-    if users.described:
-        progress.note(users.described)
+    users.describe(progress.note)
     rosters, sis = checked.rosters, checked.request.asked.sis
     since = [*since_last_load(rosters, checked.of_alma.key)]
     facts = run_facts("plan", rosters, checked.request).model_copy(

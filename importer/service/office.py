@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from importer.advice import Action
 from importer.alma.client import Alma
 from importer.alma.code_tables import read_file
 from importer.alma.facts import load_facts
@@ -78,7 +79,7 @@ class Consent:
 class Surface(Protocol):
     """What an operation reports to a person while it works, and asks."""
 
-    def note(self, sentence: str, /) -> None:
+    def note(self, sentence: str, /, *do: Action) -> None:
         """Report one sentence."""
 
     def working(self, what: str, notice: Callable[[], str], /) -> AbstractContextManager[Advance]:

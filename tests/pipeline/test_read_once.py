@@ -76,7 +76,7 @@ def test_plan_reads_and_maps_once(
 
 
 async def _spend(limiter: RateLimiter, calls: int, said: list[str]) -> None:
-    with check_call_budget(calls, calls, 0, limiter, said.append):
+    with check_call_budget(calls, calls, 0, limiter, lambda text, *_do: said.append(text)):
         for _ in range(calls):
             await limiter.slot()
 
