@@ -17,7 +17,6 @@ _SUGGESTIONS = 3
 _A_WRONG_COLUMN = 200
 """With more unknown values than this the column is wrong, and no similar code would help."""
 
-
 _ACTIVITY = ("ACTIVE", "INACTIVE")
 _FIXED: dict[str, Mapping[str, CodeRow]] = {
     key: {code: CodeRow(code, name) for code, name in codes.items()}

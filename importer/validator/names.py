@@ -39,7 +39,8 @@ def two_people(table: Table) -> Iterator[Problem]:
         two = column.having(TWO_PEOPLE if last else TWO_FIRST_NAMES)
         if whole != column.texts:
             two |= {*filter(TWO_PEOPLE.search, {*whole})}
-        for row, text, cell in zip(table.candidates.rows, column.texts, whole, strict=True):
+        rows = zip(table.candidates.rows, column.texts, whole, strict=True) if two else ()
+        for row, text, cell in rows:
             names = cell if cell in two else text
             if text and names in two and (row, names) not in reported:
                 reported.add((row, names))

@@ -48,7 +48,6 @@ _GIVEN = frozenset(NICKNAMES).union(*NICKNAMES.values())
 _OFTEN, _SELDOM = 0.4, 0.15
 """Shares of usual English given names in a column of first names, and in one of last names."""
 
-
 _NULL = CellFinding(
     Code.ODD_VALUE,
     f"{KNOWN} is what databases write for a blank cell",
