@@ -55,10 +55,10 @@ def run(mapping: MappingDocument, *levels: Level) -> list[MappingFinding]:
     """Return the findings of these levels, also about what `match` sets for users who leave."""
     return [
         finding
-        for part in mapping.with_leaving
+        for document in mapping.with_leaving
         for check in CHECKS
-        if part is mapping or check not in _OF_WHOLE
-        for finding in check(part)
+        if document is mapping or check not in _OF_WHOLE
+        for finding in check(document)
         if finding.level in levels
     ]
 
@@ -566,16 +566,16 @@ def _no_value(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """Values, lookups, headings and terms that no rule uses."""
-    file, parts = mapping.file, mapping.with_leaving
-    rules = [mapped for part in parts for mapped in (*part.values, *part.fields)]
+    file, documents = mapping.file, mapping.with_leaving
+    rules = [mapped for document in documents for mapped in (*document.values, *document.fields)]
     needed = {name for mapped in rules for name in mapped.needs}
-    tested = (subject for part in parts for _, subject, _ in part.tests)
+    tested = (subject for document in documents for _, subject, _ in document.tests)
     needed |= {subject.name for subject in tested if isinstance(subject, Variable)}
     needed |= {name.partition(".")[0] for name in needed}
     for name in file.values:
         if f"{DOLLAR}{name}" not in needed:
             yield _hint(("values", name), f"no rule uses `<{DOLLAR}{name}>`")
-    lookups = {name for part in parts for _, name in part.lookups}
+    lookups = {name for document in documents for _, name in document.lookups}
     for name in file.lookups:
         if name not in lookups:
             yield _hint(("lookups", name), "no rule uses this lookup")
@@ -590,7 +590,7 @@ def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
         if heading_key(name) in used:
             yield _hint(("roster", "unused", at), f"a rule uses `{name}`; delete it here")
     if file.terms and not any(
-        rule.plus == END_OF_TERM for part in parts for _, _, rule in part.nested_rules
+        rule.plus == END_OF_TERM for document in documents for _, _, rule in document.nested_rules
     ):
         yield _hint(("terms",), "no rule uses `plus: end of term`")
 

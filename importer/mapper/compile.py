@@ -454,10 +454,10 @@ class _Compiler:
         mapping, file = self.mapping, self.mapping.file
         written = [shortest(mapping.source.value(mapped.at)) for mapped in rules]
         when = shortest(mapping.source.value((*entry.at, "when")), own=True) if entry else ""
-        parts = [rule for mapped in rules for _, rule in mapped.nested]
-        names: list[LookupKey] = [rule.lookup for rule in parts if rule.lookup is not None]
+        nested = [rule for mapped in rules for _, rule in mapped.nested]
+        names: list[LookupKey] = [rule.lookup for rule in nested if rule.lookup is not None]
         if not any(mapped.run_variables for mapped in rules):
-            conditions = (entry.part.when if entry else None, *(rule.when for rule in parts))
+            conditions = (entry.part.when if entry else None, *(rule.when for rule in nested))
             names += (file for when in conditions if when is not None for file in when.files)
         codes = {
             name if isinstance(name, str) else name.model_dump_json(): mapping.tables[name].as_list
@@ -469,7 +469,7 @@ class _Compiler:
             for name in headings
             if (rule := file.id_rule(name))
         }
-        ends = any(rule.plus == END_OF_TERM for rule in parts)
+        ends = any(rule.plus == END_OF_TERM for rule in nested)
         terms = [term.model_dump() for term in file.terms if ends]
         roster = (file.roster.dates.model_dump(), sorted(file.roster.blank))
         text = json.dumps((_VERSION, written, when, codes, ids, terms, roster), sort_keys=True)

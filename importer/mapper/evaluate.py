@@ -61,35 +61,37 @@ def evaluate(
 
     `orders`: those that the columns of the whole roster show, where this is a part of it.
     """
-    work = Evaluation(mapping, roster, codes)
-    work.orders |= orders or {}
-    work.select_rows()
+    evaluation = Evaluation(mapping, roster, codes)
+    evaluation.orders |= orders or {}
+    evaluation.select_rows()
     for column in mapping.scalars:  # in the record's order, but each after those that it takes
-        work.scalar(column)
+        evaluation.scalar(column)
     for entry in mapping.entries:
-        work.entry(entry)
-    columns = {label: work.columns[label] for label in mapping.layout.targets}
-    frame = pd.DataFrame(columns, index=work.numbers, dtype=object)
+        evaluation.entry(entry)
+    columns = {label: evaluation.columns[label] for label in mapping.layout.targets}
+    frame = pd.DataFrame(columns, index=evaluation.numbers, dtype=object)
     # a country's rule and that of a date in its column's order are evaluated twice
-    each_once = dict.fromkeys(work.problems)
+    each_once = dict.fromkeys(evaluation.problems)
     return Candidates(
         source=roster.source,
         layout=mapping.layout,
         frame=frame,
         cells=roster.frame,
-        not_applicable=work.not_applicable,
+        not_applicable=evaluation.not_applicable,
         skipped=tuple(roster.frame.index.difference(frame.index, sort=False).tolist()),
         problems=tuple(sorted(each_once, key=lambda problem: problem.origin.row)),
-        orders=work.orders,
-        behind={name: work.behind[name].tolist() for name in NAMES if name in work.behind},
+        orders=evaluation.orders,
+        behind={
+            name: evaluation.behind[name].tolist() for name in NAMES if name in evaluation.behind
+        },
     )
 
 
 def taken(mapping: CompiledMapping, roster: Roster) -> list[int]:
     """Return the numbers of the rows that `roster.only` takes."""
-    work = Evaluation(mapping, roster, NO_CODES)
-    rows = work.meeting(work.file.roster.only, work.every, unread=True)
-    return list(compress(work.numbers, rows))
+    evaluation = Evaluation(mapping, roster, NO_CODES)
+    rows = evaluation.meeting(evaluation.file.roster.only, evaluation.every, unread=True)
+    return list(compress(evaluation.numbers, rows))
 
 
 class Evaluation:
@@ -424,8 +426,8 @@ class Evaluation:
         A text is blank if everything that it takes from roster and record is blank. Run variables
         are never blank; they count only if nothing else is filled in. `lines`: with line breaks.
         """
-        parts = template.pieces
-        columns = [self.column(part, lines=lines) for part in parts]
+        pieces = template.pieces
+        columns = [self.column(piece, lines=lines) for piece in pieces]
         if template.lone_cell:
             return columns[0], columns[0].astype(bool)
         whole = reduce(operator.add, columns)
@@ -433,27 +435,27 @@ class Evaluation:
             whole = tidied(whole, each_line if lines else one_line)
         given = [
             column.astype(bool)
-            for part, column in zip(parts, columns, strict=True)
-            if isinstance(part, Cell) or (isinstance(part, Variable) and not part.of_run)
+            for piece, column in zip(pieces, columns, strict=True)
+            if isinstance(piece, Cell) or (isinstance(piece, Variable) and not piece.of_run)
         ]
         content = reduce(operator.or_, given, np.zeros(len(whole), dtype=bool))
         return (np.where(content, whole, "") if given else whole), content
 
-    def column(self, part: str | Cell | Variable, *, lines: bool) -> Texts:
+    def column(self, piece: str | Cell | Variable, *, lines: bool) -> Texts:
         """Return the texts of a cell or variable, perhaps with lines; a text is one for all."""
         run = self.mapping.run
-        if isinstance(part, str):
-            return self.same(part)
-        if isinstance(part, Cell) or not part.of_run:
-            key = key_of(part)
-            if isinstance(part, Variable):
+        if isinstance(piece, str):
+            return self.same(piece)
+        if isinstance(piece, Cell) or not piece.of_run:
+            key = key_of(piece)
+            if isinstance(piece, Variable):
                 self.scalar(self.mapping.named[key])
-            texts = (self.cells if isinstance(part, Cell) else self.columns)[key]
+            texts = (self.cells if isinstance(piece, Cell) else self.columns)[key]
             return self.lines.get(key, texts) if lines else texts
-        if part.name == "row":
+        if piece.name == "row":
             return texts_of(map(str, (np.array(self.numbers) % ROSTER_ROWS).tolist()))
         known = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
-        return self.same(known[part.name])
+        return self.same(known[piece.name])
 
     def dashed_in(self, template: Template) -> Rows:
         """Return the rows in which a template is blank because of a dash."""
@@ -551,8 +553,8 @@ class Evaluation:
     ) -> tuple[str, tuple[str, str] | None]:
         """Return why a text became blank, by values, rule or cases, and the text if it is said."""
         text = str(self.behind.get(column.mapped.rule.lone_variable, values.source)[row])
-        parts = column.mapped.nested_and_lone_values if text else ()
-        ordered = sorted(parts, key=lambda part: ("cases" in part[0], part[0][0] != "values"))
+        rules = column.mapped.nested_and_lone_values if text else ()
+        ordered = sorted(rules, key=lambda pair: ("cases" in pair[0], pair[0][0] != "values"))
         reasons = (text_keys.emptied(rule, text) for _, rule in ordered)
         reason = next(filter(None, reasons), None)
         return text if reason and VALUE in reason[0] else "", reason

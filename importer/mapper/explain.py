@@ -181,8 +181,8 @@ def explain(mapping: MappingDocument) -> dict[str, str]:
     return told
 
 
-def _joined(parts: list[str]) -> str:
-    text = "; ".join(parts)
+def _joined(phrases: list[str]) -> str:
+    text = "; ".join(phrases)
     return f"{text[:1].upper()}{text[1:]}."
 
 

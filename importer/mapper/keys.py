@@ -165,8 +165,8 @@ class Rule(MappingPart):
     @property
     def lone_variable(self) -> str:
         """The name of the value or field that it takes as it is, as in `<@name>`; "" if none."""
-        parts = self.templates[0].pieces if len(self.templates) == 1 else ()
-        return parts[0].name if len(parts) == 1 and isinstance(parts[0], Variable) else ""
+        pieces = self.templates[0].pieces if len(self.templates) == 1 else ()
+        return pieces[0].name if len(pieces) == 1 and isinstance(pieces[0], Variable) else ""
 
     @property
     def compared(self) -> tuple[Cell, ...]:

@@ -119,7 +119,7 @@ def _tables(mapping: MappingDocument) -> tuple[Tables, list[bytes], list[Mapping
     wanted: list[tuple[LookupKey, dict[str, str] | KeyFile | OwnTable, KeyPath]] = [
         (name, table, ("lookups", name)) for name, table in mapping.file.lookups.items()
     ]
-    uses = (use for part in mapping.with_leaving for use in part.lookups)
+    uses = (use for document in mapping.with_leaving for use in document.lookups)
     wanted += [(name, name, at) for at, name in uses if not isinstance(name, str)]
     for name, table, at in wanted:
         try:
