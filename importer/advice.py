@@ -19,7 +19,8 @@ class Do(StrEnum):
     """Actions without details; the value is the word in the catalog and in JSON."""
 
     NOTHING = "nothing"
-    DECIDED = "decided"
+    DECIDED = "decided"  # as another problem of the row says
+    ANSWERED = "answered"  # as its message says
     FETCH_CODES = "fetch-codes"
     NAME_CODES = "name-codes"
     REFRESH_USERS = "refresh-users"
@@ -222,7 +223,7 @@ def as_text(action: Action) -> str:  # noqa: PLR0911, PLR0912  one sentence each
             return "Measure with the key of a sandbox environment how Alma behaves."
         case Do.NOTHING:
             return "No action needed."
-        case Do.DECIDED:
+        case Do.DECIDED | Do.ANSWERED:
             return "No action needed: a person decided."
         case Do.FETCH_CODES:
             return "Get the code tables from Alma."

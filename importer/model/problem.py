@@ -168,6 +168,9 @@ CATALOGUE: dict[Code, Kind] = TypeAdapter(dict[Code, Kind]).validate_python(
 RESOLVED_ADVICE: Advice = (Choice(Do.DECIDED),)
 """The advice of a review problem once its row is resolved."""
 
+ANSWERED_ADVICE: Advice = (Choice(Do.ANSWERED),)
+"""The advice of one whose message has what was decided."""
+
 CANNOT_BORROW = (Code.PATRON_ROLE_MISSING, Code.PATRON_ROLE_EXPIRED, Code.CANNOT_BORROW)
 """The codes of what keeps a user from borrowing."""
 
@@ -330,7 +333,7 @@ class Problem:
     @property
     def is_resolved(self) -> bool:
         """Whether it needed review, and a person decided."""
-        return self.advice == RESOLVED_ADVICE
+        return self.advice in {RESOLVED_ADVICE, ANSWERED_ADVICE}
 
     @property
     def title(self) -> str:

@@ -15,7 +15,15 @@ from importer.ledger.ledger import Ledger
 from importer.loader.read import read
 from importer.model.answers import Resolution, choices, possible_users, takes, to_review
 from importer.model.plan import Fate, Result
-from importer.model.problem import CATALOGUE, RESOLVED_ADVICE, Code, Origin, Problem, Severity
+from importer.model.problem import (
+    ANSWERED_ADVICE,
+    CATALOGUE,
+    RESOLVED_ADVICE,
+    Code,
+    Origin,
+    Problem,
+    Severity,
+)
 from importer.model.question import DECISIONS, OF_ROWS, About, Answer, read_decision
 from importer.model.roster import Layout, Roster
 from importer.model.run import RowHistory
@@ -124,7 +132,8 @@ def as_warning(problem: Problem, answer: str | None) -> Problem:
     if not problem.severity.holds:
         return problem
     message = f"{problem.message}; {answer}" if answer else problem.message
-    advice = problem.advice if answer is None else RESOLVED_ADVICE
+    decided = ANSWERED_ADVICE if answer else RESOLVED_ADVICE
+    advice = problem.advice if answer is None else decided
     return replace(problem, severity=Severity.WARNING, message=message, advice=advice)
 
 

@@ -89,7 +89,7 @@ def as_command(action: Action, here: Here = Here()) -> str:  # noqa: PLR0911, PL
             return ""
         case Do.SET_KEY | Do.SET_ADDRESS | Do.SET_PROXY | Do.SET_CERTIFICATES | Do.LOWER_RATE:
             return ""
-        case Do.NOTHING | Do.DECIDED | Do.PLAN_AGAIN | Do.SAME_COMMAND:
+        case Do.NOTHING | Do.DECIDED | Do.ANSWERED | Do.PLAN_AGAIN | Do.SAME_COMMAND:
             return ""
         case _:
             assert_never(action)

@@ -14,7 +14,15 @@ from importer.ledger.journal import to_create
 from importer.ledger.ledger import Ledger
 from importer.model.fields import FIELDS, fields_of
 from importer.model.plan import Act, Change, ChangeKind, Fate, Result, SafetyCheck
-from importer.model.problem import CANNOT_BORROW, VALUE, Code, Problem, Repairs, Severity
+from importer.model.problem import (
+    CANNOT_BORROW,
+    RESOLVED_ADVICE,
+    VALUE,
+    Code,
+    Problem,
+    Repairs,
+    Severity,
+)
 from importer.model.run import FailedCheck, NotInRoster, RowHistory, Summary
 from importer.model.text import RowId, counted, is_absent, row_label
 from importer.report.commands import with_commands
@@ -387,7 +395,7 @@ def details_of(
 
 def _decided(problem: Problem) -> bool:
     """Return whether it is a question that a person answered; another problem has the answer."""
-    return problem.is_resolved and "; decided by " not in problem.message
+    return problem.advice == RESOLVED_ADVICE
 
 
 def _repeated(problem: Problem, codes: Collection[Code]) -> bool:

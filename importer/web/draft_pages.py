@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiohttp import BodyPartReader, web
 
-from importer.errors import RosterError, UsageError, WhichSheetError
+from importer.errors import Cause, RosterError, UsageError, WhichSheetError
 from importer.files import replace as move
 from importer.files import write_atomically
 from importer.loader.detect import LARGEST
@@ -96,7 +96,7 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
         await _save(part, draft)
         await loop.run_in_executor(visit.site.threads, draft.read, Layout())
     except RosterError as error:
-        if "in the mapping" not in str(error):  # a person can choose the sheet and how it is read
+        if error.cause is Cause.ROSTER and not error.encodings:  # else a person can choose
             shutil.rmtree(draft.folder)
             sentence = f"{error} Nothing was kept."
             raise RefusedError(422, "This file cannot be read", sentence, back) from error

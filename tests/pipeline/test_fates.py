@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from importer.model.answers import Resolution
 from importer.model.plan import Fate
-from importer.model.problem import RESOLVED_ADVICE, Code, Origin, Problem, Severity
+from importer.model.problem import Code, Origin, Problem, Severity
 from importer.model.question import OF_ROWS, About, Answer
 from importer.pipeline.decisions import decide_fates
 
@@ -110,7 +110,7 @@ def test_an_answered_question_is_not_asked_again(answer: Answer, fate: Fate) -> 
     other = problem(2, Code.DUPLICATE_ID, Severity.REVIEW)
     answers = {2: decided_so(answer)}
     decided = decide_fates({2: Fate.READY}, [asked], answers=answers, only_new=())
-    assert (decided.fates, decided.problems[0].advice) == ({2: fate}, RESOLVED_ADVICE)
+    assert (decided.fates, decided.problems[0].is_resolved) == ({2: fate}, True)
     both = decide_fates({2: Fate.READY}, [asked, other], answers=answers, only_new=()).fates
     assert both == {2: Fate.REVIEW if fate is Fate.READY else fate}
 
