@@ -227,15 +227,15 @@ class Journal:
     def record_outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """Record the outcomes of steps at once."""
         with self._writing():
-            for one in outcomes:
-                self._state(one.row, one.state)
-                if one.answered is not None:
+            for outcome in outcomes:
+                self._state(outcome.row, outcome.state)
+                if outcome.answered is not None:
                     self.ledger.connection.execute(
                         "UPDATE images SET answered = ? WHERE row = ?",
-                        (one.answered.to_json(), one.row),
+                        (outcome.answered.to_json(), outcome.row),
                     )
-                add_problems(self.ledger, one.problems)
-                self._append(one.row, one.state, one.detail)
+                add_problems(self.ledger, outcome.problems)
+                self._append(outcome.row, outcome.state, outcome.detail)
 
     def record_delivery(
         self, rows: Collection[int], again: Mapping[int, tuple[User, User]], detail: str

@@ -319,11 +319,11 @@ class Ledger(Database):
 
     def note_undo(self, undo: Ledger) -> None:
         """Save that an undo of this run took effect, if it did."""
-        wrote = {one.row for one in self.planned() if one.result in WRITTEN}
+        wrote = {planned.row for planned in self.planned() if planned.result in WRITTEN}
         undone = {
-            one.row
-            for one in undo.planned()
-            if one.act is Act.UNCHANGED or one.result in {*ALREADY, *WRITTEN}
+            planned.row
+            for planned in undo.planned()
+            if planned.act is Act.UNCHANGED or planned.result in {*ALREADY, *WRITTEN}
         }
         ended = {Result.NOT_SENT, Result.UNKNOWN}.isdisjoint(undo.results())
         if undone:
@@ -540,70 +540,80 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
 
     `stopped` are the exit codes for which an `apply` ended early; the worst of all is the run's.
     """
-    facts, undoes = ledger.facts, ledger.facts.command == "undo"
-    fates = ledger.count("rows", "fate")
+    facts, fates = ledger.facts, ledger.count("rows", "fate")
     severities = ledger.count("problems", "severity")
-    rosters = tuple(_by_roster(ledger, facts)) if facts.others else None
-    counts: dict[str, int] = {fate.value: fates.get(fate, 0) for fate in Fate}
-    codes = set(stopped)
-    query = "SELECT count(DISTINCT row) FROM problems WHERE code = ? AND severity = ?"
-    dismissed = ledger.number(query, Code.RESOLVED, Severity.REJECT)
-    if counts[Fate.REJECTED] > dismissed or counts[Fate.REVIEW]:
-        codes.add(Exit.REJECTS)
-    calls = None
-    if facts.command != "check":
-        acts = ledger.count("steps", "act")
-        counts |= {act.value: acts.get(act, 0) for act in Act if undoes or act is not Act.DELETE}
-        # an update or a delete reads the user again before it writes
-        sent = counts[Act.CREATE] + 2 * (counts[Act.UPDATE] + acts.get(Act.DELETE, 0))
-        if not facts.sis:
-            seconds = round(sent / facts.rate) if facts.rate else 0
-            left = None if ledger.was_applied else facts.calls_left
-            calls = Calls(count=sent, seconds=seconds, left=left)
-    if ledger.was_applied:
-        results = ledger.results()
-        unused = set() if undoes else {Result.DELETED, Result.WAS_GONE}
-        unused |= set() if facts.sis or Result.DELIVERED in results else {Result.DELIVERED}
-        counts |= {
-            result.value: results.get(result, 0) for result in Result if result not in unused
-        }
-        if results.get(Result.REFUSED):
-            codes.add(Exit.REFUSED)
-        if results.get(Result.HELD):
-            codes.add(Exit.REJECTS)
-        if results.get(Result.UNKNOWN) and Exit.INTERRUPTED not in stopped:
-            codes.add(Exit.STOPPED)
-    failed = tuple(failed.check for failed in ledger.failed_checks())
-    marks = ", ".join("?" * len(CANNOT_BORROW))
-    blocked = f"SELECT count(DISTINCT row) FROM problems WHERE code IN ({marks})"  # noqa: S608
-    missing = f"row % {ROSTER_ROWS} > {ABSENT_ROWS}"
-    absent = f"SELECT count(*) FROM rows WHERE {missing}"  # noqa: S608
-    updated = _having(Result.UPDATED if ledger.was_applied else Act.UPDATE)
-    returned = f"row IN (SELECT row FROM problems WHERE code = '{Code.RETURNED}')"  # noqa: S608
-    of_updated = f"SELECT count(*) FROM steps WHERE {updated} AND "  # noqa: S608
-    leaving, back = (
-        0 if undoes else ledger.number(of_updated + who) for who in (missing, returned)
-    )
+    of_these = _of_these(ledger, facts)
+    counts = {fate.value: fates.get(fate, 0) for fate in Fate} | _of_steps(ledger, facts)
+    plans = facts.command != "check"
     return Summary(
         rows=sum(fates.values()),
         warnings=severities.get(Severity.WARNING, 0),
         repaired=severities.get(Severity.REPAIRED, 0),
         problems=ledger.count("problems", "code"),
-        rosters=rosters,
+        rosters=tuple(_by_roster(ledger, facts)) if facts.others else None,
         since_last_load=facts.since_last_load or None,
-        calls=calls,
-        of_these=OfThese(
-            dismissed=dismissed,
-            absent=ledger.number(absent),
-            kept_in_alma=facts.kept_in_alma,
-            cannot_borrow=ledger.number(blocked, *CANNOT_BORROW),
-            leaving=leaving,
-            back=back,
-        ),
-        failed_checks=None if facts.command == "check" else failed,
+        calls=_calls(ledger, facts, counts) if plans and not facts.sis else None,
+        of_these=of_these,
+        failed_checks=tuple(one.check for one in ledger.failed_checks()) if plans else None,
         run=str(ledger.folder),
-        exit=Exit.worst(codes),
+        exit=Exit.worst(_exits(counts, of_these, stopped)),
         **counts,
+    )
+
+
+def _of_steps(ledger: Ledger, facts: RunFacts) -> dict[str, int]:
+    """Count the steps of a plan and, once it is applied, their results, without impossible ends."""
+    counts, undoes = dict[str, int](), facts.command == "undo"
+    if facts.command != "check":
+        acts = ledger.count("steps", "act")
+        counts |= {act.value: acts.get(act, 0) for act in Act if undoes or act is not Act.DELETE}
+    if ledger.was_applied:
+        results = ledger.results()
+        unused = set() if undoes else {Result.DELETED, Result.WAS_GONE}
+        unused |= set() if facts.sis or Result.DELIVERED in results else {Result.DELIVERED}
+        ends = (result for result in Result if result not in unused)
+        counts |= {result.value: results.get(result, 0) for result in ends}
+    return counts
+
+
+def _calls(ledger: Ledger, facts: RunFacts, counts: Mapping[str, int]) -> Calls:
+    """Count the calls of a plan: an update or a delete reads the user again before it writes."""
+    sent = counts[Act.CREATE] + 2 * (counts[Act.UPDATE] + counts.get(Act.DELETE, 0))
+    seconds = round(sent / facts.rate) if facts.rate else 0
+    return Calls(count=sent, seconds=seconds, left=None if ledger.was_applied else facts.calls_left)
+
+
+def _exits(counts: Mapping[str, int], of_these: OfThese, stopped: frozenset[Exit]) -> set[Exit]:
+    """Return the exit codes of what is left to do, and those for which an apply ended early."""
+    corrected = counts[Fate.REJECTED] > of_these.dismissed or counts[Fate.REVIEW]
+    unknown = counts.get(Result.UNKNOWN) and Exit.INTERRUPTED not in stopped
+    codes = {
+        Exit.REJECTS: corrected or counts.get(Result.HELD),
+        Exit.REFUSED: counts.get(Result.REFUSED),
+        Exit.STOPPED: unknown,
+    }
+    return {*stopped, *(code for code, applies in codes.items() if applies)}
+
+
+def _of_these(ledger: Ledger, facts: RunFacts) -> OfThese:
+    """Count the rows that another count of the summary has already."""
+    of_code = "SELECT count(DISTINCT row) FROM problems WHERE code"
+    marks = ", ".join("?" * len(CANNOT_BORROW))
+    missing = f"row % {ROSTER_ROWS} > {ABSENT_ROWS}"
+    returned = f"row IN (SELECT row FROM problems WHERE code = '{Code.RETURNED}')"  # noqa: S608
+    updated = _having(Result.UPDATED if ledger.was_applied else Act.UPDATE)
+    of_updated = f"SELECT count(*) FROM steps WHERE {updated} AND "  # noqa: S608
+    leaving, back = (
+        0 if facts.command == "undo" else ledger.number(of_updated + who)
+        for who in (missing, returned)
+    )
+    return OfThese(
+        dismissed=ledger.number(f"{of_code} = ? AND severity = ?", Code.RESOLVED, Severity.REJECT),
+        absent=ledger.number(f"SELECT count(*) FROM rows WHERE {missing}"),  # noqa: S608
+        kept_in_alma=facts.kept_in_alma,
+        cannot_borrow=ledger.number(f"{of_code} IN ({marks})", *CANNOT_BORROW),
+        leaving=leaving,
+        back=back,
     )
 
 

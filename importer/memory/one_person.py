@@ -30,8 +30,8 @@ def entries_about(ids: Collection[str], *, erase: bool = False) -> dict[str, int
         for table, columns in _ABOUT.items():
             do = "DELETE" if erase else "SELECT 1"
             query = f"{do} FROM {table} WHERE {naming(columns)}"
-            for one in ids:
-                done = connection.execute(query, (one, as_json(one)))
+            for user_id in ids:
+                done = connection.execute(query, (user_id, as_json(user_id)))
                 if count := done.rowcount if erase else len(done.fetchall()):
                     found[table] = found.get(table, 0) + count
     return found
@@ -61,10 +61,10 @@ def rows_about(ledger: Ledger, ids: Collection[str]) -> frozenset[int]:
     rows: set[int] = set()
     for table, names in columns.items():
         query = f"SELECT row FROM {table} WHERE {naming(names)}"  # noqa: S608
-        for one in ids:
-            rows.update(row for (row,) in ledger.read(query, (one, as_json(one))))
+        for user_id in ids:
+            rows.update(row for (row,) in ledger.read(query, (user_id, as_json(user_id))))
     people = {key for seen in ledger.seen().values() for key in seen}
-    people |= {one.primary_id.casefold() for one in ledger.missing()}
+    people |= {person.primary_id.casefold() for person in ledger.missing()}
     if not people.isdisjoint(ids):
         rows.add(0)
     return frozenset(rows)

@@ -173,10 +173,12 @@ def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
 def _duplicates(checked: Sequence[MappedRoster]) -> Iterator[Problem]:
     """Yield the problems across rows, without what may be a password under a wrong heading."""
     hidden: set[str] = set()
-    for one in checked:
-        rows = one.candidates.frame.index.isin([*misplaced(one.roster, one.secret)])
-        hidden.update(one.candidates.frame[rows].to_numpy().ravel())
-    for problem in find_duplicates([(one.candidates, one.mapping.duplicates) for one in checked]):
+    for mapped in checked:
+        rows = mapped.candidates.frame.index.isin([*misplaced(mapped.roster, mapped.secret)])
+        hidden.update(mapped.candidates.frame[rows].to_numpy().ravel())
+    for problem in find_duplicates(
+        [(mapped.candidates, mapped.mapping.duplicates) for mapped in checked]
+    ):
         yield without_value(problem) if problem.value in hidden else problem
 
 

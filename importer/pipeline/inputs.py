@@ -84,8 +84,10 @@ class Request:
     def name(self) -> str:
         """The names of the rosters, or of mappings whose roster has no file, for the folder."""
         files = (
-            next((path.stem for path in (one.roster, one.mapping) if isinstance(path, Path)), "")
-            for one in self.rosters
+            next(
+                (path.stem for path in (asked.roster, asked.mapping) if isinstance(path, Path)), ""
+            )
+            for asked in self.rosters
         )
         return "-".join(filter(None, dict.fromkeys(files)))
 
@@ -184,10 +186,10 @@ class MappedRoster:
         secret = {self.roster.places[position] for position in self.secret}
         rows = misplaced(self.roster, self.secret)
         return (
-            without_value(one)
-            if one.origin.row in rows or not secret.isdisjoint(one.places)
-            else one
-            for one in problems
+            without_value(problem)
+            if problem.origin.row in rows or not secret.isdisjoint(problem.places)
+            else problem
+            for problem in problems
         )
 
     def cells(
@@ -271,10 +273,10 @@ class Rosters(tuple[MappedRoster, ...]):
 
     def by_mapping(self) -> list[list[MappedRoster]]:
         """Return the rosters by their mappings; those of one mapping are parts of a whole."""
-        found: dict[tuple[str, str], list[MappedRoster]] = {}
-        for one in self:
-            found.setdefault((one.mapping.name, one.mapping.sha256), []).append(one)
-        return [*found.values()]
+        parts: dict[tuple[str, str], list[MappedRoster]] = {}
+        for mapped in self:
+            parts.setdefault((mapped.mapping.name, mapped.mapping.sha256), []).append(mapped)
+        return [*parts.values()]
 
     def rows(self) -> dict[int, Fate]:
         """Return every row, in order: ready so far, blank, or skipped."""

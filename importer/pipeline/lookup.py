@@ -95,10 +95,10 @@ async def _with_counts(alma: Alma, found: MatchResult) -> MatchResult:
     """
     users: list[MatchedUser] = []
     try:
-        for one in found.users:
-            live = await user_with(alma, one.user.primary_id or "", counts=True)
+        for matched in found.users:
+            live = await user_with(alma, matched.user.primary_id or "", counts=True)
             if live is not None:
-                users.append(replace(one, user=live))
+                users.append(replace(matched, user=live))
     except (UnavailableError, RefusedError) as error:
         return MatchResult(failed=str(error))
     return replace(found, users=tuple(users))

@@ -264,7 +264,7 @@ async def _plan_rows(
     """Plan each ready row, in row order. Raises DailyLimitError, UnavailableError."""
     match = context.rosters.match
 
-    async def one(draft: DraftUser) -> tuple[Planned, str]:
+    async def plan_row(draft: DraftUser) -> tuple[Planned, str]:
         found = await find_people(users, draft, match(draft.row), context.common)
         return context.plan(draft, found), found.failed
 
@@ -272,7 +272,7 @@ async def _plan_rows(
     most = sum(query.most_calls for query in to_ask)
     again = sum(match(draft.row).retire is not None for draft in drafts)
     with check_call_budget(len(to_ask), most, again, users.alma.limiter, progress.note):
-        return await plan_each(users.alma, drafts, len(drafts), one, progress.advance)
+        return await plan_each(users.alma, drafts, len(drafts), plan_row, progress.advance)
 
 
 def _one_row_a_user(every: Sequence[Step], checked: Checked) -> list[Step]:

@@ -44,9 +44,9 @@ def _remember_run(ledger: Ledger, now: datetime, *, late: bool = False) -> None:
             return
         written = [image for image in images(ledger) if image.row in rows]
         same = [
-            one
-            for one in ledger.planned()
-            if one.act is Act.UNCHANGED and (before is None or one.row in rows)
+            planned
+            for planned in ledger.planned()
+            if planned.act is Act.UNCHANGED and (before is None or planned.row in rows)
         ]
         with memory.transaction():
             if facts.command == "undo":
@@ -67,18 +67,20 @@ def _remember_loaded(
 ) -> None:
     """Remember the values that a run wrote, and those that Alma had already, of `same`."""
     facts, values, hashed = ledger.facts, ledger.imprints(), keyed(memory.key)
-    found: list[Remembered] = []
+    remembered: list[Remembered] = []
     for image in written:
         made = {} if facts.leaves(image.row) else values.get(image.row, {})
         kept = with_reply(made, image.before, image.after, hashed)
         name, new = facts.of(image.row)[1].name, image.before is None
-        found.append(Remembered(image.new_id, image.primary_id, name, kept, new))
-    for one in same:
-        if one.row in values and not facts.leaves(one.row):
-            name, user = facts.of(one.row)[1].name, one.primary_id
-            found.append(Remembered(user, user, name, values[one.row], seen=facts.started))
+        remembered.append(Remembered(image.new_id, image.primary_id, name, kept, new))
+    for unchanged in same:
+        if unchanged.row in values and not facts.leaves(unchanged.row):
+            name, user = facts.of(unchanged.row)[1].name, unchanged.primary_id
+            remembered.append(
+                Remembered(user, user, name, values[unchanged.row], seen=facts.started)
+            )
     whole = {mapping.name for roster, mapping in facts.rosters if not roster.rejects}
-    memory.remember(facts.run_name, found, time, whole, ledger.folder)
+    memory.remember(facts.run_name, remembered, time, whole, ledger.folder)
 
 
 def _remember_people(
@@ -102,9 +104,9 @@ def _remember_people(
         # who is in a roster and does not change has come back: staff took back the changes
         earlier = memory.leavers(before=facts.started)
         back |= earlier.keys() & {
-            one.primary_id.casefold()
-            for one in ledger.planned()
-            if one.act is Act.UNCHANGED and not facts.leaves(one.row)
+            planned.primary_id.casefold()
+            for planned in ledger.planned()
+            if planned.act is Act.UNCHANGED and not facts.leaves(planned.row)
         }
     memory.leave(gone, back, facts.run_name, now)
 

@@ -87,21 +87,7 @@ async def deliver(
     assert users.cache is not None  # noqa: S101  the caller opened it
     doubtful = tuple(journal.step(row) for row in journal.rows_in(State.UNKNOWN))
     journal.record_outcomes(compare(doubtful, users.cache, {}, ledger.facts))
-    rows, again = list[int](), dict[int, tuple[User, User]]()
-    for row in journal.rows_in(State.PLANNED, State.UNKNOWN)[:limit]:
-        step = journal.step(row)
-        now = await _planned_again(step, users, ledger.facts.common)
-        if isinstance(now, str):
-            origin = ledger.facts.origin(row)
-            held = changed_in_alma(origin, now)
-            journal.record_outcome(row, State.HELD, now, problems=[held])
-            continue
-        if now is not None:
-            before, after = again[row] = now
-            if after == before:
-                journal.record_outcome(row, State.ALREADY, "was so already", answered=before)
-                continue
-        rows.append(row)
+    rows, again = await _to_load(ledger, journal, users, limit)
     if not rows:
         return (), 0
     number = sum(entry.event == State.DELIVERED for entry in history(ledger, 0)) + 1
@@ -123,6 +109,30 @@ async def deliver(
     hashes = (f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in zips)
     journal.record_delivery(rows, again, ", ".join(hashes))
     return zips, sum(counts)
+
+
+async def _to_load(
+    ledger: Ledger, journal: Journal, users: Users, limit: int | None
+) -> tuple[list[int], dict[int, tuple[User, User]]]:
+    """Return the rows whose records go into the file, and the records of those that changed.
+
+    The others are as planned already, or held.
+    """
+    rows, again = list[int](), dict[int, tuple[User, User]]()
+    for row in journal.rows_in(State.PLANNED, State.UNKNOWN)[:limit]:
+        step = journal.step(row)
+        match await _planned_again(step, users, ledger.facts.common):
+            case str() as why:
+                held = changed_in_alma(ledger.facts.origin(row), why)
+                journal.record_outcome(row, State.HELD, why, problems=[held])
+            case (before, after) if before == after:
+                journal.record_outcome(row, State.ALREADY, "was so already", answered=before)
+            case (before, after):
+                rows.append(row)
+                again[row] = before, after
+            case None:
+                rows.append(row)
+    return rows, again
 
 
 async def _planned_again(

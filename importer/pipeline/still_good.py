@@ -98,9 +98,9 @@ def check_later_loads(ledger: Ledger) -> None:
     with EditMemory(facts.plan_alma.key) as memory:
         loads = {
             load
-            for one in ledger.planned()
-            if one.act in {Act.UPDATE, Act.DELETE} and one.result in left
-            if (load := memory.written_later(one.primary_id, facts.undoes_run, facts.started))
+            for planned in ledger.planned()
+            if planned.act in {Act.UPDATE, Act.DELETE} and planned.result in left
+            if (load := memory.written_later(planned.primary_id, facts.undoes_run, facts.started))
         }
     if loads:
         msg = (

@@ -181,7 +181,7 @@ async def _compare(
     take_up(facts.plan_alma.key)
     memory = EditMemory(facts.plan_alma.key)
 
-    async def one(image: RowImage) -> tuple[Planned, str]:
+    async def compare_row(image: RowImage) -> tuple[Planned, str]:
         if image.act is Act.CREATE and not delete_created:
             return Planned(LeftAlone(image.row)), ""
         origin = facts.origin(image.row)
@@ -199,7 +199,7 @@ async def _compare(
 
     wrote = sum(1 for _ in images(first))
     with memory:
-        return await plan_each(alma, images(first), wrote, one, advance)
+        return await plan_each(alma, images(first), wrote, compare_row, advance)
 
 
 def _what_stays(first: Ledger, created: int) -> Iterator[tuple[str, str | Advice]]:

@@ -199,10 +199,10 @@ class UserCache(Database):
             stale = (
                 "UPDATE users SET record = '', seen = ?1, sweep = ?2 WHERE key = ?3 AND seen <= ?1"
             )
-            for one in primary_ids:
-                values = (seen.timestamp(), sweep, one.casefold())
+            for primary_id in primary_ids:
+                values = (seen.timestamp(), sweep, primary_id.casefold())
                 if not connection.execute(stale, values).rowcount:
-                    self._put(KnownUser(one, none), "", seen.timestamp(), sweep)
+                    self._put(KnownUser(primary_id, none), "", seen.timestamp(), sweep)
 
     def remove(self, primary_id: str, until: datetime | None = None) -> None:
         """Remove a user that Alma no longer has; unless it was seen after `until`, if given."""

@@ -166,7 +166,7 @@ class Refresh:
     async def _pages(self) -> None:
         done = {first for (first,) in self.cache.read("SELECT first FROM pages")}
 
-        async def one(first: int) -> int:
+        async def read_page(first: int) -> int:
             seen = self.now()
             page = await self.alma.list_users(first)
             ids = [user.primary_id for user in page.users if user.primary_id]
@@ -181,28 +181,30 @@ class Refresh:
                 )
             return page.total
 
-        await self._each(one, _firsts, await _total(self.alma), done)
+        await self._each(read_page, _firsts, await _total(self.alma), done)
 
     async def _changes(self, since: datetime) -> None:
         day = (since.astimezone(UTC) - ZONES).date()
 
-        async def one(first: int) -> int:
+        async def read_page(first: int) -> int:
             seen = self.now()
             page = await self.alma.list_users(first, modified_from=day)
             self.cache.put(page.users, seen)
             self.cache.put_unread(page.unreadable, seen)
             return page.total
 
-        await self._each(one, lambda total: range(0, max(1, total), PAGE), await one(0), {0})
+        await self._each(
+            read_page, lambda total: range(0, max(1, total), PAGE), await read_page(0), {0}
+        )
 
     async def _each(
         self,
-        one: Callable[[int], Awaitable[int]],
+        read_page: Callable[[int], Awaitable[int]],
         firsts: Callable[[int], range],
         total: int,
         done: Collection[int],
     ) -> None:
-        """Read the pages of a list of `total` users that are not done; `one` returns its length.
+        """Read the pages of a list of `total` users that are not done; `read_page` returns its length.
 
         Users who come to the list meanwhile move others down, behind what was its last page.
         """
@@ -213,7 +215,7 @@ class Refresh:
             self.done(read, of)
             if not todo:
                 return
-            async with aclosing(run_concurrently(self.alma.limiter, todo, one)) as lengths:
+            async with aclosing(run_concurrently(self.alma.limiter, todo, read_page)) as lengths:
                 async for length in lengths:
                     total, read = max(total, length), read + 1
                     self.done(read, of)

@@ -200,12 +200,12 @@ class Executor:
     async def _each(
         self, rows: Iterable[int], worker: Callable[[Pending], Awaitable[State]]
     ) -> None:
-        async def one(row: int) -> None:
+        async def try_row(row: int) -> None:
             step = self.journal.step(row)
             self.report(RowDone(row, step.act, await worker(step)))
 
         unstopped = (row for row in rows if not self.stopping())
-        async with aclosing(run_concurrently(self.alma.limiter, unstopped, one)) as running:
+        async with aclosing(run_concurrently(self.alma.limiter, unstopped, try_row)) as running:
             async for _ in running:
                 pass
 
