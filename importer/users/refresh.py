@@ -204,7 +204,7 @@ class Refresh:
         total: int,
         done: Collection[int],
     ) -> None:
-        """Read the pages of a list of `total` users that are not done; `read_page` returns its length.
+        """Read the pages of a list of `total` users that are not done; a page says how long it is.
 
         Users who come to the list meanwhile move others down, behind what was its last page.
         """
