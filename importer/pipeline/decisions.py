@@ -271,27 +271,27 @@ def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[
         raise UsageError(msg)
     now = [place.heading for place in roster.places]
     then = [use.heading for use in ledger.columns(position)]
-    left, corrected = [], set()
+    unclear, corrected = [], set()
     for row, *cells in roster.frame.itertuples(name=None):
         history = ledger.row(row)
         before, after = _filled(then, history.cells if history else ()), _filled(now, cells)
         if row in roster.decisions and any(after.get(name) != before.get(name) for name in now):
             corrected.add(row)
-            left.append(f"Row {row_label(row)}: its cells were changed. Plan the file instead.")
+            unclear.append(f"Row {row_label(row)}: its cells were changed. Plan the file instead.")
     for row, cell in roster.decisions.items():
         if read_decision(cell.text) is None:
             wrong = NOT_A_CHOICE.format(shown_word(cell.text))
             advice = text_of(CATALOGUE[Code.UNCLEAR_DECISION].advice)
-            left.append(f"Row {row_label(row)}: {wrong}. {advice}")
+            unclear.append(f"Row {row_label(row)}: {wrong}. {advice}")
     decisions, others = decisions_in(ledger, roster)
     kept = [decision for decision in decisions if decision.row not in corrected]
     asked = {row for row in open_rows(ledger) if RowId.of(row).roster == position}
     if deleted := asked.difference(roster.frame.index):
-        left.append(
+        unclear.append(
             f"Not in {path.name}, so nothing was decided about them there: "
             f"{row_numbers(sorted(deleted))}. They are not loaded."
         )
-    return kept, [*left, *others]
+    return kept, [*unclear, *others]
 
 
 def _filled(headings: Iterable[str], cells: Iterable[str]) -> dict[str, list[str]]:
@@ -311,7 +311,7 @@ def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[s
 
     The second list has a sentence for each that is about other users than those in question now.
     """
-    decisions, left = [], []
+    decisions, unclear = [], []
     for row, cell in roster.decisions.items():
         found, name = read_decision(cell.text), row_label(row)
         users = possible_users(to_review(ledger.problems(row)))
@@ -319,10 +319,10 @@ def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[s
             continue
         seen = all(_has_word(cell.why, user) for user in users)
         if found[0] not in {*OF_ROWS, Answer.REJECT} and not found[1] and not seen:
-            left.append(f"Row {name}: other users are in question now. Decide again.")
+            unclear.append(f"Row {name}: other users are in question now. Decide again.")
         else:
             decisions.append(Decision(row, *found))
-    return decisions, left
+    return decisions, unclear
 
 
 def _has_word(text: str, word: str) -> bool:

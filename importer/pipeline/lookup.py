@@ -283,11 +283,11 @@ def check_call_budget(
     plan is not saved. The same error follows if others use the calls meanwhile. `note` gets a
     sentence before and, after many calls, one that a user cache would save them.
     """
-    calls, left, remaining = counted(most + again, "call"), limiter.available, ""
-    if left is not None:
+    calls, available, remaining = counted(most + again, "call"), limiter.available, ""
+    if available is not None:
         reserve = f", besides the reserve of {limiter.reserve:,}" if limiter.reserve else ""
-        remaining = f"{left:,} {'is' if left == 1 else 'are'} left today{reserve}"
-        if most + again > left:
+        remaining = f"{available:,} {'is' if available == 1 else 'are'} left today{reserve}"
+        if most + again > available:
             about = f"Without a user cache, asking Alma about {counted(rows, 'row')}"
             about, advice = (about, f"{_CACHE}. Or plan") if most else (_RETIRED, "Plan")
             msg = (

@@ -353,15 +353,15 @@ async def _answer(ledger: Ledger, checked: Checked, alma: Alma, progress: Progre
     """Answer the rows that need review as people decided in a rejects file."""
     codes, by = checked.request.codes, checked.request.occasion
     for roster in (mapped.roster for mapped in checked.rosters if mapped.roster.decisions):
-        decisions, left = decisions_in(ledger, roster)
+        decisions, not_taken = decisions_in(ledger, roster)
         asked = {*open_rows(ledger)}
         asked |= {one.row for one in decisions if one.answer is Answer.REJECT}
         review = Review(ledger, codes, by.measured, by.operator, lambda: by.now)
-        left += await review.resolve_all([one for one in decisions if one.row in asked], alma)
+        not_taken += await review.resolve_all([one for one in decisions if one.row in asked], alma)
         if others := sorted({one.row for one in decisions} - asked):
-            left.append(
+            not_taken.append(
                 "The Decisions of these rows were not used, because they need no review now: "
                 f"{row_numbers(others)}."
             )
-        for sentence in left:
+        for sentence in not_taken:
             progress.note(sentence)

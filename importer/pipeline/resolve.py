@@ -105,7 +105,7 @@ class Review:
         `alma` is needed unless all are rejected. Raises StalePlanError if the roster, the mapping
         or the institution changed, LedgerError, AlmaError.
         """
-        left = []
+        not_taken = []
         with self._opened:
             if alma is not None and any(one.answer is not Answer.REJECT for one in decisions):
                 await check_same_institution(self.facts, alma)
@@ -120,11 +120,13 @@ class Review:
                         await self._resolve(decided, alma)
                 except UsageError as error:
                     start = f"Row {row_label(decision.row)}"
-                    left.append(str(error) if str(error).startswith(start) else f"{start}: {error}")
+                    not_taken.append(
+                        str(error) if str(error).startswith(start) else f"{start}: {error}"
+                    )
                 progress.advance(number, len(decisions))
-            if len(left) < len(decisions) and not self._undoes:
+            if len(not_taken) < len(decisions) and not self._undoes:
                 self._count_end_dates()
-        return left
+        return not_taken
 
     def _count_end_dates(self) -> None:
         """Count again in how many rows a new patron gets no end date, by what is planned now.

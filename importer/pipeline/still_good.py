@@ -94,12 +94,12 @@ def check_later_loads(ledger: Ledger) -> None:
     if facts.command != "undo":
         return
     take_up(facts.plan_alma.key)
-    left = {None, Result.NOT_SENT, Result.UNKNOWN}
+    open_results = {None, Result.NOT_SENT, Result.UNKNOWN}
     with EditMemory(facts.plan_alma.key) as memory:
         loads = {
             load
             for planned in ledger.planned()
-            if planned.act in {Act.UPDATE, Act.DELETE} and planned.result in left
+            if planned.act in {Act.UPDATE, Act.DELETE} and planned.result in open_results
             if (load := memory.written_later(planned.primary_id, facts.undoes_run, facts.started))
         }
     if loads:
