@@ -511,7 +511,7 @@ def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("importer.cli.connection.find_folder", press)
-    monkeypatch.setattr("importer.service.check.saved_codes", press)
+    monkeypatch.setattr("importer.service.office.saved_codes", press)
     rest = ("run",) if command == "apply" else (PATRONS, "-m", COMMUNITY)
     got = typed(command, *rest, "--json")
     assert got.summary["exit"] == got.exit == Exit.INTERRUPTED
