@@ -38,11 +38,12 @@ class Exit(IntEnum):
     meaning: str
     advice: Advice
 
-    def __new__(cls, code: int, meaning: str = "", *actions: Action) -> Self:
+    def __new__(cls, code: int, meaning: str = "", *todo: Action | Choice) -> Self:
         """Make a code with its texts."""
         one = int.__new__(cls, code)
         one._value_ = code
-        one.meaning, one.advice = meaning, tuple(map(Choice, actions))
+        one.meaning = meaning
+        one.advice = tuple(do if isinstance(do, Choice) else Choice(do) for do in todo)
         return one
 
     DONE = 0, "done", Do.NOTHING
@@ -64,7 +65,7 @@ class Exit(IntEnum):
         7,
         "a safety check stopped `apply`",
         ByHand("Review the plan."),
-        Apply("RUN", allow=("CHECK",)),
+        Choice(Apply("RUN", allow=("CHECK",)), "If its changes are right"),
     )
     STOPPED = (
         8,

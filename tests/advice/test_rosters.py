@@ -265,9 +265,7 @@ def test_hidden_rows_are_skipped_with_the_flag_or_deleted(desk: Desk) -> None:
     sheet.row_dimensions[3].hidden = True
     book.save(desk.folder / desk.roster)
     before = desk.check()
-    before.advice(
-        "hidden-rows", "Read only the rows that the sheet shows", "Delete the hidden rows"
-    )
+    before.advice("hidden-rows", "read only the rows that the sheet shows", "Or delete them")
     after = desk.check("--visible-only")
     assert (before.counts["ready"], after.counts["ready"]) == (3, 2)
     sheet.delete_rows(3)
