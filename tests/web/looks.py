@@ -152,6 +152,7 @@ class Looks:
             tab.emulate_media(color_scheme="dark" if look == "dark" else "light")
             tab.set_viewport_size({"width": width, "height": HEIGHT})
             if rules is not None:
+                tab.evaluate("scrollTo(0, 0)")  # what is scrolled below the header is no target
                 found = AxeResults(tab.evaluate("rules => axe.run(document, rules)", rules))
                 assert not found.response["violations"], (state, found.generate_report())
                 assert tab.evaluate(FAINT, CONTRAST) == [], (state, look)

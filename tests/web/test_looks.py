@@ -267,7 +267,7 @@ def rules(looks: Looks) -> None:
     One list of a rule sets all its fields at once, in one change.
     """
     tab = looks.tab
-    while (closed := tab.locator(".rule:not([open]) > summary")).count():
+    while (closed := tab.locator(":is(.rule, .more):not([open]) > summary")).count():
         reached(closed.first).press("Enter")
     one_each = tab.locator("[name$='/on_update']")
     choose(tab, "All 7 fields of Known people", label="only set for new people")
