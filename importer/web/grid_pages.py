@@ -20,6 +20,7 @@ from importer.loader.corrections import LEAVE_OUT, Correction, remembered
 from importer.mapper.load import examine
 from importer.mapper.mapping import label
 from importer.mapper.placeholders import heading_key
+from importer.model.answers import choices
 from importer.model.plan import Fate
 from importer.model.problem import Code, Problem, Severity
 from importer.model.roster import NOT_KEPT
@@ -47,6 +48,9 @@ _MISFIT = (
 
 _SEARCHED = ("primary_id", "first_name", "last_name")
 
+
+_DECIDED = "Correct a cell if that is the reason; else “Compare with Alma” asks under Decisions."
+"""What to do about a cause that a person decides."""
 
 _IN_MAPPING = {
     Code.UNKNOWN_CODE: "Give the word a code in the mapping",
@@ -301,7 +305,7 @@ class Grid:
                     "count": 0 if group.whole else group.count,
                     "columns": [place.heading or place.letter for place in group.first.places],
                     "told": group.sentences(show_values=True) if group.whole else [],
-                    "advice": group.in_words,
+                    "advice": _DECIDED if choices((group.first,)) else group.in_words,
                 }
                 for key, group in self.causes.items()
             ],
@@ -414,7 +418,7 @@ class Grid:
         for one in sorted(problems, key=lambda one: not one.severity.holds):
             place = one.places[0] if one.places else None
             text, holds = what(one, show_values=True, begin=True), one.severity.holds
-            advice = one.to_do
+            advice = _DECIDED if choices((one,)) else one.to_do
             for each in one.places:
                 why = text if len(one.places) == 1 else sentence(one, show_values=True)
                 fix = _IN_MAPPING.get(one.code, "")

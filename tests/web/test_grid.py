@@ -67,6 +67,25 @@ def _corrections(opened: tuple[Server, httpx.Client], draft: str) -> list[str]:
     return path.read_text("utf-8").splitlines()[1:] if path.exists() else []
 
 
+def test_what_a_person_decides_names_the_decisions_of_the_page(
+    opened: tuple[Server, httpx.Client],
+) -> None:
+    """Of two rows that may be one person, and no command of a terminal."""
+    _, client = opened
+    rows = "Id,First,Last,Kind\n201,Gus,Gill,Neighbor\n202,Gus,Gill,Neighbor\n"
+    born = MAPPING.replace("user_group", "birth_date: 1950-05-06\n  user_group")
+    folder = opened[0].folder / "practice" / "mappings"
+    folder.mkdir(exist_ok=True)
+    (folder / "same.yaml").write_text(born, "utf-8")
+    shown = grid_rows(client, drafted(client, "practice", rows, "same.yaml"))
+    advice = {
+        each["advice"] for line in shown["lines"] for one in line["wrong"].values() for each in one
+    }
+    advice |= {one["advice"] for one in shown["causes"]}
+    assert any("Decisions" in one for one in advice), advice
+    assert not any("importer" in one or "*" in one for one in advice)
+
+
 def test_wrong_cells_are_marked_with_the_reason(
     opened: tuple[Server, httpx.Client], draft: str
 ) -> None:

@@ -251,21 +251,12 @@ function mark(focus = true) {
   if (focus) { one.focus({ preventScroll: true }); reveal(one); note(); }
 }
 
-/** Scroll a cell into view, beside what stays where it is. */
+/** Scroll a cell into view, beside the columns and below the headings that stay. */
 function reveal(/** @type {HTMLElement} */ one) {
+  const rows = getComputedStyle(/** @type {Element} */ (one.closest("tr"))).display === "table-row", around = box.getBoundingClientRect();
+  const stays = box.querySelector(matchMedia("(min-width: 75rem)").matches ? "tbody .why" : "tbody .rn").getBoundingClientRect();
+  box.style.scrollPadding = rows ? `${box.querySelector("thead").offsetHeight}px 0 0 ${stays.right - around.left}px` : "";
   one.scrollIntoView({ block: "nearest", inline: "nearest" });
-  const covered = box.querySelector(matchMedia("(min-width: 75rem)").matches ? "tbody .why" : "tbody .rn").getBoundingClientRect(), seen = one.getBoundingClientRect();
-  if (seen.left < covered.right && getComputedStyle(/** @type {Element} */ (one.closest("tr"))).display === "table-row") box.scrollLeft -= covered.right - seen.left;
-  else if (one.parentElement) { // no sliver of a column between those that stay and the first whole one
-    const cut = [...one.parentElement.children].slice(2).map((each) => each.getBoundingClientRect()).find((each) => each.left < covered.right - 1 && each.right > covered.right + 1);
-    if (cut && cut.left !== seen.left) {
-      const was = box.scrollLeft, by = cut.right - covered.right, back = covered.right - cut.left;
-      box.scrollLeft += by;
-      if (box.scrollLeft < was + by - 1 && seen.right + back < box.getBoundingClientRect().right) box.scrollLeft = was - back; // the end was reached
-    }
-  }
-  const head = box.querySelector("thead").getBoundingClientRect();
-  if (seen.top < head.bottom && head.height > 9) box.scrollTop -= head.bottom - seen.top;
 }
 
 /** Show, beside the cell, what is wrong with it and the likely value. */
@@ -470,20 +461,16 @@ box.addEventListener("keydown", (/** @type {any} */ event) => {
   else if (key.length === 1 && !control && !event.altKey) take(() => edit(key));
 });
 
-// From elsewhere on the page, F8 and the link past the tools lead to the active cell, which is the first wrong one.
+// F8 leads from elsewhere on the page to the active cell, which is the first wrong one; so does the link past the tools.
 document.addEventListener("keydown", (/** @type {any} */ event) => {
-  if (event.key !== "F8" || editing || !state?.lines.length) return;
+  const undoes = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !event.target.closest("input");
+  if (editing || !state || !(undoes || event.key === "F8")) return;
   event.preventDefault();
-  if (box.contains(document.activeElement)) nextWrong(event.shiftKey);
+  if (undoes) undo(event.shiftKey);
+  else if (box.contains(document.activeElement)) nextWrong(event.shiftKey);
   else mark();
 });
-box.addEventListener("focus", () => { if (state?.lines.length) mark(); });
-
-document.addEventListener("keydown", (/** @type {any} */ event) => {
-  if (editing || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || event.target.closest("input")) return;
-  event.preventDefault();
-  undo(event.shiftKey);
-});
+box.addEventListener("focus", () => { if (state) mark(); });
 
 box.addEventListener("mousedown", (/** @type {any} */ event) => {
   const one = event.target.closest("td[data-c]");
