@@ -86,12 +86,12 @@ def test_a_messy_workbook_takes_15_clicks_5_pages_and_typing_in_8_cells(
             key("F8")
         key("Control+Enter")  # the likely word, in all equal cells
         expect(said).not_to_contain_text("Saving")
-        key("F8")
-        work.type("Ekberg")
+        for text in ("24001123450025", "Ekberg"):
+            key("F8")
+            work.type(text)
         expect(heading).to_have_text("No row needs correction")
         for column, row, text in (
             ("Surname", 18, "Birch"),
-            ("Reader No", 29, "24001123450025"),
             ("ST", 35, "ND"),
         ):
             work.click(
