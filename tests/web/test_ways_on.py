@@ -93,6 +93,8 @@ def test_a_key_is_tried_when_it_is_saved(office: tuple[Library, httpx.Client]) -
             ).text
             doctor = page.partition('id="doctor"')[2].partition("</section>")[0]
             assert ("Wrong" not in doctor, "Good" in doctor) == (good, True)
+            (banner,) = re.findall(r'class="banner (good|bad)" role="status"', page)
+            assert (banner == "good", "The key may read users" in words(page)) == (good, good)
 
 
 def test_a_wait_has_a_number_also_after_a_reload(
