@@ -27,9 +27,6 @@ from importer.model.text import word_list
 KEY = "ALMA_API_KEY"
 ENV = ".env"
 
-TASK = "IMPORTER_TASK"
-"""The variable with the name that the local page gave a command; a request to stop names it."""
-
 ENV_BYTES = 64_000  # the largest `.env` that is read
 
 REGION = "ALMA_REGION"

@@ -193,7 +193,7 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  what is private is not printed
         from importer.report.commands import to_paste  # not read to start a command
         from importer.service.outcome import failed
-        from importer.settings import TASK
+        from importer.service.place import TASK
 
         outcome = failed(_of_the_library(error))
         sentence = to_paste(outcome.error, outcome.advice)

@@ -18,8 +18,7 @@ from importer.pipeline.runs import find_folder
 from importer.service.connection import alone
 from importer.service.loads import stop_file
 from importer.service.office import Stop, office
-from importer.service.place import USERS
-from importer.settings import TASK
+from importer.service.place import TASK, USERS
 from importer.users.cache import NoCacheError, UserCache
 
 T = TypeVar("T")

@@ -27,8 +27,8 @@ from importer.report.view import RunView
 from importer.report.wording import DISMISSED, ENDS, headline
 from importer.service.office import Consent
 from importer.service.outcome import Outcome, outcome_of
+from importer.service.place import TASK
 from importer.service.reports import reporting, write_reports
-from importer.settings import TASK
 
 Reports = Literal["required", "wanted", "none"]
 """What a run's reports are to a command: its purpose, something beside it, or not written."""

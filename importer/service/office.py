@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from importer.advice import Action
-from importer.alma.client import Alma
 from importer.alma.code_tables import read_file
 from importer.alma.facts import load_facts
 from importer.errors import StoppedError
@@ -20,6 +19,7 @@ from importer.pipeline.inputs import Advance, Occasion, Progress, Request, RunRe
 from importer.service.place import CODES, FACTS, FIRST_CONTACT, USERS, now, operator, version
 
 if TYPE_CHECKING:
+    from importer.alma.client import Alma  # loading it takes longer than a check of few rows
     from importer.settings import Settings
 
 T = TypeVar("T")

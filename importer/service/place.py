@@ -26,6 +26,9 @@ FIRST_CONTACT = Path("first-contact.json")
 CODES = Path("codes.json")
 """The file of saved code tables, unless another file is named."""
 
+TASK = "IMPORTER_TASK"
+"""The variable with the name that the local page gave a command; a request to stop names it."""
+
 
 def now() -> datetime:
     """Return the time in the time zone of this computer."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, assert_never
+from typing import Protocol, assert_never
+
+from aiohttp import web
 
 from importer.advice import (
     Action,
@@ -28,8 +30,25 @@ from importer.advice import (
 )
 from importer.web.tasks import PRACTICE
 
-if TYPE_CHECKING:
-    from importer.web.site import Visit
+
+class Here(Protocol):
+    """Where a visitor is: the place, its addresses, and the request whose address names things."""
+
+    @property
+    def request(self) -> web.Request:
+        """The request; its address may name a draft or a run."""
+
+    @property
+    def place(self) -> str:
+        """The place, such as PRACTICE."""
+
+    @property
+    def base(self) -> str:
+        """The address below which all pages of the place are."""
+
+    @property
+    def run_address(self) -> str:
+        """The address of the run that the request names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +60,7 @@ class Control:
 
 
 def as_control(  # noqa: PLR0911, PLR0912
-    action: Action, visit: Visit, draft: str = ""
+    action: Action, visit: Here, draft: str = ""
 ) -> Control | None:
     """Return the link of an action; None where the page has none, or has it already.
 
@@ -79,5 +98,5 @@ def as_control(  # noqa: PLR0911, PLR0912
             assert_never(action)
 
 
-def _run(visit: Visit, run: str) -> str:
+def _run(visit: Here, run: str) -> str:
     return f"{visit.base}/runs/{PurePath(run).name}"

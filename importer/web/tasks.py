@@ -37,7 +37,7 @@ from importer.ledger.run_lock import LOCK, held_since
 from importer.model.fields import NO_CODES, CodeTables
 from importer.pipeline.runs import RUNS, make_numbered, new_name
 from importer.service.outcome import Outcome
-from importer.settings import TASK as TASK_VARIABLE
+from importer.service.place import TASK as TASK_VARIABLE
 from importer.settings import importer_command
 from importer.web.drafts import Draft
 
