@@ -111,7 +111,6 @@ def _in_base64(secret: str) -> set[str]:
     return forms
 
 
-DIGITS = 18  # digits of a number in a JSON file
 _SHOWN = 200  # characters of a path that a message quotes
 
 
@@ -145,13 +144,11 @@ def parse_json(path: Path, text: str) -> object:
     """Return what a JSON text contains. `path` is only for messages.
 
     Raises UnreadableFileError, with the line where it is known: for wrong syntax, a key that
-    appears twice, brackets nested hundreds of levels deep, numbers of more than DIGITS digits,
-    NaN, and characters that no UTF-8 text can contain.
+    appears twice, brackets nested hundreds of levels deep, and characters that no UTF-8 text can
+    contain. What a value may be, the caller's model says.
     """
     try:
-        content: object = json.loads(
-            text, object_pairs_hook=_unique_keys, parse_int=_short_int, parse_constant=_no_constant
-        )
+        content: object = json.loads(text, object_pairs_hook=_unique_keys)
         json.dumps(content, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         wrong = (
@@ -162,7 +159,7 @@ def parse_json(path: Path, text: str) -> object:
         wrong = "it contains a broken character (half of a \\u pair). Correct or delete it."
     except RecursionError:
         wrong = "brackets are nested too deep."
-    except ValueError as error:  # of the functions below
+    except ValueError as error:  # of `_unique_keys`, and a number of thousands of digits
         wrong = str(error)
     else:
         return content
@@ -380,18 +377,6 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
             raise ValueError(msg)
         values[key] = value
     return values
-
-
-def _short_int(digits: str) -> int:
-    if len(digits) > DIGITS:
-        msg = f"the number {digits[:DIGITS]}… is too long. Put it in quotation marks or correct it."
-        raise ValueError(msg)
-    return int(digits)
-
-
-def _no_constant(name: str) -> None:
-    msg = f"{name} is not a value of JSON. Correct or delete it."
-    raise ValueError(msg)
 
 
 # --- network shares, where locks may have no effect ---

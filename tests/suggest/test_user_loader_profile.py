@@ -148,7 +148,7 @@ def test_what_a_profile_lacks_is_to_do(tmp_path: Path) -> None:
         (b'{"name": 1}', "", "not a profile"),
         (b"\xff", "", "UTF-8"),
         (b"[" * 100_000, "", "nested"),
-        (b"9" * 5_000, "", "too long"),
+        (b"9" * 5_000, "", "digits"),
     ],
 )
 def test_what_is_no_profile_or_not_one_is_told(
