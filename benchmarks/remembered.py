@@ -17,7 +17,7 @@ from pathlib import Path
 
 from importer.memory.loads import EditMemory, Remembered
 from importer.memory.memory import BEFORE, PATH
-from importer.model.plan import Imprint, Where
+from importer.model.plan import Imprint, InRecord
 
 LOADS = (1, 10, 100)
 CHANGED = 20
@@ -25,12 +25,14 @@ CHANGED = 20
 
 _STREET = ("line1", "line2", "city", "state_province", "postal_code", "country")
 _FIELDS = ("first_name", "middle_name", "last_name", "user_group", "birth_date", "expiry_date")
-_WHERE = {name: Where(name) for name in (*_FIELDS, "purge_date")} | {
-    "contact_info.address[home]1": Where("contact_info.address", "", ("home",), _STREET),
-    "contact_info.address.preferred": Where(
+_WHERE = {name: InRecord(name) for name in (*_FIELDS, "purge_date")} | {
+    "contact_info.address[home]1": InRecord("contact_info.address", "", ("home",), _STREET),
+    "contact_info.address.preferred": InRecord(
         "contact_info.address", "preferred", (), (*_STREET, "address_type")
     ),
-    "contact_info.email[school]1": Where("contact_info.email", "", ("school",), ("email_address",)),
+    "contact_info.email[school]1": InRecord(
+        "contact_info.email", "", ("school",), ("email_address",)
+    ),
 }
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -93,7 +93,7 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
-class LookUp:
+class LookUpRows:
     """Look up the open rows of a load; nothing new is sent."""
 
     run: str
@@ -159,8 +159,8 @@ class Measure:
 
 
 Action = (
-    Do | ByHand | Decide | NameUser | CheckFiles | Apply | LookUp | SisReport | Undo | ResolveFrom
-    | Wait | WriteReports | ShowRow | ListCodes | Measure
+    Do | ByHand | Decide | NameUser | CheckFiles | Apply | LookUpRows | SisReport | Undo
+    | ResolveFrom | Wait | WriteReports | ShowRow | ListCodes | Measure
 )  # fmt: skip
 
 
@@ -203,7 +203,7 @@ def as_text(action: Action) -> str:  # noqa: PLR0911, PLR0912  one sentence each
             return "Check the rows again."
         case Apply(allow=allow, delete=delete):
             return "Allow them." if allow else "Delete them." if delete else "Continue the load."
-        case LookUp():
+        case LookUpRows():
             return "Look up its open rows first; nothing new is sent."
         case SisReport():
             return "Find out what the SIS load did, once Alma has loaded the file."
@@ -288,7 +288,7 @@ def by_hand(how: str, where: Where = Where.ROSTER) -> Advice:
 _DETAILED: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        ByHand, Decide, NameUser, CheckFiles, Apply, LookUp, SisReport, Undo, ResolveFrom,
+        ByHand, Decide, NameUser, CheckFiles, Apply, LookUpRows, SisReport, Undo, ResolveFrom,
         Wait, WriteReports, ShowRow, ListCodes, Measure,
     )
 }  # fmt: skip

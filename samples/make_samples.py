@@ -14,7 +14,7 @@ import xlsxwriter
 from xlsxwriter.workbook import Format, Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from importer.sandbox.configuration import CodeTables
+from importer.sandbox.configuration import PracticeCodes
 from importer.sandbox.invented import people
 from importer.sandbox.users import EXTERNAL, entries, text
 
@@ -284,7 +284,7 @@ def write_semester(path: Path) -> None:
     """
     rows: list[tuple[str, ...]] = []
     seen: set[tuple[str, ...]] = set()
-    for user in people(5000, CodeTables({})):
+    for user in people(5000, PracticeCodes({})):
         first, last, born = (text(user, key) for key in ("first_name", "last_name", "birth_date"))
         if text(user, "account_type") != EXTERNAL or (first, last, born) in seen:
             continue

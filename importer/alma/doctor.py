@@ -17,15 +17,15 @@ from typing import Literal
 
 from importer.advice import Advice, Choice, Do, Measure, as_json, by_hand, text_of
 from importer.alma.client import PAGE, Alma
-from importer.alma.facts import MEASURABLE, Facts, facts_for
+from importer.alma.facts import MEASURABLE, MeasuredFacts, facts_for
 from importer.alma.models import Institution
 from importer.errors import AlmaError, Cause, Exit
 from importer.model.fields import CodeTables, text
 from importer.model.text import counted
-from importer.model.user import Part, User
+from importer.model.user import RecordPart, User
 
 
-class State(StrEnum):
+class FindingState(StrEnum):
     """How serious a finding is."""
 
     OK = "ok"
@@ -38,7 +38,7 @@ class Finding:
     """What was checked, its result and advice; `exit`: how a load would end because of it."""
 
     name: str
-    state: State
+    state: FindingState
     sentence: str
     advice: str | Advice = ""  # as a text, what is done by hand
     exit: Exit = Exit.DONE
@@ -55,14 +55,14 @@ class Finding:
 
 
 async def examine(
-    alma: Alma, codes: CodeTables, saved: Mapping[Path, Facts], today: date
+    alma: Alma, codes: CodeTables, saved: Mapping[Path, MeasuredFacts], today: date
 ) -> tuple[Finding, ...]:
     """Check key, rights, institution, clock, code tables and saved facts, whatever Alma says."""
     institution, code = await _institution(alma)
     if institution.exit is Exit.STOPPED:
         return replace(institution, name="connection"), _codes(codes, "", today)
     clock, tables = _clock(alma.clock_offset), _codes(codes, code, today)
-    key = Finding("key", State.OK, "An API key is set.")
+    key = Finding("key", FindingState.OK, "An API key is set.")
     reading, writing = await right(alma, "GET"), await right(alma, "POST")
     if reading.sentence == writing.sentence == institution.sentence:  # it is not a right
         advice = "Copy the key again from developers.exlibrisgroup.com, or make a new one."
@@ -78,7 +78,7 @@ async def right(alma: Alma, method: Literal["GET", "POST"]) -> Finding:
         await alma.check_access(method)
     except AlmaError as error:
         return _failed(name, error, f"{name} in the area Users")
-    return Finding(name, State.OK, f"The key may {name}.")
+    return Finding(name, FindingState.OK, f"The key may {name}.")
 
 
 async def _institution(alma: Alma) -> tuple[Finding, str]:
@@ -91,7 +91,7 @@ async def _institution(alma: Alma) -> tuple[Finding, str]:
 
 def _failed(name: str, error: AlmaError, right: str) -> Finding:
     give = "" if error.cause is Cause.PASSES else f"Give the key the right to {right}."
-    return Finding(name, State.BAD, error.prose, (*error.advice, *by_hand(give)), error.exit)
+    return Finding(name, FindingState.BAD, error.prose, (*error.advice, *by_hand(give)), error.exit)
 
 
 def whose(general: Institution) -> Finding:
@@ -100,7 +100,7 @@ def whose(general: Institution) -> Finding:
     sentence = f"{name} ({general.code}), {general.environment or 'environment not known'}."
     live = general.environment == "production"
     advice = "This is the production Alma: loads change real patrons." if live else ""
-    return Finding("institution", State.OK, sentence, advice)
+    return Finding("institution", FindingState.OK, sentence, advice)
 
 
 def wrong_clock(offset: float | None) -> Iterator[str]:
@@ -111,33 +111,33 @@ def wrong_clock(offset: float | None) -> Iterator[str]:
 
 def _clock(offset: float | None) -> Finding:
     if offset is None:
-        return Finding("clock", State.WARN, "Alma's reply has no date.")
+        return Finding("clock", FindingState.WARN, "Alma's reply has no date.")
     if abs(offset) > 300:  # seconds
         way = "behind" if offset > 0 else "ahead of"
         minutes = round(abs(offset) / 60)
         size = counted(minutes // 1440, "day") if minutes >= 1440 else f"{minutes} minutes"
         sentence = f"This computer's clock is {size} {way} Alma's."
         advice = "Set it. Dates that mappings count from today are wrong otherwise."
-        return Finding("clock", State.WARN, sentence, advice)
-    return Finding("clock", State.OK, "This computer's clock agrees with Alma's.")
+        return Finding("clock", FindingState.WARN, sentence, advice)
+    return Finding("clock", FindingState.OK, "This computer's clock agrees with Alma's.")
 
 
 def _codes(codes: CodeTables, institution: str, today: date) -> Finding:
     age = codes.age(today)
-    state, exit_code = State.OK, Exit.DONE
+    state, exit_code = FindingState.OK, Exit.DONE
     if not codes.tables:
-        state = State.WARN
+        state = FindingState.WARN
         sentence = "No code tables are saved, so wrong codes are not found."
     elif institution and codes.institution and institution != codes.institution:
-        state, exit_code = State.BAD, Exit.USAGE
+        state, exit_code = FindingState.BAD, Exit.USAGE
         sentence = f"The saved code tables belong to {codes.institution}, not to {institution}."
     elif age is None:
         sentence = "The saved code tables were written by hand."
     else:
         days = "today" if age == 0 else f"{counted(age, 'day')} ago"
         sentence = f"The saved code tables were fetched {days}."
-        state = State.WARN if codes.old(today) else State.OK
-    advice = () if state is State.OK else (Choice(Do.FETCH_CODES),)
+        state = FindingState.WARN if codes.old(today) else FindingState.OK
+    advice = () if state is FindingState.OK else (Choice(Do.FETCH_CODES),)
     return Finding("code tables", state, sentence, advice, exit_code)
 
 
@@ -146,31 +146,31 @@ _MEANINGS: dict[str, dict[str, dict[str, str]]] = tomllib.loads(
 )
 
 
-def fact_findings(saved: Mapping[Path, Facts], institution: str) -> Iterator[Finding]:
+def fact_findings(saved: Mapping[Path, MeasuredFacts], institution: str) -> Iterator[Finding]:
     """Yield which facts count for this institution, what they mean, and which are not known."""
     known = facts_for(saved, institution)
-    yield from (Finding("facts", State.OK, sentence) for sentence in known.used)
+    yield from (Finding("facts", FindingState.OK, sentence) for sentence in known.used)
     again = (Choice(Measure(institution)),)
-    yield from (Finding("facts", State.WARN, sentence, again) for sentence in known.unused)
+    yield from (Finding("facts", FindingState.WARN, sentence, again) for sentence in known.unused)
     yield from consequences(known.values)
     missing = [name for name in MEASURABLE if name not in known.values]
     if saved and missing:
         advice = (Choice(Do.READ_PINS if missing == ["get-pin"] else Measure()),)
-        yield Finding("facts", State.WARN, f"Not known here: {', '.join(missing)}.", advice)
+        yield Finding("facts", FindingState.WARN, f"Not known here: {', '.join(missing)}.", advice)
 
 
 def consequences(values: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what the facts mean for loads."""
     for name, value in values.items():
         if meaning := _MEANINGS.get(name, {}).get(value):
-            yield Finding(name, State.WARN, meaning["sentence"], meaning.get("advice", ""))
+            yield Finding(name, FindingState.WARN, meaning["sentence"], meaning.get("advice", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class FirstContact:
     """What was read: facts for a file, and findings for a person."""
 
-    facts: Facts
+    facts: MeasuredFacts
     findings: tuple[Finding, ...]
 
 
@@ -188,11 +188,13 @@ async def first_contact(alma: Alma, pin_user: str, today: date) -> FirstContact:
     users = list({user.primary_id: user for page in pages for user in page.users}.values())
     unreadable = {user for page in pages for user in page.unreadable}
     if (left := alma.limiter.remaining) is not None:
-        findings.append(Finding("daily limit", State.OK, f"{left:,} API calls are left today."))
+        findings.append(
+            Finding("daily limit", FindingState.OK, f"{left:,} API calls are left today.")
+        )
     findings += _of_users(users, total, len(unreadable))
     shown = await _pin(alma, users, pin_user)
     findings += _of_pin(shown, pin_user)
-    known = Facts(
+    known = MeasuredFacts(
         institution=institution.code,
         environment=institution.environment,
         measured=today,
@@ -212,10 +214,11 @@ async def _pin(alma: Alma, users: Sequence[User], pin_user: str) -> str:
 def _of_users(users: Sequence[User], total: int, unreadable: int) -> Iterator[Finding]:
     """Yield what users show: counts and codes."""
     seen = f"Alma has {total:,} users; {len(users)} of them were read."
-    yield Finding("users", State.OK, seen)
+    yield Finding("users", FindingState.OK, seen)
     if unreadable:
         yield Finding(
-            "unreadable", State.WARN, f"{counted(unreadable, 'user')} could not be understood.",
+            "unreadable", FindingState.WARN,
+            f"{counted(unreadable, 'user')} could not be understood.",
             "Rows that match them fail. Send the maintainers what this command prints.",
         )  # fmt: skip
     strange = sorted({name for user in users for name in _unknown(user, "")})
@@ -224,7 +227,7 @@ def _of_users(users: Sequence[User], total: int, unreadable: int) -> Iterator[Fi
         if strange
         else "Every field of these users is known."
     )
-    yield Finding("shape", State.OK, shape)
+    yield Finding("shape", FindingState.OK, shape)
     words = {
         "status": Counter(text(user.status) or "none" for user in users),
         "account type": Counter(text(user.account_type) or "none" for user in users),
@@ -232,32 +235,32 @@ def _of_users(users: Sequence[User], total: int, unreadable: int) -> Iterator[Fi
     }
     for name, counts in words.items():
         listed = ", ".join(f"{word} {count}" for word, count in counts.most_common())
-        yield Finding(name, State.OK, f"{listed or 'none'}.")
+        yield Finding(name, FindingState.OK, f"{listed or 'none'}.")
     if copies := sum(bool(user.source_institution_code) for user in users):
         sentence = f"{counted(copies, 'user')} of these are copies of another institution's."
-        yield Finding("linked", State.OK, sentence, "No load changes them.")
+        yield Finding("linked", FindingState.OK, sentence, "No load changes them.")
 
 
-def _unknown(part: Part, place: str) -> Iterator[str]:
+def _unknown(part: RecordPart, place: str) -> Iterator[str]:
     """Yield the paths of fields that the model does not have; their values are not looked at."""
     yield from (f"{place}{name}" for name in part.model_extra or {})
     for name in part.model_fields_set & type(part).model_fields.keys():
         value = getattr(part, name)
         for inner in value if isinstance(value, tuple) else (value,):
-            if isinstance(inner, Part):
+            if isinstance(inner, RecordPart):
                 yield from _unknown(inner, f"{place}{name}.")
 
 
 def _of_pin(known: str, pin_user: str) -> Iterator[Finding]:
     """Yield whether an update of an Internal user keeps the PIN."""
     if known == "show":
-        yield Finding("PIN", State.OK, "Alma shows PINs, so an update keeps them.")
+        yield Finding("PIN", FindingState.OK, "Alma shows PINs, so an update keeps them.")
     elif known == "hide":
         yield from consequences({"get-pin": "hide"})
     else:
         why = "has no user with this ID" if pin_user else "shows no PIN, perhaps as nobody has one"
         yield Finding(
-            "PIN", State.WARN, f"It is not known whether Alma shows PINs: it {why}.",
+            "PIN", FindingState.WARN, f"It is not known whether Alma shows PINs: it {why}.",
             (Choice(Do.READ_PINS), *by_hand(
                 "Until then, an update of an Internal user may clear the PIN.")),
         )  # fmt: skip

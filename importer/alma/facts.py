@@ -49,7 +49,7 @@ def _known(facts: dict[str, str]) -> dict[str, str]:
     return facts
 
 
-class Facts(BaseModel, frozen=True, extra="forbid"):
+class MeasuredFacts(BaseModel, frozen=True, extra="forbid"):
     """What was measured, and why not (`unclear`). It has no patron data.
 
     `also_for`: the code of another institution where they count; blank if there is none.
@@ -86,7 +86,7 @@ class KnownFacts:
         return {"hide": True, "show": False}.get(self.values.get("get-pin", ""))
 
 
-def facts_for(files: Mapping[Path, Facts], institution: str) -> KnownFacts:
+def facts_for(files: Mapping[Path, MeasuredFacts], institution: str) -> KnownFacts:
     """Return which facts of the files count for an institution; of two values the last file's."""
     values: dict[str, str] = {}
     used: list[str] = []
@@ -111,7 +111,7 @@ def facts_for(files: Mapping[Path, Facts], institution: str) -> KnownFacts:
     return KnownFacts(values, tuple(used), tuple(unused))
 
 
-def save_facts(path: Path, facts: Facts) -> None:
+def save_facts(path: Path, facts: MeasuredFacts) -> None:
     """Write a file of facts. Raises UsageError if it cannot be written."""
     save(path, f"{facts.model_dump_json(indent=2)}\n")
 
@@ -125,10 +125,10 @@ def save(path: Path, text: str) -> None:
         raise UsageError(msg) from error
 
 
-def load_facts(path: Path) -> Facts:
+def load_facts(path: Path) -> MeasuredFacts:
     """Read a file of facts. Raises UsageError if it is none."""
     try:
-        return Facts.model_validate_json(read_bounded(path, _LARGEST))
+        return MeasuredFacts.model_validate_json(read_bounded(path, _LARGEST))
     except ValidationError as error:
         msg = f"{path} is not a file of facts."
         raise UsageError(msg).advising(Measure()) from error

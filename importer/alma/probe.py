@@ -18,14 +18,14 @@ from typing import Any, TypeAlias
 
 from importer.advice import Do
 from importer.alma.client import Alma
-from importer.alma.connection import Request
-from importer.alma.facts import Facts
+from importer.alma.connection import Call
+from importer.alma.facts import MeasuredFacts
 from importer.alma.responses import NOT_FOUND_CODES, Reply, judge
 from importer.errors import RefusedError, UsageError
 from importer.files import hide
 
 
-def saved_call(request: Request, reply: Reply) -> str:
+def saved_call(request: Call, reply: Reply) -> str:
     """Return a call and what may be kept of its reply, as a line of the file."""
     call = {
         "method": request.method,
@@ -38,7 +38,7 @@ def saved_call(request: Request, reply: Reply) -> str:
     return f"{json.dumps(call, ensure_ascii=False)}\n"
 
 
-def _without_patrons(request: Request, reply: Reply) -> str:
+def _without_patrons(request: Call, reply: Reply) -> str:
     """Return a reply's body; blank if it shows a user that the probe did not make."""
     body = reply.body.decode("utf-8", "replace")
     if request.path.startswith("/conf/") or reply.status >= 300:
@@ -225,7 +225,7 @@ async def probe(
     also_for: str,
     calls: list[str],
     report: Callable[[int, int], None],
-) -> Facts:
+) -> MeasuredFacts:
     """Measure the facts, which count for the institution `also_for`, too, unless it is blank.
 
     `calls` gets the lines of the file of calls, `report` the number of experiments that are done,
@@ -262,7 +262,7 @@ async def probe(
         finally:
             await lab.delete(*sorted(lab.alive))
     report(len(EXPERIMENTS), len(EXPERIMENTS))
-    return Facts(
+    return MeasuredFacts(
         institution=institution.code,
         environment=institution.environment,
         measured=datetime.now(UTC).date(),

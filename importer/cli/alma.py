@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import typer
 
 from importer.alma.client import Alma
-from importer.alma.doctor import Finding, State, consequences
+from importer.alma.doctor import Finding, FindingState, consequences
 from importer.alma.doctor import examine as examine_alma
 from importer.alma.doctor import first_contact as read_first_contact
-from importer.alma.facts import Facts, save, save_facts
+from importer.alma.facts import MeasuredFacts, save, save_facts
 from importer.alma.probe import probe as measure
 from importer.cli.connection import user_caches
 from importer.cli.console import Screen, progress
@@ -128,25 +128,32 @@ def doctor(
         return _probe(external_id, also_for, as_json=as_json)
     if first_contact:
         return _first_contact(pin_user, as_json=as_json)
-    findings, tables, saved, today = list(_here()), NO_CODES, dict[Path, Facts](), now().date()
+    findings, tables, saved, today = (
+        list(_here()),
+        NO_CODES,
+        dict[Path, MeasuredFacts](),
+        now().date(),
+    )
     try:
         tables = saved_codes(None)
     except UsageError as error:
-        findings.append(Finding("code tables", State.BAD, error.prose, error.advice, error.exit))
+        findings.append(
+            Finding("code tables", FindingState.BAD, error.prose, error.advice, error.exit)
+        )
     try:
         saved = dict(office().occasion().measured)
     except UsageError as error:
-        findings.append(Finding("facts", State.BAD, error.prose, error.advice, error.exit))
+        findings.append(Finding("facts", FindingState.BAD, error.prose, error.advice, error.exit))
     try:
         settings = Settings.read()
         if settings.alma_proxy:
             host = urlsplit(settings.alma_proxy).hostname
-            findings.append(Finding("proxy", State.OK, f"Calls to Alma go through {host}."))
+            findings.append(Finding("proxy", FindingState.OK, f"Calls to Alma go through {host}."))
         found = with_alma(office(), lambda alma: examine_alma(alma, tables, saved, today))
         known = {one.name for one in findings}  # a damaged file is not one that is missing
         findings += [one for one in found if one.name not in known]
     except ImporterError as error:
-        findings.append(Finding("Alma", State.BAD, error.prose, error.advice, error.exit))
+        findings.append(Finding("Alma", FindingState.BAD, error.prose, error.advice, error.exit))
     return write_findings(findings, as_json=as_json)
 
 
@@ -166,7 +173,7 @@ def _probe(external_id: str, also_for: str, *, as_json: bool) -> int:
     """Measure a sandbox environment; save what was found, and Alma's replies in any case."""
     calls: list[str] = []
 
-    async def use(alma: Alma) -> Facts:
+    async def use(alma: Alma) -> MeasuredFacts:
         with progress("Measuring", lambda: alma.limiter.notice) as advance:
             return await measure(alma, external_id, also_for, calls, advance)
 
@@ -203,16 +210,16 @@ def _here() -> Iterator[Finding]:
     if closed := [str(one.absolute()) for one in ours if not os.access(one, os.W_OK)]:
         advice = "Make yourself its owner, or work in a folder of your own."
         sentence = f"Nothing can be written in {word_list(closed)}."
-        yield Finding("folder", State.BAD, sentence, advice, Exit.USAGE)
+        yield Finding("folder", FindingState.BAD, sentence, advice, Exit.USAGE)
     else:
-        yield Finding("folder", State.OK, "Runs can be written here, under runs/.")
+        yield Finding("folder", FindingState.OK, "Runs can be written here, under runs/.")
     free = shutil.disk_usage(here).free // 2**20
     if free < 200:
         advice = "Free some space before a large load."
-        yield Finding("disk", State.WARN, f"Only {free:,} MB are free.", advice)
+        yield Finding("disk", FindingState.WARN, f"Only {free:,} MB are free.", advice)
     else:
         size = f"{free >> 10:,} GB" if free >= 10_240 else f"{free:,} MB"
-        yield Finding("disk", State.OK, f"{size} are free.")
+        yield Finding("disk", FindingState.OK, f"{size} are free.")
     for path in user_caches():
         try:
             with suppress(NoCacheError), UserCache.open(path) as cache:
@@ -220,8 +227,8 @@ def _here() -> Iterator[Finding]:
                 if [*cache.read("PRAGMA quick_check(1)")] != [("ok",)]:
                     raise cache.damaged
         except ImporterError as error:
-            yield Finding("user cache", State.BAD, error.prose, error.advice, error.exit)
+            yield Finding("user cache", FindingState.BAD, error.prose, error.advice, error.exit)
     mode = env.stat().st_mode if os.name == "posix" and env.is_file() else 0
     if mode & stat.S_IRGRP and not mode & stat.S_IROTH:  # settings refuse what everybody can read
         wrong = "Others of your group can read .env, which contains the key."
-        yield Finding("key file", State.WARN, wrong, "Type: chmod 600 .env")
+        yield Finding("key file", FindingState.WARN, wrong, "Type: chmod 600 .env")

@@ -26,7 +26,7 @@ from importer.report.commands import to_paste
 from importer.report.view import RunView
 from importer.report.wording import DISMISSED, ENDS, headline
 from importer.service.office import Consent
-from importer.service.outcome import Outcome, outcome_of
+from importer.service.outcome import Ending, outcome_of
 from importer.service.place import TASK
 from importer.service.reports import reporting, write_reports
 
@@ -36,7 +36,7 @@ Reports = Literal["required", "wanted", "none"]
 
 def conclude(
     ledger: Ledger,
-    outcome: Outcome | None = None,
+    outcome: Ending | None = None,
     *,
     as_json: bool,
     show_values: bool,

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from importer.alma.doctor import Finding, State
+from importer.alma.doctor import Finding, FindingState
 from importer.cli.options import Commands, JobFile, Json
 from importer.cli.output import complain, emit, output, say, write_findings, write_new
 from importer.errors import Exit, ImporterError, MappingError, UsageError
@@ -21,10 +21,10 @@ from importer.jobs import guards
 from importer.jobs.commands import Tools, run_command
 from importer.jobs.feed import Feed, matching, opened, position
 from importer.jobs.intake import load_mapping
-from importer.jobs.notify import Level, Message, channels, report_wrong_job, send, url_of
+from importer.jobs.notify import Concern, Message, channels, report_wrong_job, send, url_of
 from importer.jobs.run import JobRun
-from importer.jobs.schema import ENDINGS, Job, Location, RosterPart, check_name, load_job
-from importer.jobs.state import Decision, Store
+from importer.jobs.schema import ENDINGS, Job, JobRoster, Location, check_name, load_job
+from importer.jobs.state import LoadDecision, Store
 from importer.jobs.words import in_lines, job_files, jobs_in
 from importer.mapper.yaml_source import scalar
 from importer.model.text import command_line, word_list
@@ -83,8 +83,8 @@ def check(
     code = write_findings(check_job(checked), as_json=as_json, job=checked.name)
     if send_test:
         text = "This is a test. Nothing was loaded."
-        message = Message(checked.name, Level.TROUBLE, Exit.DONE, text)
-        for channel in channels(checked.file.notify, Level.TROUBLE):
+        message = Message(checked.name, Concern.TROUBLE, Exit.DONE, text)
+        for channel in channels(checked.file.notify, Concern.TROUBLE):
             refused = send(channel, checked.file.notify, message)
             say(" ".join(filter(None, (f"A test message was sent by {channel}.", refused))))
     return code
@@ -96,8 +96,8 @@ def check_job(job: Job) -> Iterator[Finding]:
         try:
             found = examine()
         except ImporterError as error:
-            found = Finding(name, State.BAD, error.prose, error.advice, error.exit)
-        yield Finding(name, State.OK, found) if isinstance(found, str) else found
+            found = Finding(name, FindingState.BAD, error.prose, error.advice, error.exit)
+        yield Finding(name, FindingState.OK, found) if isinstance(found, str) else found
 
 
 def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding | str]]]:
@@ -112,7 +112,7 @@ def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding | str]]]:
     places = (*(part.source for part in job.file.rosters), job.file.deliver_to, job.file.rejects_to)
     if unused := job.file.sftp.keys() - {place.host for place in places if place is not None}:
         sentence = f"No folder of this job is on {word_list(sorted(unused))}."
-        yield "sftp", lambda: Finding("sftp", State.WARN, sentence, "Check the name.")
+        yield "sftp", lambda: Finding("sftp", FindingState.WARN, sentence, "Check the name.")
     notify = job.file.notify
     for name, address in (("chat", notify.chat), ("ping", notify.ping)):
         if address is not None and address.startswith("$"):
@@ -121,7 +121,7 @@ def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding | str]]]:
         yield "email", lambda: f"Emails are sent through {mail_settings().alma_mail_host}."
     elif notify.chat is None:
         advice = "Set `email` or `chat` under `notify:`."
-        yield "notify", lambda: Finding("notify", State.WARN, "Nobody is notified.", advice)
+        yield "notify", lambda: Finding("notify", FindingState.WARN, "Nobody is notified.", advice)
 
 
 def _name(job: Job) -> str:
@@ -134,12 +134,12 @@ def _mapping(path: Path) -> str:
     return f"{path} is valid ({mapping.title or mapping.name})."
 
 
-def _pick_up(job: Job, part: RosterPart) -> Finding | str:
+def _pick_up(job: Job, part: JobRoster) -> Finding | str:
     with opened(job, part.source) as place:
         found = matching(place, part.source.pattern)
     if not found:
         sentence = f"There is no file {part.source.pattern} in {part.source} now."
-        return Finding("pick-up", State.WARN, sentence)
+        return Finding("pick-up", FindingState.WARN, sentence)
     newest = max(found, key=lambda file: position(file, part.order, "newest", Feed()))
     return f"The newest file in {part.source} is {newest.name}, of {newest.changed:%Y-%m-%d %H:%M}."
 
@@ -149,7 +149,7 @@ def _delivery(name: str, job: Job, location: Location) -> Finding | str:
         count = len(place.files())
     if not location.host and not os.access(location.folder, os.W_OK):
         sentence = f"The folder {location} cannot be written."
-        return Finding(name, State.BAD, sentence, exit=Exit.STOPPED)
+        return Finding(name, FindingState.BAD, sentence, exit=Exit.STOPPED)
     return f"{location} can be read; it contains {count:,} files."
 
 
@@ -296,7 +296,7 @@ def skip(
     _decided(file, decided, as_json)
 
 
-def _decided(file: Path, decision: Decision, as_json: bool) -> None:  # noqa: FBT001
+def _decided(file: Path, decision: LoadDecision, as_json: bool) -> None:  # noqa: FBT001
     """Show a decision, and the command that carries it out at once."""
     run = f"To run the job now, type: {command_line('job', 'run', str(file))}"
     lines = (f"{decision}", *(f"File: {one}" for one in decision.files), run)

@@ -39,7 +39,7 @@ from importer.service.office import saved_codes
 from importer.service.place import now
 from importer.suggest.columns import Beside
 from importer.suggest.confirmed import confirmed
-from importer.suggest.first_mapping import GROUP, Choices, Draft, scores_of, suggest, to_do
+from importer.suggest.first_mapping import GROUP, Choices, MappingDraft, scores_of, suggest, to_do
 from importer.suggest.reading import best_reading
 from importer.suggest.user_loader_profile import read_profile, to_mapping
 
@@ -116,10 +116,10 @@ def new(
     groups = dict(_word_and_code(text) for text in group or ())
     choices = Choices(account_type, {"primary_id": primary_id}, dates, groups)
     if groups:
-        column = _group_column(Draft(opened, beside, choices), groups)
+        column = _group_column(MappingDraft(opened, beside, choices), groups)
         choices = replace(choices, columns={"primary_id": primary_id, GROUP: column})
     if explained:
-        write(*scores_of(Draft(opened, beside, choices), explained))
+        write(*scores_of(MappingDraft(opened, beside, choices), explained))
         return
     schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
     text = suggest(opened, beside, layout, schema, choices)
@@ -184,7 +184,7 @@ def _word_and_code(text: str) -> tuple[str, str]:
     return word.strip(), code.strip()
 
 
-def _group_column(draft: Draft, words: Iterable[str]) -> str:
+def _group_column(draft: MappingDraft, words: Iterable[str]) -> str:
     """Return the heading of the column with all of these words, "" if it is guessed already.
 
     Raises UsageError.

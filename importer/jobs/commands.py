@@ -14,7 +14,7 @@ from importer.model.run import Summary
 from importer.model.text import word_list
 from importer.report.commands import to_paste
 from importer.report.wording import every_row, headline
-from importer.service.outcome import Outcome
+from importer.service.outcome import Ending
 from importer.settings import importer_command
 
 OF_FILES = frozenset({Cause.ROSTER, Cause.EITHER})
@@ -30,14 +30,14 @@ class StepError(ImporterError):
         self.exit, self.cause = exit_code, cause
 
 
-def counts_of(ended: Outcome) -> Summary:
+def counts_of(ended: Ending) -> Summary:
     """Return the counts of a command that did its work. Raises StepError otherwise."""
     if ended.exit in FINE and ended.summary is not None:
         return ended.summary
     raise StepError(ended.exit, "\n".join(_why(ended)), ended.cause)
 
 
-def _why(ended: Outcome) -> Iterator[str]:
+def _why(ended: Ending) -> Iterator[str]:
     """Yield why a command ended early, and what was done until then."""
     if ended.exit is Exit.INTERRUPTED:
         yield "The load was stopped by a person, or by the system as it shut down."
@@ -51,7 +51,7 @@ def _why(ended: Outcome) -> Iterator[str]:
         yield from (f"The load stopped. {headline(summary)}", every_row(summary))
 
 
-Command = Callable[..., Outcome]
+Command = Callable[..., Ending]
 """Runs a command of the importer, given its words."""
 
 
@@ -77,7 +77,7 @@ class Tools:
     say: Callable[[str], None]
 
 
-def run_command(*words: str, options: tuple[str, ...] = ()) -> Outcome:
+def run_command(*words: str, options: tuple[str, ...] = ()) -> Ending:
     """Run a command with these options before it, and wait for its end; stderr is shown at once.
 
     Ctrl-C reaches the command too, and a request of the system to end is passed on; the command
@@ -96,7 +96,7 @@ def run_command(*words: str, options: tuple[str, ...] = ()) -> Outcome:
     return how_it_ended(words[0], process.returncode, out.decode("utf-8", "replace"))
 
 
-def how_it_ended(name: str, code: int, out: str) -> Outcome:
+def how_it_ended(name: str, code: int, out: str) -> Ending:
     """Return the end of a command by its exit code and what it wrote to stdout."""
     try:
         exit_code = Exit(code)
@@ -104,10 +104,10 @@ def how_it_ended(name: str, code: int, out: str) -> Outcome:
         how = "was killed, perhaps for lack of memory"
         if code > 0:
             how = f"ended with {code}, which is no exit code of the importer"
-        return Outcome(exit=Exit.STOPPED, error=f"`importer {name}` {how}.")
+        return Ending(exit=Exit.STOPPED, error=f"`importer {name}` {how}.")
     with suppress(ValueError):
-        ended = Outcome.read((out.splitlines() or [""])[-1])
+        ended = Ending.read((out.splitlines() or [""])[-1])
         if ended.exit is exit_code and (ended.error or ended.summary):
             return ended
     msg = f"`importer {name}` ended with {code}, and without a result."
-    return Outcome(exit=Exit.STOPPED if exit_code in FINE else exit_code, error=msg)
+    return Ending(exit=Exit.STOPPED if exit_code in FINE else exit_code, error=msg)

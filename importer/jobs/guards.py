@@ -9,7 +9,16 @@ from pathlib import Path
 from importer.errors import UsageError
 from importer.jobs.feed import Feed, FileState, PickedFile
 from importer.jobs.schema import Guards, Job, Limit
-from importer.jobs.state import Decision, FailedGuard, LastLoad, Load, State, Step, Store, of_run
+from importer.jobs.state import (
+    DoneLoad,
+    FailedGuard,
+    JobMemory,
+    Load,
+    LoadDecision,
+    LoadStep,
+    Store,
+    of_run,
+)
 from importer.jobs.words import how_many_fewer, people_of, why_held
 from importer.ledger.ledger import Ledger, RunValue
 from importer.model.problem import Code
@@ -20,7 +29,7 @@ FEW = 5
 """A percentage never allows fewer than this number of people."""
 
 
-def failed_guards(job: Job, load: Load, state: State) -> Iterator[FailedGuard]:
+def failed_guards(job: Job, load: Load, state: JobMemory) -> Iterator[FailedGuard]:
     """Yield the guards that the plan of a load fails, and the safety checks of its mapping.
 
     Before the first load there is nothing to compare it with.
@@ -39,7 +48,7 @@ def failed_guards(job: Job, load: Load, state: State) -> Iterator[FailedGuard]:
         yield FailedGuard(name=one.check, sentence=sentence)
 
 
-def _few(guards: Guards, people: int, state: State) -> Iterator[FailedGuard]:
+def _few(guards: Guards, people: int, state: JobMemory) -> Iterator[FailedGuard]:
     """Compare the people of a file with the largest of the last loads."""
     fewest = guards.rows.of(state.largest)
     if state.loads and fewest is not None and people < fewest:
@@ -66,7 +75,7 @@ def _many(guards: Guards, plan: Summary) -> Iterator[FailedGuard]:
             yield FailedGuard(name=name, sentence=sentence)
 
 
-def _changed_mapping(load: Load, last: LastLoad) -> Iterator[FailedGuard]:
+def _changed_mapping(load: Load, last: DoneLoad) -> Iterator[FailedGuard]:
     """Compare the mappings of the plan with those of the last load, where these are known."""
     before = dict(enumerate(last.meanings))
     now = enumerate(mappings_of(load.run) if before else ())
@@ -90,7 +99,7 @@ def is_undone(run: str) -> bool:
     return of_run(run, lambda ledger: ledger.undone, ("", False))[0] != ""
 
 
-def _earlier(job: Job, load: Load, state: State) -> Iterator[FailedGuard]:
+def _earlier(job: Job, load: Load, state: JobMemory) -> Iterator[FailedGuard]:
     """Find a file with the content of an earlier one than the last, or of one that was undone.
 
     Where `from` is written otherwise since, the files of the one before count.
@@ -111,7 +120,7 @@ def _earlier(job: Job, load: Load, state: State) -> Iterator[FailedGuard]:
             yield FailedGuard(name="earlier", sentence=sentence)
 
 
-def cut_off(files: tuple[PickedFile, ...], plan: Summary, last: LastLoad | None) -> str:
+def cut_off(files: tuple[PickedFile, ...], plan: Summary, last: DoneLoad | None) -> str:
     """Return the name of a file that ends in the middle of a row; "" where none does."""
     before = last.complete if last is not None else ()
     before = before if len(before) == len(files) else (False,) * len(files)
@@ -141,7 +150,7 @@ def _most(limit: Limit, whole: int) -> int | None:
     return max(number, FEW) if number is not None and limit.percent else number
 
 
-def _absent(plan: Summary, last: LastLoad, limit: Limit) -> Iterator[FailedGuard]:
+def _absent(plan: Summary, last: DoneLoad, limit: Limit) -> Iterator[FailedGuard]:
     """Compare the people of a plan with those of the last load; a check has none.
 
     People whose row is rejected or needs review are in the file, but not in the plan.
@@ -178,14 +187,14 @@ def _ids(run: str) -> set[str] | None:
     return of_run(run, of_people, None)
 
 
-def _meant(job: Job, run: str, state: State) -> Load:
+def _meant(job: Job, run: str, state: JobMemory) -> Load:
     """Return the held load. Raises UsageError if it is not that of the run that a person names."""
     if state.held is not None and Path(run or state.held.run).name == Path(state.held.run).name:
         return state.held
     raise _not_meant(job, run, state)
 
 
-def _not_meant(job: Job, run: str, state: State) -> UsageError:
+def _not_meant(job: Job, run: str, state: JobMemory) -> UsageError:
     """Return the error that the load that is held was not named, with what is held."""
     msg = f"{run} is not held any more." if run else "--run is missing."
     if state.held is None:
@@ -201,7 +210,9 @@ def _reason(why: str) -> str:
     return text
 
 
-def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: datetime) -> Decision:
+def allow(
+    job: Job, checks: Sequence[str], run: str, who: str, why: str, now: datetime
+) -> LoadDecision:
     """Let the load that is held pass in the next run of the job; return the decision.
 
     `checks` are the guards to allow; without any, all that hold the load. `run`: the run that a
@@ -222,17 +233,19 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
             raise UsageError(msg)
         names = tuple(checks) or held
         files = tuple(map(str, load.files))
-        decision = Decision(
+        decision = LoadDecision(
             at=now, who=who, why=_reason(why), checks=names, files=files, run=load.run
         )
-        load.step, load.allowed = Step.PLANNED, tuple(sorted({*load.allowed, *names}))
+        load.step, load.allowed = LoadStep.PLANNED, tuple(sorted({*load.allowed, *names}))
         # without one, the run was purged, and is planned again
         load.seal = of_run(load.run, lambda ledger: ledger.value(RunValue.SEAL), None) or ""
         store.decide(decision)
     return decision
 
 
-def skip(job: Job, names: Sequence[str], run: str, who: str, why: str, now: datetime) -> Decision:
+def skip(
+    job: Job, names: Sequence[str], run: str, who: str, why: str, now: datetime
+) -> LoadDecision:
     """Skip the files that are held or refused, for ever; return the decision.
 
     The next run of the job puts them aside. `run`: of the held load whose files are meant, "" for
@@ -267,7 +280,7 @@ def skip(job: Job, names: Sequence[str], run: str, who: str, why: str, now: date
             msg = f"No file of the job {job.name} is held or refused."
             raise UsageError(msg)
         of_run = held.run if held is not None else ""
-        decision = Decision(at=now, who=who, why=_reason(why), files=tuple(skipped), run=of_run)
+        decision = LoadDecision(at=now, who=who, why=_reason(why), files=tuple(skipped), run=of_run)
         store.state.feeds = feeds
         if held is not None:
             store.state.open = None

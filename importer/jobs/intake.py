@@ -34,8 +34,8 @@ from importer.jobs.feed import (
 )
 from importer.jobs.guards import is_undone
 from importer.jobs.places import LOADED, SKIPPED, SUPERSEDED, FoundFile
-from importer.jobs.schema import Job, RosterPart
-from importer.jobs.state import LastLoad, Load, Store, of_run
+from importer.jobs.schema import Job, JobRoster
+from importer.jobs.state import DoneLoad, Load, Store, of_run
 from importer.loader.detect import LARGEST
 from importer.mapper.load import load as load_file
 from importer.mapper.mapping import MappingDocument
@@ -67,7 +67,7 @@ class Inbox:
     """The open place of a roster, and what its job remembers of the files."""
 
     job: Job
-    part: RosterPart
+    part: JobRoster
     place: RosterFolder
     tools: Tools
     store: Store
@@ -254,7 +254,7 @@ def _letters(name: str) -> str:
     return "".join(filter(str.isalpha, name.casefold()))
 
 
-def _in_one_line(part: RosterPart, files: list[FeedFile], last: FeedFile, *, replaced: bool) -> str:
+def _in_one_line(part: JobRoster, files: list[FeedFile], last: FeedFile, *, replaced: bool) -> str:
     """Return what is reported about files that were superseded, and how to load one after all.
 
     `replaced`: the newer file was loaded only now, and has everybody; nobody has to act.
@@ -306,7 +306,7 @@ class Intake:
                 inbox.look()
 
     @contextmanager
-    def _opened(self, part: RosterPart) -> Iterator[Inbox]:
+    def _opened(self, part: JobRoster) -> Iterator[Inbox]:
         """Open the place of a roster. Raises PlaceError, AccessError, UsageError."""
         with opened(self._job, part.source) as place:
             yield Inbox(self._job, part, place, self._tools, self._store)
@@ -372,7 +372,7 @@ class Intake:
             self._store.state.open = None
             self._store.save()
 
-    def _counts_again(self, load: Load, last: LastLoad) -> bool:
+    def _counts_again(self, load: Load, last: DoneLoad) -> bool:
         """Whether the content of the last load came again, and would be loaded in another way."""
         if not self._are_new(load):
             return False

@@ -42,7 +42,7 @@ SUBJECT = 120
 """The most characters of a subject."""
 
 
-class Level(IntEnum):
+class Concern(IntEnum):
     """How much a result concerns a person."""
 
     NOTHING = 0
@@ -58,7 +58,7 @@ class Message:
     """
 
     job: str
-    level: Level
+    level: Concern
     exit: Exit
     headline: str
     lines: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Message:
     @property
     def subject(self) -> str:
         """The subject of an email: as much of the headline as it takes."""
-        attention = "needs attention: " if self.level is Level.TROUBLE and not self.passes else ""
+        attention = "needs attention: " if self.level is Concern.TROUBLE and not self.passes else ""
         start = f"{self.job}: {attention}"
         return start + shorten(self.headline, max(SUBJECT - len(start), 20), placeholder=" …")
 
@@ -100,9 +100,9 @@ Channel = Literal["email", "chat"]
 Event = Literal["start", "end", "fail"]
 
 
-def channels(notify: Notify, level: Level) -> tuple[Channel, ...]:
+def channels(notify: Notify, level: Concern) -> tuple[Channel, ...]:
     """Return where a result of this level is reported."""
-    least = {"always": Level.NOTHING, "changes": Level.CHANGES, "trouble": Level.TROUBLE}
+    least = {"always": Concern.NOTHING, "changes": Concern.CHANGES, "trouble": Concern.TROUBLE}
     if level < least[notify.when]:
         return ()
     return (*(("email",) if notify.email else ()), *(("chat",) if notify.chat else ()))
@@ -293,7 +293,7 @@ class Reporter:
 
     def message(
         self,
-        level: Level,
+        level: Concern,
         code: Exit,
         headline: str,
         lines: Iterable[str] = (),
@@ -337,8 +337,8 @@ class Reporter:
         headline, *more = str(error).split("\n")
         where = load.lines if load is not None and error.exit is not Exit.SAFETY_CHECK else ()
         lines = (*more, *where, *then)
-        message = self.message(Level.TROUBLE, error.exit, headline, lines, load, passes=passes)
-        return self.send(message, channels(self.notify, Level.TROUBLE) if known else ())[1]
+        message = self.message(Concern.TROUBLE, error.exit, headline, lines, load, passes=passes)
+        return self.send(message, channels(self.notify, Concern.TROUBLE) if known else ())[1]
 
     def unopened(
         self, error: ImporterError, store: Store, now: datetime, then: Iterable[str]

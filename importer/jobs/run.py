@@ -28,16 +28,16 @@ from importer.jobs.commands import OF_FILES, MisfitError, StepError, Tools, coun
 from importer.jobs.feed import FileState, opened
 from importer.jobs.guards import cut_off, failed_guards, mappings_of
 from importer.jobs.intake import Intake, load_mapping, meanings_of
-from importer.jobs.notify import Level, Message, Reporter, incident
+from importer.jobs.notify import Concern, Message, Reporter, incident
 from importer.jobs.schema import Job
 from importer.jobs.state import (
     COMPARED,
-    LastLoad,
+    DoneLoad,
+    JobMemory,
     Load,
+    LoadStep,
     Ran,
     RunningError,
-    State,
-    Step,
     Store,
     of_run,
 )
@@ -87,7 +87,7 @@ class JobRun:
         self.messages = self._reporter.messages
 
     @property
-    def _memory(self) -> State:
+    def _memory(self) -> JobMemory:
         return self._store.state
 
     def look(self) -> None:
@@ -143,7 +143,7 @@ class JobRun:
     def _loads(self) -> Iterator[Exit]:
         """Finish the open load, then load new files; yield each exit code."""
         if (load := self._memory.active) is not None:
-            reported_late = load.step is Step.PUT_AWAY
+            reported_late = load.step is LoadStep.PUT_AWAY
             code = self._load(load, last_attempt=reported_late)
             yield code
             if not (code in FINE or reported_late):
@@ -174,29 +174,29 @@ class JobRun:
                     f"{names}: the same content as in the last load. Nothing needs to be done."
                 )
             lines = [f"File: {file}" for file in same]
-            self._reporter.send(self._reporter.message(Level.NOTHING, Exit.DONE, headline, lines))
+            self._reporter.send(self._reporter.message(Concern.NOTHING, Exit.DONE, headline, lines))
             yield Exit.DONE
 
     def _load(self, load: Load, *, last_attempt: bool = False) -> Exit:
         """Take the steps that are left, report the result, now or next time; close the load."""
         steps = {
-            Step.PICKED_UP: self._plan,
-            Step.PLANNED: self._act,
-            Step.HELD: self._look_again,
-            Step.DONE: self._finish,
+            LoadStep.PICKED_UP: self._plan,
+            LoadStep.PLANNED: self._act,
+            LoadStep.HELD: self._look_again,
+            LoadStep.DONE: self._finish,
         }
         try:
             self._check_plan(load)
-            while load.step is not Step.PUT_AWAY:
+            while load.step is not LoadStep.PUT_AWAY:
                 steps[load.step](load)
                 self._store.save()
         except ImporterError as stopped:
             error = self._blamed(stopped, load)
-            if load.step is Step.PICKED_UP:  # nothing was done, and the next file may be right
+            if load.step is LoadStep.PICKED_UP:  # nothing was done, and the next file may be right
                 self._store.remove_copies(load.files)
                 if error.cause in OF_FILES:
                     self._intake.mark(load, FileState.REFUSED)
-            if load.step is Step.PICKED_UP or error.exit is Exit.STALE:
+            if load.step is LoadStep.PICKED_UP or error.exit is Exit.STALE:
                 self._memory.open = None
                 self._store.save()
             return self._report_trouble(error, load, self._not_loaded(load))
@@ -226,7 +226,7 @@ class JobRun:
 
     def _not_loaded(self, load: Load | None) -> tuple[str, ...]:
         """Return that nothing was loaded, where this is so. `load`: the one that was stopped."""
-        if load is not None and (load.step is not Step.PICKED_UP or load.planned_again):
+        if load is not None and (load.step is not LoadStep.PICKED_UP or load.planned_again):
             return ()
         if load is not None and self._loaded:
             return ("It was not loaded.",)
@@ -238,7 +238,7 @@ class JobRun:
         Its counts are those after what people resolved in its run since. What is delivered in part
         is continued; for one that is applied in part, `apply` decides.
         """
-        if load.step not in {Step.PLANNED, Step.HELD} or load.delivered:
+        if load.step not in {LoadStep.PLANNED, LoadStep.HELD} or load.delivered:
             return
         try:
             with Ledger.open(Path(load.run)) as ledger:
@@ -256,7 +256,7 @@ class JobRun:
     @staticmethod
     def _look_again(held: Load) -> None:
         """Let the guards look at a held load again."""
-        held.step = Step.PLANNED
+        held.step = LoadStep.PLANNED
 
     @property
     def _sis(self) -> bool:
@@ -290,7 +290,7 @@ class JobRun:
         self._check_complete(load, summary)
         left = frozenset(self._memory.delivered)
         load.unseen = tuple(run for run in self._delivered if run in left)
-        load.step, load.run, load.summary = Step.PLANNED, summary.run, summary
+        load.step, load.run, load.summary = LoadStep.PLANNED, summary.run, summary
 
     @property
     def _mappings(self) -> list[Path]:
@@ -310,7 +310,7 @@ class JobRun:
         plan, memory = load.planned, self._memory
         failed = failed_guards(self._job, load, memory)
         if held := tuple(guard for guard in failed if guard.name not in load.allowed):
-            load.step, load.held = Step.HELD, held
+            load.step, load.held = LoadStep.HELD, held
             self._intake.mark(load, FileState.HELD)
             why = "\n".join(why_held(self._job, load, memory))
             raise StepError(Exit.SAFETY_CHECK, why, Cause.OTHER)
@@ -318,12 +318,12 @@ class JobRun:
         lists = of_run(load.run, lambda ledger: ledger.facts.lists, otherwise=False)
         if do in {"apply", "sis-load"} and (plan.create or plan.update or lists):
             self._apply(load)
-        if load.step is Step.PICKED_UP:  # to be planned again
+        if load.step is LoadStep.PICKED_UP:  # to be planned again
             return
         if do == "sis-load":
             self._deliver(load)
-        load.step = Step.DONE
-        done = LastLoad(
+        load.step = LoadStep.DONE
+        done = DoneLoad(
             finished=self._tools.now(),
             hashes=load.hashes,
             complete=tuple(file.complete for file in load.files),
@@ -382,7 +382,7 @@ class JobRun:
         except ImporterError as error:
             by_hand = f"The rows to correct are only in {load.run}. Copy them there by hand."
             load.trouble += (f"{error} {by_hand}",)
-        load.step = Step.PUT_AWAY
+        load.step = LoadStep.PUT_AWAY
 
     def _hand_over(self, load: Load) -> tuple[str, ...]:
         """Put the workbooks of rejects into `rejects_to`; return their names there.
@@ -406,9 +406,9 @@ class JobRun:
         if state.superseded and self._job.file.every == "file":  # changes that no later file has
             codes.add(Exit.REJECTS)
         code = Exit.worst(codes)
-        level = Level.CHANGES if load.planned.written or load.delivered else Level.NOTHING
+        level = Concern.CHANGES if load.planned.written or load.delivered else Concern.NOTHING
         if code is not Exit.DONE or waits(self._job, load) or any(to_retire(load)):
-            level = Level.TROUBLE
+            level = Concern.TROUBLE
         headline, lines = what_was_done(self._job, load, state)
         if known := self._store.reported:
             lines.insert(0, f"The trouble of {known[0].at:%Y-%m-%d %H:%M} is over.")
@@ -418,7 +418,7 @@ class JobRun:
     def _report_late(self) -> Exit:
         """Report files that came too late: their rows need a person, as rejected ones do."""
         first, *more = self._memory.superseded
-        message = self._reporter.message(Level.TROUBLE, Exit.REJECTS, first, more)
+        message = self._reporter.message(Concern.TROUBLE, Exit.REJECTS, first, more)
         if not self._reporter.send(message)[1]:
             return Exit.STOPPED
         self._memory.superseded = ()

@@ -206,7 +206,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class RosterPart(_Part):
+class JobRoster(_Part):
     """One roster: where it is picked up, its mapping, and what happens to the file afterwards.
 
     `order`: what makes a file newer than another; `unchanged_for`: how long size and time must
@@ -260,7 +260,7 @@ class JobFile(_Part):
     """The whole file."""
 
     version: Literal["1"]
-    rosters: tuple[RosterPart, ...] = Field(min_length=1)
+    rosters: tuple[JobRoster, ...] = Field(min_length=1)
     every: Every = "newest"
     do: Literal["plan", "apply", "sis-load"]
     deliver_to: Folder | None = None

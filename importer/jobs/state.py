@@ -42,7 +42,7 @@ def of_run(run: str, ask: Callable[[Ledger], Answer], otherwise: Other) -> Answe
     return otherwise
 
 
-class Step(StrEnum):
+class LoadStep(StrEnum):
     """How far a load is; each step can be taken again."""
 
     PICKED_UP = "picked-up"
@@ -63,7 +63,7 @@ class FailedGuard(_Kept):
     sentence: str
 
 
-class Decision(_Kept):
+class LoadDecision(_Kept):
     """What a person decided about a load: who, when and why, and what it was about.
 
     `checks` are the guards that were allowed; none where the files were skipped.
@@ -92,7 +92,7 @@ class Load(BaseModel):
 
     stamp: str
     files: tuple[PickedFile, ...]
-    step: Step = Step.PICKED_UP
+    step: LoadStep = LoadStep.PICKED_UP
     run: str = ""
     summary: Summary | None = None
     held: tuple[FailedGuard, ...] = ()
@@ -134,7 +134,7 @@ class Load(BaseModel):
         self.__dict__.update(kept.__dict__)
 
 
-class LastLoad(BaseModel):
+class DoneLoad(BaseModel):
     """A load of the rosters that was done: what the next one is compared with.
 
     `finished`: then, or when its content came again. `meanings`: the SHA-256 of what each mapping
@@ -195,7 +195,7 @@ _DECISIONS = 200
 """How many decisions of people are kept."""
 
 
-class State(BaseModel):
+class JobMemory(BaseModel):
     """Everything that a job remembers; it is changed in place, and saved whole after each step.
 
     `job`: its file, as seen from the current folder. `open`: the load
@@ -207,17 +207,17 @@ class State(BaseModel):
     version: int = JOB_STATE.number
     job: str = ""
     open: Load | None = None
-    loads: tuple[LastLoad, ...] = ()
+    loads: tuple[DoneLoad, ...] = ()
     feeds: dict[str, Feed] = Field(default_factory=dict)
     superseded: tuple[str, ...] = ()
-    decisions: tuple[Decision, ...] = ()
+    decisions: tuple[LoadDecision, ...] = ()
     delivered: tuple[str, ...] = ()
     ran: Ran | None = None
 
     @property
     def held(self) -> Load | None:
         """The load that waits for a person."""
-        return self.open if self.open is not None and self.open.step is Step.HELD else None
+        return self.open if self.open is not None and self.open.step is LoadStep.HELD else None
 
     @property
     def active(self) -> Load | None:
@@ -225,7 +225,7 @@ class State(BaseModel):
         return self.open if self.held is None else None
 
     @property
-    def last(self) -> LastLoad | None:
+    def last(self) -> DoneLoad | None:
         """The last load that was done."""
         return self.loads[-1] if self.loads else None
 
@@ -267,7 +267,7 @@ class Store:
 
     def __init__(self, name: str) -> None:
         """Use the state of a job in the current folder."""
-        self.state = State()
+        self.state = JobMemory()
         self._path = JOBS / f"{name}.json"
         self.folder = JOBS / name
         self._reported = self.folder / "reported.json"
@@ -303,7 +303,7 @@ class Store:
         with suppress(OSError):
             self._reported.unlink()
 
-    def read(self, job: Path | None = None, *, waiting_only: bool = False) -> State:
+    def read(self, job: Path | None = None, *, waiting_only: bool = False) -> JobMemory:
         """Return the state; an empty one before the first run. Raises LedgerError if damaged.
 
         `job`: the file whose state it must be, if any; raises UsageError where it is that of
@@ -313,7 +313,7 @@ class Store:
         """
         with suppress(PermissionError):  # also of the folder
             if not self._path.exists():
-                return State()
+                return JobMemory()
         if not os.access(self._path, os.R_OK):
             raise self._of_another_user()
         try:
@@ -324,7 +324,7 @@ class Store:
                     feed["files"] = [
                         file for file in feed["files"] if not FileState(file["state"]).is_over
                     ]
-            state = State.model_validate(values)
+            state = JobMemory.model_validate(values)
         except (ValidationError, UnreadableFileError, ValueError, KeyError, TypeError,
                 AttributeError, RecursionError):  # fmt: skip
             msg = (
@@ -356,7 +356,7 @@ class Store:
             msg = f"{self._path} cannot be written ({error.strerror}). Free some space on the disk."
             raise LedgerError(msg) from error
 
-    def decide(self, decision: Decision) -> None:
+    def decide(self, decision: LoadDecision) -> None:
         """Save what a person decided, and what it changed. Raises LedgerError."""
         self.state.decisions = (*self.state.decisions, decision)[-_DECISIONS:]
         self.save()

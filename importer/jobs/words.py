@@ -22,7 +22,7 @@ from importer.errors import FINE, Cause, Exit, ImporterError, UsageError
 from importer.jobs.commands import OF_FILES, MisfitError, StepError
 from importer.jobs.feed import FileState, WrongFileError
 from importer.jobs.schema import ENDINGS, Job, load_job
-from importer.jobs.state import COMPARED, JOBS, Load, State, Store, of_run
+from importer.jobs.state import COMPARED, JOBS, JobMemory, Load, Store, of_run
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.ledger import State as RowState
 from importer.model.plan import Act
@@ -115,13 +115,13 @@ def people_of(count: int) -> str:
     return f"{count:,} {'person' if count == 1 else 'people'}"
 
 
-def how_many_fewer(people: int, state: State) -> str:
+def how_many_fewer(people: int, state: JobMemory) -> str:
     """Return that a file has fewer people than the largest of the last loads, without a period."""
     largest = f"the largest of the last {COMPARED} loads ({state.largest:,})"
     return f"The file has {people_of(people)}, {state.largest - people:,} fewer than {largest}"
 
 
-def why_held(job: Job, load: Load, state: State) -> Iterator[str]:
+def why_held(job: Job, load: Load, state: JobMemory) -> Iterator[str]:
     """Yield why a load is held, and what a person can do: what fits the guards comes first."""
     names = {guard.name: None for guard in load.held}
     done = f"nothing{' of this plan' if load.planned_again else ''} was written"
@@ -150,12 +150,12 @@ def _office(job: Job, load: Load) -> Iterator[str]:
     yield f"To continue without it, run:\n  {skipping(job.path, load)}"
 
 
-def _mapping(job: Job, state: State) -> Iterator[str]:
+def _mapping(job: Job, state: JobMemory) -> Iterator[str]:
     yield f"If the mapping is wrong, correct it, then run:\n  {running(job.path)}"
     yield from _changed(job, state)
 
 
-def _changed(job: Job, state: State) -> Iterator[str]:
+def _changed(job: Job, state: JobMemory) -> Iterator[str]:
     """Yield what follows where a mapping is corrected."""
     if job.file.guards.mapping == "hold" and state.last is not None:
         yield "The load may be held once more then, by `mapping`, because the mapping changed."
@@ -169,7 +169,7 @@ def _allow(job: Job, load: Load) -> Iterator[str]:
     yield f"The next run of the job then {then.get(job.file.do, delivers)}{rest}."
 
 
-def _until_then(job: Job, state: State) -> Iterator[str]:
+def _until_then(job: Job, state: JobMemory) -> Iterator[str]:
     """Yield what waits behind a held file, or what replaces it."""
     if job.file.every == "newest":
         yield "If nothing is done, it stays held until a newer file comes, which is then taken."
@@ -185,7 +185,7 @@ def _until_then(job: Job, state: State) -> Iterator[str]:
 
 
 def what_next(
-    job: Job, error: ImporterError, load: Load | None, state: State, *, passes: bool
+    job: Job, error: ImporterError, load: Load | None, state: JobMemory, *, passes: bool
 ) -> Iterator[str]:
     """Yield what a person, or the next run of a job, does about an error that stopped a run.
 
@@ -225,7 +225,7 @@ def what_next(
         yield f"The next run of the job {then}. To run it earlier, type:\n  {running(job.path)}"
 
 
-def _to_skip(job: Job, state: State) -> str:
+def _to_skip(job: Job, state: JobMemory) -> str:
     """Return how to continue without the files that are refused."""
     feeds = state.feeds.values()
     names = (one.name for feed in feeds for one in feed.files if one.state is FileState.REFUSED)
@@ -310,7 +310,7 @@ def waits(job: Job, load: Load) -> bool:
     return job.file.do == "plan" and bool(load.planned.create or load.planned.update)
 
 
-def what_was_done(job: Job, load: Load, state: State) -> tuple[str, list[str]]:
+def what_was_done(job: Job, load: Load, state: JobMemory) -> tuple[str, list[str]]:
     """Return the headline and the lines about a load that is done, without what is to do."""
     summary, listed, planned = load.planned, next(to_retire(load), ""), waits(job, load)
     told = wording.sentences_of(summary)
@@ -367,7 +367,7 @@ class JobOverview:
     path: Path
     state: JobState
     headline: str
-    memory: State
+    memory: JobMemory
     due: datetime | None = None
     is_due: bool = False
 
@@ -451,7 +451,7 @@ def jobs_in(folder: Path, now: datetime) -> Iterator[JobOverview]:
         try:
             memory = Store(path.stem).read(path, waiting_only=True)
         except ImporterError as error:
-            yield JobOverview(path, "trouble", str(error), State())
+            yield JobOverview(path, "trouble", str(error), JobMemory())
             continue
         ran, gap = memory.ran, memory.ran.gap if memory.ran is not None else None
         try:
@@ -476,7 +476,7 @@ def holding(run: Path) -> str:
     return ""
 
 
-def _of(path: Path, memory: State, gap: timedelta | None, now: datetime) -> JobOverview:
+def _of(path: Path, memory: JobMemory, gap: timedelta | None, now: datetime) -> JobOverview:
     last, ran = memory.last, memory.ran
     due = last.finished + gap if last is not None and gap is not None else None
     headline = ran.headline if ran is not None else "The job has not run yet."

@@ -26,7 +26,7 @@ import pandas as pd
 from importer.errors import RosterError
 from importer.loader import table
 from importer.loader.cleaning import LONGEST, Cleaned, clean, clean_escaped, writable
-from importer.loader.detect import Kind, NotReadableError, WrongEncodingError
+from importer.loader.detect import FileKind, NotReadableError, WrongEncodingError
 from importer.loader.encodings import LATIN_9, WESTERN, decoded, find_encoding
 from importer.loader.table import WHOLE_ROW, Headings, Located, Sheet
 from importer.model.problem import CellFinding, Code, Problem, Severity
@@ -408,7 +408,7 @@ def read_rows(path: Path, rows: Rows) -> Roster:
     headings = Headings((1,), tuple(clean(cell)[0] for cell in sheet.rows[0]))
     columns = table.find_columns(headings, sheet, len(headings.texts), escaped=True)
     digest = hashlib.sha256(rows.content).hexdigest()
-    source = Source(path, digest, Kind.CSV, encoding="utf-8", delimiter=",")
+    source = Source(path, digest, FileKind.CSV, encoding="utf-8", delimiter=",")
     return table.build(
         source,
         columns,

@@ -78,7 +78,7 @@ _ZIP_ERRORS = (
 """What zipfile and its decompressors raise on damaged bytes."""
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """The kinds of file that can be a roster."""
 
     CSV = "csv"
@@ -88,7 +88,7 @@ class Kind(StrEnum):
     ODS = "ods"
 
 
-ROSTER_ENDINGS = (".csv", ".txt", *(f".{kind}" for kind in Kind if kind is not Kind.CSV))
+ROSTER_ENDINGS = (".csv", ".txt", *(f".{kind}" for kind in FileKind if kind is not FileKind.CSV))
 """How the name of a roster may end; what the file is, its content says."""
 
 _WORKBOOKS = frozenset(ROSTER_ENDINGS) - {".csv", ".txt"} | {".xlsb"}
@@ -146,7 +146,7 @@ def read_bytes(path: Path) -> bytes:
     raise NotReadableError(_CHANGED)
 
 
-def identify(content: bytes, suffix: str) -> Kind:
+def identify(content: bytes, suffix: str) -> FileKind:
     """Return the kind of roster that these bytes are, of a file whose name ends in `suffix`.
 
     Raises NotReadableError, a sentence that says what the file is, if it is not a roster. Text is
@@ -162,16 +162,16 @@ def identify(content: bytes, suffix: str) -> Kind:
         kind, limit = _ole_kind(content, suffix), LARGEST_XLS
     else:
         kind = _text_kind(head)
-        if kind is Kind.CSV and suffix in _WORKBOOKS:
+        if kind is FileKind.CSV and suffix in _WORKBOOKS:
             kind = _NO_WORKBOOK.format(suffix)
-    if not isinstance(kind, Kind):
+    if not isinstance(kind, FileKind):
         raise NotReadableError(kind)
     if len(content) > limit:
         raise NotReadableError(_UNSAFE.format(f"the file has more than {limit // 2**20} MB"))
     return kind
 
 
-def _zip_kind(content: bytes) -> Kind | str:
+def _zip_kind(content: bytes) -> FileKind | str:
     """Return the kind of workbook in a zip archive, else the sentence that says what it is."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -182,11 +182,11 @@ def _zip_kind(content: bytes) -> Kind | str:
             types = _beginning(archive, named, 1_000_000)
     except _ZIP_ERRORS:
         return DAMAGED
-    kind: Kind | str = "is a zip archive. Unpack it and load the spreadsheet that is in it."
+    kind: FileKind | str = "is a zip archive. Unpack it and load the spreadsheet that is in it."
     if "xl/workbook.xml" in names or b"spreadsheetml.sheet.main+xml" in types:
-        kind = Kind.XLSM if "xl/vbaproject.bin" in names else Kind.XLSX
+        kind = FileKind.XLSM if "xl/vbaproject.bin" in names else FileKind.XLSX
     elif b"opendocument.spreadsheet" in office:
-        kind = Kind.ODS
+        kind = FileKind.ODS
     elif "xl/workbook.bin" in names:
         kind = f"is a binary Excel workbook (.xlsb), which cannot be read. {SAVE_AS}"
     elif "word/document.xml" in names or b"opendocument.text" in office:
@@ -209,7 +209,7 @@ def _beginning(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
         return b""
 
 
-def _ole_kind(content: bytes, suffix: str) -> Kind | str:
+def _ole_kind(content: bytes, suffix: str) -> FileKind | str:
     """Return the kind of an old Office file, by the names of its streams, else what it is.
 
     A workbook may have a Word document in it, and a document a workbook: then the name says.
@@ -225,11 +225,11 @@ def _ole_kind(content: bytes, suffix: str) -> Kind | str:
     if has("WordDocument") and not (is_workbook and suffix == ".xls"):
         return _SOMETHING_ELSE.format("a Word document")
     if is_workbook:
-        return Kind.XLS
+        return FileKind.XLS
     return f"is an old Office file without a workbook in it. {SAVE_AS}"
 
 
-def _text_kind(head: bytes) -> Kind | str:
+def _text_kind(head: bytes) -> FileKind | str:
     """Return that the file is CSV, else what it is. Some systems export web pages as `.xls`."""
     for signature, noun in _SIGNATURES.items():
         if head.startswith(signature):
@@ -238,12 +238,12 @@ def _text_kind(head: bytes) -> Kind | str:
     if start.startswith(b"{") and b'"doc_id"' in start:
         return "is only a link to Google Sheets. Open it, choose File, Download, and load that."
     if not start.startswith(b"<"):
-        return Kind.CSV
+        return FileKind.CSV
     if b"schemas-microsoft-com:office:spreadsheet" in start:
         return f"is an XML export of an old Excel, which cannot be read. {SAVE_AS}"
     if any(tag in start for tag in (b"<html", b"<table", b"<!doctype html", b"<body")):
         return f"is a web page that only has the name of a spreadsheet. {SAVE_AS}"
-    return _SOMETHING_ELSE.format("an XML file") if start.startswith(b"<?xml") else Kind.CSV
+    return _SOMETHING_ELSE.format("an XML file") if start.startswith(b"<?xml") else FileKind.CSV
 
 
 # --- unpacking: a limit before trust, against zip bombs ---

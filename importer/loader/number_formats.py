@@ -36,7 +36,7 @@ Shown = tuple[str, CellFinding | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class NumberFormat:
     """What a number format does. `is_month`: it shows a month and its year, and no day.
 
     `hides_zero`: in a column of formulas, people often hide with it what is blank elsewhere.
@@ -50,8 +50,8 @@ class Format:
     hides_zero: bool = False
 
 
-PLAIN = Format()
-DATED, MONTHS = Format(is_date=True), Format(is_date=True, is_month=True)
+PLAIN = NumberFormat()
+DATED, MONTHS = NumberFormat(is_date=True), NumberFormat(is_date=True, is_month=True)
 
 # ECMA-376 part 1, 18.8.30: built-in formats; 27 to 58 are East Asian dates, 46 is elapsed time.
 _BUILT_IN = dict.fromkeys((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)), DATED)
@@ -59,7 +59,7 @@ _BUILT_IN[17] = MONTHS  # May-27
 
 
 @lru_cache(maxsize=1_000)
-def read_format(number: int, code: str) -> Format:
+def read_format(number: int, code: str) -> NumberFormat:
     """Return what a number format does. Built-in ones have a number and no code."""
     if not code:
         return _BUILT_IN.get(number, PLAIN)
@@ -70,7 +70,7 @@ def read_format(number: int, code: str) -> Format:
     return replace(_of_section(positive), hides_zero=hides)
 
 
-def _of_section(section: str) -> Format:
+def _of_section(section: str) -> NumberFormat:
     """Return what the section for positive numbers does."""
     bare = _QUOTED.sub("", section)
     shown = _BRACKETS.sub("", bare)
@@ -90,10 +90,10 @@ def _of_section(section: str) -> Format:
             places += ["=" + char for char in quoted or escaped or (" " if skipped else char)]
     fixed = any(place[0] == "=" and place[1:].strip() for place in places)
     adds = places.count("0") > 1 or (fixed and not {"0", "#"}.isdisjoint(places))
-    return Format(places=tuple(places)) if adds else PLAIN
+    return NumberFormat(places=tuple(places)) if adds else PLAIN
 
 
-def read_styles(part: bytes) -> list[Format]:
+def read_styles(part: bytes) -> list[NumberFormat]:
     """Return the number format of each style of an Excel workbook.
 
     `part` is its styles.xml, which openpyxl itself does not read if a font or fill is unusual.
@@ -113,7 +113,7 @@ def read_styles(part: bytes) -> list[Format]:
     return [read_format(number, codes.get(number, "")) for number in chosen]
 
 
-def show(value: float, chosen: Format = PLAIN, *, starts_1904: bool = False) -> Shown:
+def show(value: float, chosen: NumberFormat = PLAIN, *, starts_1904: bool = False) -> Shown:
     """Return a number as its format shows it, and what there is to report.
 
     Raises ValueError if it is not a number that a spreadsheet can contain.

@@ -14,7 +14,7 @@ from importer.errors import Cause, RosterError, WhichSheetError
 from importer.loader import table
 from importer.loader.cleaning import clean, clean_escaped
 from importer.loader.csv_file import first_rows, read_csv
-from importer.loader.detect import Kind, NotReadableError, identify, read_bytes, unpack
+from importer.loader.detect import FileKind, NotReadableError, identify, read_bytes, unpack
 from importer.loader.encodings import WESTERN, WhichEncodingError, find_encoding
 from importer.loader.table import CELLS, Columns, Sheet
 from importer.model.problem import Code, Problem
@@ -26,10 +26,10 @@ WIDEST = 1_000
 
 _SPANS = 10  # stretches of hidden rows, or merged cells, that a notice names
 _NOUNS = {
-    Kind.XLSX: "an Excel workbook",
-    Kind.XLSM: "an Excel workbook with macros",
-    Kind.XLS: "a workbook of an old Excel",
-    Kind.ODS: "an OpenDocument spreadsheet",
+    FileKind.XLSX: "an Excel workbook",
+    FileKind.XLSM: "an Excel workbook with macros",
+    FileKind.XLS: "a workbook of an old Excel",
+    FileKind.ODS: "an OpenDocument spreadsheet",
 }
 
 
@@ -57,7 +57,7 @@ def read(path: Path, layout: Layout) -> Roster:
         content = read_bytes(path)
         kind = identify(content, path.suffix)
         source = Source(path, hashlib.sha256(content).hexdigest(), kind)
-        if kind is Kind.CSV:
+        if kind is FileKind.CSV:
             roster = read_csv(content, source, layout)
         else:
             roster = read_workbook(_open(content, kind), source, layout)
@@ -90,7 +90,7 @@ def preview(path: Path, layout: Layout, count: int) -> Preview:
     with _refusals(path):
         content = read_bytes(path)
         kind = identify(content, path.suffix)
-        if kind is Kind.CSV:
+        if kind is FileKind.CSV:
             return _preview_text(content, layout, count)
         workbook = _open(content, kind)
         visible = [name for name, seen in workbook.sheets if seen]
@@ -125,13 +125,13 @@ def _refusals(path: Path) -> Iterator[None]:
         raise RosterError(msg, error.encodings, error.cause) from None
 
 
-def _open(content: bytes, kind: Kind) -> Workbook:
+def _open(content: bytes, kind: FileKind) -> Workbook:
     """Open a workbook. Loading all of these libraries takes longer than reading most CSV files."""
-    if kind is Kind.XLS:
+    if kind is FileKind.XLS:
         from importer.loader.xls import XlsWorkbook
 
         return XlsWorkbook(content)
-    if kind is Kind.ODS:
+    if kind is FileKind.ODS:
         from importer.loader.ods import OdsWorkbook
 
         return OdsWorkbook(content, unpack(content))
@@ -140,12 +140,12 @@ def _open(content: bytes, kind: Kind) -> Workbook:
     return XlsxWorkbook(content, unpack(content))
 
 
-def _about_the_file(path: Path, kind: Kind) -> Iterator[str]:
+def _about_the_file(path: Path, kind: FileKind) -> Iterator[str]:
     """Yield what a person should know about this kind of file, and about a name that misleads."""
-    if path.suffix.lower() != f".{kind}" and kind is not Kind.CSV:
+    if path.suffix.lower() != f".{kind}" and kind is not FileKind.CSV:
         what = f"the file is {_NOUNS[kind]} and was read as one"
         yield f"{what}, although its name does not end in .{kind}"
-    if kind is Kind.XLSM:
+    if kind is FileKind.XLSM:
         yield "the workbook has macros; they were not run"
 
 

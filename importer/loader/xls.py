@@ -11,7 +11,7 @@ from xlrd.compdoc import CompDoc
 
 from importer.loader.cleaning import formula_error
 from importer.loader.detect import DAMAGED, LOCKED, TOO_LARGE, NotReadableError, library_errors
-from importer.loader.number_formats import PLAIN, Format, Shown, read_format, show
+from importer.loader.number_formats import PLAIN, NumberFormat, Shown, read_format, show
 from importer.loader.table import MergedRange, Sheet
 from importer.model.roster import FORMULA_ERRORS
 
@@ -78,7 +78,7 @@ class XlsWorkbook:
             case _, value:
                 return str(value), None
 
-    def _format(self, style: int | None) -> Format:
+    def _format(self, style: int | None) -> NumberFormat:
         if style is None or style >= len(self._book.xf_list):
             return PLAIN
         number = self._book.xf_list[style].format_key

@@ -40,7 +40,7 @@ from importer.loader.detect import (
     library_errors,
     packed,
 )
-from importer.loader.number_formats import DIGITS, PLAIN, Format, Shown, read_styles, show
+from importer.loader.number_formats import DIGITS, PLAIN, NumberFormat, Shown, read_styles, show
 from importer.loader.table import CELLS, COLUMNS, ROWS, Located, MergedRange, Sheet
 from importer.model.roster import FORMULA_ERRORS
 
@@ -391,7 +391,7 @@ def _is_well_formed(part: bytes) -> bool:
     return True
 
 
-def _show(value: object, chosen: Format) -> Shown:
+def _show(value: object, chosen: NumberFormat) -> Shown:
     """Return a cell that is not text as text. Raises NotPlainError if `xlsx` may differ."""
     match value:
         case bool():

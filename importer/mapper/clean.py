@@ -85,7 +85,7 @@ def in_each_part(change: Transform, separators: Collection[str]) -> Transform:
 Count = Annotated[int, Field(ge=1, le=100)]
 
 
-class Phone(MappingPart):
+class PhoneReading(MappingPart):
     """How phone numbers are read where the country of the address is not known."""
 
     region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = HOME_REGION
@@ -207,7 +207,7 @@ def _text(change: Callable[[Any, str], str]) -> Callable[[Any, str, str], Outcom
     return lambda setting, text, _: (change(setting, text), None)
 
 
-def _phone(setting: Phone, text: str, country: str) -> Outcome:
+def _phone(setting: PhoneReading, text: str, country: str) -> Outcome:
     return as_phone(text, region_of(country) or setting.region), None
 
 
@@ -231,8 +231,8 @@ STEPS: dict[str, StepKind] = {
     "phone": StepKind(
         "as a phone number, without a country one of {0.region}",
         _phone,
-        Phone,
-        Phone(),
+        PhoneReading,
+        PhoneReading(),
         by_country=True,
     ),
     "country": StepKind(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from importer.mapper.key_path import KeyPath
-from importer.mapper.yaml_source import Source
+from importer.mapper.yaml_source import YamlSource
 
 
 class Level(StrEnum):
@@ -27,7 +27,7 @@ class MappingFinding:
     level: Level = Level.ERROR
 
 
-def in_order(source: Source, findings: list[MappingFinding]) -> tuple[str, ...]:
+def in_order(source: YamlSource, findings: list[MappingFinding]) -> tuple[str, ...]:
     """Return findings with their places, each once, by line."""
     lines = {
         f"{source.place(finding.at)}: {finding.wrong}": source.locate(finding.at)

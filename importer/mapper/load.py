@@ -33,7 +33,7 @@ from importer.mapper.lookups import (
 )
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.schema import MappingFile
-from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, read
+from importer.mapper.yaml_source import SIZE_LIMIT, Plain, YamlSource, read
 from importer.model.user import AccountType
 
 
@@ -155,7 +155,7 @@ _PRUNINGS = 5
 """What is left of a part that was wrong may be wrong again, at most this often."""
 
 
-def _validated_part(source: Source) -> tuple[MappingFile | None, list[MappingFinding]]:
+def _validated_part(source: YamlSource) -> tuple[MappingFile | None, list[MappingFinding]]:
     """The file by the schema, and what the schema has against it.
 
     The file is what is left without the wrong parts, so that the others can be checked as well;
@@ -208,7 +208,7 @@ def _pruned(values: dict[str, Plain], wrong: list[KeyPath]) -> dict[str, Plain]:
     return {"version": "1", "account_type": account_type, "record": {}, **values}
 
 
-def _lacking(source: Source, findings: list[MappingFinding]) -> list[MappingFinding]:
+def _lacking(source: YamlSource, findings: list[MappingFinding]) -> list[MappingFinding]:
     """Return the findings; a missing key is one of the part that lacks it, if none is unknown."""
     kept = []
     beside = {finding.at[:-1] for finding in findings if finding.wrong != MISSING}

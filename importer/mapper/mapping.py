@@ -28,7 +28,7 @@ from importer.mapper.placeholders import (
 from importer.mapper.possible_codes import Codes, codes_of, value_path
 from importer.mapper.schema import EntryPart, KeepHeaviest, MappingFile, RosterPart
 from importer.mapper.whole_names import PARTS
-from importer.mapper.yaml_source import Source
+from importer.mapper.yaml_source import YamlSource
 from importer.model.candidates import Removal
 from importer.model.fields import (
     ALWAYS_REQUIRED,
@@ -242,7 +242,7 @@ class MappingDocument:
 
     path: Path
     file: MappingFile
-    source: Source
+    source: YamlSource
     sha256: str = ""
     tables: Tables = default(default_factory=dict)
     content: bytes | None = None

@@ -58,7 +58,7 @@ def shortest(value: Plain, *, own: bool = False) -> Plain:
 
 
 @dataclass(slots=True)
-class Source:
+class YamlSource:
     """A mapping file's values, with the line of every key and list item.
 
     `lines`: by the path to a value, its line.
@@ -98,7 +98,7 @@ class Source:
         return f"{self.file}:{line}: {key}"
 
 
-def read(path: Path, content: bytes) -> Source:
+def read(path: Path, content: bytes) -> YamlSource:
     """Read the values of a mapping file. Raises MappingError with every finding."""
     name, line = path.name, 1
     if len(content) > SIZE_LIMIT:
@@ -115,7 +115,7 @@ def read(path: Path, content: bytes) -> Source:
         )
     else:
         try:
-            return _Reader(Source(name, {}, {})).read(content.decode("utf-8-sig"))
+            return _Reader(YamlSource(name, {}, {})).read(content.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             wrong = "a character that is not UTF-8; save the file as UTF-8"
@@ -130,11 +130,11 @@ _TAG = re.compile("tag:yaml.org,2002:(str|int|float|bool|null|timestamp|merge|va
 class _Reader:
     """Turns nodes into values and collects what is wrong on the way."""
 
-    source: Source
+    source: YamlSource
     findings: list[str] = field(default_factory=list)
     nodes: int = 0
 
-    def read(self, text: str) -> Source:
+    def read(self, text: str) -> YamlSource:
         """Read the whole file. Raises MappingError with every finding."""
         try:
             root = YAML(typ="safe", pure=True).compose(text)

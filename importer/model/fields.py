@@ -23,8 +23,8 @@ from importer.model.user import (
     ContactInfo,
     Facts,
     Flag,
-    Part,
     Reach,
+    RecordPart,
     Text,
     User,
 )
@@ -82,7 +82,7 @@ _SHAPES: dict[object, Shape] = {
 }
 
 
-def _fields(part: type[Part], parent: str) -> Iterator[Field]:
+def _fields(part: type[RecordPart], parent: str) -> Iterator[Field]:
     for name, info in part.model_fields.items():
         facts = next((item for item in info.metadata if isinstance(item, Facts)), None)
         shape = _SHAPES.get(info.annotation)
@@ -91,7 +91,7 @@ def _fields(part: type[Part], parent: str) -> Iterator[Field]:
             yield Field(path, parent, name, shape, facts, info.annotation == Codes)
 
 
-def _lists() -> Iterator[tuple[str, type[Part]]]:
+def _lists() -> Iterator[tuple[str, type[RecordPart]]]:
     for owner, prefix in ((ContactInfo, "contact_info."), (User, "")):
         for name, info in owner.model_fields.items():
             entry = get_args(get_args(info.annotation)[0])  # of `tuple[Part, ...] | None`
@@ -99,7 +99,7 @@ def _lists() -> Iterator[tuple[str, type[Part]]]:
                 yield prefix + name, entry[0]
 
 
-LISTS: dict[str, type[Part]] = dict(_lists())
+LISTS: dict[str, type[RecordPart]] = dict(_lists())
 """The lists whose entries a mapping may set, by path: `contact_info.address`, `user_note`, …"""
 
 FIELDS: dict[str, Field] = {
@@ -216,7 +216,7 @@ def is_cell(heading: str) -> bool:
     return heading.strip() in CELLS
 
 
-def _entries_of(user: User) -> Iterator[tuple[str, str, Part]]:
+def _entries_of(user: User) -> Iterator[tuple[str, str, RecordPart]]:
     """Yield the entries of every list, with the list's path and the types, joined by `+`."""
     for parent in LISTS:
         holder, _, name = parent.rpartition(".")
@@ -236,11 +236,11 @@ CELLS: tuple[str, ...] = (
 """The headings of `cells_of` that are no entry's."""
 
 
-def _texts_of(part: Part, prefix: str, but: str = "") -> Iterator[tuple[str, str]]:
+def _texts_of(part: RecordPart, prefix: str, but: str = "") -> Iterator[tuple[str, str]]:
     for name in type(part).model_fields:
         value = getattr(part, name)
         parts = value if isinstance(value, tuple) else (value,)
-        deeper = any(isinstance(one, Part) and not isinstance(one, Coded) for one in parts)
+        deeper = any(isinstance(one, RecordPart) and not isinstance(one, Coded) for one in parts)
         if name == but or deeper or isinstance(value, ContactInfo) or value is False:
             continue
         if shown := text(value):

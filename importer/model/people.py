@@ -314,7 +314,7 @@ HOME_REGION = "US"
 _MOST_KEPT = 200_000  # numbers and domains, each; about 50 MB
 
 
-class Phone(NamedTuple):
+class ParsedPhone(NamedTuple):
     """A phone number as phonenumbers reads it.
 
     `whole`: as +17015550123, with its extension; "" if the number cannot be called. `abroad`: it
@@ -325,10 +325,10 @@ class Phone(NamedTuple):
     abroad: bool
 
 
-_phones: dict[tuple[str, str], Phone] = {}
+_phones: dict[tuple[str, str], ParsedPhone] = {}
 
 
-def read_phone(text: str, region: str = HOME_REGION) -> Phone:
+def read_phone(text: str, region: str = HOME_REGION) -> ParsedPhone:
     """Read a phone number that is written in a region, by its two letters."""
     known = _phones.get((text, region))
     if known is None:
@@ -336,22 +336,22 @@ def read_phone(text: str, region: str = HOME_REGION) -> Phone:
             _phones.clear()
         known = _phones[text, region] = _read(text, region)
         if known.whole:  # what the mapper writes, and the validator asks about
-            _phones[known.whole, HOME_REGION] = Phone(known.whole, abroad=False)
+            _phones[known.whole, HOME_REGION] = ParsedPhone(known.whole, abroad=False)
     return known
 
 
-def _read(text: str, region: str) -> Phone:
+def _read(text: str, region: str) -> ParsedPhone:
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
-        return Phone("", abroad=False)
+        return ParsedPhone("", abroad=False)
     if not phonenumbers.is_valid_number(number):
-        return Phone("", abroad=False)
+        return ParsedPhone("", abroad=False)
     whole = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     if number.extension:
         whole = f"{whole} ext. {number.extension}"
     home = phonenumbers.country_code_for_region(region)
-    return Phone(whole, abroad=number.country_code != home and not text.startswith("+"))
+    return ParsedPhone(whole, abroad=number.country_code != home and not text.startswith("+"))
 
 
 def is_email(text: str) -> bool:

@@ -279,7 +279,7 @@ class Image:
         return self.reply or self.sent
 
 
-class Where(NamedTuple):
+class InRecord(NamedTuple):
     """Where in a record a value is.
 
     `path`: of a field, or of a list. `flag`: for the mark of a list, such as `preferred`. `types`:
@@ -300,7 +300,7 @@ class Imprint(NamedTuple):
     the value is to be forgotten.
     """
 
-    where: Where
+    where: InRecord
     cells: str
     rule: str
     made: str

@@ -71,14 +71,14 @@ Day = Annotated[date | None, BeforeValidator(_day), PlainSerializer(_almas_day)]
 """A date without a time, in Alma's notation."""
 
 
-class Part(BaseModel):
+class RecordPart(BaseModel):
     """A part of the record: frozen, and open for what a newer Alma adds."""
 
     # deferred: a check only asks which fields there are, and builds no record
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
 
-class Coded(Part):
+class Coded(RecordPart):
     """A code and Alma's description of it; the description is ignored on input."""
 
     value: str | None = None
@@ -92,14 +92,14 @@ Codes = tuple[Coded, ...] | None
 """The types of most fields; None is not set."""
 
 
-class Amount(Part):
+class Amount(RecordPart):
     """A count or a sum that Alma reports, with a link to what it counts; older Almas quote it."""
 
     value: int | float | str | None = None
     link: str | None = None
 
 
-class Segment(Part):
+class Segment(RecordPart):
     """An entry of a list: owned by the library (Internal) or the SIS (External)."""
 
     segment_type: Annotated[Text, Facts(10, sis=False)] = None
@@ -142,7 +142,7 @@ class Phone(Segment):
     phone_type: Annotated[Codes, Facts(table="UserPhoneTypes", required=True)] = None
 
 
-class ContactInfo(Part):
+class ContactInfo(RecordPart):
     """How to reach the user. The order of the three lists is that of Alma's schema."""
 
     address: tuple[Address, ...] | None = None
@@ -191,7 +191,7 @@ class UserStatistic(Segment):
     statistic_note: Annotated[Text, Facts(2000)] = None
 
 
-class UserRole(Part):
+class UserRole(RecordPart):
     """A role of the user. Of all roles, an update may write the Patron role only."""
 
     status: Coded | None = None
@@ -200,7 +200,7 @@ class UserRole(Part):
     expiry_date: str | None = None
 
 
-class ProxyForUser(Part):
+class ProxyForUser(RecordPart):
     """A user for whom this user may borrow."""
 
     primary_id: Annotated[Text, Facts(sis=False, required=True)] = None
@@ -209,20 +209,20 @@ class ProxyForUser(Part):
     link: Annotated[Text, OUTPUT] = None
 
 
-class RsLibrary(Part):
+class RsLibrary(RecordPart):
     """A resource-sharing library."""
 
     code: Annotated[Code, Facts(50, table="Libraries", required=True)] = None
 
 
-class LibraryNotice(Part):
+class LibraryNotice(RecordPart):
     """A notice that the user takes or does not take."""
 
     code: Annotated[Code, Facts(table="LibraryNoticesOptInDisplay", required=True)] = None
     value: Annotated[Flag, Facts(0, required=True)] = None
 
 
-class User(Part):
+class User(RecordPart):
     """The whole user. Fields that Alma only reports are ignored by Alma on input."""
 
     record_type: Annotated[Code, Facts(table="AddNewUserOptions", sis=False)] = None

@@ -29,8 +29,8 @@ from importer.pipeline.decisions import NOT_A_CHOICE, decide_fates, dismissed
 from importer.pipeline.inputs import (
     SILENT,
     CheckedRosters,
+    Listener,
     MappedRoster,
-    Progress,
     RunRequest,
     open_inputs,
     without_value,
@@ -46,7 +46,7 @@ from importer.validator.duplicates import find_duplicates
 _SPELLED_OUT = 50  # stretches of blank rows
 
 
-def check(request: RunRequest, progress: Progress = SILENT) -> Ledger:
+def check(request: RunRequest, progress: Listener = SILENT) -> Ledger:
     """Check the rosters offline and save the run.
 
     Raises RosterError, MappingError, UsageError, LedgerError.
@@ -54,7 +54,7 @@ def check(request: RunRequest, progress: Progress = SILENT) -> Ledger:
     return save_check(validate(open_inputs(request)), request, progress)
 
 
-def save_check(rosters: CheckedRosters, request: RunRequest, progress: Progress = SILENT) -> Ledger:
+def save_check(rosters: CheckedRosters, request: RunRequest, progress: Listener = SILENT) -> Ledger:
     """Save the run of rosters that were checked. Raises UsageError, LedgerError."""
     with new_run(request.asked.name, request.occasion.now, request.asked.folder) as folder:
         problems = [*headings_changed(folder, rosters), *rosters.problems]

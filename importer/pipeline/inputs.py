@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from importer.advice import Advice, Note
-from importer.alma.facts import Facts
+from importer.alma.facts import MeasuredFacts
 from importer.errors import (
     ImporterError,
     MappingError,
@@ -103,7 +103,7 @@ class Occasion:
     operator: str
     now: datetime
     version: str
-    measured: Mapping[Path, Facts]
+    measured: Mapping[Path, MeasuredFacts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +127,14 @@ class Advance(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Listener:
     """Where a long command reports how far it is, and one sentence for the operator."""
 
     advance: Advance
     note: Note
 
 
-SILENT = Progress(lambda done, of, counts="": None, lambda _sentence, *_do: None)  # noqa: ARG005
+SILENT = Listener(lambda done, of, counts="": None, lambda _sentence, *_do: None)  # noqa: ARG005
 
 Reader = Callable[[Path, Layout], Roster]
 """What reads a roster's file; it raises RosterError."""

@@ -12,7 +12,7 @@ from importer.model.user import User
 from importer.pipeline.inputs import Rosters
 from importer.planner.answers import leaves_id
 from importer.planner.drafts import DraftUser
-from importer.planner.imprints import Keyed, KnownUser, has_id_of
+from importer.planner.imprints import ImprintedUser, Keyed, has_id_of
 from importer.planner.leavers import Leavers
 from importer.users.matching import identifiers
 
@@ -51,7 +51,7 @@ class LoadsBefore:
             return known
         before = self.memory.of(mapping, (ours,))
         # staff gave the user another primary ID
-        moved = has_id_of(KnownUser(live, before, self.hashed))
+        moved = has_id_of(ImprintedUser(live, before, self.hashed))
         had_it = moved or self.former.get(ours) == key
         keeps_id = had_it or leaves_id(self.answers, draft, key)
         return replace(before if moved and known.is_blank else known, keeps_id=keeps_id)

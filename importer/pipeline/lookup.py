@@ -22,7 +22,7 @@ from importer.alma.models import OBLIGATIONS
 from importer.alma.pacing import RateLimiter, run_concurrently
 from importer.errors import DailyLimitError, RefusedError, UnavailableError, UsageError
 from importer.loader.csv_file import Rows
-from importer.loader.detect import Kind
+from importer.loader.detect import FileKind
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import taken
 from importer.mapper.load import load
@@ -36,7 +36,7 @@ from importer.model.roster import Roster, Source, letter
 from importer.model.run import AlmaFacts
 from importer.model.text import counted
 from importer.model.user import User
-from importer.pipeline.inputs import ROWS, SILENT, Advance, Progress, RunRequest, numbered
+from importer.pipeline.inputs import ROWS, SILENT, Advance, Listener, RunRequest, numbered
 from importer.planner.drafts import DraftUser
 from importer.planner.who import needs_people
 from importer.users.cache import UserCache, find_all, find_common, find_users
@@ -173,7 +173,7 @@ async def open_users(
     alma: Alma,
     of_alma: AlmaFacts,
     queries: Collection[PersonQuery],
-    progress: Progress,
+    progress: Listener,
     *,
     needed: str,
 ) -> AsyncIterator[Users]:
@@ -319,7 +319,7 @@ _WHO = ("primary_id", "first_name", "last_name")
 
 
 async def with_rows(
-    request: RunRequest, alma: Alma, of_alma: AlmaFacts, progress: Progress
+    request: RunRequest, alma: Alma, of_alma: AlmaFacts, progress: Listener
 ) -> RunRequest:
     """Return the request with the rows that its mappings take from Alma.
 
@@ -360,7 +360,7 @@ def rows_of(cache: UserCache, mapping: MappingDocument, today: date, position: i
     frame = pd.DataFrame(texts, index, range(len(keys)), dtype=object)
     places = tuple(Place(letter(at), heading) for at, heading in enumerate(headings))
     file = Path(numbered(ROWS, position))
-    source = Source(file, hashlib.sha256().hexdigest(), Kind.CSV, position=position)
+    source = Source(file, hashlib.sha256().hexdigest(), FileKind.CSV, position=position)
     compiled = compile_mapping(mapping, places, RunVariables(today, file.name))
     rows = taken(compiled, Roster(source, places, frame))
     return Rows.of_texts(headings, frame.loc[rows].to_numpy().tolist())

@@ -33,7 +33,7 @@ from importer.pipeline.decisions import (
 from importer.pipeline.inputs import (
     SILENT,
     CheckedRosters,
-    Progress,
+    Listener,
     Rosters,
     RunRequest,
     open_inputs,
@@ -70,7 +70,7 @@ from importer.users.matching import PersonQuery
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedPlan:
     """The rosters of a plan, checked, before Alma is asked about their rows.
 
     `request` has the rows that are from Alma; `of_alma`: the Alma of its key. `answers`: what
@@ -110,7 +110,7 @@ class Compared:
     steps: Sequence[Step]
     not_in_rosters: Sequence[NotInRoster]
 
-    def problems(self, checked: Checked) -> Iterator[Problem]:
+    def problems(self, checked: CheckedPlan) -> Iterator[Problem]:
         """Yield all problems of the plan, in the order of reports."""
         rosters = checked.rosters
         created = {step.row for step in self.steps if isinstance(step, Create)}
@@ -129,7 +129,7 @@ class Compared:
         yield from self.leaving.problems
 
 
-async def plan(request: RunRequest, alma: Alma, progress: Progress = SILENT) -> Ledger:
+async def plan(request: RunRequest, alma: Alma, progress: Listener = SILENT) -> Ledger:
     """Check the rosters, compare their ready rows with Alma, and save the plan.
 
     Raises RosterError, MappingError, LedgerError, AlmaError, and UsageError for code tables of
@@ -152,7 +152,7 @@ async def plan(request: RunRequest, alma: Alma, progress: Progress = SILENT) -> 
 
 
 async def _open(
-    request: RunRequest, alma: Alma, progress: Progress
+    request: RunRequest, alma: Alma, progress: Listener
 ) -> tuple[RunRequest, Rosters, AlmaFacts]:
     """Read the rosters and mappings, before any call unless rows are from Alma; ask who Alma is.
 
@@ -175,7 +175,7 @@ async def _open(
     return request, opened, of_alma
 
 
-def _check(folder: Path, request: RunRequest, opened: Rosters, of_alma: AlmaFacts) -> Checked:
+def _check(folder: Path, request: RunRequest, opened: Rosters, of_alma: AlmaFacts) -> CheckedPlan:
     """Decide the fates of all rows before Alma is asked, with what people answered before."""
     rosters, answers = validate(opened), DecisionMemory(of_alma.key).load()
     problems = [*headings_changed(folder, rosters), *rosters.problems]
@@ -186,10 +186,10 @@ def _check(folder: Path, request: RunRequest, opened: Rosters, of_alma: AlmaFact
         only_new=[mapped.mapping.needed_by_new_users for mapped in rosters],
     )
     drafts = tuple(rosters.drafts(fates.rows(Fate.READY), fates.lacks))
-    return Checked(request, of_alma, rosters, answers, fates, drafts)
+    return CheckedPlan(request, of_alma, rosters, answers, fates, drafts)
 
 
-def _needs_cache(checked: Checked) -> str:
+def _needs_cache(checked: CheckedPlan) -> str:
     """Return what of the request is about all users of Alma; "" if nothing is.
 
     Raises UsageError for rosters that an SIS load cannot load, if the plan is for one.
@@ -201,7 +201,7 @@ def _needs_cache(checked: Checked) -> str:
 
 
 async def _compare(
-    checked: Checked, queries: Sequence[PersonQuery], users: Users, progress: Progress
+    checked: CheckedPlan, queries: Sequence[PersonQuery], users: Users, progress: Listener
 ) -> Compared:
     """Compare each ready row with its user, and find who is missing. Raises AlmaError."""
     users.describe(progress.note)
@@ -259,7 +259,7 @@ async def _plan_rows(
     queries: Sequence[PersonQuery],
     users: Users,
     context: PlanContext,
-    progress: Progress,
+    progress: Listener,
 ) -> list[Planned]:
     """Plan each ready row, in row order. Raises DailyLimitError, UnavailableError."""
     match = context.rosters.match
@@ -275,7 +275,7 @@ async def _plan_rows(
         return await plan_each(users.alma, drafts, len(drafts), plan_row, progress.advance)
 
 
-def _one_row_a_user(every: Sequence[Step], checked: Checked) -> list[Step]:
+def _one_row_a_user(every: Sequence[Step], checked: CheckedPlan) -> list[Step]:
     """Return the steps; of several rows of one user only the one that a person chose is loaded."""
     rosters = checked.rosters
     steps = review_collisions(every, rosters.origin)
@@ -293,7 +293,7 @@ def _one_row_a_user(every: Sequence[Step], checked: Checked) -> list[Step]:
     return made
 
 
-def _save(folder: Path, checked: Checked, compared: Compared) -> Ledger:
+def _save(folder: Path, checked: CheckedPlan, compared: Compared) -> Ledger:
     """Decide the fates of all rows and missing people, and save the plan. Raises LedgerError."""
     leaving, facts = compared.leaving, compared.facts
     rows = dict(checked.fates.fates)
@@ -349,7 +349,7 @@ def _expected_groups(rosters: Rosters, drafts: Iterable[DraftUser]) -> list[set[
     return expected
 
 
-async def _answer(ledger: Ledger, checked: Checked, alma: Alma, progress: Progress) -> None:
+async def _answer(ledger: Ledger, checked: CheckedPlan, alma: Alma, progress: Listener) -> None:
     """Answer the rows that need review as people decided in a rejects file."""
     codes, by = checked.request.codes, checked.request.occasion
     for roster in (mapped.roster for mapped in checked.rosters if mapped.roster.decisions):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from importer.advice import NameUser, ShowRow
 from importer.alma.client import Alma
-from importer.alma.facts import Facts, facts_for
+from importer.alma.facts import MeasuredFacts, facts_for
 from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
@@ -41,7 +41,7 @@ from importer.pipeline.decisions import (
     why_not,
     worst,
 )
-from importer.pipeline.inputs import SILENT, CheckedRosters, Progress
+from importer.pipeline.inputs import SILENT, CheckedRosters, Listener
 from importer.pipeline.lookup import Users, find_people, named_user
 from importer.pipeline.remember import take_up
 from importer.pipeline.row_plan import PlanContext, plan_context
@@ -83,7 +83,7 @@ class Review:
 
     ledger: Ledger
     codes: CodeTables
-    measured: Mapping[Path, Facts]
+    measured: Mapping[Path, MeasuredFacts]
     operator: str
     now: Callable[[], datetime]
 
@@ -98,7 +98,7 @@ class Review:
         self,
         decisions: Sequence[Decision],
         alma: Alma | None,
-        progress: Progress = SILENT,
+        progress: Listener = SILENT,
     ) -> list[str]:
         """Resolve rows one by one; return for each that cannot be resolved a sentence with why.
 

@@ -39,12 +39,12 @@ from importer.pipeline.inputs import MappedRoster, Rosters
 from importer.pipeline.loads_before import LoadsBefore
 from importer.planner.answers import fitting, follow, is_about, without_taken
 from importer.planner.borrowing import with_borrowing
-from importer.planner.case import Case, Earlier
+from importer.planner.case import Case, EarlierLoads
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import same_id
 from importer.planner.imprints import keyed
-from importer.planner.leavers import Among, Leavers, come_back, leave
+from importer.planner.leavers import ExpectedUsers, Leavers, come_back, leave
 from importer.planner.retiring import Retiring, retire
 from importer.planner.safety_checks import is_of, loses_pin, with_checks
 from importer.planner.sis_load import as_loaded
@@ -68,7 +68,7 @@ class PlanContext:
     rosters: Rosters
     answers: Mapping[str, Resolution]
     leavers: Leavers
-    earlier: Earlier
+    earlier: EarlierLoads
     common: Common
     known: KnownFacts
     retiring: tuple[Retiring | None, ...]
@@ -185,7 +185,9 @@ def plan_context(
         hashed, former = keyed(memory.key), memory.former()
         before = LoadsBefore(rosters, answers, memory, hashed, former, leavers if sis else None)
         overwritten = frozenset(facts.overwrite_edits)
-        earlier = Earlier(before.of, hashed, rosters[0].today, alma.institution, overwritten, sis)
+        earlier = EarlierLoads(
+            before.of, hashed, rosters[0].today, alma.institution, overwritten, sis
+        )
         yield PlanContext(
             rosters, answers, leavers, earlier, facts.common, known, retiring, facts.groups
         )
@@ -198,7 +200,7 @@ def _retiring(mapped: MappedRoster) -> Retiring | None:
     return Retiring(part, among([mapped]), template(mapped) if mapped.mapping.leaving else None)
 
 
-def among(rosters: Sequence[MappedRoster]) -> Among:
+def among(rosters: Sequence[MappedRoster]) -> ExpectedUsers:
     """Return whom the mapping of these rosters may end."""
     mapped = rosters[0]
     assert mapped.match.leaving is not None  # noqa: S101  the caller asked
@@ -206,7 +208,7 @@ def among(rosters: Sequence[MappedRoster]) -> Among:
     owners: Collection[str] = part.among.external_id
     if not owners and mapped.mapping.file.owning_system:  # another system owns the others
         owners = {"", *(text for one in rosters for text in one.candidates.texts(EXTERNAL_SYSTEM))}
-    return Among(
+    return ExpectedUsers(
         mapped.match,
         mapped.mapping.file.account_type,
         frozenset(map(str.casefold, part.among.user_group)),

@@ -6,7 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from importer.advice import Advice, Apply, Choice, Decide, LookUp, SisReport, Undo, Where, by_hand
+from importer.advice import (
+    Advice,
+    Apply,
+    Choice,
+    Decide,
+    LookUpRows,
+    SisReport,
+    Undo,
+    Where,
+    by_hand,
+)
 from importer.alma.client import Alma
 from importer.alma.facts import KnownFacts, facts_for
 from importer.alma.models import obligations
@@ -145,7 +155,7 @@ def check_undoable(first: Ledger) -> None:
         msg = f"{first.folder} is an undo, which cannot be undone."
         raise UsageError(msg).advising(again("plan", first.facts))
     folder, progress = str(first.folder), first.progress()
-    ask: tuple[Choice, ...] = (Choice(LookUp(folder)),)
+    ask: tuple[Choice, ...] = (Choice(LookUpRows(folder)),)
     if first.facts.sis:
         write_again = "To write the rows that Alma does not show into a file again"
         ask = (Choice(Apply(folder), write_again), Choice(SisReport(folder)))

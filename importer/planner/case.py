@@ -15,7 +15,7 @@ from importer.users.matching import MatchResult
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierLoads:
     """What earlier loads left, for the rows of a plan.
 
     `of` returns that of a row's user. `hashed` makes the hashes. `today`: the day of the plan.
@@ -32,9 +32,9 @@ class Earlier:
     sis: SisRules | None
 
 
-def nothing_earlier(today: date) -> Earlier:
+def nothing_earlier(today: date) -> EarlierLoads:
     """Return what is left where no load is remembered."""
-    return Earlier(lambda _draft, _live: NO_MEMORY, keyed(b""), today, "", frozenset(), None)
+    return EarlierLoads(lambda _draft, _live: NO_MEMORY, keyed(b""), today, "", frozenset(), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +49,4 @@ class Case:
     match_result: MatchResult
     match: Match
     common: Common
-    earlier: Earlier
+    earlier: EarlierLoads

@@ -14,9 +14,9 @@ from functools import cache, lru_cache
 from typing import TypeAlias, TypeVar
 
 from importer.model.fields import JOINED, LISTS, TYPE_FIELD, Field, Shape, text
-from importer.model.user import Coded, ContactInfo, Facts, Part, Reach, User
+from importer.model.user import Coded, ContactInfo, Facts, Reach, RecordPart, User
 
-P = TypeVar("P", bound=Part)
+P = TypeVar("P", bound=RecordPart)
 
 CONTACT = "contact_info."
 
@@ -52,7 +52,7 @@ PREFERRED = "preferred"
 # values
 
 
-def current(part: Part, name: str) -> str:
+def current(part: RecordPart, name: str) -> str:
     """Return a field of a part of the record as text."""
     return text(getattr(part, name))
 
@@ -126,7 +126,7 @@ _NOT_COMPARED = frozenset({"start_date", "user_role", "password", "contact_info"
 
 
 @cache
-def compared_fields(kind: type[Part]) -> tuple[str, ...]:
+def compared_fields(kind: type[RecordPart]) -> tuple[str, ...]:
     """Return the names of a part's fields that are compared, without its lists of parts."""
     return tuple(
         name
@@ -137,7 +137,7 @@ def compared_fields(kind: type[Part]) -> tuple[str, ...]:
     )
 
 
-def comparable(part: Part, *, fold_codes: bool = False) -> Mapping[str, str]:
+def comparable(part: RecordPart, *, fold_codes: bool = False) -> Mapping[str, str]:
     """Return the fields of a part that are not blank, as text; a flag not set is blank.
 
     `fold_codes`: codes are written without case, as Alma may answer them (contract 1.1).
@@ -161,14 +161,14 @@ def same_id(one: str | None, other: str | None) -> bool:
 # entries
 
 
-def entries(user: User, parent: str) -> tuple[Part, ...]:
+def entries(user: User, parent: str) -> tuple[RecordPart, ...]:
     """Return the entries of one list of a user; none if the list is absent."""
-    owner: Part | None = user.contact_info if parent.startswith(CONTACT) else user
-    parts: tuple[Part, ...] | None = getattr(owner, parent.removeprefix(CONTACT), None)
+    owner: RecordPart | None = user.contact_info if parent.startswith(CONTACT) else user
+    parts: tuple[RecordPart, ...] | None = getattr(owner, parent.removeprefix(CONTACT), None)
     return parts or ()
 
 
-def with_entries(user: User, lists: Mapping[str, tuple[Part, ...]]) -> User:
+def with_entries(user: User, lists: Mapping[str, tuple[RecordPart, ...]]) -> User:
     """Return the user with these lists, by path, and everything else unchanged."""
     update: dict[str, object] = {}
     contact: dict[str, object] = {}
@@ -180,7 +180,7 @@ def with_entries(user: User, lists: Mapping[str, tuple[Part, ...]]) -> User:
     return user.model_copy(update=update) if update else user
 
 
-def types(parent: str, part: Part) -> tuple[str, ...]:
+def types(parent: str, part: RecordPart) -> tuple[str, ...]:
     """Return the codes of an entry's types; an address may have several."""
     held = getattr(part, TYPE_FIELD[parent])
     return tuple(filter(None, map(text, held if isinstance(held, tuple) else (held,))))
@@ -191,34 +191,34 @@ def main_field(parent: str) -> str:
     return next(iter(CORE[parent]), "value")
 
 
-def main_value(parent: str, part: Part) -> str:
+def main_value(parent: str, part: RecordPart) -> str:
     """Return the text by which people know an entry; its types if that is blank."""
     shown = text(getattr(part, main_field(parent), None))
     return shown or JOINED.join(types(parent, part))
 
 
-def path(parent: str, part: Part) -> str:
+def path(parent: str, part: RecordPart) -> str:
     """Return an entry's path in a list of changes, such as `contact_info.email[work]`."""
     return f"{parent}[{'+'.join(types(parent, part))}]"
 
 
-def equal(parent: str, one: Part, other: Part) -> bool:
+def equal(parent: str, one: RecordPart, other: RecordPart) -> bool:
     """Return whether two entries of a record have the same types and core."""
     return set(types(parent, one)) == set(types(parent, other)) and all(
         same_text(name, current(one, name), current(other, name)) for name in CORE[parent]
     )
 
 
-def same(one: Part, other: Part) -> bool:
+def same(one: RecordPart, other: RecordPart) -> bool:
     """Return whether two entries of a record are the same in every compared field."""
     return comparable(one) == comparable(other)
 
 
-Fits: TypeAlias = "Callable[[Part, Part], bool]"
+Fits: TypeAlias = "Callable[[RecordPart, RecordPart], bool]"
 
 
 def pairing(
-    ones: Sequence[Part], others: Sequence[Part], *fits: Fits
+    ones: Sequence[RecordPart], others: Sequence[RecordPart], *fits: Fits
 ) -> list[tuple[int | None, int | None]]:
     """Return the places of the entries of two lists in pairs, each once; None where one is alone.
 
@@ -236,11 +236,11 @@ def pairing(
     return [*((at, pairs.get(at)) for at in range(len(ones))), *((None, place) for place in alone)]
 
 
-def same_entries(ones: Sequence[Part], others: Sequence[Part]) -> bool:
+def same_entries(ones: Sequence[RecordPart], others: Sequence[RecordPart]) -> bool:
     """Return whether two lists have the same entries, in any order."""
     return all(None not in pair for pair in pairing(ones, others, same))
 
 
-def flagged(part: Part, flag: str, *, on: bool) -> Part:
+def flagged(part: RecordPart, flag: str, *, on: bool) -> RecordPart:
     """Return the entry with a flag set or not; a flag that is not set may be absent."""
     return part if bool(getattr(part, flag)) == on else part.model_copy(update={flag: on})

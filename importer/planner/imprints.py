@@ -16,8 +16,8 @@ from typing import TypeAlias
 
 from importer.model.candidates import ROLE_END
 from importer.model.fields import IDS, TYPE_FIELD, OnUpdate, Shape
-from importer.model.plan import Imprint, Imprints, UserMemory, Where
-from importer.model.user import Part, User
+from importer.model.plan import Imprint, Imprints, InRecord, UserMemory
+from importer.model.user import RecordPart, User
 from importer.planner.borrowing import role_days
 from importer.planner.drafts import DraftEntry, DraftUser
 from importer.planner.entries import FLAGS, current, entries, main_value, normal, types
@@ -46,7 +46,7 @@ def keyed(key: bytes) -> Keyed:
     return hashed
 
 
-def texts(where: Where, user: User, entry: Part | None = None) -> list[str]:
+def texts(where: InRecord, user: User, entry: RecordPart | None = None) -> list[str]:
     """Return what a user has in a place, one text for each entry; equal texts mean the same.
 
     `entry`: the one that is asked about, None for all of them.
@@ -59,16 +59,16 @@ def texts(where: Where, user: User, entry: Part | None = None) -> list[str]:
     return [_part_text(where, part) for part in parts]
 
 
-def _part_text(where: Where, part: Part) -> str:
+def _part_text(where: InRecord, part: RecordPart) -> str:
     return _entry_text(where, {name: current(part, name) for name in where.names})
 
 
-def _entry_text(where: Where, values: Mapping[str, str]) -> str:
+def _entry_text(where: InRecord, values: Mapping[str, str]) -> str:
     """Return the text of an entry of which these values are compared."""
     return "\x1f".join(normal(name, values.get(name, "")) for name in where.names)
 
 
-def parts_of(where: Where, user: User) -> list[Part]:
+def parts_of(where: InRecord, user: User) -> list[RecordPart]:
     """Return the entries of a user's list with the flag, or with the types."""
     sought = {*where.types}
     return [
@@ -78,7 +78,7 @@ def parts_of(where: Where, user: User) -> list[Part]:
     ]
 
 
-def shown(where: Where, user: User) -> str:
+def shown(where: InRecord, user: User) -> str:
     """Return what a user has in a place, for a person; "" if nothing."""
     if where.path == ROLE_END:
         return max(role_days(user), default="")
@@ -91,22 +91,22 @@ NO_MEMORY = UserMemory(None, ())
 
 
 @dataclass(frozen=True, slots=True)
-class KnownUser:
+class ImprintedUser:
     """A user of Alma as it is now, with what loads left of it."""
 
     live: User
     memory: UserMemory
     hashed: Keyed
 
-    def has(self, where: Where, entry: Part | None = None) -> list[str]:
+    def has(self, where: InRecord, entry: RecordPart | None = None) -> list[str]:
         """Return the hashes of what the user has in a place; `entry`: of that entry alone."""
         return [*map(self.hashed, texts(where, self.live, entry))]
 
-    def hash_of(self, where: Where, part: Part) -> str:
+    def hash_of(self, where: InRecord, part: RecordPart) -> str:
         """Return the hash of an entry."""
         return self.hashed(_part_text(where, part))
 
-    def is_as_left(self, last: Imprint, entry: Part | None) -> bool:
+    def is_as_left(self, last: Imprint, entry: RecordPart | None) -> bool:
         """Return whether Alma has its reply to a load of ours, of this roster or of another.
 
         `entry`: the entry that it had to be, None if any will do. Another roster's entry counts if
@@ -122,14 +122,14 @@ class KnownUser:
         now = self.has(where, entry)
         return not last.reply or any(imprint.reply in now for imprint in (last, *of_others))
 
-    def is_of_another(self, where: Where) -> bool:
+    def is_of_another(self, where: InRecord) -> bool:
         """Return whether Alma has what it had after the last load of another roster."""
         now = self.has(where)
         every = (imprint for imprints in self.memory.others for imprint in imprints.values())
         return any(imprint.where == where and imprint.reply in now for imprint in every)
 
 
-def has_id_of(user: KnownUser) -> bool:
+def has_id_of(user: ImprintedUser) -> bool:
     """Return whether a user has an ID that loads gave the one of whom this is remembered."""
     return any(
         imprint.where.path == IDS and imprint.reply in user.has(imprint.where)
@@ -138,7 +138,7 @@ def has_id_of(user: KnownUser) -> bool:
     )
 
 
-def edited_fields(names: Collection[str], user: KnownUser) -> dict[str, Imprint]:
+def edited_fields(names: Collection[str], user: ImprintedUser) -> dict[str, Imprint]:
     """Return which of these fields and lists staff edited, each as the last load left it."""
     last = next(iter(user.memory.newest_first), {})
     return {
@@ -160,7 +160,7 @@ def with_reply(
     """
     every = {imprint.made for imprint in imprints.values()}
 
-    def reply(where: Where, made: str) -> str:
+    def reply(where: InRecord, made: str) -> str:
         now = [hashed(text) for text in texts(where, after)]
         if made in now:
             return made
@@ -182,7 +182,7 @@ class Value:
     """
 
     key: str
-    where: Where
+    where: InRecord
     labels: tuple[str, ...]
     cells: str
     rule: str
@@ -197,7 +197,7 @@ class Value:
 
 
 def value_of(
-    draft: DraftUser, hashed: Keyed, key: str, where: Where, labels: tuple[str, ...], text: str
+    draft: DraftUser, hashed: Keyed, key: str, where: InRecord, labels: tuple[str, ...], text: str
 ) -> Value:
     """Return a value of a row that comes from these columns; none if the mapping lacks it."""
     columns = [draft.layout.targets[label] for label in labels]
@@ -222,7 +222,7 @@ def values_of(draft: DraftUser, live: User, hashed: Keyed, *, rename: bool) -> I
     made = partial(value_of, draft, hashed)
     if rename and draft.primary_id:
         text = normal(PRIMARY_ID, draft.primary_id)
-        yield made(PRIMARY_ID, Where(PRIMARY_ID), (PRIMARY_ID,), text)
+        yield made(PRIMARY_ID, InRecord(PRIMARY_ID), (PRIMARY_ID,), text)
     for target in draft.layout.scalars:
         name, value = target.field.name, draft.values.get(target.label, "")
         unset = target.label not in draft.values or (
@@ -232,17 +232,17 @@ def values_of(draft: DraftUser, live: User, hashed: Keyed, *, rename: bool) -> I
         if name in SET_APART or unset or skipped:
             continue
         was = current(live, name)
-        made_now = made(name, Where(name), (target.label,), normal(name, value))
+        made_now = made(name, InRecord(name), (target.label,), normal(name, value))
         day = value if target.field.shape is Shape.DATE else ""
         settled = resolve_value(target.on_update, name, was, value) == was
         yield replace(made_now, day=day, settled=settled)
     if expiry := draft.values.get(ROLE_END, ""):
-        yield replace(made(ROLE_END, Where(ROLE_END), (ROLE_END,), expiry), day=expiry)
+        yield replace(made(ROLE_END, InRecord(ROLE_END), (ROLE_END,), expiry), day=expiry)
     for parent in draft.layout.parents:
         yield from _entry_values(draft, parent, live, made)
 
 
-_Maker: TypeAlias = Callable[[str, Where, tuple[str, ...], str], Value]
+_Maker: TypeAlias = Callable[[str, InRecord, tuple[str, ...], str], Value]
 
 
 def _entry_values(draft: DraftUser, parent: str, live: User, made: _Maker) -> Iterator[Value]:
@@ -252,7 +252,7 @@ def _entry_values(draft: DraftUser, parent: str, live: User, made: _Maker) -> It
         if compared is None or item.is_blank or _in_any_case(draft, item, live):
             continue
         items.append(compared)
-        where = Where(parent, "", tuple(sorted(item.types)), _compared(compared))
+        where = InRecord(parent, "", tuple(sorted(item.types)), _compared(compared))
         main = compared.targets[where.names[0]].label
         labels = tuple(dict.fromkeys((main, *item.entry.labels)))
         yield made(key, where, labels, _entry_text(where, compared.values))
@@ -260,7 +260,7 @@ def _entry_values(draft: DraftUser, parent: str, live: User, made: _Maker) -> It
         for marks in [item for item in items if item.values.get(flag) == "true"][:1]:
             # two entries may have the same address, so the type counts, too
             names = dict.fromkeys((*_compared(marks), TYPE_FIELD[parent]))
-            where = Where(parent, flag, (), tuple(names))
+            where = InRecord(parent, flag, (), tuple(names))
             every = (item.targets[flag].label for item in (marks, *items) if flag in item.targets)
             labels = tuple(dict.fromkeys(every))
             yield made(f"{parent}.{flag}", where, labels, _entry_text(where, marks.values))

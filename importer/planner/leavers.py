@@ -47,7 +47,7 @@ from importer.users.matching import identifiers, user_keys
 
 
 @dataclass(frozen=True, slots=True)
-class Among:
+class ExpectedUsers:
     """The users whom a roster is expected to have; codes without case, no `owners` for any.
 
     Whoever is managed elsewhere by `match` is none of them.

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import TypeAlias
 
 from importer.model.fields import IDS, TYPE_FIELD, OnUpdate
-from importer.model.user import AccountType, Part, Segment
+from importer.model.user import AccountType, RecordPart, Segment
 from importer.planner.drafts import DraftEntry, DraftUser
 from importer.planner.entries import (
     CORE,
@@ -35,7 +35,7 @@ from importer.planner.written import (
     segment,
 )
 
-Parts: TypeAlias = tuple[Part, ...]
+Parts: TypeAlias = tuple[RecordPart, ...]
 """A list as it is by then: Alma's entries in their places, then those that are added."""
 
 
@@ -189,7 +189,7 @@ class ListMerge:
                 return self._revised(parts, old, item), old
         return (*parts, new_entry(item, self.holder.account)), len(parts)
 
-    def _is_ours(self, part: Part, item: DraftEntry) -> bool:
+    def _is_ours(self, part: RecordPart, item: DraftEntry) -> bool:
         ours = our_segment(item.parent, self.holder.account, item.segment)
         return self.holder.adopts or segment(part, self.holder.account) == ours
 
@@ -259,7 +259,7 @@ class ListMerge:
             part = part.model_copy(update={"segment_type": ours})
         return _with(parts, at, part)
 
-    def _goes(self, part: Part) -> bool:
+    def _goes(self, part: RecordPart) -> bool:
         """Return whether an entry that the row does not have is removed.
 
         That is each in our segment if the row sets the whole list, one that `remove` names, and
@@ -301,15 +301,15 @@ class ListMerge:
         return parts
 
 
-def _with(parts: Parts, at: int, part: Part) -> Parts:
+def _with(parts: Parts, at: int, part: RecordPart) -> Parts:
     return parts if parts[at] is part else (*parts[:at], part, *parts[at + 1 :])
 
 
-def _has_only(part: Part, item: DraftEntry) -> bool:
+def _has_only(part: RecordPart, item: DraftEntry) -> bool:
     return {*types(item.parent, part)} <= {*item.types}
 
 
-def _replaces(item: DraftEntry, part: Part) -> bool:
+def _replaces(item: DraftEntry, part: RecordPart) -> bool:
     """Return whether the row's entry takes the place of this one by its `replaces`."""
     return not {*item.entry.replaces}.isdisjoint(types(item.parent, part))
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importer.model.candidates import ROLE_END
 from importer.model.fields import IDS, OVERRIDE_NAMES
 from importer.model.plan import Change, KeepOldId
-from importer.model.user import AccountType, Coded, Part, User, UserIdentifier
+from importer.model.user import AccountType, Coded, RecordPart, User, UserIdentifier
 from importer.planner.borrowing import with_patron_role
 from importer.planner.case import Case
 from importer.planner.drafts import DraftUser
@@ -43,7 +43,7 @@ from importer.planner.patch import (
 from importer.planner.written import SET_APART, Lines, account_of, matches, resolve_value
 
 
-def entries_after(edits: Iterable[Edit]) -> tuple[Part, ...]:
+def entries_after(edits: Iterable[Edit]) -> tuple[RecordPart, ...]:
     """Return the entries of a list after its edits."""
     return tuple(edit.new for edit in edits if edit.new is not None)
 
@@ -183,7 +183,7 @@ def _list_changes_by_day(
         if item.values.get(flag) == "true"
     }
 
-    def is_by_day(old: Part | None, new: Part | None) -> bool:
+    def is_by_day(old: RecordPart | None, new: RecordPart | None) -> bool:
         if new is None:
             return old is not None and not whole.isdisjoint(types(parent, old))
         fitting = [

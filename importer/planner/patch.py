@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from importer.model.fields import LISTS, OVERRIDE_NAMES, ROLE, STICKY, text
 from importer.model.plan import Change, ChangeKind, Image, Unchanged, Update
-from importer.model.user import AccountType, Part, User
+from importer.model.user import AccountType, RecordPart, User
 from importer.planner.borrowing import merge_roles, role_changes, roles_kept
 from importer.planner.entries import (
     CORE,
@@ -38,7 +38,7 @@ from importer.planner.entries import (
     with_fields,
 )
 
-Entries: TypeAlias = "tuple[tuple[Part, ...], tuple[Part, ...]]"
+Entries: TypeAlias = "tuple[tuple[RecordPart, ...], tuple[RecordPart, ...]]"
 """The entries of a list before and after a write."""
 
 
@@ -68,7 +68,7 @@ def carried_over(before: User, after: User, live: User) -> tuple[User, tuple[str
     ]
     unchanged = [name for name in wanted if current(live, name) == current(before, name)]
     conflicts = [name for name in wanted if name not in unchanged]
-    lists: dict[str, tuple[Part, ...]] = {}
+    lists: dict[str, tuple[RecordPart, ...]] = {}
     for parent, (old, new) in changed_lists(before, after).items():
         parts, paths = _list_carried_over(parent, old, new, entries(live, parent))
         conflicts += paths
@@ -87,11 +87,11 @@ def carried_over(before: User, after: User, live: User) -> tuple[User, tuple[str
 class Edit(NamedTuple):
     """An entry before and after a write; None before if it is added, after if it is removed."""
 
-    old: Part | None
-    new: Part | None
+    old: RecordPart | None
+    new: RecordPart | None
 
     @property
-    def part(self) -> Part:
+    def part(self) -> RecordPart:
         """The entry before, or the one that is added."""
         part = self.old or self.new
         assert part is not None  # noqa: S101  an edit has one of them
@@ -103,13 +103,13 @@ class Edit(NamedTuple):
         return self.old is None or self.new is None or not same(self.old, self.new)
 
 
-def changed_names(old: Part, new: Part) -> list[str]:
+def changed_names(old: RecordPart, new: RecordPart) -> list[str]:
     """Return the compared fields in which two entries differ."""
     was, will = comparable(old), comparable(new)
     return [name for name in {**was, **will} if was.get(name) != will.get(name)]
 
 
-def _key(parent: str, part: Part) -> tuple[frozenset[str], str, str]:
+def _key(parent: str, part: RecordPart) -> tuple[frozenset[str], str, str]:
     """Return the types of an entry, its segment, and its value; "" where it has none."""
     name = main_field(parent)
     value = normal(name, current(part, name)) if CORE[parent] else ""
@@ -121,7 +121,9 @@ def _alike(parent: str, depth: int) -> Fits:
     return lambda one, other: _key(parent, one)[:depth] == _key(parent, other)[:depth]
 
 
-def list_edits(parent: str, before: Sequence[Part], after: Sequence[Part]) -> list[Edit]:
+def list_edits(
+    parent: str, before: Sequence[RecordPart], after: Sequence[RecordPart]
+) -> list[Edit]:
     """Return the entries of two lists in pairs: those that are there before, then added ones.
 
     So an entry of which only the mark changed is not one that was removed.
@@ -134,14 +136,17 @@ def list_edits(parent: str, before: Sequence[Part], after: Sequence[Part]) -> li
 
 
 def _list_carried_over(
-    parent: str, before: Sequence[Part], after: tuple[Part, ...], live: tuple[Part, ...]
-) -> tuple[tuple[Part, ...], list[str]]:
+    parent: str,
+    before: Sequence[RecordPart],
+    after: tuple[RecordPart, ...],
+    live: tuple[RecordPart, ...],
+) -> tuple[tuple[RecordPart, ...], list[str]]:
     """Return a list as it is now with the edits of a write, and the paths of conflicts."""
     if same_entries(live, before):
         return after, []
     edits = list_edits(parent, before, after)
     made = [Edit(part, part) for part in live]
-    theirs: dict[int, Part] = {}
+    theirs: dict[int, RecordPart] = {}
     gone: list[Edit] = []
     for at, number in pairing(live, before, same):
         if number is None and at is not None:
@@ -169,7 +174,7 @@ def _list_carried_over(
 
 
 def _with_flags(
-    parent: str, made: list[Edit], after: Iterable[Part]
+    parent: str, made: list[Edit], after: Iterable[RecordPart]
 ) -> tuple[list[Edit], list[str]]:
     """Return the edits of a list with each flag once, and the paths of flags that conflict."""
     conflicts = []
@@ -190,7 +195,9 @@ def _with_flags(
     return made, conflicts
 
 
-def _counterpart(parent: str, edit: Edit, theirs: Mapping[int, Part]) -> tuple[int, Part] | None:
+def _counterpart(
+    parent: str, edit: Edit, theirs: Mapping[int, RecordPart]
+) -> tuple[int, RecordPart] | None:
     """Return the place of the entry of `theirs` that an edit is about now, and what it becomes.
 
     Somebody made the same edit, added an equal entry, or changed other fields of the entry. One
@@ -217,7 +224,7 @@ def _counterpart(parent: str, edit: Edit, theirs: Mapping[int, Part]) -> tuple[i
     return None
 
 
-def _is_free(parent: str, edit: Edit, theirs: Iterable[Part]) -> bool:
+def _is_free(parent: str, edit: Edit, theirs: Iterable[RecordPart]) -> bool:
     """Return whether an edit whose entry is not there can be made, or need not be any more.
 
     Who wrote something of its type and segment since may have meant the same entry.
@@ -306,7 +313,10 @@ def same_as_sent(sent: User, reply: User, before: User | None) -> tuple[str, ...
 
 
 def _not_as_sent(
-    parent: str, before: Sequence[Part], sent: Sequence[Part], reply: Sequence[Part]
+    parent: str,
+    before: Sequence[RecordPart],
+    sent: Sequence[RecordPart],
+    reply: Sequence[RecordPart],
 ) -> Iterator[str]:
     """Yield the paths of entries that Alma did not store, and of those that it did not remove."""
     others = []
@@ -321,13 +331,13 @@ def _not_as_sent(
             yield path(parent, before[at])
 
 
-def _shape(part: Part) -> Mapping[str, str]:
+def _shape(part: RecordPart) -> Mapping[str, str]:
     """Return an entry's fields without its segment, which Alma sets by its own rules."""
     held = comparable(part, fold_codes=True)
     return {name: shown for name, shown in held.items() if name != "segment_type"}
 
 
-def _is_stored(exact: Iterable[str], sent: Part, reply: Part) -> bool:
+def _is_stored(exact: Iterable[str], sent: RecordPart, reply: RecordPart) -> bool:
     """Return whether one of Alma's entries has all values of one that was sent.
 
     In the `exact` fields it has no more than that: Alma fills in others, such as a status.
@@ -391,7 +401,7 @@ def _as_kept(written: Image) -> User:
     return merge_roles(before, sent, kept) or kept
 
 
-def _echo(parent: str, sent: User, reply: User) -> tuple[Part, ...]:
+def _echo(parent: str, sent: User, reply: User) -> tuple[RecordPart, ...]:
     """Return our entries of a list as they are in Alma's reply, with what it filled in.
 
     Other entries of the reply are left out: they are not ours.

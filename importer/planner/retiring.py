@@ -18,7 +18,7 @@ from importer.planner.borrowing import active_blocks, other_roles
 from importer.planner.case import Case
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
-from importer.planner.leavers import Among, has_expired, leave, without_counts
+from importer.planner.leavers import ExpectedUsers, has_expired, leave, without_counts
 from importer.planner.patch import same_as_sent
 from importer.planner.who import managed_elsewhere
 
@@ -31,7 +31,7 @@ class Retiring:
     """How a mapping ends its users; `ends`: what it sets for those whose membership ends."""
 
     retire: Retire
-    among: Among
+    among: ExpectedUsers
     ends: DraftUser | None
 
 

@@ -17,17 +17,17 @@ from importer.model.plan import (
     Held,
     Imprint,
     Imprints,
+    InRecord,
     LeftAlone,
     Match,
     Planned,
     SisRules,
     Update,
     UserMemory,
-    Where,
 )
 from importer.model.problem import Code
 from importer.model.question import DECISIONS, Answer
-from importer.model.user import AccountType, Coded, Part, Segment, User
+from importer.model.user import AccountType, Coded, RecordPart, Segment, User
 from importer.planner.case import Case
 from importer.planner.entries import (
     FLAGS,
@@ -41,7 +41,14 @@ from importer.planner.entries import (
     with_entries,
     with_value,
 )
-from importer.planner.imprints import Keyed, KnownUser, edited_fields, imprint_of, texts, value_of
+from importer.planner.imprints import (
+    ImprintedUser,
+    Keyed,
+    edited_fields,
+    imprint_of,
+    texts,
+    value_of,
+)
 from importer.planner.merge import Merged, unless_by_day
 from importer.planner.patch import changed_fields, changed_lists, differences
 from importer.planner.staff_edits import ComparedRow, StaffEdit
@@ -76,7 +83,7 @@ def external_part(user: User) -> User:
     return with_entries(user, lists)
 
 
-def _is_external(part: Part) -> bool:
+def _is_external(part: RecordPart) -> bool:
     return getattr(part, "segment_type", None) != AccountType.INTERNAL.segment
 
 
@@ -91,7 +98,7 @@ def finish(
     """
     rules, hashed = case.earlier.sis, case.earlier.hashed
     assert rules is not None  # noqa: S101  the caller asked
-    edited = edited_fields(STICKY, KnownUser(live, memory, hashed))
+    edited = edited_fields(STICKY, ImprintedUser(live, memory, hashed))
     if merged.changes:
         after = _loaded(merged.after, live, edited, rules, hashed)
         changes = differences(live, after)
@@ -124,7 +131,9 @@ def not_given(case: Case, imprints: Imprints, after: User) -> dict[str, Imprint]
         imprint = imprints.get(name)
         if name in STICKY and (imprint is None or not imprint.made):
             held = normal(name, current(after, name) or _DEFAULTS.get(name, ""))
-            value = value_of(case.draft, earlier.hashed, name, Where(name), (target.label,), held)
+            value = value_of(
+                case.draft, earlier.hashed, name, InRecord(name), (target.label,), held
+            )
             blank[name] = imprint_of(value, earlier.today, reply=value.made)
     return blank
 
@@ -176,7 +185,7 @@ def _loaded(
             value = value or _DEFAULTS.get(field.name, "")
             if value != current(live, field.name):
                 after = with_value(after, field, value)
-    lists: dict[str, tuple[Part, ...]] = {}
+    lists: dict[str, tuple[RecordPart, ...]] = {}
     for parent in _LOADED:
         held, sent = entries(live, parent), entries(record, parent)
         if not issubclass(LISTS[parent], Segment):
@@ -189,8 +198,8 @@ def _loaded(
 
 
 def _segments(
-    parent: str, user: User, held: tuple[Part, ...], sent: tuple[Part, ...]
-) -> tuple[Part, ...]:
+    parent: str, user: User, held: tuple[RecordPart, ...], sent: tuple[RecordPart, ...]
+) -> tuple[RecordPart, ...]:
     """Return a list of Internal entries that stay, and of what is sent, which becomes External.
 
     An ID that the user has is not sent again: Alma takes no value twice (contract 3.2).

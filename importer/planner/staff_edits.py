@@ -14,13 +14,13 @@ from enum import StrEnum
 from importer.model.candidates import ENDS, ROLE_END
 from importer.model.fields import IDS
 from importer.model.plan import Imprint, Imprints, UserMemory
-from importer.model.user import Part, User
+from importer.model.user import RecordPart, User
 from importer.planner.case import Case
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import main_value
 from importer.planner.imprints import (
     PRIMARY_ID,
-    KnownUser,
+    ImprintedUser,
     Value,
     imprint_of,
     last_values,
@@ -118,7 +118,7 @@ def compare_with_loads(case: Case, live: User, memory: UserMemory, *, rename: bo
     mapping writes in any case (`override`, `replace_all`) is not compared.
     """
     draft, earlier, today = case.draft, case.earlier, case.earlier.today
-    user = KnownUser(live, memory, earlier.hashed)
+    user = ImprintedUser(live, memory, earlier.hashed)
     row = tuple(values_of(draft, live, earlier.hashed, rename=rename))
     lasts = last_values(draft, row, memory)
     lines = _lines(row, lasts, user)
@@ -157,20 +157,20 @@ def compare_with_loads(case: Case, live: User, memory: UserMemory, *, rename: bo
 
 
 def _lines(
-    row: Collection[Value], lasts: Mapping[str, tuple[str, Imprint]], user: KnownUser
+    row: Collection[Value], lasts: Mapping[str, tuple[str, Imprint]], user: ImprintedUser
 ) -> Lines:
     """Return the entries that loads left for the lines of a row. What is not ours stays.
 
     If staff edited it, it is the only entry of its types that neither a load left nor the row has.
     Empty if no load of the user is remembered: then a line replaces an entry of its type.
     """
-    lines: dict[str, Part | None] = {}
+    lines: dict[str, RecordPart | None] = {}
     of_row = [] if user.memory.is_blank else [value for value in row if value.is_entry]
     ours = [(value.where, value.made) for value in of_row]
     for imprints in user.memory.newest_first:
         ours += [(last.where, last.reply) for last in imprints.values() if not last.where.flag]
 
-    def is_ours(path: str, part: Part) -> bool:
+    def is_ours(path: str, part: RecordPart) -> bool:
         return any(where.path == path and text == user.hash_of(where, part) for where, text in ours)
 
     for value in of_row:
@@ -191,7 +191,7 @@ def _lines(
     return lines
 
 
-def _never_given(value: Value, user: KnownUser) -> Imprint | None:
+def _never_given(value: Value, user: ImprintedUser) -> Imprint | None:
     """Return what loads left of a value that they never had: a blank, which is no news.
 
     So whatever Alma has there is not ours. None where Alma has nothing, or the mark at an entry of
@@ -216,7 +216,7 @@ def _never_given(value: Value, user: KnownUser) -> Imprint | None:
 
 
 def _ruling(
-    value: Value, last: Imprint | None, user: KnownUser, lines: Lines, today: date
+    value: Value, last: Imprint | None, user: ImprintedUser, lines: Lines, today: date
 ) -> Ruling:
     """Return what to do with a value of the row, of which `last` was left.
 

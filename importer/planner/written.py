@@ -8,7 +8,7 @@ from typing import TypeAlias
 from importer.model.candidates import RecordLayout
 from importer.model.fields import LISTS, OnUpdate
 from importer.model.text import full_match
-from importer.model.user import AccountType, Part, Segment, User, UserNote
+from importer.model.user import AccountType, RecordPart, Segment, User, UserNote
 from importer.planner.drafts import DraftEntry
 from importer.planner.entries import (
     CONTACT,
@@ -21,7 +21,7 @@ from importer.planner.entries import (
     types,
 )
 
-Lines: TypeAlias = "Mapping[str, Part | None]"
+Lines: TypeAlias = "Mapping[str, RecordPart | None]"
 """Alma's entry that belongs to a line of the mapping, by a label of the line; None if none does.
 
 Only of lines whose values Alma does not have: they replace that entry, or are added.
@@ -49,7 +49,7 @@ def resolve_value(policy: OnUpdate, name: str, old: str, new: str) -> str:
             return new if new and not same_text(name, old, new) else old
 
 
-def has_core(item: DraftEntry, part: Part) -> bool:
+def has_core(item: DraftEntry, part: RecordPart) -> bool:
     """Return whether an entry of the record has the core of the row's entry."""
     return all(
         same_text(name, value, current(part, name))
@@ -58,12 +58,12 @@ def has_core(item: DraftEntry, part: Part) -> bool:
     )
 
 
-def matches(item: DraftEntry, part: Part) -> bool:
+def matches(item: DraftEntry, part: RecordPart) -> bool:
     """Return whether an entry of the record has everything that the row's entry has."""
     return {*item.types} <= {*types(item.parent, part)} and has_core(item, part)
 
 
-def is_removed(layout: RecordLayout, parent: str, account: AccountType, part: Part) -> bool:
+def is_removed(layout: RecordLayout, parent: str, account: AccountType, part: RecordPart) -> bool:
     """Return whether `remove` takes an entry that no row has. Raises MappingError if too slow."""
     return segment(part, account) == our_segment(parent, account, "") and any(
         (not removal.type or removal.type in types(parent, part))
@@ -79,7 +79,7 @@ def account_of(user: User, ours: AccountType) -> AccountType:
     return kinds.get(current(user, "account_type"), ours)
 
 
-def segment(part: Part, account: AccountType) -> str:
+def segment(part: RecordPart, account: AccountType) -> str:
     """Return an entry's segment, Internal or External; "" in lists without segments.
 
     Everything in an Internal user is Internal; what is not Internal in an External user counts
@@ -99,7 +99,7 @@ def our_segment(parent: str, account: AccountType, asked: str) -> str:
     return (account is AccountType.EXTERNAL and asked) or account.segment
 
 
-def new_entry(item: DraftEntry, account: AccountType) -> Part:
+def new_entry(item: DraftEntry, account: AccountType) -> RecordPart:
     """Return a new entry of the record, without blank fields.
 
     A note always has the flags for "patron sees it" and "pops up" (contract 1.3); an address, email

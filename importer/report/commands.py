@@ -15,7 +15,7 @@ from importer.advice import (
     Decide,
     Do,
     ListCodes,
-    LookUp,
+    LookUpRows,
     Measure,
     NameUser,
     ResolveFrom,
@@ -54,7 +54,7 @@ def as_command(action: Action, here: Here = Here()) -> str:  # noqa: PLR0911, PL
             options += [] if limit is None else ["--limit", str(limit)]
             options += [] if delete is None else ["--delete", str(delete)]
             return command_line("apply", run, *options)
-        case LookUp(run):
+        case LookUpRows(run):
             return command_line("apply", run, "--limit", "0")
         case SisReport(run):
             return command_line("sis-report", run)

@@ -22,7 +22,7 @@ from importer.model.user import AccountType
 from importer.report import view, wording
 from importer.report.lineage import NextStep, events_in, next_step
 from importer.report.masking import CUT, mask_all, printable, shown
-from importer.report.view import Difference, Names, Person, ProblemGroup, RunView, Survey
+from importer.report.view import Difference, ListedRow, ProblemGroup, RunView, ShownNames, Survey
 
 MOST_GROUPS = 60
 """Problem groups shown of one severity; the page counts the others."""
@@ -133,7 +133,7 @@ def environment(package: str = "importer.report") -> Environment:
     return environment
 
 
-def _people(survey: Survey) -> Iterator[tuple[str, str, tuple[Person, ...]]]:
+def _people(survey: Survey) -> Iterator[tuple[str, str, tuple[ListedRow, ...]]]:
     """Yield the lists of people, each with its key and title: who is missing, who cannot borrow."""
     yield "missing", "In the last load, not in this roster", survey.missing
     yield "blocked", "Cannot borrow after this load", survey.blocked
@@ -197,7 +197,7 @@ class _RowTable:
         self.new_groups: Counter[str] = Counter()
         self._urgent: list[Line] = []
         self._others: list[Line] = []
-        self._names = Names(ledger, show_values=show_values)
+        self._names = ShownNames(ledger, show_values=show_values)
 
     def add(self, row: RowHistory, problems: tuple[Problem, ...]) -> None:
         """Add one row with its problems."""

@@ -39,7 +39,7 @@ from importer.report.workbook import (
     LAST_ROW,
     LISTS,
     Lists,
-    Sheet,
+    WrittenSheet,
     free_name,
     sheet_name,
     text_workbook,
@@ -240,7 +240,7 @@ class _Rejects:
         }
         name = sheet_name(run.facts.rosters[roster][0].sheet, "Rejected rows")
         self.rows, self.groups, self.how_to = (
-            Sheet(book.add_worksheet(title), plain)
+            WrittenSheet(book.add_worksheet(title), plain)
             for title in (name, free_name(GROUPS, name), free_name(HOW_TO, name))
         )
         self.lists = Lists(book.add_worksheet(free_name(LISTS, name)))

@@ -342,7 +342,7 @@ _WHYS: dict[End, str] = {
 """The reason shown for a row without a problem of its own."""
 
 
-class Names:
+class ShownNames:
     """The names of people in the rows of a run, as they may be shown."""
 
     def __init__(self, ledger: Ledger, *, show_values: bool) -> None:
@@ -421,7 +421,7 @@ _ABOUT_RECORDS = frozenset({Code.REFUSED_BY_ALMA, Code.OWNING_SYSTEM_DIFFERS})
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class ListedRow:
     """A row in a list: who it is, a sentence or an ID, and what changes. Row 0 is in no roster."""
 
     row: int
@@ -446,7 +446,7 @@ class Look:
     dangerous: bool
     check: bool = False
     advice: Advice = ()
-    people: list[Person] = field(default_factory=list)
+    people: list[ListedRow] = field(default_factory=list)
     moves: Counter[Difference] = field(default_factory=Counter)
 
     @property
@@ -454,7 +454,7 @@ class Look:
         """The count in words, "" for 0."""
         return f"{self.count:,}" if self.count else ""
 
-    def add(self, person: Person) -> None:
+    def add(self, person: ListedRow) -> None:
         """Count one more row; the first ones are listed."""
         self.count += 1
         self.moves.update(person.changes)
@@ -492,7 +492,7 @@ class Survey:
 
     def __init__(self, run: RunView, *, show_values: bool) -> None:
         """Read the ledger, which stays open meanwhile."""
-        self._run, self._names = run, Names(run.ledger, show_values=show_values)
+        self._run, self._names = run, ShownNames(run.ledger, show_values=show_values)
         self._show_values = show_values
         self._renamed_in_doubt = {
             row
@@ -511,7 +511,7 @@ class Survey:
         self._shortened = Look("earlier", title, "", 0, dangerous=run.facts.command == "plan")
         self._moved = Look("groups", "Group changes", "", 0, dangerous=False)
         self._renamed = Look("last-names", "New last names", "", 0, dangerous=False)
-        self._updated: list[Person] = []
+        self._updated: list[ListedRow] = []
         for row in run.ledger.planned():
             self._add(row)
         self.fields, self.expiry = self._fields.most_common(), self._expiry.most_common()
@@ -525,7 +525,7 @@ class Survey:
             and not self.lists(group)
         )
         self.created = tuple(
-            Person(row.row, self._names.of(row), row.primary_id)
+            ListedRow(row.row, self._names.of(row), row.primary_id)
             for row in run.ledger.some_rows(Result.CREATED, "", 0, MOST_PEOPLE)
         )
 
@@ -533,12 +533,12 @@ class Survey:
         """Return whether what to look at first has all of a cause: who cannot borrow, and why."""
         return group.code in CANNOT_BORROW and not self._run.applied
 
-    def _missing(self, person: NotInRoster) -> Person:
+    def _missing(self, person: NotInRoster) -> ListedRow:
         user = shown("primary_id", person.primary_id, show_values=self._show_values)
         name = shown("last_name", person.name, show_values=self._show_values)
-        return Person(0, name, user) if name else Person(0, user)
+        return ListedRow(0, name, user) if name else ListedRow(0, user)
 
-    def _blocked(self) -> Iterator[Person]:
+    def _blocked(self) -> Iterator[ListedRow]:
         for row, problems in self._run.by_row.items():
             said = [
                 what(problem, show_values=self._show_values, begin=True)
@@ -546,7 +546,7 @@ class Survey:
                 if problem.code in CANNOT_BORROW
             ]
             if said:
-                yield Person(row, self._names.of(self._run.ledger.row(row)), " ".join(said))
+                yield ListedRow(row, self._names.of(self._run.ledger.row(row)), " ".join(said))
 
     def _looks(self) -> Iterator[Look]:
         """Yield what to look at, the most dangerous first, without what a person decided."""
@@ -576,15 +576,15 @@ class Survey:
         self._fields.update(list(dict.fromkeys(change.name for change in changes)))
         by_path = {change.path: change for change in changes}
 
-        def person(*changes: Difference, said: str = "") -> Person:
-            return Person(row.row, self._names.of(row), said, _changed(changes))
+        def person(*changes: Difference, said: str = "") -> ListedRow:
+            return ListedRow(row.row, self._names.of(row), said, _changed(changes))
 
         if row.act is Act.DELETE:
             user = shown("primary_id", row.primary_id, show_values=self._show_values)
             self._deleted.add(person(said=user))
         if is_absent(row.row) and changes:
             user = shown("primary_id", row.primary_id, show_values=self._show_values)
-            self._absent.add(Person(row.row, user, "", _changed(changes)))
+            self._absent.add(ListedRow(row.row, user, "", _changed(changes)))
         if row.act is Act.UPDATE and len(self._updated) < MOST_PEOPLE:
             self._updated.append(person(*changes))
         if group := by_path.get("user_group"):
@@ -609,7 +609,7 @@ class Survey:
         for row in rows[:MOST_PEOPLE]:
             its = next(problem for problem in self._run.by_row[row] if problem.code is first.code)
             said = what(its, show_values=self._show_values, begin=True)
-            people.append(Person(row, self._names.of(self._run.ledger.row(row)), said))
+            people.append(ListedRow(row, self._names.of(self._run.ledger.row(row)), said))
         count = 0 if first.whole else len(rows)
         return Look(first.code.value, first.title, note, count, dangerous, people=people)
 
@@ -623,7 +623,7 @@ class Survey:
             )  # fmt: skip
 
 
-def _listed(key: str, title: str, people: Sequence[Person]) -> Look:
+def _listed(key: str, title: str, people: Sequence[ListedRow]) -> Look:
     return Look(key, title, "", len(people), dangerous=False, people=[*people[:MOST_PEOPLE]])
 
 
@@ -667,12 +667,12 @@ def rows_page(
     chosen = next(
         (known for known in ENDS if known == end and isinstance(known, Fate | Act | Result)), None
     )
-    page, names = ledger.some_rows(chosen, find, offset, most), Names(ledger, show_values=True)
+    page, names = ledger.some_rows(chosen, find, offset, most), ShownNames(ledger, show_values=True)
     rows = [_row(ledger, names, row) for row in list(page)]
     return rows, ledger.count_rows(chosen, find)
 
 
-def _row(ledger: Ledger, names: Names, row: RowHistory) -> dict[str, object]:
+def _row(ledger: Ledger, names: ShownNames, row: RowHistory) -> dict[str, object]:
     problems = tuple(ledger.problems(row.row))
     end, is_new = end_of(row, problems), row.act is Act.CREATE
     fields = _changed(differences(row.changes, show_values=True))

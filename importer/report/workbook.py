@@ -102,7 +102,7 @@ def text_workbook(file: IO[bytes], folder: Path | None = None) -> Iterator[xlsxw
 
 
 @dataclass(slots=True)
-class Sheet:
+class WrittenSheet:
     """A sheet written row by row, every cell as text, with its widths."""
 
     sheet: Worksheet
@@ -222,8 +222,8 @@ def _fill(
     layout = mapping.file.roster
     name = sheet_name(layout.sheet or "", "Roster")
     text = book.add_format({"num_format": "@", "valign": "top"})
-    roster = Sheet(book.add_worksheet(name), text)
-    notes = Sheet(book.add_worksheet(free_name(NOTES, name)), text)
+    roster = WrittenSheet(book.add_worksheet(name), text)
+    notes = WrittenSheet(book.add_worksheet(free_name(NOTES, name)), text)
     lists = Lists(book.add_worksheet(free_name(LISTS, name)))
     heading_row = layout.header[-1] if layout.header else 1
     _write_roster(book, roster, columns, heading_row - 1, lists)
@@ -234,7 +234,7 @@ def _fill(
 
 def _write_roster(
     book: xlsxwriter.Workbook,
-    sheet: Sheet,
+    sheet: WrittenSheet,
     columns: tuple[NeededColumn, ...],
     line: int,
     lists: Lists,
@@ -291,7 +291,7 @@ def _validation(column: NeededColumn, lists: Lists) -> dict[str, object]:
 
 
 def _write_notes(
-    book: xlsxwriter.Workbook, sheet: Sheet, title: str, columns: tuple[NeededColumn, ...]
+    book: xlsxwriter.Workbook, sheet: WrittenSheet, title: str, columns: tuple[NeededColumn, ...]
 ) -> None:
     bold = book.add_format({"num_format": "@", "bold": True, "valign": "top"})
     wrapped = book.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})

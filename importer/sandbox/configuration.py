@@ -37,7 +37,7 @@ _UNLISTED = frozenset({"Campuses", "Libraries", "Scopes"})
 Rows: TypeAlias = "dict[str, str]"
 
 
-class CodeTables:
+class PracticeCodes:
     """The code tables."""
 
     def __init__(
@@ -142,7 +142,7 @@ def set_switches(given: Switches, before: Switches | None = None) -> Switches:
     return {**usual, **(before or {}), **given}
 
 
-def conf_routes(tables: CodeTables, environment: Callable[[], str]) -> list[web.RouteDef]:
+def conf_routes(tables: PracticeCodes, environment: Callable[[], str]) -> list[web.RouteDef]:
     """Return the routes of the configuration API, and those that test a key."""
 
     async def test(_request: web.Request) -> web.Response:

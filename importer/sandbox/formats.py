@@ -20,10 +20,10 @@ from lxml import etree
 
 from importer.sandbox.users import (
     USER,
-    Field,
     Json,
-    Part,
+    PracticePart,
     Record,
+    RecordField,
     Value,
     codes,
     entries,
@@ -176,7 +176,7 @@ def read_xml(element: Element, *, lax: bool = False) -> Record:
         refuse("unreadable")
 
 
-def _read(document: Json, part: Part, place: str, *, lax: bool) -> Record:
+def _read(document: Json, part: PracticePart, place: str, *, lax: bool) -> Record:
     """Return a user or an entry; `place` is for the refusal, in Alma's notation."""
     given = _object(document, place)
     contact = _object(given.get("contact_info", {}), f'{place}["contact_info"]')
@@ -211,19 +211,19 @@ def _object(document: Json, place: str) -> Mapping[str, Json]:
     return document or {}
 
 
-def _read_value(document: Json, field: Field) -> Value:
+def _read_value(document: Json, field: RecordField) -> Value:
     """Return the value of a field; KeyError or another error if it is malformed."""
     if document is None:
         return ""
     if field.kind == "codes":
         if not isinstance(document, list):
             raise TypeError
-        code_field = Field(kind="code", length=field.length)
+        code_field = RecordField(kind="code", length=field.length)
         return [str(code) for entry in document if (code := _read_value(entry, code_field))]
     if field.kind == "code":
         if not isinstance(document, Mapping):
             raise TypeError
-        return _read_value(document.get("value"), Field(length=field.length))
+        return _read_value(document.get("value"), RecordField(length=field.length))
     if field.kind == "bool":
         return _FLAGS[str(document).strip().lower() if isinstance(document, str | bool) else ""]
     if not isinstance(document, str):
@@ -263,7 +263,7 @@ def show_item(record: Record, describe: Describe, link: str) -> dict[str, Json]:
     }
 
 
-def _show(record: Record, part: Part, describe: Describe) -> dict[str, Json]:
+def _show(record: Record, part: PracticePart, describe: Describe) -> dict[str, Json]:
     shown = {
         name: _show_value(record, name, field, describe)
         for name, field in part.fields.items()
@@ -276,7 +276,7 @@ def _show(record: Record, part: Part, describe: Describe) -> dict[str, Json]:
     return shown
 
 
-def _show_value(record: Record, name: str, field: Field, describe: Describe) -> Json:
+def _show_value(record: Record, name: str, field: RecordField, describe: Describe) -> Json:
     value = text(record, name)
     match field.kind:
         case "code":
@@ -291,7 +291,7 @@ def _show_value(record: Record, name: str, field: Field, describe: Describe) -> 
             return None if not value and field.empty == "null" else value
 
 
-def _show_code(code: str, field: Field, describe: Describe) -> Json:
+def _show_code(code: str, field: RecordField, describe: Describe) -> Json:
     if code:
         return {"value": code, "desc": describe(field.table, code)}
     return {
@@ -315,7 +315,7 @@ def parse_xml(body: bytes, *, huge: bool = False) -> Element:
     return root
 
 
-def _from_xml(element: Element, part: Part) -> dict[str, Json]:
+def _from_xml(element: Element, part: PracticePart) -> dict[str, Json]:
     """Return a user element, or an entry's, in the form of a JSON body."""
     document: dict[str, Json] = {}
     for name, field in part.fields.items():
@@ -328,7 +328,7 @@ def _from_xml(element: Element, part: Part) -> dict[str, Json]:
     return document | _lists_from_xml(element, part)
 
 
-def _lists_from_xml(element: Element, part: Part) -> dict[str, Json]:
+def _lists_from_xml(element: Element, part: PracticePart) -> dict[str, Json]:
     wrappers = {name: element.find(inner.wrapper) for name, inner in part.parts.items()}
     return {
         name: [_from_xml(entry, part.parts[name]) for entry in wrapper.iterfind(name)]
@@ -354,7 +354,7 @@ def to_element(shown: Mapping[str, Json]) -> Element:
     return user
 
 
-def _to_xml(element: Element, shown: Mapping[str, Json], part: Part) -> None:
+def _to_xml(element: Element, shown: Mapping[str, Json], part: PracticePart) -> None:
     for name, field in part.fields.items():
         value = shown.get(name)
         if value is None:
@@ -372,7 +372,7 @@ def _to_xml(element: Element, shown: Mapping[str, Json], part: Part) -> None:
     _lists_to_xml(element, shown, part)
 
 
-def _lists_to_xml(element: Element, shown: Mapping[str, Json], part: Part) -> None:
+def _lists_to_xml(element: Element, shown: Mapping[str, Json], part: PracticePart) -> None:
     for name, inner in part.parts.items():
         rows = shown.get(name)
         if isinstance(rows, list):

@@ -40,7 +40,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from importer.errors import UsageError
 from importer.sandbox import formats
-from importer.sandbox.institution import Institution
+from importer.sandbox.institution import Practice
 from importer.sandbox.users import timestamp
 
 _MAX_BYTES = 8 * 1024
@@ -71,7 +71,7 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class Rule(BaseModel, frozen=True, extra="forbid", strict=True):
+class FaultRule(BaseModel, frozen=True, extra="forbid", strict=True):
     """One rule of the file. `delay` is in seconds."""
 
     do: Annotated[Fault, Field(strict=False), BeforeValidator(_as_text)]
@@ -83,7 +83,7 @@ class Rule(BaseModel, frozen=True, extra="forbid", strict=True):
     code: Annotated[str, BeforeValidator(_as_text)] = ""
 
     @model_validator(mode="after")
-    def _agree(self) -> Rule:
+    def _agree(self) -> FaultRule:
         if self.rate is not None and self.nth is not None:
             msg = "a rule has rate or nth, not both"
             raise ValueError(msg)
@@ -95,19 +95,19 @@ class Rule(BaseModel, frozen=True, extra="forbid", strict=True):
 
 class _File(BaseModel, extra="forbid", strict=True):
     seed: int = 0
-    rules: list[Rule] | None = None
+    rules: list[FaultRule] | None = None
 
 
 class Faults:
     """The rules, with their random numbers and how often each rule has matched."""
 
-    def __init__(self, rules: tuple[Rule, ...] = (), seed: int = 0) -> None:
+    def __init__(self, rules: tuple[FaultRule, ...] = (), seed: int = 0) -> None:
         """Start counting; the same seed gives the same faults."""
         self.rules = rules
         self._random = random.Random(seed)  # noqa: S311  reproducible on purpose
         self._matched = [0] * len(rules)
 
-    def find(self, method: str, path: str) -> Rule | None:
+    def find(self, method: str, path: str) -> FaultRule | None:
         """Return the rule that fires for this call, if one does."""
         for index, rule in enumerate(self.rules):
             if rule.on not in {"any", method} or not fnmatchcase(path, rule.path):
@@ -244,7 +244,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Entry:
+class LoggedCall:
     """One call in the log. `status` is 0 if no whole answer was sent; `applied` may change."""
 
     time: str
@@ -262,13 +262,13 @@ class Gateway:
     reaches one area only. `log` has the latest calls to Alma's API, oldest first.
     """
 
-    institution: Institution
+    institution: Practice
     key: str
     limits: Limits
     faults: Faults
     latency: tuple[float, float] | None
     clock: Clock
-    log: deque[Entry] = field(default_factory=lambda: deque(maxlen=_LOGGED_CALLS))
+    log: deque[LoggedCall] = field(default_factory=lambda: deque(maxlen=_LOGGED_CALLS))
     _number: int = 0
     _late: dict[asyncio.Task[None], _Process] = field(default_factory=dict)
     _random: random.Random = field(default_factory=random.Random)
@@ -297,7 +297,7 @@ class Gateway:
     async def pass_through(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer a call to Alma's API, or let it go wrong as the faults say."""
         target = request.raw_path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        entry = Entry(timestamp(self.clock.now()), request.method, target)
+        entry = LoggedCall(timestamp(self.clock.now()), request.method, target)
         self.log.append(entry)
         path, _, _ = target.removeprefix(ROOT).partition("?")
         if _SLASH.search(path) and self.institution.switches["encoded-slash"] == "refuse":
@@ -316,7 +316,7 @@ class Gateway:
             await process()
 
     async def _process(
-        self, request: web.Request, handler: Handler, entry: Entry
+        self, request: web.Request, handler: Handler, entry: LoggedCall
     ) -> web.StreamResponse:
         """Return the answer of a healthy Alma and note in the log whether it changed anything."""
         self._number += 1
@@ -366,7 +366,7 @@ class Gateway:
         return formats.error_answer(refused, tracking, shape, xml=xml)
 
     async def _go_wrong(
-        self, request: web.Request, entry: Entry, rule: Rule, process: _Process
+        self, request: web.Request, entry: LoggedCall, rule: FaultRule, process: _Process
     ) -> web.StreamResponse:
         answer = await process() if rule.do in _AFTER else web.Response()
         match rule.do:
@@ -402,7 +402,7 @@ class Gateway:
         entry.status = answer.status
         return answer
 
-    async def _apply_late(self, process: _Process, delay: float, entry: Entry) -> None:
+    async def _apply_late(self, process: _Process, delay: float, entry: LoggedCall) -> None:
         await self.clock.sleep(delay)
         await process()
         entry.status = 0

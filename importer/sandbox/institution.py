@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from importer.sandbox.configuration import CodeTables
+from importer.sandbox.configuration import PracticeCodes
 from importer.sandbox.formats import refusal, refuse
 from importer.sandbox.users import (
     EXTERNAL,
@@ -22,11 +22,11 @@ from importer.sandbox.users import (
     STICKY,
     USER,
     Claim,
-    Part,
+    PracticePart,
     Record,
-    Store,
     Stored,
     Switches,
+    UserStore,
     all_entries,
     codes,
     entries,
@@ -41,13 +41,13 @@ _FIRST_GENERATED = 1_000_001
 
 
 @dataclass(slots=True)
-class Institution:
+class Practice:
     """What all routes work on. `now` gives the time in UTC."""
 
-    store: Store
+    store: UserStore
     switches: Switches
     now: Callable[[], datetime]
-    tables: CodeTables
+    tables: PracticeCodes
 
     def find(self, value: str, kind: str = ALL_UNIQUE) -> Stored:
         """Return the user with this ID, of a type, `all_unique` or "" (primary), or refuse."""
@@ -159,7 +159,7 @@ _COMMON = frozenset(
 )  # fmt: skip
 
 
-def check(body: Record, tables: CodeTables, switches: Switches) -> None:
+def check(body: Record, tables: PracticeCodes, switches: Switches) -> None:
     """Refuse a body that breaks a rule, in the order of its fields."""
     _check_kind(body, tables, switches)
     _check_fields("user", USER, body, body, tables, switches)
@@ -180,7 +180,7 @@ def check(body: Record, tables: CodeTables, switches: Switches) -> None:
         refuse("weak_password")
 
 
-def check_whole(record: Record, tables: CodeTables, switches: Switches) -> None:
+def check_whole(record: Record, tables: PracticeCodes, switches: Switches) -> None:
     """Refuse a record without the fields that every user must have."""
     for name in ("primary_id", "last_name"):
         if not text(record, name):
@@ -194,7 +194,7 @@ def check_whole(record: Record, tables: CodeTables, switches: Switches) -> None:
         refuse("missing", field="email")
 
 
-def _check_kind(body: Record, tables: CodeTables, switches: Switches) -> None:
+def _check_kind(body: Record, tables: PracticeCodes, switches: Switches) -> None:
     record_type = text(body, "record_type") or "PUBLIC"
     account_type, group = text(body, "account_type"), text(body, "user_group")
     if not account_type:
@@ -215,7 +215,7 @@ def _check_kind(body: Record, tables: CodeTables, switches: Switches) -> None:
         refuse("illegal_group")
 
 
-def _check_external(body: Record, tables: CodeTables, switches: Switches) -> None:
+def _check_external(body: Record, tables: PracticeCodes, switches: Switches) -> None:
     """Check what only External users have; own tables do not list the profiles."""
     external_id = text(body, "external_id")
     if not external_id:
@@ -225,7 +225,12 @@ def _check_external(body: Record, tables: CodeTables, switches: Switches) -> Non
 
 
 def _check_fields(
-    name: str, part: Part, entry: Record, user: Record, tables: CodeTables, switches: Switches
+    name: str,
+    part: PracticePart,
+    entry: Record,
+    user: Record,
+    tables: PracticeCodes,
+    switches: Switches,
 ) -> None:
     """Check that required fields are there, and codes against their tables (401664, 401864)."""
     record_type = text(user, "record_type")
@@ -266,7 +271,7 @@ class Stamp:
     by: str = "exl_api"
 
 
-def created(body: Record, tables: CodeTables, switches: Switches, when: Stamp) -> Record:
+def created(body: Record, tables: PracticeCodes, switches: Switches, when: Stamp) -> Record:
     """Return the record of a new user; without roles in the body it becomes a patron."""
     record = _with_defaults(body, switches, when)
     if not entries(record, "user_role"):

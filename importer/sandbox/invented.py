@@ -6,13 +6,13 @@ import random
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from importer.sandbox.configuration import SEED, CodeTables
+from importer.sandbox.configuration import SEED, PracticeCodes
 from importer.sandbox.users import EXTERNAL, Record
 
 _FIRST_DAY = date(2026, 1, 1)
 
 
-def people(count: int, tables: CodeTables) -> Iterator[Record]:
+def people(count: int, tables: PracticeCodes) -> Iterator[Record]:
     """Yield N users, two of three External, as bodies that a POST accepts."""
     dice = random.Random("patrons")  # noqa: S311  reproducible on purpose
 

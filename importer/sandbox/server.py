@@ -23,7 +23,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from importer.errors import UsageError
 from importer.sandbox import formats
-from importer.sandbox.configuration import INSTITUTION, CodeTables, conf_routes, set_switches
+from importer.sandbox.configuration import INSTITUTION, PracticeCodes, conf_routes, set_switches
 from importer.sandbox.gateway import (
     ROOT,
     Clock,
@@ -35,10 +35,10 @@ from importer.sandbox.gateway import (
     load_faults,
     read_faults,
 )  # fmt: skip
-from importer.sandbox.institution import Institution, Stamp, created
+from importer.sandbox.institution import Practice, Stamp, created
 from importer.sandbox.invented import people
-from importer.sandbox.sis_load import Profile, run_load
-from importer.sandbox.users import STICKY, Json, Store, Stored
+from importer.sandbox.sis_load import IntegrationProfile, run_load
+from importer.sandbox.users import STICKY, Json, Stored, UserStore
 from importer.sandbox.users_api import UsersApi
 
 _LOGGER = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ def users_in(db: Path | None) -> int:
     """Return how many users a file of the practice Alma has already; none if there is no file."""
     if db is None or not db.exists():
         return 0
-    with closing(Store(db)) as store:
+    with closing(UserStore(db)) as store:
         return store.count()
 
 
@@ -201,11 +201,11 @@ def _application(options: Options, ready: Callable[[], None], stop: _Stop) -> we
     return application
 
 
-def _institution(options: Options) -> Institution:
+def _institution(options: Options) -> Practice:
     """Open the store; add the invented patrons if it has no user yet."""
     now = options.clock.now
-    tables = CodeTables(options.codes, options.institution)
-    institution = Institution(Store(options.db), set_switches(options.switches), now, tables)
+    tables = PracticeCodes(options.codes, options.institution)
+    institution = Practice(UserStore(options.db), set_switches(options.switches), now, tables)
     if not institution.store.count():
         for body in people(options.seed_users, tables):
             record = created(body, tables, institution.switches, Stamp(now()))
@@ -252,7 +252,7 @@ class _AdminApi:
     refusal is 400, 403 or 404 with one sentence under `error`.
     """
 
-    institution: Institution
+    institution: Practice
     gateway: Gateway
 
     def routes(self) -> list[web.RouteDef]:
@@ -350,7 +350,7 @@ class _AdminApi:
     async def _load_sis(self, request: web.Request) -> web.Response:
         sentence = "`mode` is import or synchronize; `match` is primary_id or an identifier type"
         query = json.dumps(dict(request.query)).encode()
-        profile = _read(Profile, query, sentence)
+        profile = _read(IntegrationProfile, query, sentence)
         return formats.json_answer(await run_load(self.institution, await request.read(), profile))
 
 

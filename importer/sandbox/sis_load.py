@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from importer.errors import UsageError
 from importer.sandbox import formats
-from importer.sandbox.institution import Institution, Stamp, check, check_whole, created, loaded
+from importer.sandbox.institution import Practice, Stamp, check, check_whole, created, loaded
 from importer.sandbox.users import EXTERNAL, INTERNAL, Json, Record, Stored, entries, text
 
 PRIMARY = "primary_id"
@@ -32,7 +32,7 @@ _NO_ZIP = (
 _ROOTS = frozenset({"users", "Users", "userRecords"})
 
 
-class Profile(BaseModel, frozen=True, extra="ignore"):
+class IntegrationProfile(BaseModel, frozen=True, extra="ignore"):
     """The integration profile. `match` is `primary_id` or an identifier type."""
 
     mode: Literal["import", "synchronize"] = "synchronize"
@@ -41,7 +41,7 @@ class Profile(BaseModel, frozen=True, extra="ignore"):
     record_type: str = "PUBLIC"
 
 
-async def run_load(institution: Institution, body: bytes, profile: Profile) -> Json:
+async def run_load(institution: Practice, body: bytes, profile: IntegrationProfile) -> Json:
     """Load a zip; return the numbers of created, updated and skipped records and the rejected ones.
 
     `failed` has the files that could not be parsed. Other calls are answered in between.
@@ -65,8 +65,8 @@ async def run_load(institution: Institution, body: bytes, profile: Profile) -> J
 class _Load:
     """One run of the job. `claimed` are the keys of all identifiers of the feed so far."""
 
-    institution: Institution
-    profile: Profile
+    institution: Practice
+    profile: IntegrationProfile
     claimed: set[str] = field(default_factory=set)
 
     def add(self, element: etree._Element) -> str:

@@ -33,7 +33,7 @@ SOURCE = ("source_institution_code", "source_link_id")
 """What a copy of another institution's user has."""
 
 
-class Field(BaseModel, frozen=True, extra="forbid"):
+class RecordField(BaseModel, frozen=True, extra="forbid"):
     """One field; `record.toml` explains the keys."""
 
     kind: Literal["text", "code", "codes", "date", "time", "bool"] = "text"
@@ -48,11 +48,11 @@ class Field(BaseModel, frozen=True, extra="forbid"):
     single: bool = False
 
 
-class Part(BaseModel, frozen=True, extra="forbid"):
+class PracticePart(BaseModel, frozen=True, extra="forbid"):
     """A user, or a list of entries."""
 
-    fields: dict[str, Field]
-    parts: dict[str, Part] = {}
+    fields: dict[str, RecordField]
+    parts: dict[str, PracticePart] = {}
     wrapper: str = ""
     key: str = ""
     contact: bool = False
@@ -63,12 +63,12 @@ class Part(BaseModel, frozen=True, extra="forbid"):
     def model_post_init(self, _context: object) -> None:
         """Give the entries of segmented lists their class."""
         if self.segmented:
-            self.fields["segment_type"] = Field(length=10, empty="absent", attribute=True)
+            self.fields["segment_type"] = RecordField(length=10, empty="absent", attribute=True)
 
 
-def _load() -> Part:
+def _load() -> PracticePart:
     text = Path(__file__).with_name("record.toml").read_text("utf-8")
-    parts = TypeAdapter(dict[str, Part]).validate_python(tomllib.loads(text))
+    parts = TypeAdapter(dict[str, PracticePart]).validate_python(tomllib.loads(text))
     user = parts.pop("user")
     return user.model_copy(update={"parts": parts})
 
@@ -107,7 +107,7 @@ def entries(record: Record, name: str) -> list[Record]:
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
-def all_entries(record: Record) -> Iterator[tuple[str, Part, Record]]:
+def all_entries(record: Record) -> Iterator[tuple[str, PracticePart, Record]]:
     """Yield the name, the description and each entry of each list."""
     for name, part in USER.parts.items():
         for entry in entries(record, name):
@@ -236,7 +236,7 @@ def is_unusable(path: Path) -> bool:
     return version not in {0, _VERSION}
 
 
-class Store:
+class UserStore:
     """Users, their identifiers and their words. For one thread."""
 
     def __init__(self, path: Path | None) -> None:

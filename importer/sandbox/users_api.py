@@ -13,7 +13,7 @@ from lxml import etree
 
 from importer.sandbox import formats
 from importer.sandbox.gateway import ROOT
-from importer.sandbox.institution import ALL_UNIQUE, Institution
+from importer.sandbox.institution import ALL_UNIQUE, Practice
 from importer.sandbox.users import SEARCH_FIELDS, SOURCE, Json, Record, Stored, text
 
 _SOURCE = dict(zip(("source_institution_code", "source_user_id"), SOURCE, strict=True))
@@ -41,7 +41,7 @@ _ACTIVITY = {"loans": "item_loan", "requests": "user_request", "fees": "fee"}
 class UsersApi:
     """The users of the institution, in JSON and XML."""
 
-    institution: Institution
+    institution: Practice
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes; an ID is one path segment."""

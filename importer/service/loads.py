@@ -17,7 +17,7 @@ from importer.model.problem import Code
 from importer.model.text import counted
 from importer.pipeline import apply as stage
 from importer.pipeline import sis_load
-from importer.pipeline.inputs import Progress
+from importer.pipeline.inputs import Listener
 from importer.pipeline.remember import remember, remembering
 from importer.pipeline.still_good import check_same_institution
 from importer.pipeline.undo import check_undoable
@@ -127,7 +127,7 @@ def stop_file(run: Path) -> Path:
 class Counts:
     """Reports the progress of an apply, with counts by result: a row counts by its last one."""
 
-    def __init__(self, progress: Progress, of: int) -> None:
+    def __init__(self, progress: Listener, of: int) -> None:
         """Start without a row; `of`: how many there are."""
         self._progress, self._of = progress, of
         self._results: dict[int, Result] = {}

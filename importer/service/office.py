@@ -15,7 +15,7 @@ from importer.alma.facts import load_facts
 from importer.errors import StoppedError
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.run import AlmaFacts
-from importer.pipeline.inputs import Advance, Occasion, Progress, Request, RunRequest
+from importer.pipeline.inputs import Advance, Listener, Occasion, Request, RunRequest
 from importer.service.place import CODES, FACTS, FIRST_CONTACT, USERS, now, operator, version
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ NEVER = Stop()
 @contextmanager
 def working(
     surface: Surface, what: str, stop: Stop, alma: Alma | None = None
-) -> Iterator[Progress]:
+) -> Iterator[Listener]:
     """Show the progress of a block, and what it waits for if it uses Alma.
 
     It raises StoppedError between two rows, if it is to stop: it saves nothing before its end.
@@ -132,7 +132,7 @@ def working(
                 raise StoppedError(msg)
             shown(done, of, counts)
 
-        yield Progress(advance, surface.note)
+        yield Listener(advance, surface.note)
 
 
 def saved_codes(path: Path | None) -> CodeTables:

@@ -21,7 +21,7 @@ Choices = Annotated[
 ]
 
 
-class Outcome(Kept):
+class Ending(Kept):
     """How it ended; with `--json` a command writes this, beside the counts of its run.
 
     `error`: why it ended before all was done, in words for people; `advice`: what to do then;
@@ -59,7 +59,7 @@ class Outcome(Kept):
         return cls.model_validate(own | ({"summary": counts} if "rows" in counts else {}))
 
 
-def outcome_of(run: Ledger, stopped: ImporterError | None = None) -> Outcome:
+def outcome_of(run: Ledger, stopped: ImporterError | None = None) -> Ending:
     """Return the counts of a run, with the exit code of what was done with it.
 
     `stopped`: why an apply ended early. Raises AssertionError, which is a defect, where the rows do
@@ -70,15 +70,15 @@ def outcome_of(run: Ledger, stopped: ImporterError | None = None) -> Outcome:
         msg = "the rows of this run do not add up"
         raise AssertionError(msg)
     why = {} if stopped is None else _of(stopped)
-    return Outcome.model_validate({"exit": summary.exit, "summary": summary} | why)
+    return Ending.model_validate({"exit": summary.exit, "summary": summary} | why)
 
 
-def failed(error: Exception) -> Outcome:
+def failed(error: Exception) -> Ending:
     """Return how something ended that raised an error."""
     shown = understood(error)
     names = shown.encodings.items() if isinstance(shown, RosterError) else ()
     cells = "".join(f"\n  {encoding}: {words}" for encoding, words in names)
-    return Outcome.model_validate({"exit": shown.exit, "cells": cells, **_of(shown)})
+    return Ending.model_validate({"exit": shown.exit, "cells": cells, **_of(shown)})
 
 
 def _of(error: ImporterError) -> dict[str, object]:

@@ -80,7 +80,7 @@ class Choices:
     groups: Mapping[str, str] = default(default_factory=dict)
 
 
-class Draft:
+class MappingDraft:
     """The columns of a roster with their fields, the choices above the guesses."""
 
     def __init__(self, roster: Roster, beside: Beside, choices: Choices) -> None:
@@ -367,17 +367,17 @@ def suggest(
     `layout` is how the roster was read; its settings are written to the mapping. `schema` is the
     name of the JSON Schema beside the mapping, if there is one.
     """
-    draft = Draft(roster, beside, choices or Choices())
+    draft = MappingDraft(roster, beside, choices or Choices())
     return "\n".join((*_Lines(draft, layout or Layout()).lines(schema), ""))
 
 
 def columns_taken(roster: Roster, beside: Beside) -> int:
     """Return how many columns a first mapping takes, as the page promises before it is made."""
-    lines = _Lines(Draft(roster, beside, Choices()), Layout())
+    lines = _Lines(MappingDraft(roster, beside, Choices()), Layout())
     return len([*lines.lines("")] and lines.used)
 
 
-def scores_of(draft: Draft, heading: str) -> Iterator[str]:
+def scores_of(draft: MappingDraft, heading: str) -> Iterator[str]:
     """Yield what the words of a heading mean, and the score of each field for its column."""
     for guess in draft.guesses:
         if heading_key(guess.place.heading) == heading_key(heading):
@@ -389,7 +389,7 @@ def scores_of(draft: Draft, heading: str) -> Iterator[str]:
 
 
 class _Lines:
-    def __init__(self, draft: Draft, layout: Layout) -> None:
+    def __init__(self, draft: MappingDraft, layout: Layout) -> None:
         """Begin without lookups and named values.
 
         `used`: headings in placeholders. `names`: of headings that need one; `named`: those used.

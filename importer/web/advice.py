@@ -16,7 +16,7 @@ from importer.advice import (
     Decide,
     Do,
     ListCodes,
-    LookUp,
+    LookUpRows,
     Measure,
     NameUser,
     ResolveFrom,
@@ -31,7 +31,7 @@ from importer.advice import (
 from importer.web.tasks import PRACTICE
 
 
-class Here(Protocol):
+class VisitPlace(Protocol):
     """Where a visitor is: the place, its addresses, and the request whose address names things."""
 
     @property
@@ -52,7 +52,7 @@ class Here(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
+class Link:
     """A link: its words, which are a sentence without its period, and its address."""
 
     words: str
@@ -60,8 +60,8 @@ class Control:
 
 
 def as_control(  # noqa: PLR0911, PLR0912
-    action: Action, visit: Here, draft: str = ""
-) -> Control | None:
+    action: Action, visit: VisitPlace, draft: str = ""
+) -> Link | None:
     """Return the link of an action; None where the page has none, or has it already.
 
     `draft`: the name of the draft that it is about, where the address names none.
@@ -71,25 +71,25 @@ def as_control(  # noqa: PLR0911, PLR0912
     draft = draft or names.get("draft", "")
     match action:
         case ByHand(where=Where.MAPPING) if draft:
-            return Control(words, f"{visit.base}/drafts/{draft}/mapping")
+            return Link(words, f"{visit.base}/drafts/{draft}/mapping")
         case Decide() if "run" in names:
-            return Control(words, f"{visit.run_address}/decisions")
+            return Link(words, f"{visit.run_address}/decisions")
         case NameUser(run, row) | ShowRow(run, row):
-            return Control(words, f"{_run(visit, run)}/rows/{row}")
-        case Apply(run) | LookUp(run) | SisReport(run) | Undo(run):
-            return Control(words, _run(visit, run))
+            return Link(words, f"{_run(visit, run)}/rows/{row}")
+        case Apply(run) | LookUpRows(run) | SisReport(run) | Undo(run):
+            return Link(words, _run(visit, run))
         case Do.FETCH_CODES:
-            return Control("Get the code tables in Settings", f"{settings}#codes")
+            return Link("Get the code tables in Settings", f"{settings}#codes")
         case Do.REFRESH_USERS | Do.READ_ALL_USERS:
-            return Control("Read the users of Alma in Settings", f"{settings}#codes")
+            return Link("Read the users of Alma in Settings", f"{settings}#codes")
         case Do.TEST_SETUP:
-            return Control("Check the setup in Settings", f"{settings}#doctor")
+            return Link("Check the setup in Settings", f"{settings}#doctor")
         case Do.SET_KEY if visit.place != PRACTICE:
-            return Control("Change the key in Settings", f"{settings}#alma")
+            return Link("Change the key in Settings", f"{settings}#alma")
         case Do.SET_ADDRESS if visit.place != PRACTICE:
-            return Control("Change the region in Settings", f"{settings}#alma")
+            return Link("Change the region in Settings", f"{settings}#alma")
         case Do.CHOOSE_RUN:
-            return Control("Choose another load", f"{visit.base}/")
+            return Link("Choose another load", f"{visit.base}/")
         case ByHand() | Decide() | CheckFiles() | ResolveFrom() | WriteReports() | ListCodes():
             return None
         case Measure() | Wait() | Do():
@@ -98,5 +98,5 @@ def as_control(  # noqa: PLR0911, PLR0912
             assert_never(action)
 
 
-def _run(visit: Here, run: str) -> str:
+def _run(visit: VisitPlace, run: str) -> str:
     return f"{visit.base}/runs/{PurePath(run).name}"

@@ -28,7 +28,7 @@ from importer.web import (
 from importer.web.drafts import StaleError
 from importer.web.guard import Guard, Handler
 from importer.web.live_pages import CLOSING
-from importer.web.site import ROOT, SITE, RefusedError, Site, Visit, explain_errors, see
+from importer.web.site import ROOT, SITE, NotDoneError, Site, Visit, explain_errors, see
 from importer.web.tasks import ALMA, PRACTICE
 
 LARGEST_FORM = 2_000_000
@@ -106,7 +106,7 @@ def _in_turn(page: Page) -> Handler:
             if request.method == "GET" and request.transport is None:
                 return web.Response()
             if page in _APPROVED and (why := visit.hindrance()):
-                raise RefusedError(403, "You may not do this", f"{why} Nothing was done.")
+                raise NotDoneError(403, "You may not do this", f"{why} Nothing was done.")
             of_draft = "draft" in request.match_info
             if page in _VERSIONED and visit.number("version") != visit.draft.facts.version:
                 msg = "This roster was changed in another window."

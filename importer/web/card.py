@@ -35,7 +35,7 @@ _HEAD = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CardLine:
     """A value: its name, text and a note; `key` of the field to which a column can be dragged.
 
     `source`: the columns or the kind of rule; `plain`: they give it as they are. `rule`: what the
@@ -97,10 +97,12 @@ def card(
     user = [
         _line(scalars[path], values, told.get(path, ""), wrong.get(path), codes)
         if path in scalars and path not in lacks
-        else Line(field_name(path), key_of(("record", path)), "none", source="no rule", lacks=True)
+        else CardLine(
+            field_name(path), key_of(("record", path)), "none", source="no rule", lacks=True
+        )
         for path in dict.fromkeys(paths)
     ]
-    parts: dict[str, list[Line]] = {
+    parts: dict[str, list[CardLine]] = {
         "User information": user, "Contact": [], "Identifiers and notes": [],
     }  # fmt: skip
     for entry in compiled.entries:
@@ -165,12 +167,12 @@ def _without(part: Any, steps: KeyPath) -> Any:
 
 def _line(
     one: CompiledColumn, values: dict[str, str], rule: str, wrong: Problem | None, codes: CodeTables
-) -> Line:
+) -> CardLine:
     label, field = one.label, one.field
     text, note = as_shown(field, values[label], codes)
     if label in SECRETS and text:
         text = "set, but not shown"
-    return Line(
+    return CardLine(
         field_name(label), key_of(one.mapped.at), text, note, *_source([one]), rule,
         what(wrong, show_values=field.path not in SECRETS) if wrong else "",
     )  # fmt: skip
@@ -182,7 +184,7 @@ def _entry(
     values: dict[str, str],
     wrong: dict[str, Problem],
     codes: CodeTables,
-) -> Iterator[Line]:
+) -> Iterator[CardLine]:
     """Yield the line of an entry: an address is one, and so is a note with all about it."""
     found = [(one, one.field, values[one.label], wrong.get(one.label)) for one in fields]
     found = [each for each in found if each[2] or each[3]]
@@ -192,7 +194,7 @@ def _entry(
     if main:
         texts = (as_shown(field, text, codes)[0] for _, field, text, _ in main)
         faults = (what(fault, show_values=True) for *_, fault in main if fault)
-        yield Line(
+        yield CardLine(
             field_name(f"{parent}[{named.get(TYPE_FIELD.get(parent, ''), '')}]"),
             key_of(main[0][0].mapped.at), ", ".join(filter(None, texts)),
             "preferred" if named.get("preferred") == "true" else "",

@@ -64,7 +64,7 @@ Targets = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class RosterColumn:
     """A column of the roster: some values, what share is filled, and where it goes.
 
     `target`: the key of a field that takes the cell as it is, "" if none, None if it is used in
@@ -94,7 +94,9 @@ def steps_of(key: str) -> KeyPath:
     return tuple(int(step) if step.isdigit() else step for step in key.split("/"))
 
 
-def columns(roster: Roster, document: MappingDocument, guessed: Collection[Guess]) -> list[Column]:
+def columns(
+    roster: Roster, document: MappingDocument, guessed: Collection[Guess]
+) -> list[RosterColumn]:
     """Return the columns of a roster. `guessed`: what they seem to be."""
     groups = targets(document)
     by_place = {guess.place: guess for guess in guessed}
@@ -120,7 +122,7 @@ def columns(roster: Roster, document: MappingDocument, guessed: Collection[Guess
             doubt = "not used yet"
         values = dict.fromkeys(texts[filled].head(50).tolist())
         found.append(
-            Column(
+            RosterColumn(
                 place,
                 tuple(values)[:SAMPLES],
                 round(100 * float(filled.mean())) if len(texts) else 0,
@@ -136,7 +138,7 @@ def columns(roster: Roster, document: MappingDocument, guessed: Collection[Guess
 
 
 def moves(
-    found: Collection[Column],
+    found: Collection[RosterColumn],
     wanted: dict[str, str],
     names: Mapping[str, str],
     agreed: Collection[str],
@@ -148,7 +150,7 @@ def moves(
     Raises UsageError if two columns are to get the same field.
     """
     asked: dict[str, dict[str, object]] = {}
-    takers: dict[str, Column] = {}
+    takers: dict[str, RosterColumn] = {}
     for one in found:
         target = wanted.get(one.place.letter, one.target)
         if not target or target == one.target or target in NEW:
@@ -188,7 +190,7 @@ def cleared(text: str, clears: Iterable[Clear]) -> str:
 
 
 def matched(
-    document: MappingDocument, text: str, changed: Sequence[tuple[Column, str]]
+    document: MappingDocument, text: str, changed: Sequence[tuple[RosterColumn, str]]
 ) -> tuple[str, list[Clear]]:
     """Return the mapping's text with columns going to these fields, "" for none, and what goes.
 

@@ -377,15 +377,15 @@ def _ids(way: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class UseChoice:
     """A key about the use of a value: its title, and its values in words, the usual one first."""
 
     title: str
     values: Mapping[object, str]
 
 
-CHOICES: Mapping[str, Choice] = {
-    "required": Choice(
+CHOICES: Mapping[str, UseChoice] = {
+    "required": UseChoice(
         "Blank cells",
         {
             "false": "load the row",
@@ -393,8 +393,10 @@ CHOICES: Mapping[str, Choice] = {
             "true": "reject the row",
         },
     ),
-    "bad": Choice("Wrong values", {"reject": "reject the row", "drop": "left out with a warning"}),
-    "on_update": Choice(
+    "bad": UseChoice(
+        "Wrong values", {"reject": "reject the row", "drop": "left out with a warning"}
+    ),
+    "on_update": UseChoice(
         "Known people",
         {
             OnUpdate.REPLACE: "replaces Alma's value",
@@ -406,7 +408,7 @@ CHOICES: Mapping[str, Choice] = {
             OnUpdate.REPLACE_ALL: "in place of all that Alma has",
         },
     ),
-    "override": Choice(
+    "override": UseChoice(
         "Values edited in Alma",
         {False: "staff's value stays", True: "replaced by the roster's"},
     ),

@@ -34,13 +34,13 @@ from importer.planner.merge import new_user
 from importer.report.files import place
 from importer.report.masking import shown
 from importer.report.rejects import returned, write_rejects
-from importer.report.view import Names, RunView, is_danger
+from importer.report.view import RunView, ShownNames, is_danger
 from importer.report.wording import field_name, what
 from importer.users.cache import NoCacheError, UserCache, find_users
 from importer.users.matching import MatchResult, PersonQuery
 from importer.web.loads import draft_of, given_answers, save_answers
 from importer.web.run_pages import unused_answers
-from importer.web.site import RefusedError, Visit, as_shown, see
+from importer.web.site import NotDoneError, Visit, as_shown, see
 from importer.web.tasks import Workspace
 
 SENT = "answers.csv"
@@ -72,12 +72,12 @@ class Queue:
         left = (row for row in self.rows if row not in self.answers)
         return [row for row in left if kind in {"", _kind(self.rows[row]).code}]
 
-    def kinds(self) -> Counter[Kind]:
+    def kinds(self) -> Counter[QuestionKind]:
         """Return each kind of question with how many are open."""
         return Counter(_kind(self.rows[row]) for row in self.open())
 
 
-class Kind(NamedTuple):
+class QuestionKind(NamedTuple):
     """What is asked; dangers come first."""
 
     harmless: bool
@@ -89,9 +89,9 @@ class Kind(NamedTuple):
         return CATALOGUE[self.code].title
 
 
-def _kind(problems: Sequence[Problem]) -> Kind:
+def _kind(problems: Sequence[Problem]) -> QuestionKind:
     first = max(problems, key=lambda one: is_danger(one.code))
-    return Kind(not is_danger(first.code), first.code)
+    return QuestionKind(not is_danger(first.code), first.code)
 
 
 def decisions(visit: Visit) -> web.Response:
@@ -102,7 +102,7 @@ def decisions(visit: Visit) -> web.Response:
         left = queue.open(kind) or queue.open()
         row = wanted if wanted in queue.rows else next(iter(left), None)
         question = None if row is None else Desk(visit.space, ledger, queue).question(row)
-        read = Names(ledger, show_values=True)
+        read = ShownNames(ledger, show_values=True)
         names = {one: read.of(ledger.row(one)) for one in queue.answers}
         unused = unused_answers(visit, ledger)
     return visit.step_page(
@@ -120,7 +120,7 @@ def answer(visit: Visit) -> web.Response:
         queue = Queue.of(ledger)
         if text not in choices(queue.rows.get(row, ())):
             sentence = "Choose one of the decisions that the row's page lists. Nothing was changed."
-            raise RefusedError(422, "This row has no such decision", sentence, here)
+            raise NotDoneError(422, "This row has no such decision", sentence, here)
         same = visit.text("same") == "yes"
         alike = [*Desk(visit.space, ledger, queue).alike(row)] if same else ()
     fitting = [one for one in alike if text in choices(queue.rows[one])]
@@ -168,7 +168,7 @@ class Desk:
 
     def __init__(self, space: Workspace, ledger: Ledger, queue: Queue) -> None:
         """Read the records and the users in question."""
-        self.ledger, self.queue, self.names = ledger, queue, Names(ledger, show_values=True)
+        self.ledger, self.queue, self.names = ledger, queue, ShownNames(ledger, show_values=True)
         self.codes = space.codes()
         self.records: Mapping[int, User] = {}
         self.keep: Mapping[int, KeepOldId | None] = {}

@@ -31,8 +31,8 @@ from importer.suggest.columns import Beside
 from importer.suggest.confirmed import confirmed
 from importer.suggest.first_mapping import columns_taken, suggest
 from importer.web.drafts import Draft, mapping_text
-from importer.web.loads import Load, Show, loads, open_loads
-from importer.web.site import UNREADABLE, RefusedError, Visit, found, number, see
+from importer.web.loads import ListedLoad, Show, loads, open_loads
+from importer.web.site import UNREADABLE, NotDoneError, Visit, found, number, see
 from importer.web.tasks import DRAFTS, Workspace
 
 SAMPLE, SAMPLE_MAPPING = "samples/community-patrons.xlsx", "community.yaml"
@@ -64,7 +64,7 @@ def home(visit: Visit) -> web.Response:
     )
 
 
-def _is_in(load: Load, show: Show) -> bool:
+def _is_in(load: ListedLoad, show: Show) -> bool:
     if load.trashed or show is Show.TRASH:
         return load.trashed and show is Show.TRASH
     return show in {Show.ALL, load.next.shows}
@@ -89,7 +89,7 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
             part = await (await request.multipart()).next()
     if not isinstance(part, BodyPartReader) or part.name != "roster" or not part.filename:
         sentence = "Choose a CSV, Excel or OpenDocument file."
-        raise RefusedError(422, "No file was chosen", sentence, back)
+        raise NotDoneError(422, "No file was chosen", sentence, back)
     draft = Draft.create(visit.space.folder / DRAFTS, part.filename, visit.now, visit.operator)
     loop = asyncio.get_running_loop()
     try:
@@ -99,7 +99,7 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
         if error.cause is Cause.ROSTER and not error.encodings:  # else a person can choose
             shutil.rmtree(draft.folder)
             sentence = f"{error} Nothing was kept."
-            raise RefusedError(422, "This file cannot be read", sentence, back) from error
+            raise NotDoneError(422, "This file cannot be read", sentence, back) from error
         ask = "sheet" if isinstance(error, WhichSheetError) else "names" if error.encodings else ""
         if ask:
             draft.change(ask=ask)
@@ -162,13 +162,13 @@ def _check_unused(visit: Visit, draft: Draft) -> None:
     space, heading = visit.space, "This roster is still needed"
     if space.tasks.doing(("plan", space.typed_roster(draft))):
         sentence = f"{draft.facts.file} is being compared with Alma. Wait until that is done."
-        raise RefusedError(409, heading, sentence, f"{visit.base}/")
+        raise NotDoneError(409, heading, sentence, f"{visit.base}/")
     for run in open_loads(space, draft):
         sentence = (
             f"The load of {draft.facts.file} is not finished and needs the roster. Continue the "
             "load first; a roster whose load is complete can be deleted."
         )
-        raise RefusedError(409, heading, sentence, f"{visit.base}/runs/{run}")
+        raise NotDoneError(409, heading, sentence, f"{visit.base}/runs/{run}")
 
 
 NEW = "new"

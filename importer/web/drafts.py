@@ -168,7 +168,7 @@ class DraftFacts(BaseModel):
     ask: Asked = ""
 
 
-class Counts(BaseModel):
+class DraftCounts(BaseModel):
     """How many rows a draft of this version has, and how many of them must be corrected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -255,10 +255,10 @@ class Draft:
         return self.facts.load or title(Path(self.facts.file).stem)
 
     @property
-    def counts(self) -> Counts | None:
+    def counts(self) -> DraftCounts | None:
         """The counts of its last check, None if it was changed since or never checked."""
         try:
-            found = Counts.model_validate_json((self.folder / COUNTS).read_text("utf-8"))
+            found = DraftCounts.model_validate_json((self.folder / COUNTS).read_text("utf-8"))
         except (OSError, ValueError):
             return None
         return found if found.version == self.facts.version else None
@@ -451,7 +451,9 @@ class Draft:
         self._checked.pop(self.folder, None)
         self._checked[self.folder] = (key, checked)
         fates = Counter(checked.decided.fates.values())
-        counts = Counts(version=self.facts.version, rows=fates.total(), wrong=fates[Fate.REJECTED])
+        counts = DraftCounts(
+            version=self.facts.version, rows=fates.total(), wrong=fates[Fate.REJECTED]
+        )
         write_atomically(self.folder / COUNTS, counts.model_dump_json().encode())
         for oldest in list(self._checked)[:-KEPT]:
             self._checked.pop(oldest, None)

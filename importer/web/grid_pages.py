@@ -59,7 +59,7 @@ _IN_MAPPING = {
 """What corrects all cells of a cause at once: the words of a link to the mapping."""
 
 
-class Edit(BaseModel):
+class CellEdit(BaseModel):
     """A cell as it was shown, and as it shall be.
 
     `alike`: so shall all equal cells, in a column of codes; in others, they are other people's.
@@ -79,7 +79,7 @@ class Edits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[CellEdit, ...] = ()
     leave_out: tuple[int, ...] = ()
 
 
@@ -161,7 +161,7 @@ def undo(visit: Visit) -> web.Response:
     last = visit.draft.take_back(visit.operator)
     redo = Edits(
         edits=tuple(
-            Edit(row=one.row, column=one.column, was=one.was, now=one.now)
+            CellEdit(row=one.row, column=one.column, was=one.was, now=one.now)
             for one in last if not one.leaves_out
         ),
         leave_out=tuple(one.row for one in last if one.leaves_out),
@@ -264,7 +264,7 @@ class Grid:
             person = "" if self.has_codes(at) else self.person(row, {}) or None
             now = earlier.get((heading.casefold(), was, person)) if person is not None else None
             if now is not None:
-                edit = Edit(row=row, column=letter, was=was, now=now)
+                edit = CellEdit(row=row, column=letter, was=was, now=now)
                 name = self._name(shown[row])
                 found.append({"heading": heading, "name": name, "edit": edit.model_dump()})
         return found[:PAGE]
@@ -393,7 +393,7 @@ class Grid:
         known = {label: at for at, use in enumerate(self.uses) for label in use.labels}
         return list(dict.fromkeys(known[label] for label in labels if label in known))
 
-    def alike(self, edit: Edit) -> int:
+    def alike(self, edit: CellEdit) -> int:
         """Return how many other cells of a column of codes are still as this one was."""
         position = next(at for at, use in enumerate(self.uses) if use.letter == edit.column)
         if not (edit.was and self.has_codes(position)):

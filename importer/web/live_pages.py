@@ -21,10 +21,10 @@ from importer.ledger.run_lock import HOLDER, LOCK, holder
 from importer.model.plan import Result
 from importer.model.text import counted, row_label
 from importer.report import view
-from importer.report.view import Names, ProblemGroup
+from importer.report.view import ProblemGroup, ShownNames
 from importer.report.wording import ENDS, duration
 from importer.service.loads import stop_file
-from importer.service.outcome import Outcome
+from importer.service.outcome import Ending
 from importer.service.standing import Standing, standing
 from importer.web.loads import draft_of
 from importer.web.site import Visit, render, see
@@ -96,7 +96,7 @@ def held_by(visit: Visit) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class LoadProgress:
     """How far a load has come.
 
     `state`: `running`, `stopping`, `paused`, `stopped` or, where a command only answers rows or
@@ -118,7 +118,7 @@ class Progress:
     lines: tuple[tuple[str, str, str, str], ...]
     refused: list[dict[str, object]]
     messages: tuple[str, ...]
-    outcome: Outcome | None
+    outcome: Ending | None
     exit: int | None
     asks: Asks | None
 
@@ -150,7 +150,7 @@ class Progress:
         return f"{told}, {left} left." if left else f"{told}."
 
 
-def _progress(visit: Visit) -> Progress:
+def _progress(visit: Visit) -> LoadProgress:
     """Look at a load, and at the command that was started for it here."""
     run, space = visit.run, visit.space
     with Ledger.open(run) as ledger:
@@ -174,7 +174,7 @@ def _progress(visit: Visit) -> Progress:
         first = first if first < of else 0
         open_words = {Result.NOT_SENT: "still to write"}
         open_words |= {Result.UNKNOWN: "being written"} if now.busy else {}
-        return Progress(
+        return LoadProgress(
             state,
             _heading(state, done, of, first, facts.alma.called if facts.alma else "Alma"),
             held_by(visit) if now.busy else "",
@@ -221,7 +221,7 @@ def _rate(sitting: list[JournalEntry], began: JournalEntry | None) -> float:
 
 def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[tuple[str, str, str, str]]:
     """Yield what happened last, the newest first, each row once."""
-    names, rows = Names(ledger, show_values=True), set[int]()
+    names, rows = ShownNames(ledger, show_values=True), set[int]()
     for one in entries:
         if len(rows) == _LINES:
             return

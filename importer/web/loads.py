@@ -24,7 +24,7 @@ from importer.model.text import counted
 from importer.pipeline.decisions import open_rows
 from importer.pipeline.runs import list_runs
 from importer.report.lineage import Event, events_in, lineage
-from importer.web.drafts import Asked, Counts, Draft, title
+from importer.web.drafts import Asked, Draft, DraftCounts, title
 from importer.web.tasks import Sittings, Task, Workspace, subject
 
 ANSWERS = "answers.json"
@@ -61,7 +61,7 @@ def save_answers(folder: Path, answers: Mapping[int, str]) -> None:
 Tone = Literal["", "good", "warn", "info"]
 
 
-class State(StrEnum):
+class LoadState(StrEnum):
     """How far a load has come; the value is the name of its icon."""
 
     DRAFT = "pencil"
@@ -87,13 +87,13 @@ class Show(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class NextStep:
+class NextButton:
     """The state of a load in words, and the button for what comes next.
 
     `address`: below the place. `version`: of the draft, if the button sends a form with it.
     """
 
-    state: State
+    state: LoadState
     words: str
     button: str
     address: str
@@ -103,9 +103,9 @@ class NextStep:
     @property
     def shows(self) -> Show:
         """The list that the load is in, beside all."""
-        if self.state in {State.LOADING, State.PLANNING}:
+        if self.state in {LoadState.LOADING, LoadState.PLANNING}:
             return Show.LOADING
-        return Show.DONE if self.state in {State.DONE, State.UNDONE} else Show.YOU
+        return Show.DONE if self.state in {LoadState.DONE, LoadState.UNDONE} else Show.YOU
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class SeenRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class ListedLoad:
     """A line of the list of loads: a draft, the newest run made from it, or both.
 
     `counts`: of the draft's last check, if nothing changed since. `planning`: the task that
@@ -155,7 +155,7 @@ class Load:
 
     draft: Draft | None = None
     run: SeenRun | None = None
-    counts: Counts | None = None
+    counts: DraftCounts | None = None
     planning: str = ""
     fresh: bool = True
     busy: bool = False
@@ -207,55 +207,57 @@ class Load:
         return f"drafts/{self.draft.name}/sheet" if self.draft else ""
 
     @property
-    def next(self) -> NextStep:
+    def next(self) -> NextButton:
         """Its state, and what to do next with it."""
         if self.planning:
             address = f"tasks/{self.planning}"
-            return NextStep(State.PLANNING, "Comparing with Alma", "Watch", address, "info")
+            return NextButton(LoadState.PLANNING, "Comparing with Alma", "Watch", address, "info")
         known, fault = self.known, self.run.fault if self.run else ""
         old = known is None or not (self.fresh or known.applied or self.busy)
         if self.draft and old and not fault:
             return _of_draft(self.draft, self.counts)
         if self.run is None or known is None:
-            return NextStep(State.FAULT, "Cannot be read", "", "", "warn")
+            return NextButton(LoadState.FAULT, "Cannot be read", "", "", "warn")
         run = f"runs/{self.run.name}"
         if self.busy:
-            words, state = "A command is working on it", State.PLANNING
+            words, state = "A command is working on it", LoadState.PLANNING
             if self.loads:
-                words, state = f"Loading {known.done:,} of {known.of:,}", State.LOADING
-            return NextStep(state, words, "Watch", f"{run}/live", "info")
+                words, state = f"Loading {known.done:,} of {known.of:,}", LoadState.LOADING
+            return NextButton(state, words, "Watch", f"{run}/live", "info")
         return _of_load(self, known, run) if known.applied else _of_plan(self, known, run)
 
 
-def _of_plan(now: Load, known: KnownRun, run: str) -> NextStep:
+def _of_plan(now: ListedLoad, known: KnownRun, run: str) -> NextButton:
     """Return the next step with a check or a plan that nothing was written of."""
     if known.facts.command == "check":
-        return NextStep(State.CHECKED, "Checked", "Open", run)
+        return NextButton(LoadState.CHECKED, "Checked", "Open", run)
     if not now.fresh:
-        return NextStep(State.PLANNED, "Out of date", "Open", run, "warn")
+        return NextButton(LoadState.PLANNED, "Out of date", "Open", run, "warn")
     if review := known.summary.review:
         words, button = counted(review, "decision"), f"Decide {review:,}"
-        return NextStep(State.DECISIONS, words, button, f"{run}/decisions", "warn")
+        return NextButton(LoadState.DECISIONS, words, button, f"{run}/decisions", "warn")
     if known.left and now.failed:
-        return NextStep(State.STOPPED, "Nothing was sent", "Approve again", run, "warn")
+        return NextButton(LoadState.STOPPED, "Nothing was sent", "Approve again", run, "warn")
     if known.left:
-        return NextStep(State.PLANNED, "Waiting for approval", "Review and approve", run, "warn")
-    return NextStep(State.PLANNED, "Nothing to write", "Open", run)
+        return NextButton(
+            LoadState.PLANNED, "Waiting for approval", "Review and approve", run, "warn"
+        )
+    return NextButton(LoadState.PLANNED, "Nothing to write", "Open", run)
 
 
-def _of_load(now: Load, known: KnownRun, run: str) -> NextStep:
+def _of_load(now: ListedLoad, known: KnownRun, run: str) -> NextButton:
     """Return the next step after a load has begun."""
     if known.left:
         words = f"{'Stopped' if now.failed else 'Paused'} at {known.done:,} of {known.of:,}"
-        return NextStep(State.STOPPED, words, "Continue the load", f"{run}/live", "warn")
+        return NextButton(LoadState.STOPPED, words, "Continue the load", f"{run}/live", "warn")
     if now.undone:
-        return NextStep(State.UNDONE, "Undone", "Open", run)
+        return NextButton(LoadState.UNDONE, "Undone", "Open", run)
     refused = known.summary.refused
     words = f"Done, {refused:,} refused" if refused else "Done"
     if now.draft is None or known.facts.command == "undo":
-        return NextStep(State.DONE, words, "Open", run, "good")
+        return NextButton(LoadState.DONE, words, "Open", run, "good")
     after = f"?after={now.draft.name}"
-    return NextStep(State.DONE, words, "Start the next term", after, "good")
+    return NextButton(LoadState.DONE, words, "Start the next term", after, "good")
 
 
 _ASKED: dict[Asked, tuple[str, str]] = {
@@ -266,22 +268,24 @@ _ASKED: dict[Asked, tuple[str, str]] = {
 """The state of a draft that has no mapping or cannot be read yet, and its button."""
 
 
-def _of_draft(draft: Draft, counts: Counts | None) -> NextStep:
+def _of_draft(draft: Draft, counts: DraftCounts | None) -> NextButton:
     """Return the next step before there is a plan, or after the draft was changed since."""
     address = f"drafts/{draft.name}"
     if draft.facts.ask or not draft.facts.mapping:
-        return NextStep(State.DRAFT, *_ASKED[draft.facts.ask], f"{address}/sheet", "warn")
+        return NextButton(LoadState.DRAFT, *_ASKED[draft.facts.ask], f"{address}/sheet", "warn")
     if counts is None:
-        return NextStep(State.DRAFT, "Rows to check", "Check the rows", f"{address}/grid", "warn")
+        return NextButton(
+            LoadState.DRAFT, "Rows to check", "Check the rows", f"{address}/grid", "warn"
+        )
     if counts.wrong:
         rows = counted(counts.wrong, "row")
         words, button = f"{rows} to correct", f"Correct {rows}"
-        return NextStep(State.DRAFT, words, button, f"{address}/grid", "warn")
+        return NextButton(LoadState.DRAFT, words, button, f"{address}/grid", "warn")
     button, address, version = "Compare with Alma", f"{address}/plan", draft.facts.version
-    return NextStep(State.CHECKED, "Checked", button, address, "warn", version)
+    return NextButton(LoadState.CHECKED, "Checked", button, address, "warn", version)
 
 
-def loads(space: Workspace) -> list[Load]:
+def loads(space: Workspace) -> list[ListedLoad]:
     """Return all loads with those in the trash, newest first."""
     seen = list(seen_runs(space))
     undone = {one.name for one in seen if one.known and one.known.undone}
@@ -301,9 +305,9 @@ def _load(
     run: SeenRun | None,
     undone: Collection[str],
     running: Collection[Task],
-) -> Load:
+) -> ListedLoad:
     """Return the line of a draft, of the newest run made from it, or of both."""
-    found = Load(draft, run)
+    found = ListedLoad(draft, run)
     if draft:
         plan = ("plan", space.typed_roster(draft))
         planning = next((task.id for task in running if subject(task.words) == plan), "")
@@ -426,7 +430,7 @@ def _known(folder: Path, _changed: tuple[tuple[int, int], ...]) -> KnownRun:
         )  # fmt: skip
 
 
-class Step(NamedTuple):
+class HeaderStep(NamedTuple):
     """A step of a load in the header. `address`: "" where it has not been reached."""
 
     name: str
@@ -437,7 +441,7 @@ class Step(NamedTuple):
 
 def steps(
     base: str, draft: Draft | None, run: Path | None, known: KnownRun | None
-) -> tuple[Step, ...]:
+) -> tuple[HeaderStep, ...]:
     """Return the steps of a load, each that was reached with a link, and what is left to do in it.
 
     Rows without a decision stay counted after the load.
@@ -451,18 +455,20 @@ def steps(
     left = len(asked - given_answers(run).keys()) if run and asked else 0
     looked = bool(checked) or planned
     last = (
-        Step("Review", to if planned else "", applied),
-        Step("Load", f"{to}/live" if applied else "", bool(known and applied and not known.left)),
+        HeaderStep("Review", to if planned else "", applied),
+        HeaderStep(
+            "Load", f"{to}/live" if applied else "", bool(known and applied and not known.left)
+        ),
     )
-    decisions = Step(
+    decisions = HeaderStep(
         "Decisions", f"{to}/decisions" if asked and not applied else "", planned and not left, left
     )
     if known and known.facts.command == "undo":
         return (decisions, *last) if asked else last
     return (
-        Step("Sheet", f"{at}/sheet" if at else "", mapped or planned),
-        Step("Mapping", f"{at}/mapping" if mapped else "", looked),
-        Step("Grid", f"{at}/grid" if mapped else "", looked, checked.wrong if checked else 0),
+        HeaderStep("Sheet", f"{at}/sheet" if at else "", mapped or planned),
+        HeaderStep("Mapping", f"{at}/mapping" if mapped else "", looked),
+        HeaderStep("Grid", f"{at}/grid" if mapped else "", looked, checked.wrong if checked else 0),
         decisions,
         *last,
     )  # fmt: skip

@@ -24,14 +24,14 @@ from importer.report import view
 from importer.report.files import hold, present
 from importer.report.lineage import Event, lineage
 from importer.report.terminal import row_history
-from importer.report.view import Names, RunView, Survey
+from importer.report.view import RunView, ShownNames, Survey
 from importer.report.wording import workbooks
-from importer.service.outcome import Outcome
+from importer.service.outcome import Ending
 from importer.service.standing import why_stale
 from importer.web.drafts import Draft
 from importer.web.live_pages import Asks, deletions, held_by
 from importer.web.loads import draft_of, events_of, last_load, ledger_stamp, name_of
-from importer.web.site import RefusedError, Visit, found, number, see
+from importer.web.site import NotDoneError, Visit, found, number, see
 from importer.web.tasks import DRAFTS, PAUSED, PRACTICE, Task, Workspace
 
 
@@ -42,7 +42,7 @@ def _survey(folder: Path, _stamp: object) -> Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
+class ReviewPage:
     """A run: its facts and counts, what changes and what is wrong, and what is left to do.
 
     `left`: rows that an apply still has to work on. `stale`: why it can be neither applied nor
@@ -88,7 +88,7 @@ class Review:
         return frozenset(one.key for one in self.survey.looks if one.dangerous and not one.check)
 
 
-def review(space: Workspace, folder: Path) -> Review:
+def review(space: Workspace, folder: Path) -> ReviewPage:
     """Read a run. Raises UsageError, LedgerError."""
     with Ledger.open(folder) as ledger:
         check_whole(ledger)
@@ -98,7 +98,7 @@ def review(space: Workspace, folder: Path) -> Review:
         related = replace(lineage(ledger), undoes=None)  # the page has a link to it
         asks = Asks.of(ledger)
         answers = facts.command != "check" and not ledger.was_applied and summary.review
-        return Review(
+        return ReviewPage(
             facts,
             summary,
             ledger.was_applied,
@@ -144,7 +144,9 @@ def run(visit: Visit) -> web.Response:
     return _shown(visit, review(visit.space, visit.run))
 
 
-def _shown(visit: Visit, shown: Review, wrong: Mapping[str, object] | None = None) -> web.Response:
+def _shown(
+    visit: Visit, shown: ReviewPage, wrong: Mapping[str, object] | None = None
+) -> web.Response:
     """Return the page and, if the form of approval was filled in wrongly, what is wrong."""
     end, find, before = visit.text("end"), visit.text("find"), (visit.page_number - 1) * PAGE
     with Ledger.open(visit.run) as ledger:
@@ -169,7 +171,7 @@ def _shown(visit: Visit, shown: Review, wrong: Mapping[str, object] | None = Non
     )
 
 
-def _failed_start(visit: Visit) -> tuple[Task, Outcome | None] | None:
+def _failed_start(visit: Visit) -> tuple[Task, Ending | None] | None:
     """Return the last command that was to load a plan, and why it did not, None if none failed."""
     tasks = visit.space.tasks
     task = tasks.last("apply", f"runs/{visit.run.name}")
@@ -194,18 +196,18 @@ def start_apply(visit: Visit) -> web.Response:
     if visit.space.is_busy(run):
         by = held_by(visit)
         sentence = f"{by} is working on it. Nothing was started." if by else "It was just started."
-        raise RefusedError(409, "This load is running already", sentence, f"{address}/live")
+        raise NotDoneError(409, "This load is running already", sentence, f"{address}/live")
     shown = review(visit.space, run)
     if shown.stale:
-        raise RefusedError(409, "This plan is out of date", shown.stale, address)
+        raise NotDoneError(409, "This plan is out of date", shown.stale, address)
     if shown.job:
         sentence = f"The job {shown.job} holds this load. Allow it in Settings. Nothing was sent."
-        raise RefusedError(409, "A job holds this load", sentence, f"{visit.base}/settings#jobs")
+        raise NotDoneError(409, "A job holds this load", sentence, f"{visit.base}/settings#jobs")
     if why := visit.hindrance(shown.facts.operator):
-        raise RefusedError(403, "You may not approve this", f"{why} Nothing was sent.", address)
+        raise NotDoneError(403, "You may not approve this", f"{why} Nothing was sent.", address)
     if visit.text("plan") != shown.asks.standing.seal:
         sentence = "A row was resolved meanwhile. Look at the plan again. Nothing was sent."
-        raise RefusedError(409, "The plan was changed", sentence, address)
+        raise NotDoneError(409, "The plan was changed", sentence, address)
     ticked = set(visit.texts("allow"))
     limit = None if visit.text("some") == ALL else visit.number("limit")
     typed = number(visit.text("deletions").replace(",", ""))
@@ -237,7 +239,7 @@ def sis_report(visit: Visit) -> web.Response:
     tasks = (task for task in visit.space.tasks.running() if task.words[:2] == words)
     if next(tasks, None) or visit.space.is_busy(visit.run):
         sentence = "A command is working on it. Wait until that is done. Nothing was started."
-        raise RefusedError(409, "One after the other", sentence, visit.run_address)
+        raise NotDoneError(409, "One after the other", sentence, visit.run_address)
     for file in visit.files[:1]:
         kind = PurePath(file.filename).suffix.casefold()
         path = visit.run / f"{ALMA_REPORT}{kind if kind in ROSTER_ENDINGS else '.csv'}"
@@ -256,7 +258,7 @@ def row(visit: Visit) -> web.Response:
         return visit.step_page(
             "row.html.j2", "Review", draft_of(visit.space, ledger.facts), visit.run.name,
             row=found(row_history(ledger, wanted, show_values=True)),
-            name=Names(ledger, show_values=True).of(ledger.row(wanted)),
+            name=ShownNames(ledger, show_values=True).of(ledger.row(wanted)),
             asks=bool(choices(ledger.problems(wanted))),
             answers={one.value: words for one, words in DECISIONS.items()},
         )  # fmt: skip

@@ -18,7 +18,7 @@ from importer.ledger.ledger import Ledger
 from importer.model.text import counted
 from importer.settings import ENV, KEY, REGION, Settings, place_of_key, write_env
 from importer.users.cache import UserCache
-from importer.web.site import RefusedError, Visit, found, see
+from importer.web.site import NotDoneError, Visit, found, see
 from importer.web.task_pages import start_again
 from importer.web.tasks import PRACTICE, TASK_ID
 
@@ -118,7 +118,7 @@ def decide_job(visit: Visit) -> web.Response:
     here, run, load = f"{visit.base}/settings#jobs", visit.text("run"), job.memory.held
     if do not in {"allow", "skip"} or not why:
         sentence = "Type why, for the history of the job. Nothing was changed."
-        raise RefusedError(422, "A reason is missing", sentence, here)
+        raise NotDoneError(422, "A reason is missing", sentence, here)
     if do == "allow" and load is not None:
         run = run or load.run  # no other than the one that is looked at here
     if do == "allow" and (held := visit.space.run(Path(run).name)):
@@ -126,7 +126,7 @@ def decide_job(visit: Visit) -> web.Response:
             why_not = visit.hindrance(ledger.facts.operator)
         if why_not:
             sentence = f"{why_not} Nothing was changed."
-            raise RefusedError(403, "You may not allow this", sentence, here)
+            raise NotDoneError(403, "You may not allow this", sentence, here)
     title = "Allowing the held load" if do == "allow" else "Skipping the file"
     words = ("job", do, file, f"--why={why}", f"--run={run}", "--json")
     return visit.start(*words, title=title, back=here)
@@ -157,13 +157,13 @@ def save_key(visit: Visit) -> web.Response:
     key, region = visit.text("key").strip(), visit.text("region")
     file, back = visit.space.folder / ENV, f"{visit.base}/settings"
     if visit.place == PRACTICE:
-        raise RefusedError(409, "Nothing was saved", "The practice Alma needs no key.", back)
+        raise NotDoneError(409, "Nothing was saved", "The practice Alma needs no key.", back)
     if place_of_key() not in {ENV, ""}:
         sentence = "The key in the folder of secrets counts before one in .env. Change it there."
-        raise RefusedError(409, "Nothing was saved", sentence, back)
+        raise NotDoneError(409, "Nothing was saved", sentence, back)
     if not (key.isascii() and key.isalnum()) or region not in {"", *REGIONS}:
         sentence = "A key has letters and digits only. Copy it from the developer network."
-        raise RefusedError(422, "This is not an API key", sentence, back)
+        raise NotDoneError(422, "This is not an API key", sentence, back)
     write_env(file, {KEY: key} | ({REGION: region} if region else {}))
     if failed := visit.space.tasks.find(visit.text("failed")):
         return start_again(visit, failed)

@@ -27,7 +27,7 @@ from importer.model.fields import FIELDS, NO_CODES, CodeTables, Field, Shape
 from importer.model.text import counted, word_list
 from importer.report.page import environment, fact_lines
 from importer.report.wording import field_name, sentences_of, tallies
-from importer.web.advice import Control, as_control
+from importer.web.advice import Link, as_control
 from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import Access, Handler, remote_user
 from importer.web.loads import known_run, name_of, seen_runs, steps
@@ -81,7 +81,7 @@ ROOT = web.AppKey("root", str)
 """The path before all addresses: the guard's `root`."""
 
 
-class RefusedError(Exception):
+class NotDoneError(Exception):
     """What is asked is not done: the status, heading and sentence of the answer, and its link.
 
     Without a link it leads to the page that asked.
@@ -274,7 +274,7 @@ class Visit:
             codes = self.space.codes()
         return partial(worded, codes=codes)
 
-    def control(self, action: Action, draft: str = "") -> Control | None:
+    def control(self, action: Action, draft: str = "") -> Link | None:
         """Return the link of an action here, None where there is none; see `as_control`."""
         return as_control(action, self, draft)
 
@@ -364,7 +364,7 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
     visit, back = Visit(request), _came_from(request)
     try:
         return await handler(request)
-    except RefusedError as error:
+    except NotDoneError as error:
         return visit.refusal(*(*error.args, back)[:4])
     except web.HTTPException as error:
         if error.status == web.HTTPMethodNotAllowed.status_code and request.method == "GET":

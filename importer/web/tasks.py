@@ -36,7 +36,7 @@ from importer.ledger.ledger import FILE, JournalEvent, Ledger
 from importer.ledger.run_lock import LOCK, held_since
 from importer.model.fields import NO_CODES, CodeTables
 from importer.pipeline.runs import RUNS, make_numbered, new_name
-from importer.service.outcome import Outcome
+from importer.service.outcome import Ending
 from importer.service.place import TASK as TASK_VARIABLE
 from importer.settings import importer_command
 from importer.web.drafts import Draft
@@ -415,10 +415,10 @@ class Tasks:
             return tuple(line for line in text.splitlines() if line.strip())[-_LINES:]
         return ()
 
-    def outcome(self, task: Task) -> Outcome | None:
+    def outcome(self, task: Task) -> Ending | None:
         """Return how a command ended, as it printed it; None if it did not."""
         with suppress(OSError, ValueError):
-            return Outcome.read((self.folder / task.id / OUT).read_text("utf-8"))
+            return Ending.read((self.folder / task.id / OUT).read_text("utf-8"))
         return None
 
     def result(self, task: Task) -> dict[str, object]:

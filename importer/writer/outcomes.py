@@ -17,7 +17,7 @@ from importer.model.fields import LISTS, PATRON, STICKY, text
 from importer.model.people import Common
 from importer.model.plan import Act
 from importer.model.problem import VALUE, Code, Origin, Problem, Repairs
-from importer.model.user import DELETED, AccountType, Part, User
+from importer.model.user import DELETED, AccountType, RecordPart, User
 from importer.planner.entries import comparable, current, entries, same_id
 from importer.planner.patch import carried_over, same_as_sent
 from importer.planner.person import is_still
@@ -223,7 +223,7 @@ def _is_in_alma(field: str, said: str, before: User, sent: User) -> bool:
     match = _GIVEN.search(said)
     value = (match["code"] or match["value"]).strip() if match else ""
 
-    def wrong(part: Part) -> bool:
+    def wrong(part: RecordPart) -> bool:
         return value in text(getattr(part, name, None)).split("+")
 
     if parent not in LISTS:

@@ -18,7 +18,7 @@ from lxml import etree
 from importer.errors import UsageError
 from importer.files import new_file
 from importer.model.fields import FIELDS, text
-from importer.model.user import Coded, Part, User
+from importer.model.user import Coded, RecordPart, User
 from importer.planner.sis_load import external_part
 
 USERS_PER_FILE = 10_000
@@ -83,7 +83,7 @@ def user_element(user: User) -> etree._Element:
         raise UsageError(msg) from None
 
 
-def _part(tag: str, part: Part, path: str) -> etree._Element:
+def _part(tag: str, part: RecordPart, path: str) -> etree._Element:
     """Return an element of a part's fields, in the model's order, which is that of the schema."""
     element = etree.Element(tag)
     for name, value in part:
@@ -101,7 +101,7 @@ def _elements(name: str, value: object, path: str) -> list[etree._Element]:
         for one in value or ():
             wrapper.extend(_elements(name, one, path))
         return [wrapper] if len(wrapper) or name in REQUIRED_WRAPPERS else []
-    if isinstance(value, Part) and not isinstance(value, Coded):
+    if isinstance(value, RecordPart) and not isinstance(value, Coded):
         element = _part(name, value, f"{path}{name}.")
         return [element] if len(element) or element.attrib else []
     leaf = etree.Element(name)

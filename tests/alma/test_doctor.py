@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from importer.advice import Choice, Measure
 from importer.alma.client import Alma
-from importer.alma.doctor import Finding, State, examine
-from importer.alma.facts import Facts, facts_for, load_facts, save_facts
+from importer.alma.doctor import Finding, FindingState, examine
+from importer.alma.facts import MeasuredFacts, facts_for, load_facts, save_facts
 from importer.alma.pacing import RateLimiter
 from importer.errors import Exit, UsageError
 from importer.model.fields import NO_CODES, CodeRow, CodeTables
@@ -53,15 +53,15 @@ def findings(transport: Transport, codes: CodeTables = FRESH) -> tuple[Finding, 
     for finding in found:
         assert finding.sentence.endswith(".")
         # what passes by itself is nobody's to correct, and no right of the key
-        assert finding.state is not State.BAD or (
+        assert finding.state is not FindingState.BAD or (
             (finding.exit is Exit.STOPPED) != bool(finding.advice)
         )
-        assert (finding.state is State.BAD) == (finding.exit is not Exit.DONE)
+        assert (finding.state is FindingState.BAD) == (finding.exit is not Exit.DONE)
         assert KEY not in repr(finding)
     return found
 
 
-def states(transport: Transport, codes: CodeTables = FRESH) -> dict[str, State]:
+def states(transport: Transport, codes: CodeTables = FRESH) -> dict[str, FindingState]:
     """How each finding is."""
     return {finding.name: finding.state for finding in findings(transport, codes)}
 
@@ -72,7 +72,7 @@ def test_all_is_well() -> None:
     assert list(found) == [
         "key", "read users", "write users", "institution", "clock", "code tables",
     ]  # fmt: skip
-    assert set(found.values()) == {State.OK}
+    assert set(found.values()) == {FindingState.OK}
 
 
 @pytest.mark.parametrize(
@@ -91,20 +91,20 @@ def test_all_is_well() -> None:
 def test_what_is_missing_is_bad(transport: Transport, bad: set[str]) -> None:
     """Each right is found by itself; without any, the key is wrong. Nothing is an error."""
     found = states(transport)
-    assert {name for name, state in found.items() if state is State.BAD} == bad
+    assert {name for name, state in found.items() if state is FindingState.BAD} == bad
 
 
 @pytest.mark.parametrize(
     ("time", "state"),
     [
-        ("09:34:59", State.OK),
-        ("09:25:01", State.OK),
-        ("09:35:01", State.WARN),
-        ("09:24:59", State.WARN),
-        ("", State.WARN),
+        ("09:34:59", FindingState.OK),
+        ("09:25:01", FindingState.OK),
+        ("09:35:01", FindingState.WARN),
+        ("09:24:59", FindingState.WARN),
+        ("", FindingState.WARN),
     ],
 )
-def test_the_clock_may_differ_by_five_minutes(time: str, state: State) -> None:
+def test_the_clock_may_differ_by_five_minutes(time: str, state: FindingState) -> None:
     """More, or not knowing, is a warning."""
     assert states(answers(date=time))["clock"] is state
 
@@ -112,14 +112,16 @@ def test_the_clock_may_differ_by_five_minutes(time: str, state: State) -> None:
 @pytest.mark.parametrize(
     ("codes", "state"),
     [
-        (NO_CODES, State.WARN),
-        (CodeTables(TABLES, "01EX_INST", date(2026, 2, 22)), State.OK),
-        (CodeTables(TABLES, "01EX_INST", date(2026, 2, 21)), State.WARN),
-        (CodeTables(TABLES, "02OTHER", TODAY), State.BAD),
-        (CodeTables(TABLES), State.OK),
+        (NO_CODES, FindingState.WARN),
+        (CodeTables(TABLES, "01EX_INST", date(2026, 2, 22)), FindingState.OK),
+        (CodeTables(TABLES, "01EX_INST", date(2026, 2, 21)), FindingState.WARN),
+        (CodeTables(TABLES, "02OTHER", TODAY), FindingState.BAD),
+        (CodeTables(TABLES), FindingState.OK),
     ],
 )
-def test_code_tables_are_this_institutions_and_not_old(codes: CodeTables, state: State) -> None:
+def test_code_tables_are_this_institutions_and_not_old(
+    codes: CodeTables, state: FindingState
+) -> None:
     """Missing and old is a warning, another institution's is bad."""
     assert states(answers(), codes)["code tables"] is state
 
@@ -136,7 +138,7 @@ def test_what_is_bad_tells_how_a_load_would_end() -> None:
         assert {found.exit for found in findings(transport, codes)} - {Exit.DONE} == exits
 
 
-_SANDBOX = Facts(
+_SANDBOX = MeasuredFacts(
     institution="01SBX",
     environment="sandbox",
     measured=date(2026, 11, 1),

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from importer.advice import Choice, Do
 from importer.alma.client import Alma
 from importer.alma.doctor import FirstContact, first_contact
-from importer.alma.facts import MEASURABLE, Facts
+from importer.alma.facts import MEASURABLE, MeasuredFacts
 from importer.alma.pacing import RateLimiter
 from importer.alma.probe import EXPERIMENTS, LAST_NAME, probe
 from importer.alma.responses import Reply
@@ -48,11 +48,11 @@ def _asked(alma: Practice, use: Callable[[Alma], Awaitable[T]]) -> T:
     return asyncio.run(main())
 
 
-async def _probe(alma: Alma) -> Facts:
+async def _probe(alma: Alma) -> MeasuredFacts:
     return await probe(alma, "SIS", "", [], lambda _done, _of: None)
 
 
-def _measure(lab: Practice, faults: str = "", **switches: str) -> Facts:
+def _measure(lab: Practice, faults: str = "", **switches: str) -> MeasuredFacts:
     """Measure it with one switch flipped; `faults`: what goes wrong meanwhile."""
     lab.set(switches=_USUAL | {name.replace("_", "-"): one for name, one in switches.items()})
     lab.admin("POST", "/faults", faults and f"rules: [{faults}]")

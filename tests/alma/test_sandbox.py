@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.code_tables import LIBRARIES
-from importer.alma.doctor import State, examine
+from importer.alma.doctor import FindingState, examine
 from importer.alma.pacing import RateLimiter
 from importer.alma.responses import explain_refusal
 from importer.errors import RefusedError, UnavailableError
@@ -77,7 +77,9 @@ async def test_code_tables_and_institution(alma: Alma) -> None:
     assert await alma.code_table("NoSuchTable") is None
     general = await alma.general()
     assert (general.code, general.environment) == (tables.institution, "sandbox")
-    assert {finding.state for finding in await examine(alma, tables, {}, TODAY)} == {State.OK}
+    assert {finding.state for finding in await examine(alma, tables, {}, TODAY)} == {
+        FindingState.OK
+    }
 
 
 @pytest.mark.parametrize(

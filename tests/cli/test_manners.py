@@ -26,7 +26,7 @@ from importer.cli.web import _opened
 from importer.errors import Exit, missing_library
 from importer.ledger.ledger import State
 from importer.model.plan import Act
-from importer.pipeline.inputs import Progress
+from importer.pipeline.inputs import Listener
 from importer.service.loads import Counts
 from importer.service.place import PACKAGE
 from importer.writer.executor import RowDone
@@ -265,7 +265,7 @@ def test_without_a_terminal_there_is_a_line_every_few_seconds(
 def test_rows_are_counted_by_what_came_of_them() -> None:
     """A row counts once, by its last state, and only what is final is done."""
     told: list[tuple[int, int, str]] = []
-    telling = Counts(Progress(lambda *news: told.append(news), print), 3)
+    telling = Counts(Listener(lambda *news: told.append(news), print), 3)
     telling(RowDone(2, Act.CREATE, State.UNKNOWN))
     telling(RowDone(3, Act.UPDATE, State.APPLIED))
     telling(RowDone(2, Act.CREATE, State.APPLIED))

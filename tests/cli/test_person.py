@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import pytest
 
 from importer.errors import Exit
-from importer.jobs.state import Load, State, Step, Store
+from importer.jobs.state import JobMemory, Load, LoadStep, Store
 from importer.ledger.database import as_json
 from importer.ledger.journal import write_run
 from importer.ledger.ledger import RunValue
@@ -82,19 +82,19 @@ def test_what_is_stored_about_a_person(
     assert traces("2001") == everywhere
 
     store = Store("nightly")
-    store.state = State(open=Load(stamp="1", files=()))
+    store.state = JobMemory(open=Load(stamp="1", files=()))
     store.save()
     erased = typed("person", "2001", "--erase", "--yes")
     assert erased.exit == Exit.REJECTS
     assert "purge runs/first runs/second --yes" in erased.err
     assert traces("2001") == [*everywhere[:2], everywhere[-1]]
     assert "run the job first" in erased.err
-    store.state = State(open=Load(stamp="1", files=(), step=Step.HELD))
+    store.state = JobMemory(open=Load(stamp="1", files=(), step=LoadStep.HELD))
     store.save()
     assert "allow or skip it first" in typed("person", "2001", "--erase", "--yes").err
     Path("jobs/nightly.json").write_text("{", "utf-8")
     assert "nightly.json is damaged" in typed("person", "2001", "--erase", "--yes").err
-    store.state = State()
+    store.state = JobMemory()
     store.save()
     with monkeypatch.context() as windows:  # where the file is open in Excel
         windows.setattr(Path, "unlink", Mock(side_effect=PermissionError(13, "in use")))
@@ -112,9 +112,9 @@ def test_files_of_a_job_whose_file_is_gone_are_erased() -> None:
     """It was renamed: nobody can allow or skip what it holds."""
     (copy := Path("jobs/nightly/1/roster.csv")).parent.mkdir(parents=True)
     copy.write_bytes(write(ANA).read_bytes())
-    held = Load(stamp="1", files=(), step=Step.HELD)
+    held = Load(stamp="1", files=(), step=LoadStep.HELD)
     store = Store("nightly")
-    store.state = State(job="nightly.yaml", open=held)
+    store.state = JobMemory(job="nightly.yaml", open=held)
     store.save()
     assert typed("person", "2001", "--erase", "--yes").exit == Exit.DONE
     assert not copy.exists()
@@ -125,9 +125,9 @@ def test_files_of_a_job_whose_file_cannot_be_looked_at_stay() -> None:
     """As where another user's folder has it: the job may still run."""
     (copy := Path("jobs/nightly/1/roster.csv")).parent.mkdir(parents=True)
     copy.write_bytes(write(ANA).read_bytes())
-    held = Load(stamp="1", files=(), step=Step.HELD)
+    held = Load(stamp="1", files=(), step=LoadStep.HELD)
     store = Store("nightly")
-    store.state = State(job=f"{'long' * 99}/nightly.yaml", open=held)
+    store.state = JobMemory(job=f"{'long' * 99}/nightly.yaml", open=held)
     store.save()
     assert typed("person", "2001", "--erase", "--yes").exit == Exit.REJECTS
     assert copy.exists()

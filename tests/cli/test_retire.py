@@ -8,7 +8,7 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
-from importer.report.view import Names
+from importer.report.view import ShownNames
 from tests.campus.retiring import caller, fill, write
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ask, change, codes, state
@@ -119,7 +119,7 @@ def test_whoever_ends_has_a_name_in_the_report(sandbox: Sandbox, do: str) -> Non
     made(sandbox, do, "free")
     typed(*PLAN, "run")
     with Ledger.open(Path("run")) as ledger:
-        assert Names(ledger, show_values=True).of(ledger.row(2)).startswith("Given0 ")
+        assert ShownNames(ledger, show_values=True).of(ledger.row(2)).startswith("Given0 ")
 
 
 def test_a_second_plan_ends_nobody_again(sandbox: Sandbox) -> None:

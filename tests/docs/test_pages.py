@@ -10,7 +10,7 @@ import pytest
 from docs.tools.movie import FRAMES, MOVIE, chunks
 from docs.tools.reference import FOLDER, text
 from docs.tools.reference import PAGES as MADE
-from importer.jobs.schema import Guards, JobFile, Login, Notify, RosterPart, load_job
+from importer.jobs.schema import Guards, JobFile, JobRoster, Login, Notify, load_job
 from importer.report.wording import PAGE, PROBLEMS, REJECTS, SUMMARY, WORKBOOK
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.gateway import Fault, load_faults
@@ -156,7 +156,7 @@ def test_every_cited_section_of_the_contract_exists() -> None:
 def test_every_key_of_a_job_has_its_words() -> None:
     """Each key of each part, and the defaults of the guards."""
     text = JOBS.read_text("utf-8")
-    models = (JobFile, RosterPart, Guards, Notify, Login)
+    models = (JobFile, JobRoster, Guards, Notify, Login)
     keys = {field.alias or key for model in models for key, field in model.model_fields.items()}
     assert {key for key in keys if f"`{key}`" not in text and key != "version"} == set()
     for guard in Guards.model_fields:

@@ -24,7 +24,7 @@ from importer.jobs.guards import allow, skip
 from importer.jobs.run import JobRun
 from importer.jobs.schema import load_job
 from importer.jobs.state import Store
-from importer.service.outcome import Outcome
+from importer.service.outcome import Ending
 from importer.service.place import now
 from tests.jobs.office import in_process
 
@@ -95,7 +95,7 @@ def main(kill_at: int, folder: str, environ: dict[str, str], way: str) -> None:
         points.wrap(places.LocalFolder, name)
         points.wrap(sftp.RemoteFolder, name)
 
-    def command(*words: str) -> Outcome:
+    def command(*words: str) -> Ending:
         ended = in_process(*words)
         points.reach()
         return ended

@@ -14,8 +14,8 @@ import pytest
 
 from importer.errors import Exit, ImporterError, LedgerError
 from importer.jobs.feed import Feed, FeedFile
-from importer.jobs.state import State, Store
-from importer.service.outcome import Outcome
+from importer.jobs.state import JobMemory, Store
+from importer.service.outcome import Ending
 from importer.service.place import now
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import state
@@ -47,8 +47,8 @@ def _places(value: object) -> Iterator[Callable[[object], None]]:
             yield from _places(value[key])
 
 
-def _stopped(*_: str) -> Outcome:
-    return Outcome(exit=Exit.STOPPED, error="Alma cannot be reached.")
+def _stopped(*_: str) -> Ending:
+    return Ending(exit=Exit.STOPPED, error="Alma cannot be reached.")
 
 
 @pytest.mark.faults
@@ -197,6 +197,6 @@ def test_the_files_of_some_years_are_no_damage(office: Office, typed: Type) -> N
     office.write_job()
     (office.folder / "jobs").mkdir()
     store = Store("nightly")
-    store.state = State(feeds={str(n): Feed(files=files) for n in range(4)})
+    store.state = JobMemory(feeds={str(n): Feed(files=files) for n in range(4)})
     store.save()
     assert Store("nightly").read().feeds["0"].files[-1].found == files[-1].found

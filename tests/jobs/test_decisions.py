@@ -14,7 +14,7 @@ from importer.errors import FINE, Exit, UsageError
 from importer.jobs.feed import Feed
 from importer.jobs.state import Store
 from importer.jobs.words import JobOverview, jobs_in
-from importer.service.outcome import Outcome
+from importer.service.outcome import Ending
 from importer.service.place import now
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import state
@@ -188,12 +188,10 @@ def test_the_list_of_jobs_shows_state_and_next_trouble(
     assert held["last_load"]["rows"] == 40
     assert typed("job", "list", "nowhere").exit == Exit.USAGE
 
-    def refused(*words: str) -> Outcome:
+    def refused(*words: str) -> Ending:
         ended = in_process(*words)
         return (
-            ended
-            if words[0] == "plan"
-            else Outcome(exit=Exit.ACCESS, error="The key is not known.")
+            ended if words[0] == "plan" else Ending(exit=Exit.ACCESS, error="The key is not known.")
         )
 
     office.drop(rows_of(people(41)), "patrons-3.csv")

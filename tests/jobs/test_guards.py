@@ -8,7 +8,7 @@ import pytest
 
 from importer.errors import Exit
 from importer.jobs.state import Store
-from importer.service.outcome import Outcome
+from importer.service.outcome import Ending
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, state
 from tests.jobs.office import Office, in_process, people, rows_of
@@ -41,7 +41,7 @@ def test_a_mapping_that_is_changed_during_a_load_holds_the_next_one(
     mapping = office.folder / "small.yaml"
     changed = mapping.read_text("utf-8").replace("<Last>", "New")
 
-    def and_change(*words: str) -> Outcome:
+    def and_change(*words: str) -> Ending:
         ended = in_process(*words)
         if words[0] == "apply" and then == "changed":
             mapping.write_text(changed, "utf-8")
@@ -66,9 +66,9 @@ def test_a_safety_check_that_fails_only_after_the_plan_holds_the_load(
     other = ("2001", "Zoe", "Quux", "COMM", "1955-05-05", "zoe@example.org", "")
     office.drop(rows_of([other, *people(21)]), "patrons-2.csv", timedelta(hours=4))
 
-    def down(*words: str) -> Outcome:
+    def down(*words: str) -> Ending:
         return (
-            in_process(*words) if words[0] != "apply" else Outcome(exit=Exit.STOPPED, error="Down.")
+            in_process(*words) if words[0] != "apply" else Ending(exit=Exit.STOPPED, error="Down.")
         )
 
     assert office.run(command=down) == Exit.STOPPED

@@ -24,7 +24,7 @@ import pytest
 from importer.errors import Exit
 from importer.jobs.commands import Command, how_it_ended
 from importer.loader.detect import LARGEST
-from importer.service.outcome import Outcome
+from importer.service.outcome import Ending
 from tests.campus.retiring import MAPPING as MAPPING_TO_RETIRE
 from tests.campus.retiring import caller, record
 from tests.cli.conftest import Sandbox, Type
@@ -72,7 +72,7 @@ def _second(rows: list[tuple[str, ...]], name: str = "patrons-2.csv", hours: flo
     return happens
 
 
-def _with(command: Callable[..., Outcome]) -> Arrange:
+def _with(command: Callable[..., Ending]) -> Arrange:
     """The job runs, with something else than the importer's commands."""
 
     def happens(office: Office, _: Sandbox) -> None:
@@ -88,7 +88,7 @@ def _fails(during: str, *rules: dict[str, object], **environ: str) -> Arrange:
     """Alma, or a setting, is wrong from a command on."""
 
     def happens(office: Office, sandbox: Sandbox) -> None:
-        def command(*words: str) -> Outcome:
+        def command(*words: str) -> Ending:
             if words[0] == during:
                 ask(sandbox, "POST", "faults", {"rules": [*rules]})
                 os.environ.update(environ)
@@ -105,7 +105,7 @@ def _killed(command: str) -> Command:
     )
 
 
-def _is_wrong(*_: str) -> Outcome:
+def _is_wrong(*_: str) -> Ending:
     raise KeyError
 
 

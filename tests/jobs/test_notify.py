@@ -16,7 +16,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from importer.errors import Exit, PlaceError
-from importer.jobs.notify import SUBJECT, Level, Message, send, send_email
+from importer.jobs.notify import SUBJECT, Concern, Message, send, send_email
 from importer.jobs.schema import Notify
 from importer.settings import Settings
 from tests.cli.conftest import Sandbox
@@ -24,7 +24,7 @@ from tests.cli.small import state
 from tests.jobs.office import Mailbox, Office, free_port, own_certificate, people, web_server
 from tests.serving import serving
 
-TEST = Message("nightly", Level.TROUBLE, Exit.DONE, "A test.")
+TEST = Message("nightly", Concern.TROUBLE, Exit.DONE, "A test.")
 
 
 def test_no_canary_is_in_a_mail_a_chat_a_ping_or_the_log(
@@ -175,7 +175,7 @@ def test_a_report_that_is_too_large_for_the_server_is_named(
 def test_a_subject_ends_with_a_word_and_is_not_repeated(words: int) -> None:
     """A long headline is shortened in the subject and whole in the text; a short one is there."""
     headline = " ".join(["possible"] * words) + "."
-    message = Message("nightly", Level.TROUBLE, Exit.DONE, headline, ("Run: runs/x",))
+    message = Message("nightly", Concern.TROUBLE, Exit.DONE, headline, ("Run: runs/x",))
     assert len(message.subject) <= SUBJECT
     assert set(message.subject.split()[3:]) <= {"possible", "possible.", "…"}
     assert (headline in message.subject, headline in message.text) == (words == 3, words == 40)

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 
 from importer.errors import Exit
-from importer.service.outcome import Outcome
+from importer.service.outcome import Ending
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
 from tests.jobs.office import WRONG, Office, SshServer, in_process, people, rows_of
@@ -79,7 +79,7 @@ def test_a_workbook_that_is_there_already_stays(office: Office, sandbox: Sandbox
     (office.folder / "back").mkdir()
     office.write_job(GUARDS)
 
-    def and_put(*words: str) -> Outcome:
+    def and_put(*words: str) -> Ending:
         ended = in_process(*words)
         if words[0] == "apply":
             (office.folder / "back" / f"{Path(words[1]).name}-rejects.xlsx").write_bytes(b"edited")

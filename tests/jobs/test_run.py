@@ -19,7 +19,7 @@ import pytest
 from importer.errors import Cause, Exit, LedgerError, UsageError
 from importer.jobs.commands import how_it_ended
 from importer.jobs.state import Store
-from importer.service.outcome import Outcome
+from importer.service.outcome import Ending
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, MAPPING, edit, state
 from tests.cli.test_absent import LEAVERS
@@ -118,10 +118,10 @@ def test_an_outage_is_reported_once_whatever_its_counts(office: Office, sandbox:
     office.drop(rows_of(people(3)))
     left = iter(range(500, 400, -1))
 
-    def stopped(*_: str) -> Outcome:
+    def stopped(*_: str) -> Ending:
         number = next(left)
         why = f"{number} calls are left today." if number % 3 else "Alma is down for maintenance."
-        return Outcome(exit=Exit.STOPPED, error=why, cause=Cause.PASSES)
+        return Ending(exit=Exit.STOPPED, error=why, cause=Cause.PASSES)
 
     for minutes in (0, 5, 10, 15, 20):
         office.clock = timedelta(minutes=minutes)
@@ -521,11 +521,11 @@ def test_a_job_deletes_old_runs_and_nothing_else(
     asked = list[tuple[str, ...]]()
     monkeypatch.setattr("importer.jobs.run._PURGED", 2)
 
-    def command(*words: str) -> Outcome:
+    def command(*words: str) -> Ending:
         if words[0] == "purge":
             asked.append(words)
             if hours == 37:  # they are in use
-                return Outcome(exit=Exit.STOPPED)
+                return Ending(exit=Exit.STOPPED)
         return in_process(*words)
 
     office.write_job("keep: 36h\nguards: {creates: off}\n")
@@ -548,7 +548,7 @@ def test_a_job_leaves_whom_its_plan_would_ask_about(office: Office, sandbox: San
     assert office.takes([ANA, *people(5)], age=timedelta(hours=1)) == Exit.DONE
     before = writes(sandbox)
 
-    def and_change(*words: str) -> Outcome:
+    def and_change(*words: str) -> Ending:
         if words[0] == "apply":
             edit(
                 sandbox,

@@ -16,13 +16,13 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from importer.errors import Exit, MappingError, PlaceError
-from importer.jobs.notify import Level, Message, send
+from importer.jobs.notify import Concern, Message, send
 from importer.jobs.schema import Notify, load_job
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
 from tests.jobs.office import Mailbox, Office, free_port, own_certificate, people
 
-TEST = Message("nightly", Level.TROUBLE, Exit.DONE, "A test.")
+TEST = Message("nightly", Concern.TROUBLE, Exit.DONE, "A test.")
 TO = Notify(email=("circ@example.org",))
 MAIL = ("HOST", "PORT", "FROM", "USER", "PASSWORD")
 

@@ -18,17 +18,17 @@ from importer.memory.last_seen import LastSeen
 from importer.memory.loads import EditMemory, Remembered, institutions
 from importer.memory.memory import BEFORE, forget
 from importer.memory.one_person import entries_about, rows_about
-from importer.model.plan import Create, Fate, Image, Imprint, Where
+from importer.model.plan import Create, Fate, Image, Imprint, InRecord
 from importer.model.run import RunFacts
 from importer.model.user import User
 from tests.report import building
 
 ALMA = "01INST sandbox"
 DAY = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
-GROUP, NAME = Where("user_group"), Where("first_name")
+GROUP, NAME = InRecord("user_group"), InRecord("first_name")
 
 
-def left(group: str, where: Where = GROUP) -> dict[str, Imprint]:
+def left(group: str, where: InRecord = GROUP) -> dict[str, Imprint]:
     """A value that a load left."""
     return {where.path: Imprint(where, "cells", "rule", group, group, "2026-08-20")}
 

@@ -21,7 +21,7 @@ from importer.model.roster import Source
 from importer.model.run import FailedCheck
 from importer.model.safety_checks import folded_groups
 from importer.model.user import AccountType, User
-from importer.planner.case import Case, Earlier, nothing_earlier
+from importer.planner.case import Case, EarlierLoads, nothing_earlier
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import comparable, entries
 from importer.planner.merge import Merged, merge, unless_by_day
@@ -128,7 +128,7 @@ def draft(
     return next(drafts(made, [FIRST], {}))
 
 
-def case(row: DraftUser, earlier: Earlier, found: MatchResult | None = None) -> Case:
+def case(row: DraftUser, earlier: EarlierLoads, found: MatchResult | None = None) -> Case:
     """The case of a row by a mapping of no special rules, of whom nobody was found."""
     return Case(row, found or MatchResult(), Match(), NOTHING_COMMON, earlier)
 

@@ -20,7 +20,7 @@ from importer.model.problem import Code, Problem, Severity
 from importer.model.question import Answer, read_decision
 from importer.model.user import AccountType, User
 from importer.planner.answers import fitting, follow, leaves_id, resolution, without_taken
-from importer.planner.case import Case, Earlier
+from importer.planner.case import Case, EarlierLoads
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
@@ -130,7 +130,7 @@ class Campus:
         return MatchResult(tuple(holders), tuple(alike))
 
     @property
-    def earlier(self) -> Earlier:
+    def earlier(self) -> EarlierLoads:
         """What is remembered: nothing but whose ID is right."""
 
         def of(row: DraftUser, live: User) -> UserMemory:
@@ -138,7 +138,7 @@ class Campus:
             leaves = key != row.key and leaves_id(self.answers, row, key)
             return UserMemory(None, (), keeps_id=leaves)
 
-        return Earlier(of, keyed(b""), TODAY, "", frozenset(), None)
+        return EarlierLoads(of, keyed(b""), TODAY, "", frozenset(), None)
 
     @property
     def case(self) -> Case:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from importer.model.user import AccountType, Part, User
+from importer.model.user import AccountType, RecordPart, User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import (
     FLAGS,
@@ -150,7 +150,7 @@ def what_staff_did_since_stays(meeting: Meeting) -> None:
             )
 
 
-def is_keyed(parent: str, parts: Sequence[Part]) -> bool:
+def is_keyed(parent: str, parts: Sequence[RecordPart]) -> bool:
     """Whether each entry of a list is known by its types, its segment and its value."""
     return not any(
         equal(parent, one, other) and place(parent, one)[1] == place(parent, other)[1]
@@ -158,12 +158,12 @@ def is_keyed(parent: str, parts: Sequence[Part]) -> bool:
     )
 
 
-def place(parent: str, part: Part) -> tuple[tuple[str, ...], str]:
+def place(parent: str, part: RecordPart) -> tuple[tuple[str, ...], str]:
     """The types of an entry, and its segment."""
     return types(parent, part), getattr(part, "segment_type", None) or ""
 
 
-def plain(parts: Iterable[Part]) -> Counter[str]:
+def plain(parts: Iterable[RecordPart]) -> Counter[str]:
     """How many entries of each kind there are, whichever has a mark or a note."""
     shapes = (
         {name: text for name, text in comparable(part).items() if name not in APART}

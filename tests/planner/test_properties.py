@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from importer.model.fields import LISTS, OnUpdate
-from importer.model.user import AccountType, Part, User, UserIdentifier
+from importer.model.user import AccountType, RecordPart, User, UserIdentifier
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import CORE, FLAGS, current, entries, equal, same_text, types
 from importer.planner.merge import Merged, new_user
@@ -45,12 +45,12 @@ def account(user: User) -> AccountType:
     return AccountType(current(user, "account_type"))
 
 
-def without_flags(part: Part) -> Part:
+def without_flags(part: RecordPart) -> RecordPart:
     """The entry apart from the flags, which belong to the list as a whole."""
     return part.model_copy(update={"preferred": None, "preferred_sms": None})
 
 
-def twins(parent: str, parts: tuple[Part, ...]) -> int:
+def twins(parent: str, parts: tuple[RecordPart, ...]) -> int:
     """How many entries say again what one before them says."""
     return sum(
         any(equal(parent, part, other) for other in parts[:place])

@@ -14,7 +14,7 @@ from importer.model.fields import text
 from importer.model.plan import Image, Imprint, UserMemory
 from importer.model.problem import Origin
 from importer.model.user import AccountType, ContactInfo, Email, User
-from importer.planner.case import Earlier, nothing_earlier
+from importer.planner.case import EarlierLoads, nothing_earlier
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, entries
 from importer.planner.imprints import NO_MEMORY, keyed, with_reply
@@ -97,7 +97,9 @@ class Alma:
         """Compare a roster's row with what was left."""
         others = tuple(seen for name, seen in self.memory.items() if name != roster.name)
         known = UserMemory(self.memory.get(roster.name), others)
-        earlier = Earlier(lambda _draft, _live: known, HASHED, today, "", self.overwrites, None)
+        earlier = EarlierLoads(
+            lambda _draft, _live: known, HASHED, today, "", self.overwrites, None
+        )
         return compare_with_loads(case(roster.row(today), earlier), self.live, known, rename=False)
 
     def after(self, reviewed: ComparedRow) -> User:
@@ -312,7 +314,7 @@ def test_an_address_under_one_type_more_is_written() -> None:
     plan = scheme([*values], AccountType.INTERNAL, rules={})
     row = replace(row, layout=plan, values=values, cells=tuple(values.values()))
     known = UserMemory(alma.memory["autumn"], ())
-    earlier = Earlier(lambda _row, _live: known, HASHED, LATER, "", frozenset(), None)
+    earlier = EarlierLoads(lambda _row, _live: known, HASHED, LATER, "", frozenset(), None)
     reviewed = compare_with_loads(case(row, earlier), alma.live, known, rename=False)
     found = _emails(alma.after(reviewed))
     assert [text(one.email_type) for one in found] == ["personal", "school"]

@@ -17,10 +17,10 @@ import pytest
 from lxml import etree
 
 from importer.errors import UsageError
-from importer.sandbox.configuration import SWITCHES, CodeTables, set_switches
+from importer.sandbox.configuration import SWITCHES, PracticeCodes, set_switches
 from importer.sandbox.invented import people
 from importer.sandbox.server import Options, running
-from importer.sandbox.users import Store
+from importer.sandbox.users import UserStore
 from tests.sandbox.alma import Alma, barcode, code_of, person, practice, student
 
 
@@ -66,7 +66,7 @@ def test_serve_stops_on_a_signal_and_loses_nothing(tmp_path: Path, number: int) 
 
 def test_seeded_patrons_are_the_same_every_time(tmp_path: Path) -> None:
     """The same number gives the same people, with example.org and 555-01xx only."""
-    assert list(people(50, CodeTables({}))) == list(people(50, CodeTables({})))
+    assert list(people(50, PracticeCodes({}))) == list(people(50, PracticeCodes({})))
     options = Options(seed_users=30, db=tmp_path / "alma.db", rate=0)
     for _ in range(2):
         with practice(options) as alma:
@@ -106,13 +106,13 @@ def test_what_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
 def test_a_store_that_fails_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be stored is not answered for long: the server stops with the error."""
 
-    def fail(_: Store) -> None:
+    def fail(_: UserStore) -> None:
         raise sqlite3.OperationalError
 
     def until_it_stops() -> None:
         with running() as url, suppress(httpx.TransportError):
-            monkeypatch.setattr(Store, "commit", fail)
-            monkeypatch.setattr(Store, "close", fail)
+            monkeypatch.setattr(UserStore, "commit", fail)
+            monkeypatch.setattr(UserStore, "close", fail)
             while httpx.get(url).status_code:
                 time.sleep(0.01)
 

@@ -15,7 +15,7 @@ from importer.errors import Exit, ImporterError, UsageError
 from importer.model.problem import CATALOGUE, RESOLVED_ADVICE, Code
 from importer.model.question import DECISIONS
 from importer.report.commands import as_command, to_paste, with_command
-from importer.service.outcome import Outcome, failed
+from importer.service.outcome import Ending, failed
 from importer.web.advice import as_control
 from importer.web.site import ROOT, Visit
 from tests.actions import EVERY, RUN
@@ -71,7 +71,7 @@ def test_an_outcome_carries_the_actions_of_an_error(action: Action) -> None:
     """As JSON, which jobs and the page read; scripts get the sentence with the error."""
     error = UsageError("It is wrong.").advising(action, "If so")
     outcome = failed(error)
-    assert Outcome.model_validate_json(outcome.model_dump_json()) == outcome
+    assert Ending.model_validate_json(outcome.model_dump_json()) == outcome
     assert (outcome.error, outcome.advice) == ("It is wrong.", (Choice(action, "If so"),))
     assert str(error) == f"It is wrong. {text_of(error.advice)}"
     assert isinstance(error, ImporterError)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Cause, DailyLimitError, Exit, MappingError, RosterError
-from importer.service.outcome import Outcome, failed, outcome_of
+from importer.service.outcome import Ending, failed, outcome_of
 from tests.report import building
 
 
@@ -26,7 +26,7 @@ def test_an_error_is_read_as_it_was_written(error: Exception, code: Exit, cause:
     assert (outcome.exit, outcome.cause, outcome.summary) == (code, cause, None)
     assert "Zoë" not in outcome.error
     assert "Ana" not in outcome.error
-    assert Outcome.read(json.dumps(outcome.as_json())) == outcome
+    assert Ending.read(json.dumps(outcome.as_json())) == outcome
 
 
 def test_a_run_is_read_with_its_counts_and_why_it_stopped(tmp_path: Path) -> None:
@@ -36,11 +36,11 @@ def test_a_run_is_read_with_its_counts_and_why_it_stopped(tmp_path: Path) -> Non
     written = outcome.as_json()
     assert (written["exit"], written["error"], written["cause"]) == (8, "Used up.", "passes")
     assert written["rows"] == outcome.counts.rows
-    assert Outcome.read(json.dumps(written)) == outcome
+    assert Ending.read(json.dumps(written)) == outcome
 
 
 @pytest.mark.parametrize("text", ["", "half a li", "3", '{"event": "end"}', '{"exit": 77}'])
 def test_another_text_is_no_outcome(text: str) -> None:
     """As of a command that was killed."""
     with pytest.raises(ValueError):  # noqa: PT011  each library has its own
-        Outcome.read(text)
+        Ending.read(text)

@@ -11,7 +11,7 @@ from importer.mapper.compile import compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.model.fields import NO_CODES
 from importer.model.roster import Roster
-from importer.suggest.first_mapping import Choices, Draft, suggest
+from importer.suggest.first_mapping import Choices, MappingDraft, suggest
 from tests.mapper.bench import RUN, loaded, roster
 from tests.suggest.headings import BESIDE, fed
 
@@ -70,7 +70,7 @@ def judged(file: File, folder: Path) -> Counter[str]:
     done = text.replace('"<?>"', "X").replace('"?"', "X").replace(": ?", ": X")
     compiled = compile_mapping(loaded(folder, done), file.roster.places, RUN)
     assert len(evaluate(compiled, file.roster, NO_CODES).frame.columns)
-    feeds, draft = fed(text), Draft(file.roster, BESIDE, Choices())
+    feeds, draft = fed(text), MappingDraft(file.roster, BESIDE, Choices())
     ids = {guess.place.heading for guess in draft.possible_ids}
     counts: Counter[str] = Counter()
     for heading, right in file.right:

@@ -17,7 +17,7 @@ from importer.model.user import AccountType
 from importer.model.vocabulary import field_of
 from importer.suggest.columns import guesses
 from importer.suggest.confirmed import confirmed
-from importer.suggest.first_mapping import Choices, Draft, suggest
+from importer.suggest.first_mapping import Choices, MappingDraft, suggest
 from tests.mapper.bench import RUN, lint, loaded, places, roster, without_headings
 from tests.suggest.headings import BESIDE, fed, score
 
@@ -197,12 +197,12 @@ def test_what_is_open_has_its_columns() -> None:
     headings, cells = filled(
         Who=NAMES, Sort=["Club", "Guest", "Club"], Upto=["2031-01-02", "2031-03-04"], No=["1", "2"]
     )
-    draft = Draft(roster(headings, cells), BESIDE, Choices())
+    draft = MappingDraft(roster(headings, cells), BESIDE, Choices())
     found = {wanted: [g.place.heading for g in draft.possible(wanted)] for wanted in draft.open}
     assert found == {"name": ["Who"], "user_group": ["Sort"], "expiry_date": ["Upto"]}
     assert draft.samples(draft.possible("user_group")[0]) == "Club, Guest"
     chosen = Choices(columns={wanted: columns[0] for wanted, columns in found.items()})
-    assert Draft(roster(headings, cells), BESIDE, chosen).open == ()
+    assert MappingDraft(roster(headings, cells), BESIDE, chosen).open == ()
     text = suggest(roster(headings, cells), BESIDE, choices=chosen)
     assert "expiry_date: <Upto>\n" in text
     assert "last_name: <$person.last>\n" in text
@@ -381,7 +381,7 @@ def test_guesses_are_never_made_from_passwords() -> None:
     headings, cells = filled(Password=["aa bb", "cc dd", "ee ff"], First=["Ann"], Last=["Lee"])
     (found, *_) = guesses(roster(headings, cells), BESIDE)
     assert found.field == ""
-    draft = Draft(roster(headings, cells), BESIDE, Choices())
+    draft = MappingDraft(roster(headings, cells), BESIDE, Choices())
     assert draft.samples(found) == ""
     nobody = roster(("Password", "Expires"), [("k3yA1", "2031-06-30")])
     assert "match: {new: reject}" in suggest(nobody, BESIDE)
@@ -411,10 +411,10 @@ def test_an_id_column_with_a_few_wrong_cells_can_be_chosen() -> None:
     extensions = [f"x41{n:02}" for n in range(20)]
     names = [f"{'LRIPFKBDGH'[n // 2]}ee {'AB'[n % 2]}by" for n in range(20)]
     cells = [*zip(cards, extensions, names, strict=True)]
-    draft = Draft(roster(["Badge", "Ext.", "Name on the card"], cells), BESIDE, Choices())
+    draft = MappingDraft(roster(["Badge", "Ext.", "Name on the card"], cells), BESIDE, Choices())
     assert [guess.place.heading for guess in draft.possible_ids] == ["Badge"]
     headings, rows = filled(Badge=["A1234", "A1235"], Card_No=["77001", "77002"])
-    draft = Draft(roster(headings, rows), BESIDE, Choices())
+    draft = MappingDraft(roster(headings, rows), BESIDE, Choices())
     assert [guess.place.heading for guess in draft.possible_ids] == ["Card No", "Badge"]
     assert draft.ids == []
 
@@ -496,7 +496,7 @@ def test_the_likeliest_group_is_offered_first() -> None:
         Ward=["Ward A", "Ward B", "Ward C"], Sort=["Family", "Life"],
     )  # fmt: skip
     known = replace(BESIDE, codes=CodeTables({"UserGroups": (CodeRow("FAC", "Faculty"),)}))
-    draft = Draft(roster(headings, cells), known, Choices())
+    draft = MappingDraft(roster(headings, cells), known, Choices())
     found = {wanted: [g.place.heading for g in draft.possible(wanted)] for wanted in draft.open}
     assert found == {"name": ["Who"], "user_group": ["Sort", "Ward"], "expiry_date": []}
     assert draft.code("user_group", "Family") == ("", "")

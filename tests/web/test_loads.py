@@ -12,8 +12,17 @@ import pytest
 from openpyxl import Workbook
 
 from importer.model.run import Summary
-from importer.web.drafts import Asked, Counts, Draft, DraftFacts
-from importer.web.loads import KnownRun, Load, SeenRun, Show, State, name_of, save_answers, steps
+from importer.web.drafts import Asked, Draft, DraftCounts, DraftFacts
+from importer.web.loads import (
+    KnownRun,
+    ListedLoad,
+    LoadState,
+    SeenRun,
+    Show,
+    name_of,
+    save_answers,
+    steps,
+)
 from importer.web.tasks import Sittings
 from tests.report.building import FACTS
 from tests.web.conftest import SAMPLE, Server, approve, drafted, dropped, followed, planned, version
@@ -52,107 +61,107 @@ def _draft(mapping: str = "", ask: Asked = "") -> Draft:
     )
 
 
-CASES: dict[str, tuple[Load, State, str, str, str]] = {
+CASES: dict[str, tuple[ListedLoad, LoadState, str, str, str]] = {
     "no mapping": (
-        Load(_draft()),
-        State.DRAFT, "Mapping to choose", "Choose the mapping", "drafts/d1/sheet",
+        ListedLoad(_draft()),
+        LoadState.DRAFT, "Mapping to choose", "Choose the mapping", "drafts/d1/sheet",
     ),
     "no sheet": (
-        Load(_draft(ask="sheet")),
-        State.DRAFT, "Sheet to choose", "Choose the sheet", "drafts/d1/sheet",
+        ListedLoad(_draft(ask="sheet")),
+        LoadState.DRAFT, "Sheet to choose", "Choose the sheet", "drafts/d1/sheet",
     ),
     "no encoding": (
-        Load(_draft(ask="names")),
-        State.DRAFT, "Names to confirm", "Confirm the names", "drafts/d1/sheet",
+        ListedLoad(_draft(ask="names")),
+        LoadState.DRAFT, "Names to confirm", "Confirm the names", "drafts/d1/sheet",
     ),
     "never checked": (
-        Load(_draft("a.yaml")),
-        State.DRAFT, "Rows to check", "Check the rows", "drafts/d1/grid",
+        ListedLoad(_draft("a.yaml")),
+        LoadState.DRAFT, "Rows to check", "Check the rows", "drafts/d1/grid",
     ),
     "wrong rows": (
-        Load(_draft("a.yaml"), counts=Counts(version=7, rows=45, wrong=11)),
-        State.DRAFT, "11 rows to correct", "Correct 11 rows", "drafts/d1/grid",
+        ListedLoad(_draft("a.yaml"), counts=DraftCounts(version=7, rows=45, wrong=11)),
+        LoadState.DRAFT, "11 rows to correct", "Correct 11 rows", "drafts/d1/grid",
     ),
     "nothing wrong": (
-        Load(_draft("a.yaml"), counts=Counts(version=7, rows=45, wrong=0)),
-        State.CHECKED, "Checked", "Compare with Alma", "drafts/d1/plan",
+        ListedLoad(_draft("a.yaml"), counts=DraftCounts(version=7, rows=45, wrong=0)),
+        LoadState.CHECKED, "Checked", "Compare with Alma", "drafts/d1/plan",
     ),
     "being planned": (
-        Load(_draft("a.yaml"), _run(left=3, of=3), planning="t1"),
-        State.PLANNING, "Comparing with Alma", "Watch", "tasks/t1",
+        ListedLoad(_draft("a.yaml"), _run(left=3, of=3), planning="t1"),
+        LoadState.PLANNING, "Comparing with Alma", "Watch", "tasks/t1",
     ),
     "questions": (
-        Load(_draft("a.yaml"), _run(review=17, left=300, of=300)),
-        State.DECISIONS, "17 decisions", "Decide 17", "runs/r1/decisions",
+        ListedLoad(_draft("a.yaml"), _run(review=17, left=300, of=300)),
+        LoadState.DECISIONS, "17 decisions", "Decide 17", "runs/r1/decisions",
     ),
     "a sheet to choose, with the mapping of the last term": (
-        Load(_draft("a.yaml", ask="sheet")),
-        State.DRAFT, "Sheet to choose", "Choose the sheet", "drafts/d1/sheet",
+        ListedLoad(_draft("a.yaml", ask="sheet")),
+        LoadState.DRAFT, "Sheet to choose", "Choose the sheet", "drafts/d1/sheet",
     ),
     "a plan": (
-        Load(_draft("a.yaml"), _run(left=300, of=300)),
-        State.PLANNED, "Waiting for approval", "Review and approve", "runs/r1",
+        ListedLoad(_draft("a.yaml"), _run(left=300, of=300)),
+        LoadState.PLANNED, "Waiting for approval", "Review and approve", "runs/r1",
     ),
     "a start that failed": (
-        Load(_draft("a.yaml"), _run(left=300, of=300), failed=True),
-        State.STOPPED, "Nothing was sent", "Approve again", "runs/r1",
+        ListedLoad(_draft("a.yaml"), _run(left=300, of=300), failed=True),
+        LoadState.STOPPED, "Nothing was sent", "Approve again", "runs/r1",
     ),
     "an empty plan": (
-        Load(_draft("a.yaml"), _run()),
-        State.PLANNED, "Nothing to write", "Open", "runs/r1",
+        ListedLoad(_draft("a.yaml"), _run()),
+        LoadState.PLANNED, "Nothing to write", "Open", "runs/r1",
     ),
     "corrected since the plan": (
-        Load(_draft("a.yaml"), _run(left=300, of=300), fresh=False),
-        State.DRAFT, "Rows to check", "Check the rows", "drafts/d1/grid",
+        ListedLoad(_draft("a.yaml"), _run(left=300, of=300), fresh=False),
+        LoadState.DRAFT, "Rows to check", "Check the rows", "drafts/d1/grid",
     ),
     "a plan of the command line with another mapping": (
-        Load(None, _run(left=300, of=300), fresh=False),
-        State.PLANNED, "Out of date", "Open", "runs/r1",
+        ListedLoad(None, _run(left=300, of=300), fresh=False),
+        LoadState.PLANNED, "Out of date", "Open", "runs/r1",
     ),
     "questions of a plan of the command line with another mapping": (
-        Load(None, _run(review=17, left=300, of=300), fresh=False),
-        State.PLANNED, "Out of date", "Open", "runs/r1",
+        ListedLoad(None, _run(review=17, left=300, of=300), fresh=False),
+        LoadState.PLANNED, "Out of date", "Open", "runs/r1",
     ),
     "loading": (
-        Load(_draft("a.yaml"), _run(left=280, of=400, refused=0), busy=True,
+        ListedLoad(_draft("a.yaml"), _run(left=280, of=400, refused=0), busy=True,
                   loads=True),
-        State.LOADING, "Loading 120 of 400", "Watch", "runs/r1/live",
+        LoadState.LOADING, "Loading 120 of 400", "Watch", "runs/r1/live",
     ),
     "just approved": (
-        Load(_draft("a.yaml"), _run(left=400, of=400), busy=True, loads=True),
-        State.LOADING, "Loading 0 of 400", "Watch", "runs/r1/live",
+        ListedLoad(_draft("a.yaml"), _run(left=400, of=400), busy=True, loads=True),
+        LoadState.LOADING, "Loading 0 of 400", "Watch", "runs/r1/live",
     ),
     "being answered": (
-        Load(_draft("a.yaml"), _run(left=400, of=400), busy=True),
-        State.PLANNING, "A command is working on it", "Watch", "runs/r1/live",
+        ListedLoad(_draft("a.yaml"), _run(left=400, of=400), busy=True),
+        LoadState.PLANNING, "A command is working on it", "Watch", "runs/r1/live",
     ),
     "paused": (
-        Load(_draft("a.yaml"), _run(left=280, of=400, refused=0), fresh=False),
-        State.STOPPED, "Paused at 120 of 400", "Continue the load", "runs/r1/live",
+        ListedLoad(_draft("a.yaml"), _run(left=280, of=400, refused=0), fresh=False),
+        LoadState.STOPPED, "Paused at 120 of 400", "Continue the load", "runs/r1/live",
     ),
     "stopped": (
-        Load(_draft("a.yaml"), _run(left=280, of=400, refused=0), failed=True),
-        State.STOPPED, "Stopped at 120 of 400", "Continue the load", "runs/r1/live",
+        ListedLoad(_draft("a.yaml"), _run(left=280, of=400, refused=0), failed=True),
+        LoadState.STOPPED, "Stopped at 120 of 400", "Continue the load", "runs/r1/live",
     ),
     "done": (
-        Load(_draft("a.yaml"), _run(of=400, refused=3)),
-        State.DONE, "Done, 3 refused", "Start the next term", "?after=d1",
+        ListedLoad(_draft("a.yaml"), _run(of=400, refused=3)),
+        LoadState.DONE, "Done, 3 refused", "Start the next term", "?after=d1",
     ),
     "done, and the roster deleted": (
-        Load(None, _run(of=400, refused=0)),
-        State.DONE, "Done", "Open", "runs/r1",
+        ListedLoad(None, _run(of=400, refused=0)),
+        LoadState.DONE, "Done", "Open", "runs/r1",
     ),
     "undone": (
-        Load(_draft("a.yaml"), _run(of=400, refused=0), undone=True),
-        State.UNDONE, "Undone", "Open", "runs/r1",
+        ListedLoad(_draft("a.yaml"), _run(of=400, refused=0), undone=True),
+        LoadState.UNDONE, "Undone", "Open", "runs/r1",
     ),
     "a check of the command line": (
-        Load(None, _run(command="check")),
-        State.CHECKED, "Checked", "Open", "runs/r1",
+        ListedLoad(None, _run(command="check")),
+        LoadState.CHECKED, "Checked", "Open", "runs/r1",
     ),
     "a damaged ledger": (
-        Load(None, SeenRun("r1", FACTS.started, None, "It cannot be read.")),
-        State.FAULT, "Cannot be read", "", "",
+        ListedLoad(None, SeenRun("r1", FACTS.started, None, "It cannot be read.")),
+        LoadState.FAULT, "Cannot be read", "", "",
     ),
 }  # fmt: skip
 
