@@ -91,7 +91,7 @@ def test_the_lists_are_those_of_the_product() -> None:
     assert {"check", "mapping new"} <= commands
     assert "--mapping" in options
     assert "--seal" not in options
-    assert {"JobFile.rosters", "RosterPart.from"} <= size.job_keys()
+    assert {"JobFile.rosters", "JobRoster.from"} <= size.job_keys()
     words = size.mapping_words()
     assert {"lookup", "upper", "many_changes"} <= words
     assert "first_name" not in words
