@@ -50,9 +50,9 @@ STATES = frozenset[str](DATA["states"])
 """Words that say whether somebody is active, or yes or no."""
 _FIELDS: dict[str, str] = DATA["fields"]
 _PAIRS = tuple((frozenset(pair.split()), field) for pair, field in DATA["pairs"].items())
-_WEAK, _VETO, _IDENTITIES, _ENTERED, _NOUN, _NAMES = (
+_WEAK, _VETO, _IDENTITIES, _ENTERED, _NOUN = (
     frozenset[str](DATA["concepts"][of])
-    for of in ("weak", "veto", "identities", "entered", "noun", "names")
+    for of in ("weak", "veto", "identities", "entered", "noun")
 )
 _HEAD_FIRST, _LINKED, _COMPOUND, _INFLECTED = (
     frozenset[str](DATA["languages"][of])
@@ -143,11 +143,6 @@ class _Table:
 _TABLE = _Table((files(__package__) / "headings.txt").read_text("utf-8"))
 DEAD, LEFT, YES = (frozenset(_TABLE.layers[name]) for name in _LAYERS[1:])
 LANGUAGES = tuple(_TABLE.words)
-_WEAK_SIGNS = frozenset(
-    key
-    for key, entry in _TABLE.concepts.items()
-    if len(key) == 1 and {concept for concept, _ in entry.values()} <= _WEAK
-)
 
 
 @lru_cache(maxsize=4096)
@@ -183,15 +178,12 @@ def _divided(word: str, languages: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _longest_words(word: str) -> Iterator[str]:
-    """Yield the longest known words from left to right, and what is unknown between them.
-
-    A single sign is a word only where it is weak: 会員番号 ends in 号, and 現住所 is no 所.
-    """
+    """Yield the longest known words from left to right, and what is unknown between them."""
     at = begin = 0
     while at < len(word):
         for end in range(min(len(word), at + _TABLE.longest), at, -1):
             part = word[at:end]
-            if _TABLE.knows(part) and (end - at > 1 or (at and part in _WEAK_SIGNS)):
+            if _TABLE.knows(part) and end - at > 1:
                 yield from filter(None, (word[begin:at], part))
                 at = begin = end
                 break
@@ -310,8 +302,6 @@ def meaning(
     if all(one.concept in _WEAK for one in seen):
         words += remark
         seen, _ = _concepts(words, languages, passing)
-    if all(one.concept in _WEAK for one in seen) and passing:
-        seen, unknown = _concepts(words, languages, frozenset())
     places = [at for at, word in enumerate(words) if word.isdecimal() and len(word) < _SHORT]
     end = max((one.end for one in seen if one.concept not in _PEOPLE), default=0)
     found = _decided(seen, unknown, head_first=bool(languages) and languages[0] in _HEAD_FIRST)
@@ -371,14 +361,11 @@ def _concept(key: str, languages: tuple[str, ...]) -> tuple[str, bool] | None:
 def _decided(seen: list[_Seen], unknown: int, *, head_first: bool) -> Meaning:
     """Return what some concepts mean together."""
     concepts = {one.concept for one in seen}
-    if "preferred" in concepts and len(concepts) > 1 and concepts.isdisjoint(_NAMES):
-        seen = [one for one in seen if one.concept != "preferred"]  # as in `Preferred email`
-        concepts -= {"preferred"}
     if known := _together(seen, concepts):
         return known
     content = [one for one in seen if one.concept not in _WEAK]
     if not content:
-        return _of_weak(concepts, unknown)
+        return _of_weak(seen, concepts, unknown)
     head = content[0] if head_first else content[-1]
     if "address" in concepts and (head.vague or head.concept in _NOUN):
         parts = [one.concept for one in seen if one.concept in {"address", head.concept}]
@@ -420,7 +407,7 @@ def _together(seen: list[_Seen], concepts: set[str]) -> Meaning | None:
     return None
 
 
-def _of_weak(concepts: set[str], unknown: int) -> Meaning:
+def _of_weak(seen: list[_Seen], concepts: set[str], unknown: int) -> Meaning:
     """Return what only weak concepts mean: a name, an address, a kind of person, an ID."""
     doubtful = VAGUE - (BESIDE_HEAD if unknown else 0)
     if "date" in concepts or not concepts:
@@ -429,6 +416,8 @@ def _of_weak(concepts: set[str], unknown: int) -> Meaning:
         return Meaning("user_group", STRONG if concepts & _PEOPLE else doubtful, vague=True)
     if concepts & {"address", "line"}:
         return Meaning("line1", VAGUE, vague=True)
+    if called := [one for one in seen if one.concept == "preferred"]:
+        return Meaning("pref_first_name", doubtful if called[0].vague else STRONG)
     if concepts & {"nr", "code"}:
         return Meaning(identity=True)
     return Meaning(Part.GIVEN if "name" in concepts else Part.FULL_NAME, doubtful, vague=True)

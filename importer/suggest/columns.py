@@ -55,7 +55,6 @@ from importer.suggest.profile import (
     day_of,
     is_last_first,
     is_like_an_id,
-    is_us_state,
     is_whole_name,
     share_of,
     shown_by,
@@ -211,7 +210,6 @@ ENOUGH = 5
 """Rows from which a column of one value is no group."""
 _OF_ADDRESS = frozenset({*ADDRESS, Part.HOUSE, Part.CITY_LINE, "address type"})
 _SEVERAL = frozenset({"email", "phone", "user_title", "", *TYPES})
-_NUMBERED = frozenset({"email", "phone", "web_site_url", *TYPES, *_OF_ADDRESS})
 _UNUSED = frozenset({"note_text", "statistic_category"})
 """Fields that a heading names, but of which a first mapping takes none by itself."""
 _FORBIDDEN = -5.0
@@ -268,19 +266,9 @@ def _row(headings: list[str]) -> _Row:
     """
     spoken = languages_of(tuple(headings))
     contacts = any("relation" in meaning(heading, spoken).concepts for heading in headings)
-    affixes: dict[str, str] = {}
-    for _ in range(2):  # as in `CnBio_`
-        affixes |= _affixes(headings, spoken, affixes)
-    return _Row(spoken, contacts, affixes)
-
-
-def _affixes(
-    headings: list[str], spoken: tuple[str, ...], known: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the words that many headings begin or end with, behind the affixes that are known."""
     having: dict[str, list[str]] = {}
     for heading in headings:
-        words = [word for word in words_of(heading) if known.get(word, "-")]
+        words = words_of(heading)
         for word in {*words[:1], *words[-1:]} if len(words) > 1 else ():
             if not word.isdecimal():
                 having.setdefault(word, []).append(heading)
@@ -296,7 +284,7 @@ def _affixes(
             affixes[word] = word
         elif 2 * len(ours) >= len(headings):
             affixes[word] = ""
-    return affixes
+    return _Row(spoken, contacts, affixes)
 
 
 def _guess(place: Place, counts: Counter[str], row: _Row, beside: Beside) -> Guess:
@@ -341,9 +329,7 @@ def _named_field(guess: Guess) -> str:
         return "middle_name" if field == "first_name" else Part.SECOND_LAST  # `Prénom 2`
     if field == "birth_date" and counts and all(t.isdecimal() and len(t) < 3 for t in counts):
         return BIRTH_PARTS[-1]  # `Birth Day`
-    if "st" in words_of(guess.place.heading) and counts and share_of(counts, is_us_state) >= MOST:
-        return "state_province"  # `HOME_ST`, and not `Home St.`
-    return field if field in _NUMBERED or found.number < 2 else ""
+    return field
 
 
 def _scores(guess: Guess, today: date, region: str) -> dict[str, float]:
@@ -355,16 +341,8 @@ def _scores(guess: Guess, today: date, region: str) -> dict[str, float]:
     if named:
         scores[named] = found.score if named == found.field else STRONG
     for field, shown in () if found.identity else shown_by(guess.counts, today, region).items():
-        if field not in _BY_WORD or _BY_WORD[field] & {*found.concepts}:
-            scores[field] = scores.get(field, 0.0) + shown
+        scores[field] = scores.get(field, 0.0) + shown
     return {field: score + _forbidden(field, guess, today) for field, score in scores.items()}
-
-
-_BY_WORD: Mapping[str, frozenset[str]] = {
-    Part.CITY_LINE: frozenset({"city", "postal"}),
-    Part.LAST_FIRST: frozenset({"name", "person", "student"}),
-}
-"""What cells show only where the heading has one of these concepts."""
 
 
 def _forbidden(field: str, guess: Guess, today: date) -> float:
@@ -483,36 +461,24 @@ def _addresses(found: list[Guess]) -> Iterator[Guess]:
 
 
 def _typed(found: list[Guess]) -> Iterator[Guess]:
-    """Keep columns of types if all of their words are known, and an email or a phone has them.
-
-    A column of `school` and `personal` right behind emails is one, whatever its heading.
-    """
-    for before, guess in zip([None, *found], found, strict=False):
-        of = TYPES.get(guess.field, "")
-        unsure = not guess.field or (guess.field == "user_group" and guess.meaning.vague)
-        behind = before.field if before and before.field in {"email", "phone"} else ""
-        kind = of or (behind if unsure and len(guess.counts) > 1 else "")
-        known = (
-            guess.counts and all(type_by_word(kind, text) for text in guess.counts) if kind else 0
-        )
-        if known:
-            yield replace(guess, field=f"{kind} type")
-        else:
-            yield replace(guess, field="") if of else guess
+    """Keep columns of types of emails, phones and addresses if all of their words are known."""
+    for guess in found:
+        of, words = TYPES.get(guess.field, ""), guess.counts
+        unknown = of and not (words and all(type_by_word(of, word) for word in words))
+        yield replace(guess, field="") if unknown else guess
 
 
 def _each_once(found: Iterable[Guess]) -> Iterator[Guess]:
-    """Keep the confirmed, named, new or first column of a field; emails and phones have several."""
+    """Keep the confirmed, named or first column of a field; emails and phones have several."""
     found = [*found]
     kept: dict[tuple[str, str], Guess] = {}
     keys = [(one.field, one.block if one.field in _OF_ADDRESS else "") for one in found]
     pairs = [*zip(keys, found, strict=True)]
 
-    def rank(pair: tuple[tuple[str, str], Guess]) -> tuple[bool, bool, bool, float, bool]:
+    def rank(pair: tuple[tuple[str, str], Guess]) -> tuple[bool, bool, bool, float]:
         guess = pair[1]
-        is_new = "new" in words_of(guess.place.heading)  # beside `Expiration date`
         score = guess.scores.get(guess.field, 0.0)
-        return not guess.confirmed, not guess.sure, not guess.counts, -score, not is_new
+        return not guess.confirmed, not guess.sure, not guess.counts, -score
 
     for key, guess in sorted(pairs, key=rank):
         kept.setdefault(key, guess)

@@ -126,15 +126,15 @@ def test_cells_of_another_field_count_more_than_a_few_that_fit_the_heading() -> 
 
 def test_columns_of_types_give_the_types(tmp_path: Path) -> None:
     """Beside its email or phone, by its number, if every word is known."""
-    headings = ("Email", "Kind", "Phone 1 - Type", "Phone 1 - Value", "Phone 2 - Value")
+    headings = ("Email", "Email Type", "Phone 1 - Type", "Phone 1 - Value", "Phone 2 - Value")
     cells = [("a@example.org", "school", "Work", "(212) 555-0101", "(212) 555-0102"),
              ("b@example.org", "personal", "mobile", "(212) 555-0103", "")]  # fmt: skip
     mapping = loaded(tmp_path, suggest(roster(headings, cells), BESIDE))
     types = [rule.headings for rule in mapping.fields if rule.field.name.endswith("_type")]
-    assert types == [("Kind",), ("Phone 1 - Type",), ()]
+    assert types == [("Email Type",), ("Phone 1 - Type",), ()]
     assert mapping.file.lookups["phone types"] == {"Work": "office", "mobile": "mobile"}
     unknown = [(*row[:1], "main", *row[2:]) for row in cells]
-    assert "Kind" not in fed(suggest(roster(headings, unknown), BESIDE))
+    assert "Email Type" not in fed(suggest(roster(headings, unknown), BESIDE))
 
 
 def addresses(mapping: MappingDocument) -> list[tuple[str, ...]]:
