@@ -51,8 +51,7 @@ STATES = frozenset[str](DATA["states"])
 _FIELDS: dict[str, str] = DATA["fields"]
 _PAIRS = tuple((frozenset(pair.split()), field) for pair, field in DATA["pairs"].items())
 _WEAK, _VETO, _IDENTITIES, _ENTERED, _NOUN = (
-    frozenset[str](DATA["concepts"][of])
-    for of in ("weak", "veto", "identities", "entered", "noun")
+    frozenset[str](DATA["concepts"][of]) for of in ("weak", "veto", "identities", "entered", "noun")
 )
 _HEAD_FIRST, _LINKED, _COMPOUND, _INFLECTED = (
     frozenset[str](DATA["languages"][of])
@@ -285,23 +284,21 @@ class _Seen:
 
 
 @lru_cache(maxsize=8192)
-def meaning(
-    heading: str, languages: tuple[str, ...] = (), passing: frozenset[str] = frozenset()
-) -> Meaning:
+def meaning(heading: str, languages: tuple[str, ...] = ()) -> Meaning:
     """Return what a heading means in a row of these languages.
 
-    `passing` are words of an affix that most headings have. What is in brackets is a remark,
-    unless the rest says too little; what is said there of somebody else counts.
+    What is in brackets is a remark, unless the rest says too little; what is said there of somebody
+    else counts.
     """
     words = _words(_BRACKETS.sub(" ", heading), languages)
     remark = _words(" ".join(_BRACKETS.findall(heading)), languages)
     whose = [kind for word in (*words, *remark) if (kind := _TABLE.kinds.get(word, ""))]
-    seen, unknown = _concepts(words, languages, passing)
-    if any(one.concept == "else" for one in _concepts(remark, languages, passing)[0]):
+    seen, unknown = _concepts(words, languages)
+    if any(one.concept == "else" for one in _concepts(remark, languages)[0]):
         return Meaning(vetoed=True, concepts=("else",))
     if all(one.concept in _WEAK for one in seen):
         words += remark
-        seen, _ = _concepts(words, languages, passing)
+        seen, _ = _concepts(words, languages)
     places = [at for at, word in enumerate(words) if word.isdecimal() and len(word) < _SHORT]
     end = max((one.end for one in seen if one.concept not in _PEOPLE), default=0)
     found = _decided(seen, unknown, head_first=bool(languages) and languages[0] in _HEAD_FIRST)
@@ -327,9 +324,7 @@ def _words(text: str, languages: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(chain.from_iterable(parts))
 
 
-def _concepts(
-    words: Sequence[str], languages: tuple[str, ...], passing: frozenset[str]
-) -> tuple[list[_Seen], int]:
+def _concepts(words: Sequence[str], languages: tuple[str, ...]) -> tuple[list[_Seen], int]:
     """Return the concepts of words, of phrases first, and how many words are unknown."""
     seen: list[_Seen] = []
     unknown = at = 0
@@ -338,13 +333,12 @@ def _concepts(
         for end in range(min(len(letters), at + _PHRASE), at, -1):
             key = "".join(word for _, word in letters[at:end])
             if found := _concept(key, languages):
-                if end - at > 1 or key not in passing:
-                    seen.append(_Seen(*found, letters[end - 1][0] + 1))
+                seen.append(_Seen(*found, letters[end - 1][0] + 1))
                 at = end
                 break
         else:
             word = letters[at][1]
-            unknown += not (_TABLE.knows(word) or word in passing or len(word) == 1)
+            unknown += not (_TABLE.knows(word) or len(word) == 1)
             at += 1
     return seen, unknown
 

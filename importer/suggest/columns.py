@@ -220,20 +220,18 @@ _FORBIDDEN = -5.0
 class _Row:
     """What the headings of a roster say together.
 
-    `languages`: the two likeliest. `contacts`: contacts are relatives. `affixes`: words that many
-    headings begin or end with, and which address one names; "" if it adds nothing.
+    `languages`: the two likeliest. `contacts`: contacts are relatives. `marks`: words that name
+    one of several addresses, such as `B_`.
     """
 
     languages: tuple[str, ...]
     contacts: bool
-    affixes: Mapping[str, str]
+    marks: frozenset[str]
 
     def meaning(self, heading: str) -> Meaning:
         """Return what a heading means here."""
-        passing = frozenset(word for word, block in self.affixes.items() if not block)
-        words = {*words_of(heading)}
-        found = meaning(heading, self.languages, passing & words)
-        of_relatives = self.contacts and {"contact", "contacto"} & words
+        found = meaning(heading, self.languages)
+        of_relatives = self.contacts and {"contact", "contacto"} & {*words_of(heading)}
         return replace(found, vetoed=True) if of_relatives else found
 
 
@@ -261,8 +259,7 @@ def guesses(roster: Roster, beside: Beside) -> tuple[Guess, ...]:
 def _row(headings: list[str]) -> _Row:
     """Return what the headings say together.
 
-    A word that half of them begin or end with adds nothing. One with which three parts of an
-    address begin, such as `B_`, only names another address.
+    A word marks an address where three headings begin or end with it, and all are of an address.
     """
     spoken = languages_of(tuple(headings))
     contacts = any("relation" in meaning(heading, spoken).concepts for heading in headings)
@@ -270,29 +267,23 @@ def _row(headings: list[str]) -> _Row:
     for heading in headings:
         words = words_of(heading)
         for word in {*words[:1], *words[-1:]} if len(words) > 1 else ():
-            if not word.isdecimal():
-                having.setdefault(word, []).append(heading)
-    affixes: dict[str, str] = {}
-    for word, ours in having.items():
+            having.setdefault(word, []).append(meaning(heading, spoken).field)
+    marks = set()
+    for word, fields in having.items():
         alone = meaning(word, spoken)
-        if len(ours) < 3 or alone.vetoed:
-            continue
-        fields = [meaning(heading, spoken).field for heading in ours]
-        places = {field for field in fields if field in ADDRESS}
-        meant = {*alone.concepts} - {"unit", "campus"} or alone.kind
-        if len(places) > 1 and {*fields} <= {"", Part.HOUSE, *ADDRESS} and not meant:
-            affixes[word] = word
-        elif 2 * len(ours) >= len(headings):
-            affixes[word] = ""
-    return _Row(spoken, contacts, affixes)
+        meant = word.isdecimal() or {*alone.concepts} - {"unit", "campus"} or alone.kind
+        places = {*fields} & {*ADDRESS}
+        if fields[2:] and len(places) > 1 and {*fields} <= {"", Part.HOUSE, *ADDRESS} and not meant:
+            marks.add(word)
+    return _Row(spoken, contacts, frozenset(marks))
 
 
 def _guess(place: Place, counts: Counter[str], row: _Row, beside: Beside) -> Guess:
     heading, found = place.heading, row.meaning(place.heading)
-    affix = next((row.affixes[word] for word in words_of(heading) if row.affixes.get(word)), "")
+    mark = next((word for word in words_of(heading) if word in row.marks), "")
     second = found.number > 1 and (found.inner or found.field in PLACES)  # `City 2`
     whose = " ".join(kind_words(heading)) or found.kind
-    block = affix or whose or (str(found.number) if second else "")
+    block = mark or whose or (str(found.number) if second else "")
     guess = Guess(place, "", counts, found, block=block)
     field, mapping = beside.taken(heading)
     counter = field in {"primary_id", Part.EMPL_ID} and guess.numbers_rows
