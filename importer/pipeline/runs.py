@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -251,6 +252,8 @@ def find_folder(run: str) -> Path:
             if folder.is_dir():
                 return folder
     msg = f"There is no run {shown(Path(run))}."
+    if os.path.isfile(run):  # noqa: PTH113  which raises nothing
+        msg += " It is a file: plan the roster first, and name the run that the plan makes."
     raise UsageError(msg).advising(Do.CHOOSE_RUN)
 
 
