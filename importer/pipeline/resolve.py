@@ -47,7 +47,7 @@ from importer.pipeline.remember import take_up
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.still_good import check_same_institution, reopen_inputs
 from importer.pipeline.undo import answer_undo
-from importer.planner.answers import resolution
+from importer.planner.answers import changes_asked, resolution
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
 from importer.planner.who import identify, review_collision
@@ -224,12 +224,15 @@ class Review:
             self._check_newest(draft.row, user)
         in_question = live is not None and self._in_question(draft.row, live)
         case = self._context.case(draft, found)
-        planned = self._context.answer(case, answer, live, in_question=in_question)
+        changes = changes_asked(self.ledger.problems(draft.row)) if in_question else ()
+        planned = self._context.answer(case, answer, live, changes, in_question=in_question)
         if not isinstance(planned, Planned):
             raise UsageError(planned)
         step = planned.step
         if isinstance(step, Held):
-            raise UsageError(step.problems[0].sentence(begin=True))
+            why = step.problems[0].sentence(begin=True)
+            msg = f"{why}. Nothing was changed. Plan the roster again."
+            raise UsageError(msg)
         if live is not None:
             self._check_only_row(user, draft.row)
         renames = isinstance(step, Update) and step.renames

@@ -37,13 +37,13 @@ from importer.model.user import AccountType, User
 from importer.pipeline.decisions import as_warning, dismissed
 from importer.pipeline.inputs import MappedRoster, Rosters
 from importer.pipeline.loads_before import LoadsBefore
-from importer.planner.answers import fitting, follow, is_about, without_taken
+from importer.planner.answers import fitting, follow, is_about
 from importer.planner.borrowing import with_borrowing
 from importer.planner.case import Case, EarlierLoads
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import same_id
-from importer.planner.imprints import keyed
+from importer.planner.imprints import PRIMARY_ID, keyed
 from importer.planner.leavers import ExpectedUsers, Leavers, come_back, leave
 from importer.planner.retiring import Retiring, retire
 from importer.planner.safety_checks import is_of, loses_pin, with_checks
@@ -86,7 +86,7 @@ class PlanContext:
         users = {user.id_key for user in match_result.every_user}
         kept = fitting(self.answers, draft, planned.held_by, users)
         answered = None if kept is None else self._as_kept(case, planned, kept)
-        return answered or self._finish(case, planned)
+        return answered or self._finish(case, planned, ())
 
     def _as_kept(self, case: Case, planned: Planned, kept: Resolution) -> Planned | None:
         """Return the step that an earlier answer asks for, None if it cannot be followed now."""
@@ -94,24 +94,30 @@ class PlanContext:
         if kept.answer is Answer.REJECT:
             warnings = (as_warning(problem, "") for problem in asked)
             out = Held(draft.row, (*warnings, dismissed(draft.origin, kept.sentence)))
-            return self._finish(case, replace(planned, step=out))
+            return self._finish(case, replace(planned, step=out), ())
         users = case.match_result.every_user
         live = next((user for user in users if same_id(user.primary_id, kept.user)), None)
         in_question = live is not None and is_about(kept, live)
-        made = self.answer(case, kept.answer, live, in_question=in_question)
+        made = self.answer(case, kept.answer, live, kept.changes, in_question=in_question)
         if not isinstance(made, Planned):
             return None
         answered = (as_warning(problem, kept.sentence) for problem in asked)
         return replace(made, warnings=(*answered, *planned.warnings, *made.warnings))
 
     def answer(
-        self, case: Case, answer: Answer, live: User | None, *, in_question: bool
+        self,
+        case: Case,
+        answer: Answer,
+        live: User | None,
+        changes: Collection[Code],
+        *,
+        in_question: bool,
     ) -> Planned | str:
         """Return the step that an answer asks for, or a sentence with why it cannot be sent.
 
-        `live`: the user that the answer names, if any. Who was not `in_question` is not another
-        person than the row: whoever a mistyped ID finds would be overwritten, and who has an ID of
-        the row by mistake.
+        `live`: the user that the answer names, if any. `changes`: what else it is about; see
+        `Resolution`. Who was not `in_question` is not another person than the row: whoever a
+        mistyped ID finds would be overwritten, and who has an ID of the row by mistake.
         """
         if live is not None and not in_question and is_another(case.draft, live, self.common):
             return (
@@ -119,23 +125,26 @@ class PlanContext:
                 f"{row_label(case.draft.row)}, by name or birth date. Nothing was changed. Check "
                 "the ID. If it is right, correct the row or the user in Alma, and plan again."
             )
-        case = without_taken(case, live)
+        if answer is Answer.RENAME:  # whatever staff made of the primary ID since
+            overwrites = case.earlier.overwrites | {PRIMARY_ID}
+            case = replace(case, earlier=replace(case.earlier, overwrites=overwrites))
         made = follow(case, answer, live)
-        return self._finish(case, made) if isinstance(made, Planned) else made
+        return self._finish(case, made, changes) if isinstance(made, Planned) else made
 
     def leave(self, draft: DraftUser, live: User) -> Planned:
         """Return the step of a user who is missing; `draft` has what the mapping sets then."""
         return self._as_alma_needs(draft, leave(self.case(draft, MatchResult()), live))
 
-    def _finish(self, case: Case, planned: Planned) -> Planned:
+    def _finish(self, case: Case, planned: Planned, answered: Collection[Code]) -> Planned:
+        """Return a step as it is sent; what it asks and nobody `answered` holds it."""
         draft, today = case.draft, case.earlier.today
         if (how := self.retiring[RowId.of(draft.row).roster]) is not None:
             has_left = planned.user is not None and self.leavers.has_left(planned.user)
             return self._as_alma_needs(draft, retire(case, planned, how, has_left=has_left))
         if (sis := self.earlier.sis) is not None:
-            loaded = as_loaded(case, planned, sis)
+            loaded = _held(as_loaded(case, planned, sis), answered)
             return self._checked(draft, with_borrowing(draft, loaded, today))
-        planned = come_back(case, planned, self.leavers)
+        planned = _held(come_back(case, planned, self.leavers), answered)
         return self._as_alma_needs(draft, with_borrowing(draft, planned, today))
 
     def _as_alma_needs(self, draft: DraftUser, planned: Planned) -> Planned:
@@ -167,6 +176,18 @@ class PlanContext:
         message = "the update clears the PIN, if the user has one"
         cleared = Problem.of(Code.PIN_CLEARED, draft.origin, message, field="pin_number")
         return replace(planned, warnings=(*planned.warnings, cleared))
+
+
+def _held(planned: Planned, answered: Collection[Code]) -> Planned:
+    """Return a step that needs review if it asks what nobody `answered`.
+
+    So what holds a row is never beside a step that is sent.
+    """
+    asking = [problem for problem in planned.warnings if problem.severity.holds]
+    asked = tuple(problem for problem in asking if problem.code not in answered)
+    step = Held(planned.step.row, (*planned.held_by, *asked)) if asked else planned.step
+    warnings = tuple(problem for problem in planned.warnings if problem not in asking)
+    return replace(planned, step=step, warnings=warnings)
 
 
 @contextmanager

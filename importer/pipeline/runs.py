@@ -165,7 +165,9 @@ def save_run(
         with new_file(folder / name, private=True) as file:
             file.write(content)
     kept = decided.rows(*RETURNING)
-    kept |= {step.row for step in steps if isinstance(step, Create | Update)}
+    sent = {step.row for step in steps if isinstance(step, Create | Update)}
+    assert kept.isdisjoint(sent), sorted(kept & sent)  # noqa: S101  what holds a row is not sent
+    kept |= sent
     kept |= {one.origin.row for one in decided.problems if one.code is Code.RETIRES}
     cells = chain.from_iterable(mapped.cells(kept, lines=True) for mapped in rosters)
     ledger = write_run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,20 +19,19 @@ from importer.planner.case import Case
 from importer.planner.decide import change_questions
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import same_id
-from importer.planner.update import change, create
+from importer.planner.update import change, create, taken_ids
 from importer.planner.who import identify, managed_elsewhere
-from importer.users.matching import identifiers, user_keys
+from importer.users.matching import user_keys
 
 
 def follow(case: Case, answer: Answer, live: User | None) -> Planned | str:
     """Return the step that a person's answer asks for, or a sentence with why it cannot be sent.
 
-    `live`: the user that the answer names, if any; the row has no IDs of other users in its lists
-    (see `without_taken`). An update leaves the user's primary ID, unless the mapping replaces it
-    without a question.
+    `live`: the user that the answer names, if any. An update leaves the user's primary ID, unless
+    the mapping replaces it without a question.
     """
     draft, match, name = case.draft, case.match, row_label(case.draft.row)
-    is_taken = draft.primary_id.casefold() in _taken(case, live)
+    is_taken = draft.primary_id.casefold() in taken_ids(case, live)
     if answer is Answer.CREATE:
         if match.creates and not is_taken:
             return create(case)
@@ -53,29 +52,7 @@ def follow(case: Case, answer: Answer, live: User | None) -> Planned | str:
     who = identify(case)
     unasked = who.renames and who.user is not None and same_id(who.user.primary_id, live.primary_id)
     rename = answer is Answer.RENAME or (unasked and not is_taken)
-    planned = change(case, live, rename=rename)
-    warnings = tuple(problem for problem in planned.warnings if not problem.severity.holds)
-    return replace(planned, warnings=warnings)
-
-
-def without_taken(case: Case, live: User | None) -> Case:
-    """Return the case of a row for this user without the entries whose IDs other users have."""
-    taken = _taken(case, live)
-    labels = frozenset(
-        label
-        for item in case.draft.entries("user_identifier")
-        if item.values["value"].casefold() in taken
-        for label in item.entry.labels
-    )
-    return replace(case, draft=case.draft.without(labels))
-
-
-def _taken(case: Case, live: User | None) -> frozenset[str]:
-    """Return all IDs, without case, of the users with an ID of a row, but those of one of them."""
-    mine = live.primary_id if live is not None else None
-    users = (matched.user for matched in case.match_result.users)
-    others = (user for user in users if not same_id(user.primary_id, mine))
-    return frozenset(identifier for user in others for identifier in identifiers(user))
+    return change(case, live, rename=rename)
 
 
 def _obstacle_to_update(case: Case, live: User) -> str:
@@ -172,12 +149,17 @@ def resolution(
         _concerned(draft, problems),
         operator,
         time,
-        changes=frozenset(problem.code for problem in problems if problem.asks(About.CHANGE)),
+        changes=changes_asked(problems),
         leaves_id=answer is Answer.UPDATE and any(of_user),
         person=person_hash(draft),
         theirs=_user_hash(live) if live is not None else "",
         cells=_cells_hash(draft) if answer is Answer.REJECT else "",
     )
+
+
+def changes_asked(problems: Iterable[Problem]) -> frozenset[Code]:
+    """Return for which changes of a user a person is asked."""
+    return frozenset(problem.code for problem in problems if problem.asks(About.CHANGE))
 
 
 def _concerned(draft: DraftUser, problems: Collection[Problem]) -> frozenset[str]:

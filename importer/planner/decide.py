@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from importer.advice import by_hand
-from importer.model.answers import possible_users
+from importer.model.answers import possible_users, to_review
 from importer.model.candidates import NAMES
 from importer.model.fields import OnUpdate
 from importer.model.plan import Held, LeftAlone, Match, Planned
@@ -65,18 +65,19 @@ def _decide_known(case: Case, who: Who, live: User) -> Planned:
         return Planned(LeftAlone(draft.row))
     if match.known == "reject" and is_clear:
         return Planned(Held(draft.row, (_exists(case, live),)))
+    planned, asked = change(case, live, rename=who.renames), bool(who.questions)
     of_name = (problem for problem in _of_name(draft) if _renames(live, draft, problem))
     questions = (
         *who.questions,
-        *change_questions(case, live, asked=bool(who.questions)),
+        *change_questions(case, live, asked=asked),
         *_not_to_update(case, who),
         *of_name,
+        *_card_questions(planned, asked=asked),
     )
     if questions:
         return Planned(_asked(draft, questions), who.warnings)
-    planned = change(case, live, rename=who.renames)
     harmless = (_for_known_user(draft, problem) for problem in draft.lacks)
-    return _held(replace(planned, warnings=(*who.warnings, *planned.warnings, *harmless)))
+    return replace(planned, warnings=(*who.warnings, *planned.warnings, *harmless))
 
 
 def _asked(draft: DraftUser, questions: Collection[Problem]) -> Held:
@@ -93,15 +94,6 @@ def _asked(draft: DraftUser, questions: Collection[Problem]) -> Held:
         return problem if advice is None else replace(problem, advice=advice)
 
     return Held(draft.row, tuple(map(advised, questions)))
-
-
-def _held(planned: Planned) -> Planned:
-    """Return a step that needs review where one of its warnings holds it."""
-    asked = tuple(problem for problem in planned.warnings if problem.severity.holds)
-    if not asked:
-        return planned
-    others = tuple(one for one in planned.warnings if not one.severity.holds)
-    return replace(planned, step=Held(planned.step.row, asked), warnings=others)
 
 
 def _why_it_stays(draft: DraftUser, match: Match) -> str:
@@ -169,8 +161,7 @@ def change_questions(case: Case, live: User, *, asked: bool) -> Iterator[Problem
     `asked`: it is also asked who the row is, which says what else can be answered.
     """
     draft, match = case.draft, case.match
-    new = (Answer.CREATE,) if asked else ()
-    changes = (Answer.UPDATE, *((Answer.RENAME,) if asked else ()), *new)
+    changes = _changes(asked=asked)
     ours, theirs = draft.layout.account_type, current(live, "primary_id")
     system, owning = draft.values.get("external_id", ""), current(live, "external_id")
     if current(live, "account_type") != ours and match.account_type != "any":
@@ -179,6 +170,7 @@ def change_questions(case: Case, live: User, *, asked: bool) -> Iterator[Problem
         advice = _why_it_stays(draft, match)
         code = Code.ACCOUNT_TYPE_STAYS if advice else Code.ACCOUNT_TYPE_DIFFERS
         problem = draft.problem(code, message, "primary_id", theirs, advice=advice)
+        new = (Answer.CREATE,) if asked else ()
         yield problem.asking(About.CHANGE, *(new if advice else changes))
     elif current(live, "account_type") == AccountType.EXTERNAL and system and system != owning:
         owner = owning or "no external system"
@@ -187,10 +179,22 @@ def change_questions(case: Case, live: User, *, asked: bool) -> Iterator[Problem
         yield problem.asking(About.CHANGE, *changes)
 
 
-def _not_to_update(case: Case, who: Who) -> Iterator[Problem]:
-    """Yield which users in question are not to be updated.
+def _changes(*, asked: bool) -> tuple[Answer, ...]:
+    """Return the answers that change a user; `asked` as for `change_questions`."""
+    return (Answer.UPDATE, *((Answer.RENAME, Answer.CREATE) if asked else ()))
 
-    The mapping changes no known users, or another one has an account type that must stay.
+
+def _card_questions(planned: Planned, *, asked: bool) -> Iterator[Problem]:
+    """Yield the questions which ID of a user is right; `asked` as for `change_questions`."""
+    for problem in to_review(planned.warnings):
+        yield problem.asking(About.CHANGE, *_changes(asked=asked))
+
+
+def _not_to_update(case: Case, who: Who) -> Iterator[Problem]:
+    """Yield why the users in question beside the row's own may not be updated.
+
+    The mapping changes no known users, another one has an account type that must stay, or staff
+    gave another one a card.
     """
     asked = possible_users(who.questions)
     for user in case.match_result.every_user:
@@ -204,6 +208,7 @@ def _not_to_update(case: Case, who: Who) -> Iterator[Problem]:
         elif user is not who.user:
             every = change_questions(case, user, asked=True)
             yield from (it for it in every if it.code is Code.ACCOUNT_TYPE_STAYS)
+            yield from _card_questions(change(case, user, rename=False), asked=True)
 
 
 def _of_name(draft: DraftUser) -> Iterator[Problem]:

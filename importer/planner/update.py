@@ -13,10 +13,11 @@ from importer.model.user import User
 from importer.planner import sis_load
 from importer.planner.case import Case
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import current
+from importer.planner.entries import current, same_id
 from importer.planner.imprints import NO_MEMORY, with_reply
 from importer.planner.merge import Merged, merge, new_user, unless_by_day
 from importer.planner.staff_edits import StaffEdit, compare_with_loads
+from importer.users.matching import identifiers
 
 
 def create(case: Case) -> Planned:
@@ -24,6 +25,7 @@ def create(case: Case) -> Planned:
 
     Its roles are by Alma's own rules: what the row has is not sent, and is remembered so.
     """
+    case = _without_taken(case, None)
     user = new_user(case.draft)
     nobody = compare_with_loads(case, User(), NO_MEMORY, rename=False)
     imprints = {**nobody.imprints}
@@ -47,8 +49,9 @@ def update(case: Case, live: User, *, rename: bool) -> Planned:
 
     `rename`: the user also gets the row's primary ID, as with a new card. What staff edited in Alma
     since the last load stays, with a warning; an ID that both changed needs review, by a warning
-    that holds.
+    that holds. An ID that another user has is not written.
     """
+    case = _without_taken(case, live)
     draft, earlier = case.draft, case.earlier
     memory, primary_id = earlier.of(draft, live), current(live, "primary_id")
     compared = compare_with_loads(case, live, memory, rename=rename)
@@ -79,6 +82,27 @@ def update(case: Case, live: User, *, rename: bool) -> Planned:
     )
     stays = any(not edit.replaced for edit in compared.edits)
     return Planned(step, warnings, imprints, stays, merged.after)
+
+
+def taken_ids(case: Case, live: User | None) -> frozenset[str]:
+    """Return all IDs, without case, of the users with an ID of a row, but those of one of them."""
+    mine = live.primary_id if live is not None else None
+    users = (matched.user for matched in case.match_result.users)
+    others = (user for user in users if not same_id(user.primary_id, mine))
+    return frozenset(identifier for user in others for identifier in identifiers(user))
+
+
+def _without_taken(case: Case, live: User | None) -> Case:
+    """Return the case of a row for this user without the entries whose IDs other users have."""
+    if not (taken := taken_ids(case, live)):
+        return case
+    labels = frozenset(
+        label
+        for item in case.draft.entries("user_identifier")
+        if item.values["value"].casefold() in taken
+        for label in item.entry.labels
+    )
+    return replace(case, draft=case.draft.without(labels))
 
 
 def _purged_early(draft: DraftUser, merged: Merged) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ from importer.model.plan import Create, Held, Match, Planned, Step, Update, User
 from importer.model.problem import Code, Problem, Severity
 from importer.model.question import Answer, read_decision
 from importer.model.user import AccountType, User
-from importer.planner.answers import fitting, follow, leaves_id, resolution, without_taken
+from importer.planner.answers import fitting, follow, leaves_id, resolution
 from importer.planner.case import Case, EarlierLoads
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser
@@ -147,7 +147,7 @@ class Campus:
 
     def follow(self, answer: Answer, live: User | None) -> Planned | str:
         """The step that an answer asks for."""
-        return follow(without_taken(self.case, live), answer, live)
+        return follow(self.case, answer, live)
 
     def plan(self) -> Step:
         """The step of the row, with what people answered."""
