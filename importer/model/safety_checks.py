@@ -38,13 +38,12 @@ class Counted:
 class Check:
     """One safety check; without one of its parts there is none.
 
-    `limit`: its own of the limits of a mapping. `sentence`: what would become of the users whom it
+    `sentence`: what would become of the users whom it
     counts. `holds_undo`: whether an undo stops, too; not where that is what an undo is for: it
     changes every user of the run back to their old groups. `concerns`: which updates it counts.
     """
 
     name: SafetyCheck
-    limit: Callable[[SafetyLimits], SafetyLimit]
     sentence: str
     holds_undo: bool
     concerns: Callable[[Counted], bool]
@@ -54,7 +53,7 @@ class Check:
 
         `concerned`: how many users it counts, of those who are `matched`.
         """
-        limit = self.limit(limits)
+        limit: SafetyLimit = getattr(limits, self.name.replace("-", "_"))
         if concerned <= limit.count or concerned * 100 <= limit.percent * matched:
             return ""
         most = max(limit.count, int(limit.percent * matched / 100))
@@ -84,7 +83,7 @@ def _removes(update: Counted) -> bool:
     )
 
 
-def _renames(update: Counted) -> bool:
+def _changes_last_name(update: Counted) -> bool:
     """Who had no last name gets no other update."""
     changes = update.step.changes
     return any(it.path == "last_name" and it.kind is not ChangeKind.ADD for it in changes)
@@ -111,49 +110,42 @@ def _is_chosen(change: Change) -> bool:
 CHECKS = (
     Check(
         SafetyCheck.MANY_CHANGES,
-        lambda limits: limits.many_changes,
         "would change",
         holds_undo=False,
         concerns=_changes_more_than_dates,
     ),
     Check(
         SafetyCheck.REMOVALS,
-        lambda limits: limits.removals,
         "would lose a list entry",
         holds_undo=True,
         concerns=_removes,
     ),
     Check(
         SafetyCheck.RENAMES,
-        lambda limits: limits.renames,
         "would get another last name",
         holds_undo=True,
-        concerns=_renames,
+        concerns=_changes_last_name,
     ),
     Check(
         SafetyCheck.FOREIGN_GROUP,
-        lambda limits: limits.foreign_group,
         "would leave a user group that the mapping does not give",
         holds_undo=False,
         concerns=_leaves_foreign_group,
     ),
     Check(
         SafetyCheck.FIRST_CONTACT,
-        lambda limits: limits.first_contact,
         "never loaded before would get another ID, preferred mark or protected field",
         holds_undo=True,
         concerns=_replaces_at_first,
     ),
     Check(
         SafetyCheck.PINS,
-        lambda limits: limits.pins,
         "would lose their PINs, which this Alma does not show",
         holds_undo=True,
         concerns=lambda update: update.loses_pin,
     ),
     Check(
         SafetyCheck.ABSENT,
-        lambda limits: limits.absent,
         "would change because they are missing from the roster",
         holds_undo=False,
         concerns=lambda update: is_absent(update.step.row),

@@ -23,12 +23,11 @@ from importer.model.plan import (
     Create,
     Held,
     Planned,
-    SafetyCheck,
     SisRules,
     Step,
     Update,
 )
-from importer.model.problem import KNOWN, VALUE, Code, Problem
+from importer.model.problem import KNOWN, VALUE, Code
 from importer.model.question import Answer
 from importer.model.roster import Roster
 from importer.model.run import RunFacts
@@ -46,7 +45,7 @@ from importer.planner.entries import same_id
 from importer.planner.imprints import PRIMARY_ID, keyed
 from importer.planner.leavers import ExpectedUsers, Leavers, come_back, leave
 from importer.planner.retiring import Retiring, retire
-from importer.planner.safety_checks import is_of, loses_pin, with_checks
+from importer.planner.safety_checks import checked, is_of, loses_pin
 from importer.planner.sis_load import as_loaded
 from importer.planner.who import is_another
 from importer.report.wording import row_numbers
@@ -137,45 +136,29 @@ class PlanContext:
 
     def _finish(self, case: Case, planned: Planned, answered: Collection[Code]) -> Planned:
         """Return a step as it is sent; what it asks and nobody `answered` holds it."""
-        draft, today = case.draft, case.earlier.today
+        draft, sis = case.draft, self.earlier.sis
         if (how := self.retiring[RowId.of(draft.row).roster]) is not None:
             has_left = planned.user is not None and self.leavers.has_left(planned.user)
             return self._as_alma_needs(draft, retire(case, planned, how, has_left=has_left))
-        if (sis := self.earlier.sis) is not None:
-            loaded = _held(as_loaded(case, planned, sis), answered)
-            return self._checked(draft, with_borrowing(draft, loaded, today))
-        planned = _held(come_back(case, planned, self.leavers), answered)
-        return self._as_alma_needs(draft, with_borrowing(draft, planned, today))
+        known = as_loaded(case, planned, sis) if sis else come_back(case, planned, self.leavers)
+        borrows = with_borrowing(draft, _held(known, answered), self.earlier.today)
+        return self._as_alma_needs(draft, borrows)
 
     def _as_alma_needs(self, draft: DraftUser, planned: Planned) -> Planned:
-        """Return a step as this Alma needs it, with a warning where it clears a hidden PIN.
+        """Return a step as this Alma needs it, with the safety checks that count it.
 
-        Where Alma keeps the group of External users, an update that changes it overrides it.
+        Where Alma keeps the group of External users, an update that changes it overrides it, unless
+        the SIS load makes it.
         """
-        step = planned.step
-        if not isinstance(step, Update):
-            return planned
-        kept = self.known.values.get("external-group") == "kept"
-        regroups = step.before.user_group != step.after.user_group
-        if kept and regroups and is_of(step, AccountType.EXTERNAL):
-            step = replace(step, override=tuple(dict.fromkeys((*step.override, "user_group"))))
-        return self._checked(draft, replace(planned, step=step))
-
-    def _checked(self, draft: DraftUser, planned: Planned) -> Planned:
-        """Return a step with the safety checks that count it.
-
-        With a warning where it clears a PIN that Alma is known to hide.
-        """
-        step, groups = planned.step, self.groups[RowId.of(draft.row).roster]
-        if not isinstance(step, Update):
-            return planned
-        step = with_checks(step, groups, self.known, sis=self.earlier.sis is not None)
-        planned = replace(planned, step=step)
-        if SafetyCheck.PINS not in step.checks:
-            return planned
-        message = "the update clears the PIN, if the user has one"
-        cleared = Problem.of(Code.PIN_CLEARED, draft.origin, message, field="pin_number")
-        return replace(planned, warnings=(*planned.warnings, cleared))
+        step, sis = planned.step, self.earlier.sis is not None
+        if isinstance(step, Update) and not sis:
+            kept = self.known.values.get("external-group") == "kept"
+            regroups = step.before.user_group != step.after.user_group
+            if kept and regroups and is_of(step, AccountType.EXTERNAL):
+                names = dict.fromkeys((*step.override, "user_group"))
+                planned = replace(planned, step=replace(step, override=tuple(names)))
+        groups = self.groups[RowId.of(draft.row).roster]
+        return checked(planned, draft.origin, groups, self.known, sis=sis)
 
 
 def _held(planned: Planned, answered: Collection[Code]) -> Planned:

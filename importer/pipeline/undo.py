@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from importer.advice import (
@@ -56,7 +55,7 @@ from importer.planner.patch import (
     undo_update,
 )
 from importer.planner.person import is_still
-from importer.planner.safety_checks import with_checks
+from importer.planner.safety_checks import checked
 from importer.report.wording import again
 from importer.users.matching import user_with
 from importer.writer.executor import DOUBTFUL
@@ -93,7 +92,9 @@ async def undo(
     with new_run(name, occasion.now, folder) as made:
         known = facts_for(occasion.measured, of_first.plan_alma.institution)
         every = await _compare(first, alma, advance, delete_created=delete_created)
-        planned = [_checked(one, known) for one in every]
+        planned = [
+            checked(one, of_first.origin(one.step.row), (), known, sis=False) for one in every
+        ]
         add_before(made, read_before(first.folder))  # that run may be purged before the apply
         created = sum(image.act is Act.CREATE for image in images(first))
         facts = RunFacts(
@@ -325,11 +326,4 @@ async def answer_undo(
     if isinstance(planned.step, Held):
         msg = f"Row {row_label(row)}: {planned.step.problems[0].message}"
         raise UsageError(msg)
-    return _checked(planned, known)
-
-
-def _checked(planned: Planned, known: KnownFacts) -> Planned:
-    """Return a step of an undo with the safety checks that count it."""
-    if not isinstance(planned.step, Update):
-        return planned
-    return replace(planned, step=with_checks(planned.step, (), known, sis=False))
+    return checked(planned, facts.origin(row), (), known, sis=False)

@@ -29,13 +29,24 @@ def many_other_people(planned: Iterable[Planned], origin: Origin) -> Iterator[Pr
         yield Problem.of(Code.MANY_OTHER_PEOPLE, origin, message)
 
 
-def with_checks(step: Update, groups: Collection[str], known: KnownFacts, *, sis: bool) -> Update:
-    """Return an update with the safety checks that count it.
+def checked(
+    planned: Planned, origin: Origin, groups: Collection[str], known: KnownFacts, *, sis: bool
+) -> Planned:
+    """Return an update with the safety checks that count it; any other step as it is.
 
-    `groups`: those that the mapping gives, of `folded_groups`. `known` and `sis`: of `loses_pin`.
+    With a warning where it clears a PIN that Alma is known to hide. `groups`: those that the
+    mapping gives, of `folded_groups`. `known` and `sis`: of `loses_pin`.
     """
+    step, warnings = planned.step, planned.warnings
+    if not isinstance(step, Update):
+        return planned
     loses = bool(loses_pin(step, known, sis=sis))
-    return replace(step, checks=concerned(Counted(step, groups, loses)))
+    step = replace(step, checks=concerned(Counted(step, groups, loses)))
+    if loses:
+        message = "the update clears the PIN, if the user has one"
+        cleared = Problem.of(Code.PIN_CLEARED, origin, message, field="pin_number")
+        warnings = (*warnings, cleared)
+    return replace(planned, step=step, warnings=warnings)
 
 
 def is_of(step: Update, kind: AccountType) -> bool:

@@ -15,7 +15,7 @@ from importer.ledger.journal import write_run
 from importer.model.candidates import Candidates, FieldColumn, ListEntry, RecordLayout
 from importer.model.fields import FIELDS, LISTS, OnUpdate
 from importer.model.people import NOTHING_COMMON
-from importer.model.plan import Fate, Match, SafetyLimits, Step, Update
+from importer.model.plan import Fate, Match, Planned, SafetyLimits, Step, Update
 from importer.model.problem import Place
 from importer.model.roster import Source
 from importer.model.run import FailedCheck
@@ -25,7 +25,7 @@ from importer.planner.case import Case, EarlierLoads, nothing_earlier
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import comparable, entries
 from importer.planner.merge import Merged, merge, unless_by_day
-from importer.planner.safety_checks import with_checks
+from importer.planner.safety_checks import checked
 from importer.planner.written import Lines
 from importer.users.matching import MatchResult
 from tests.report.building import FACTS
@@ -185,15 +185,19 @@ def shape(one: User) -> tuple[object, ...]:
     return comparable(one), lists, one.user_role
 
 
+def counted(step: Update, groups: Collection[str]) -> Update:
+    """The update with the safety checks that count it; nothing is known of its Alma."""
+    made = checked(Planned(step), SOURCE.origin(2), groups, KnownFacts({}), sis=False).step
+    assert isinstance(made, Update)
+    return made
+
+
 def failing(
     steps: Sequence[Step], limits: SafetyLimits, groups: Collection[str]
 ) -> tuple[FailedCheck, ...]:
     """The safety checks that a plan of one roster fails."""
-    known, given = KnownFacts({}), folded_groups(groups)
-    every = [
-        with_checks(step, given, known, sis=False) if isinstance(step, Update) else step
-        for step in steps
-    ]
+    given = folded_groups(groups)
+    every = (counted(step, given) if isinstance(step, Update) else step for step in steps)
     rows = [replace(step, row=row) for row, step in enumerate(every, start=2)]
     mapping = FACTS.mapping.model_copy(update={"safety_limits": limits})
     facts = FACTS.model_copy(update={"command": "plan", "mapping": mapping})

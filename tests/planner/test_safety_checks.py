@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -29,15 +29,14 @@ from importer.model.plan import (
     Update,
 )
 from importer.model.problem import Code, Origin, Severity
-from importer.model.safety_checks import CHECKS, Check
 from importer.model.user import User
 from importer.planner.case import nothing_earlier
 from importer.planner.decide import decide
 from importer.planner.leavers import Leavers, come_back, leave, what_left
-from importer.planner.safety_checks import loses_pin, with_checks
+from importer.planner.safety_checks import loses_pin
 from importer.planner.who import review_collisions
 from importer.users.matching import MatchedUser, MatchResult
-from tests.planner.people import case, draft, email, failing, identifier, scheme, user
+from tests.planner.people import case, counted, draft, email, failing, identifier, scheme, user
 from tests.report.building import FACTS
 
 SAME = Unchanged(3, "9")
@@ -132,15 +131,6 @@ def test_a_mapping_sets_the_limits() -> None:
     assert found.sentence == "1 of 2 known users would lose a list entry; the mapping allows none"
 
 
-@pytest.mark.parametrize("part", ["name", "limit", "sentence", "holds_undo", "concerns"])
-def test_a_check_that_lacks_a_part_is_none(part: str) -> None:
-    """Name, limit, sentence, whether it holds an undo, and which steps it concerns."""
-    parts = {one.name: getattr(CHECKS[0], one.name) for one in fields(Check)}
-    assert Check(**parts) == CHECKS[0]
-    with pytest.raises(TypeError):
-        Check(**{name: value for name, value in parts.items() if name != part})
-
-
 def test_an_undo_is_not_stopped_by_what_it_is_for(tmp_path: Path) -> None:
     """It changes everybody of the run back to their old groups; a last name is still counted."""
     concerns = (SafetyCheck.MANY_CHANGES, SafetyCheck.FOREIGN_GROUP, SafetyCheck.RENAMES)
@@ -159,7 +149,7 @@ def test_a_row_that_is_left_out_later_no_longer_counts(tmp_path: Path) -> None:
     sixty = SafetyLimits(many_changes=SafetyLimit(percent=60, count=0))
     mapping = FACTS.mapping.model_copy(update={"safety_limits": sixty})
     facts = FACTS.model_copy(update={"command": "plan", "mapping": mapping})
-    changed = with_checks(NAME, ("", "comm"), KnownFacts({}), sis=False)
+    changed = counted(NAME, ("", "comm"))
     fates = {2: Fate.READY, 3: Fate.READY, 4: Fate.REVIEW}
     with write_run(tmp_path, facts, fates, steps=[changed, SAME]) as ledger:
         journal = Journal(ledger, "jo", lambda: datetime(2026, 8, 20, tzinfo=UTC))
@@ -231,8 +221,7 @@ def test_who_is_back_counts_for_the_checks_as_anybody_else() -> None:
             step = come_back(of_row, decide(of_row), known).step
             assert isinstance(step, Update) or not removes
             if isinstance(step, Update):
-                counted = with_checks(step, ("",), KnownFacts({}), sis=False)
-                assert (SafetyCheck.REMOVALS in counted.checks) == removes
+                assert (SafetyCheck.REMOVALS in counted(step, ("",)).checks) == removes
 
 
 def test_a_date_that_would_be_later_stays_also_where_blanks_erase() -> None:
