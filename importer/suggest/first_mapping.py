@@ -35,7 +35,6 @@ from importer.model.vocabulary import (
     words_of,
 )
 from importer.suggest.columns import CHOSEN, Beside, Guess, guesses
-from importer.suggest.heading_names import names_for
 from importer.suggest.profile import (
     ADDRESS,
     DATES,
@@ -46,6 +45,7 @@ from importer.suggest.profile import (
     without_a_day,
     words_for_dates,
 )
+from importer.suggest.writing import names_for
 
 LOOKUPS = {
     "user_title": "titles",

@@ -9,8 +9,7 @@ mapped changes. The app reads dates as year-month-day only.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +21,7 @@ from importer.mapper.placeholders import TO_CHOOSE, nearest
 from importer.mapper.yaml_source import cell, comment, constant, scalar
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Shape
 from importer.model.user import Reach
-from importer.suggest.heading_names import names_for
+from importer.suggest.writing import Node, comments, names_for, written
 
 SIZE_LIMIT = 1024 * 1024
 """Bytes of an exported profile."""
@@ -34,7 +33,7 @@ class ProfileField(BaseModel):
     `swap` is what LIBIS' version of the app does with the field of a known user.
     """
 
-    model_config = ConfigDict(str_strip_whitespace=True)
+    model_config = ConfigDict(str_strip_whitespace=True, frozen=True)
     header: str | None = None
     default: str | None = None
     name: str = Field(alias="fieldName")
@@ -108,144 +107,116 @@ _REASONS = {
     "user_statistic.category_type": "Alma derives it from the statistical category",
 }
 """Fields of the app that the importer does not write."""
+_TO_DO = f"{cell(TO_CHOOSE)}  # to do"
 
 
 def to_mapping(profile: Profile) -> str:
     """Return the text of a mapping that does what the profile does."""
-    translation = _Translation(profile)
-    return "\n".join((*translation.head(), *translation.record(), ""))
-
-
-class _Translation:
-    """One profile on its way to a mapping.
-
-    `given`: its lines by path. `names`: by heading, the name that the mapping gives to a column
-    whose heading cannot be written in angle brackets. `partial`: it finds users by their ID, but
-    lacks what Alma needs to create one.
-    """
-
-    def __init__(self, profile: Profile) -> None:
-        """Give names to the headings that need one."""
-        self.profile = profile
-        self.given = {item.path: item for item in profile.fields}
-        known = "primary_id" in self.given and profile.kind != "ADD"
-        self.partial = known and not self.given.keys() >= {*ALWAYS_REQUIRED}
-        self.names = names_for(item.header for item in profile.fields if item.header)
-
-    def head(self) -> Iterator[str]:
-        """Yield the lines of the mapping above its record."""
-        profile, given = self.profile, self.given
-        yield f"# From the CSV User Loader's profile {scalar(profile.name)} ({profile.kind})."
-        for item in profile.fields:
-            if reason := self._left_out(item):
-                yield f"# Not taken over: {comment(item.name)}: {reason}"
-        if "primary_id" not in given:
-            yield "# The app lets Alma make the primary IDs. Here each new user needs one."
-            yield "# Add a column of IDs, such as barcodes, to the roster, and write its heading."
-        yield "version: 1"
-        if profile.name.strip():
-            yield f"title: {scalar(profile.name)}"
-        yield f"account_type: {profile.account_type}"
-        if profile.account_type == "EXTERNAL":
-            owner = given.get("external_id")
-            to_do = f"{cell(TO_CHOOSE)}  # to do"
-            known = owner is not None and bool(owner.header or owner.default)
-            if known or not self.partial:
-                yield f"owning_system: {self._value(owner) if owner and known else to_do}"
-        record_type = given.get("record_type")
-        if record_type is not None and record_type.default:
-            yield f"record_type: {scalar(record_type.default.upper())}"
-        yield "roster:"
-        yield "  dates: ymd"
-        if record_type is not None and record_type.header:
-            usual = (record_type.default or "PUBLIC").upper()
+    given = {item.path: item for item in profile.fields}
+    names = names_for(item.header for item in profile.fields if item.header)
+    left = {item: reason for item in profile.fields if (reason := _left_out(item, profile))}
+    taken = [item for item in profile.fields if item.path not in _TOP and item not in left]
+    # it finds users by their ID, but lacks what Alma needs to create one
+    known = "primary_id" in given and profile.kind != "ADD"
+    partial = known and not given.keys() >= {*ALWAYS_REQUIRED}
+    whole: dict[str, Node] = {
+        **comments(
+            f"From the CSV User Loader's profile {scalar(profile.name)} ({profile.kind}).",
+            *(f"Not taken over: {comment(item.name)}: {why}" for item, why in left.items()),
+        ),
+        **comments(*(() if "primary_id" in given else _NO_ID), *(_PARTIAL if partial else ())),
+        "version": "1",
+        **({"title": scalar(profile.name)} if profile.name.strip() else {}),
+        "account_type": profile.account_type,
+    }
+    owner, record_type = given.get("external_id"), given.get("record_type")
+    owned = owner is not None and bool(owner.header or owner.default)
+    if profile.account_type == "EXTERNAL" and (owned or not partial):
+        whole["owning_system"] = _value(owner, names) if owner and owned else _TO_DO
+    roster = {"dates": "ymd"}
+    if record_type is not None:
+        usual = (record_type.default or "PUBLIC").upper()
+        whole["record_type"] = scalar(usual)
+        if record_type.header:
             others = ", ".join(one for one in ("PUBLIC", "STAFF", "CONTACT") if one != usual)
-            column = scalar(self.names.get(record_type.header, record_type.header))
-            yield f"  skip: [{{when: {{{column}: [{others}]}}, reason: another record type}}]"
-        if self.partial:
-            yield "# Without a name or a user group it can only change users whom Alma already has."
-            yield "match: {new: reject, known: update}"
+            column = scalar(names.get(record_type.header, record_type.header))
+            roster["skip"] = f"[{{when: {{{column}: [{others}]}}, reason: another record type}}]"
+    new = "reject" if partial else "create"
+    matched = "reject" if profile.kind == "ADD" else "update"
+    whole |= {"roster": roster, "match": f"{{new: {new}, known: {matched}}}"}
+    if names:
+        whole["headings"] = {scalar(name): f"[{scalar(old)}]" for old, name in names.items()}
+    whole["record"] = _record(profile, taken, names, needed=() if partial else ALWAYS_REQUIRED)
+    return "\n".join((*written(whole), ""))
+
+
+_NO_ID = (
+    "The app lets Alma make the primary IDs. Here each new user needs one.",
+    "Add a column of IDs, such as barcodes, to the roster, and write its heading.",
+)
+_PARTIAL = ("Without a name or a user group it can only change users whom Alma already has.",)
+
+
+def _left_out(item: ProfileField, profile: Profile) -> str:
+    """Why a line of the profile is not taken over; blank if it is."""
+    external, known = profile.account_type == "EXTERNAL", FIELDS.get(item.path)
+    if item.path in _REASONS:
+        return _REASONS[item.path]
+    if item.path == "external_id" and not external:
+        return "Internal users have no external system"
+    if item.path == "record_type" and item.header:
+        return "rows of another type are skipped; use one mapping for each type"
+    if known is None:
+        return "the importer does not know this field"
+    if known.facts.reach is Reach.INTERNAL_ONLY and external:
+        return "Alma keeps passwords of Internal users only"
+    return "" if item.header or item.default else "it has neither a column nor a value"
+
+
+def _record(
+    profile: Profile, taken: list[ProfileField], names: Mapping[str, str], needed: Iterable[str]
+) -> dict[str, Node]:
+    """Return its record: the n-th line of a field in a list belongs to the n-th entry."""
+    record: dict[str, Node] = dict.fromkeys(needed, _TO_DO)
+    lists: dict[str, list[dict[str, str]]] = {}
+    for item in taken:
+        known = FIELDS[item.path]
+        if known.parent:
+            entries = lists.setdefault(known.parent, [])
+            entry = next((entry for entry in entries if known.name not in entry), None)
+            if entry is None:
+                entries.append(entry := {})
+            entry[known.name] = _value(item, names)
         else:
-            policy = "reject" if profile.kind == "ADD" else "update"
-            yield f"match: {{new: create, known: {policy}}}"
-        if self.names:
-            yield "headings:"
-        for heading, name in self.names.items():
-            yield f"  {scalar(name)}: [{scalar(heading)}]"
-        yield "record:"
-
-    def _left_out(self, item: ProfileField) -> str:
-        """Why a line of the profile is not taken over; blank if it is."""
-        external, known = self.profile.account_type == "EXTERNAL", FIELDS.get(item.path)
-        if item.path in _REASONS:
-            return _REASONS[item.path]
-        if item.path == "external_id" and not external:
-            return "Internal users have no external system"
-        if item.path == "record_type" and item.header:
-            return "rows of another type are skipped; use one mapping for each type"
-        if known is None:
-            return "the importer does not know this field"
-        if known.facts.reach is Reach.INTERNAL_ONLY and external:
-            return "Alma keeps passwords of Internal users only"
-        return "" if item.header or item.default else "it has neither a column nor a value"
-
-    def record(self) -> Iterator[str]:
-        """Yield the lines of its record."""
-        taken = [
-            item
-            for item in self.profile.fields
-            if item.path not in _TOP and not self._left_out(item)
-        ]
-        scalars = {item.path: item for item in taken if not FIELDS[item.path].parent}
-        needed = () if self.partial else ALWAYS_REQUIRED
-        for path in dict.fromkeys((*needed, *scalars)):
-            item = scalars.get(path)
-            yield f"  {path}: {self._value(item) if item else cell(TO_CHOOSE) + '  # to do'}"
-        contact = [parent for parent in LISTS if parent.startswith("contact_info.")]
-        inside = [line for parent in contact for line in self._list(parent, taken, "    ")]
-        if inside:
-            yield "  contact_info:"
-            yield from inside
-        for parent in LISTS:
-            if parent not in contact:
-                yield from self._list(parent, taken, "  ")
-
-    def _list(self, parent: str, taken: list[ProfileField], indent: str) -> Iterator[str]:
-        """The entries of a list: the n-th line of each field belongs to the n-th entry."""
-        entries: list[dict[str, str]] = []
-        seen: Counter[str] = Counter()
-        swaps = {FIELDS[item.path].parent: _ON_UPDATE.get(item.swap or "") for item in taken}
-        for item in taken:
-            known = FIELDS[item.path]
-            if known.parent == parent:
-                if seen[known.name] == len(entries):
-                    entries.append({})
-                entries[seen[known.name]][known.name] = self._value(item)
-                seen[known.name] += 1
-        if entries:
-            yield f"{indent}{parent.rpartition('.')[2]}:"
-        for number, entry in enumerate(entries):
-            for known in FIELDS.values():
-                if known.parent == parent and known.facts.required and known.name not in entry:
-                    entry[known.name] = f"{cell(TO_CHOOSE)}  # to do"
+            record[item.path] = _value(item, names)
+    swaps = {FIELDS[item.path].parent: _ON_UPDATE.get(item.swap or "") for item in taken}
+    contact: dict[str, Node] = {}
+    for parent in LISTS:
+        required = [one for one in FIELDS.values() if one.parent == parent and one.facts.required]
+        policy = "add" if profile.kind == "ENRICH" else swaps.get(parent)
+        for number, entry in enumerate(lists.get(parent, ())):
+            for known in required:
+                entry.setdefault(known.name, _TO_DO)
             if parent == "contact_info.phone" and number == 0:
                 entry["preferred_sms"] = "true"
-            policy = "add" if self.profile.kind == "ENRICH" else swaps.get(parent, "")
             if policy:
                 entry["on_update"] = policy
-            for at, (name, value) in enumerate(entry.items()):
-                yield f"{indent}  {'- ' if at == 0 else '  '}{name}: {value}"
+        if parent in lists:
+            inside = contact if parent.startswith("contact_info.") else record
+            inside[parent.rpartition(".")[2]] = lists[parent]
+    return record | ({"contact_info": contact} if contact else {})
 
-    def _value(self, item: ProfileField) -> str:
-        """The value of a line: a placeholder, a constant, or a rule with both."""
-        flag = FIELDS[item.path].shape is Shape.FLAG
-        default = (item.default or "").lower() if flag else item.default or ""
-        if not item.header:
-            return constant(default)
-        parts = {"from": cell(self.names.get(item.header, item.header))}
-        if default:
-            parts["default"] = constant(default)
-        if item.swap == "KEEP" and not FIELDS[item.path].parent:
-            parts["on_update"] = "never"
-        inside = ", ".join(f"{key}: {text}" for key, text in parts.items())
-        return parts["from"] if len(parts) == 1 else f"{{{inside}}}"
+
+def _value(item: ProfileField, names: Mapping[str, str]) -> str:
+    """Return the value of a line: a placeholder, a constant, or a rule with both."""
+    flag = FIELDS[item.path].shape is Shape.FLAG
+    default = (item.default or "").lower() if flag else item.default or ""
+    if not item.header:
+        return constant(default)
+    parts = {"from": cell(names.get(item.header, item.header))}
+    if default:
+        parts["default"] = constant(default)
+    if item.swap == "KEEP" and not FIELDS[item.path].parent:
+        parts["on_update"] = "never"
+    inside = ", ".join(f"{key}: {text}" for key, text in parts.items())
+    return parts["from"] if len(parts) == 1 else f"{{{inside}}}"
