@@ -114,10 +114,10 @@ def new(
             msg = f"{option}: the roster has no column {heading}{near} Its columns are {listed}."
             raise UsageError(msg)
     groups = dict(_word_and_code(text) for text in group or ())
-    choices = Choices(account_type, {"primary_id": primary_id}, dates, groups)
+    choices = Choices(account_type, primary_id, dates, groups)
     if groups:
         column = _group_column(MappingDraft(opened, beside, choices), groups)
-        choices = replace(choices, columns={"primary_id": primary_id, GROUP: column})
+        choices = replace(choices, user_group=column)
     if explained:
         write(*scores_of(MappingDraft(opened, beside, choices), explained))
         return

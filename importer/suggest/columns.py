@@ -139,12 +139,6 @@ class Guess:
         return found if found.total() > self.filled / 2 else Counter()
 
     @property
-    def digits(self) -> int:
-        """How many digits nearly all of its cells have; 0 if they differ."""
-        length, count = max(self.lengths.items(), key=lambda pair: pair[1], default=(0, 0))
-        return length if count >= MOST * self.filled else 0
-
-    @property
     def identifies(self) -> bool:
         """Whether it could be an ID: all differ, and the heading names one or most have digits."""
         different = len(self.counts) >= _IDS_DIFFER * self.filled > 0
@@ -163,12 +157,14 @@ class Guess:
         return numbers != set() and self.counts.keys() == numbers
 
     @property
-    def shape(self) -> str:
-        """The pattern of its values if most are letters and digits of one form, else ""."""
+    def form(self) -> str:
+        """The rule for IDs of which nearly all of its cells have the form, "" if they differ."""
         forms: Counter[str] = Counter()
         for text, count in self.counts.items():
-            if match := LETTERED.fullmatch(text):
-                forms[f"{match[1]}[0-9]{{{len(match[2])}}}"] += count
+            if DIGITS.fullmatch(text):
+                forms[f"digits: {len(text)}"] += count
+            elif match := LETTERED.fullmatch(text):
+                forms[f'pattern: "{match[1]}[0-9]{{{len(match[2])}}}"'] += count
         form, count = forms.most_common(1)[0] if forms else ("", 0)
         return form if count >= MOST * self.filled else ""
 

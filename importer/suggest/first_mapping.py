@@ -8,7 +8,7 @@ codes for the words in the roster.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as default
 
@@ -19,6 +19,7 @@ from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.whole_names import NameOrder, read_name
 from importer.mapper.yaml_source import cell, comment, scalar
 from importer.model.fields import FIELDS, country_of
+from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, NULLS, Layout, Roster
 from importer.model.secret_headings import say_secret
 from importer.model.text import counted, folded, similar
@@ -28,6 +29,7 @@ from importer.model.vocabulary import (
     DEAD,
     ENOUGH_SCORE,
     LEFT,
+    TYPES,
     YES,
     Part,
     type_by_word,
@@ -45,8 +47,9 @@ from importer.suggest.profile import (
     without_a_day,
     words_for_dates,
 )
-from importer.suggest.writing import names_for
+from importer.suggest.writing import Node, comments, names_for, rule, written
 
+_END_DATES = "end dates"
 LOOKUPS = {
     "user_title": "titles",
     "gender": "genders",
@@ -55,13 +58,17 @@ LOOKUPS = {
     "job_category": "job categories",
     "preferred_language": "languages",
     "country": "countries",
+    "email type": "email types",
+    "phone type": "phone types",
+    "address type": "address types",
+    "expiry_date": _END_DATES,
+    "purge_date": _END_DATES,
 }
-"""Coded fields, with the lookup that is started if the roster has words instead of codes."""
+"""Fields, with the lookup that is started if the roster has words instead of codes or dates."""
 NAME, GROUP, EXPIRY = "name", "user_group", "expiry_date"
-"""What is asked for beside the ID; `NAME` is a whole name, or the part of it that is missing."""
+"""What is listed beside the ID if no column is it; `NAME` is a whole name, or a part of one."""
 _PARTS_OF_NAME = (Part.FULL_NAME, Part.GIVEN, "first_name", "last_name")
 _NUMBER_BEHIND = re.compile(r"(?i)str|weg|platz|straat|laan|calle|via|ul|rua|allee|gasse")
-SAMPLES = 3
 _NEAR = 75
 """How near a word must be to the name of a code: `Comunity`, but not `Family` and `Faculty`."""
 
@@ -70,14 +77,15 @@ _NEAR = 75
 class Choices:
     """What a person has decided about the mapping; what is not is guessed, and marked as a guess.
 
-    `columns`: the heading of the column for `primary_id`, `name`, `user_group` or `expiry_date`.
-    `groups`: Alma's user group for each word of the roster.
+    `primary_id`, `user_group`: the headings of their columns. `groups`: Alma's user group for each
+    word of the roster.
     """
 
     account_type: AccountType | None = None
-    columns: Mapping[str, str] = default(default_factory=dict)
+    primary_id: str = ""
     dates: Order | None = None
     groups: Mapping[str, str] = default(default_factory=dict)
+    user_group: str = ""
 
 
 class MappingDraft:
@@ -102,16 +110,15 @@ class MappingDraft:
                 self.by_field.setdefault(guess.field, []).append(guess)
         usual_ids = (Part.EMPL_ID, Part.BARCODE) if self.external else (Part.BARCODE, Part.EMPL_ID)
         found = filter(None, map(self.first, ("primary_id", Part.PRIMARY_ID, *usual_ids)))
-        self.ids = sorted(found, key=lambda guess: not guess.confirmed)
-        wanted = heading_key(choices.columns.get("primary_id", ""))
-        chosen = [guess for guess in self.guesses if heading_key(guess.place.heading) == wanted]
-        if chosen:
-            self.ids = [chosen[0], *(guess for guess in self.ids if guess is not chosen[0])]
+        named = sorted(found, key=lambda guess: not guess.confirmed)
+        chosen = [guess for guess in self.guesses if _has(guess, choices.primary_id)][:1]
+        self.ids = [*chosen, *(guess for guess in named if guess not in chosen)]
         self._codes = {(GROUP, heading_key(word)): code for word, code in choices.groups.items()}
-        self._dates = [t for guess in self.guesses if guess.field in DATES for t in guess.counts]
-        self.dates = choices.dates or shown_order(self._dates, Dates())
+        dates = [text for guess in self.guesses if guess.field in DATES for text in guess.counts]
+        self.dates = choices.dates or shown_order(dates, Dates())
         self.american = self._is_american()
-        self._secret = say_secret(place.heading for place in roster.places)
+        secret = say_secret(place.heading for place in roster.places)
+        self.public = [guess for guess in self.guesses if guess.place.heading not in secret]
 
     def first(self, field: str, block: str | None = None) -> Guess | None:
         """Return the first column of a field, of one address only if its `block` is given."""
@@ -123,40 +130,32 @@ class MappingDraft:
         """The addresses that have a street, in the order of the roster."""
         return list(dict.fromkeys(guess.block for guess in self.by_field.get("line1", ())))
 
-    def parts(self, block: str) -> tuple[Guess | None, Mapping[str, str]]:
-        """Return the column with several parts of an address, and a pattern for each part."""
+    def parts(self, block: str) -> Mapping[str, tuple[Guess, str]]:
+        """Return the column and the pattern of each part of an address that is a part of cells."""
         street, city = self.first("line1", block), self.first(Part.CITY_LINE, block)
         if street and not city and not any(self.first(place, block) for place in PLACES[:3]):
             city = street
-        return city, ways_of(city.counts, street=city.field == "line1") if city else {}
+        if city is None:
+            return {}
+        ways = ways_of(city.counts, street=city.field == "line1")
+        return {field: (city, pattern) for field, pattern in ways.items()}
 
     @property
     def possible_ids(self) -> list[Guess]:
         """The columns that could be the primary ID: those that name one, cards, and others."""
-        public = (one for one in self.guesses if one.place.heading not in self._secret)
-        able = [one for one in public if one.identifies and one not in self.ids]
+        able = [one for one in self.public if one.identifies and one not in self.ids]
         return [*self.ids, *sorted(able, key=lambda one: "card" not in one.meaning.concepts)]
-
-    @property
-    def open(self) -> tuple[str, ...]:
-        """Which of name, group and expiry date no column is known for."""
-        whole = any(self.first(one) for one in (Part.FULL_NAME, Part.LAST_FIRST))
-        parts = [self.first(one) for one in ("first_name", "last_name")]
-        named = whole or all(parts) or (self.first(Part.FIRST_MIDDLE) and self.first("last_name"))
-        known = {NAME: named, GROUP: self.first(GROUP), EXPIRY: self.first(EXPIRY)}
-        return tuple(name for name, column in known.items() if not column)
 
     def possible(self, wanted: str) -> list[Guess]:
         """Return the columns without a field that could be this, by their scores for it."""
         fields = _PARTS_OF_NAME if wanted == NAME else (wanted,)
-        scores = {
-            guess.place: max(guess.scores.get(field, 0.0) for field in fields)
-            for guess in self.guesses
-            if not guess.field and guess.counts and guess.place.heading not in self._secret
-        }
-        able = [guess for guess in self.guesses if scores.get(guess.place, 0.0) > 0]
+
+        def score(guess: Guess) -> float:
+            return max(guess.scores.get(field, 0.0) for field in fields)
+
+        able = [one for one in self.public if one.counts and not one.field and score(one) > 0]
         few = wanted == GROUP
-        return sorted(able, key=lambda one: (-scores[one.place], len(one.counts) if few else 0))
+        return sorted(able, key=lambda one: (-score(one), len(one.counts) if few else 0))
 
     @property
     def divided(self) -> tuple[Guess, list[str], list[str]] | None:
@@ -170,9 +169,8 @@ class MappingDraft:
         frame = self.roster.frame
         at = {place: position for position, place in enumerate(self.roster.places)}
         has_id = frame[at[ids.place]].astype(bool)
-        for guess in self.guesses:
-            public = guess.place.heading not in self._secret and not guess.meaning.vetoed
-            kind = public and guess.few and guess.field in {"", GROUP}
+        for guess in self.public:
+            kind = guess.few and guess.field in {"", GROUP} and not guess.meaning.vetoed
             if kind and len(guess.counts) < guess.filled / 2:
                 words = frame[at[guess.place]]
                 ours, others = ({*filter(None, words[mask])} for mask in (has_id, ~has_id))
@@ -184,8 +182,8 @@ class MappingDraft:
     def left(self) -> list[tuple[Guess, list[str], list[str]]]:
         """Columns of which some words say that people left, with the other words and these."""
         found = []
-        for guess in self.guesses:
-            if guess.few and not guess.field and guess.place.heading not in self._secret:
+        for guess in self.public:
+            if guess.few and not guess.field:
                 gone = [word for word in guess.counts if "".join(words_of(word)) in LEFT | DEAD]
                 others = [word for word in guess.counts if word not in gone]
                 if gone and others and len(guess.counts) < guess.filled:
@@ -218,14 +216,13 @@ class MappingDraft:
         behind = street.share(_NUMBER_BEHIND.search) > 1 / 3
         return (street, house) if behind else (house, street)
 
-    def samples(self, guess: Guess) -> str:
-        """Return three cells of a column in one line, to be shown beside it; none of a secret."""
-        if guess.place.heading in self._secret:
-            return ""
-        return ", ".join(text[:24] for text in list(guess.counts)[:SAMPLES])
-
     def takes_lookup(self, guess: Guess) -> bool:
-        """Return whether a column has other words than Alma's codes, as far as those are known."""
+        """Return whether a column has words for dates, or other words than codes.
+
+        Alma's codes, as far as those are known.
+        """
+        if guess.field in ENDS:
+            return bool(words_for_dates(guess.counts))
         if guess.field not in LOOKUPS or not (guess.few and spellings([guess])):
             return False
         known = self._known(guess.field)
@@ -246,60 +243,60 @@ class MappingDraft:
             return code, CHOSEN
         names = (one.place.heading for one in self.by_field.get(field, ()))
         ours = (name for name in names if self.beside.taken(name)[0] == field)
-        found = dict(self.beside.taken(name, word) for name in ours)
         known, today = self._known(field), self.beside.today.isoformat()
-        for code in [*found]:
-            ahead = is_iso(code) and code >= today
-            if not code or not (ahead if field in ENDS else not known or code in known):
-                del found[code]
-        return next(iter(found.items())) if len(found) == 1 else ("", "")
 
-    def code(self, field: str, word: str) -> tuple[str, str]:
-        """Return Alma's code for a word, "" if none is certain, and a question with near codes."""
-        if chosen := self.chosen_code(field, word)[0]:
-            return chosen, ""
+        def holds(code: str) -> bool:
+            ahead = is_iso(code) and code >= today
+            return bool(code) and (ahead if field in ENDS else not known or code in known)
+
+        found = [pair for name in ours if holds((pair := self.beside.taken(name, word))[0])]
+        return found[0] if len({code for code, _ in found}) == 1 else ("", "")
+
+    def code(self, field: str, word: str) -> tuple[str, str, str]:
+        """Return Alma's code for a word with its mark, and a question with near codes.
+
+        The code is "" if none is certain.
+        """
+        if of := TYPES.get(field):
+            return type_by_word(of, word), _GUESS, ""
+        code, mapping = self.chosen_code(field, word)
+        if code:
+            return code, "" if mapping == CHOSEN else _confirmed_by(mapping), ""
         rows = self.beside.codes.enabled(FIELDS[path_of(field)].facts.table or "")
         of_country = country_of(word) if field == "country" else ""
         if of_country and (not rows or any(row.code == of_country for row in rows)):
-            return of_country, ""
+            return of_country, _GUESS, ""
         named: dict[str, dict[str, None]] = {}  # the codes by name, in order
         for row in rows:
             for name in filter(None, map(folded, (row.description, row.code))):
                 named.setdefault(name, {})[row.code] = None
         fits = list(named.get(folded(word), ()))
         if len(fits) == 1:
-            return fits[0], ""
+            return fits[0], _GUESS, ""
         close = similar(folded(word), named, 2, _NEAR)
         near = dict.fromkeys(code for name in close for code in named[name])
-        return "", f"; did you mean {' or '.join(near)}?" if near else ""
+        return "", _TO_DO, f"; did you mean {' or '.join(near)}?" if near else ""
 
     def _is_american(self) -> bool:
         """Whether the addresses are of the US, by the states, or by a heading that says ZIP."""
         state, code = self.first("state_province"), self.first("postal_code")
-        if self.blocks and "state_province" in self.parts(self.blocks[0])[1]:
+        if self.blocks and "state_province" in self.parts(self.blocks[0]):
             return True
         if state is not None:
             return state.share(is_us_state) > 1 / 2
         return code is not None and "zip" in code.place.heading.casefold()
 
 
-def _chosen(found: Iterable[Guess], choices: Choices) -> Iterator[Guess]:
-    """Give the columns that a person chose their fields, and take these from others."""
-    found = list(found)
-    wanted = {
-        heading_key(h): name for name, h in choices.columns.items() if h and name != "primary_id"
-    }
-    taken = set(wanted.values())
-    parts = [name for name in ("first_name", "last_name") if any(g.field == name for g in found)]
-    for guess in found:
-        name = wanted.get(heading_key(guess.place.heading), "")
-        if name == NAME:
-            other = {"first_name": "last_name", "last_name": "first_name"}
-            field = other[parts[0]] if len(parts) == 1 else Part.FULL_NAME
-            yield replace(guess, field=field, sure=True, confirmed=CHOSEN)
-        elif name:
-            yield replace(guess, field=name, sure=True, confirmed=CHOSEN)
-        elif guess.field in taken:
+def _has(guess: Guess, heading: str) -> bool:
+    return heading_key(guess.place.heading) == heading_key(heading)
+
+
+def _chosen(guessed: Iterable[Guess], choices: Choices) -> Iterator[Guess]:
+    """Give the column that a person chose the user group, and take it from others."""
+    for guess in guessed:
+        if _has(guess, choices.user_group):
+            yield replace(guess, field=GROUP, sure=True, confirmed=CHOSEN)
+        elif guess.field == GROUP and choices.user_group:
             yield replace(guess, field="")
         else:
             yield guess
@@ -323,11 +320,11 @@ def spellings(found: Iterable[Guess]) -> list[tuple[str, int]]:
 
 # --- the text ---
 
-_END_DATES = "end dates"
 _GUESS = "   # guess"
 _BY_WORDS = "   # guess, by its words"
 _BY_VALUES = "   # guess, by its values"
 _TO_DO = "   # to do"
+_OPEN = f"{cell(TO_CHOOSE)}{_TO_DO}"
 _BEFORE_GROUP = ("user_title", "gender")
 _AFTER_GROUP = (
     "campus_code", "job_category", "job_description", "web_site_url", "cataloger_level",
@@ -368,19 +365,20 @@ def suggest(
     name of the JSON Schema beside the mapping, if there is one.
     """
     draft = MappingDraft(roster, beside, choices or Choices())
-    return "\n".join((*_Lines(draft, layout or Layout()).lines(schema), ""))
+    first = f"# yaml-language-server: $schema={schema}\n" if schema else ""
+    return first + "\n".join((*written(_Text(draft, layout or Layout()).whole()), ""))
 
 
 def columns_taken(roster: Roster, beside: Beside) -> int:
     """Return how many columns a first mapping takes, as the page promises before it is made."""
-    lines = _Lines(MappingDraft(roster, beside, Choices()), Layout())
-    return len([*lines.lines("")] and lines.used)
+    text = _Text(MappingDraft(roster, beside, Choices()), Layout())
+    return len(text.whole() and text.used)
 
 
 def scores_of(draft: MappingDraft, heading: str) -> Iterator[str]:
     """Yield what the words of a heading mean, and the score of each field for its column."""
     for guess in draft.guesses:
-        if heading_key(guess.place.heading) == heading_key(heading):
+        if _has(guess, heading):
             meant = ", ".join(guess.meaning.concepts) or "nothing that is known"
             yield f"{guess.place}: its words mean {meant}."
             yield from (f"  {score:5.1f}  {field}" for field, score in guess.scores.items())
@@ -388,132 +386,139 @@ def scores_of(draft: MappingDraft, heading: str) -> Iterator[str]:
             yield f"{taken}; that takes a score of {ENOUGH_SCORE}, and no better column."
 
 
-class _Lines:
-    def __init__(self, draft: MappingDraft, layout: Layout) -> None:
-        """Begin without lookups and named values.
+class _Text:
+    """The parts of a first mapping as plain data.
 
-        `used`: headings in placeholders. `names`: of headings that need one; `named`: those used.
-        """
+    `used`: headings in placeholders. `names`: of headings that need one; `named`: those used.
+    `lookups`, with their columns, and `values` are what the fields need.
+    """
+
+    def __init__(self, draft: MappingDraft, layout: Layout) -> None:
+        """Begin without lookups and named values."""
         self.draft, self.layout = draft, layout
         self.names = names_for(place.heading for place in draft.roster.places)
         self.used: set[str] = set()
-        self.named: set[str] = set()
-        self.lookups: dict[str, list[Guess]] = {}
-        self.end_words: dict[str, int] = {}
-        self.values: list[str] = []
+        self.named: dict[str, str] = {}
+        self.lookups: dict[str, dict[Place, Guess]] = {}
+        self.values: dict[str, str] = {}
 
-    def lines(self, schema: str) -> Iterator[str]:
-        """Yield the lines of the mapping."""
-        if schema:
-            yield f"# yaml-language-server: $schema={schema}"
-        record, ids = [*self._record()], [*self._digits()]
-        yield from self._head()
-        yield from ids
-        yield "record:"
-        yield from record
-        if self.values:
-            yield "values:"
-            yield from self.values
-        yield from self._lookups()
-
-    def _record(self) -> Iterator[str]:
-        yield from self._primary_id()
-        yield from self._names()
-        yield from self._fields(_BEFORE_GROUP)
-        if GROUP in self.draft.open:
-            yield "  # The column of the user group, or Alma's code if everybody has the same:"
-            yield from self._candidates(GROUP)
-            yield f"  user_group: {cell(TO_CHOOSE)}{_TO_DO}"
-        yield from self._fields((GROUP, *_AFTER_GROUP))
-        if EXPIRY in self.draft.open:
-            yield "  # No column shows when a card expires. To let cards expire one year from now,"
-            yield "  # remove the `#` and one blank below:"
-            yield "  # expiry_date: {from: <@today>, plus: 1 year}"
-            yield from self._candidates(EXPIRY)
-        yield from self._contacts()
-        yield from self._more()
-        for field in _LISTED if self.draft.roster.frame.size else ():
-            likely = [g for g in self.draft.possible(field) if g.scores[field] >= 1]
-            if likely and not self.draft.first(field):
-                columns = ", ".join(comment(str(guess.place)) for guess in likely[:3])
-                yield f"  # {field} is perhaps {columns}."
-
-    def _candidates(self, wanted: str) -> Iterator[str]:
-        """A comment with the columns that could be meant."""
-        if found := [comment(str(guess.place)) for guess in self.draft.possible(wanted)[:3]]:
-            yield f"  # Perhaps {', '.join(found)}."
-
-    def _head(self) -> Iterator[str]:
-        draft, source, choices = self.draft, self.draft.roster.source, self.draft.choices
-        yield f"# A first mapping for {comment(source.path.name)}."
-        yield "# Check every line, above all those marked `guess`, and replace every `?`."
-        yield "version: 1"
-        yield f"account_type: {draft.account_type}{'' if choices.account_type else _GUESS}"
-        owner = draft.first(Part.OWNING_SYSTEM) if draft.external else None
-        if owner:
-            yield f"owning_system: {self._cell(owner)}{_GUESS}"
+    def whole(self) -> dict[str, Node]:
+        """Return the mapping; `roster:` is last made, as it lists the columns that are not used."""
+        draft, given = self.draft, self.draft.choices.account_type
+        record, ids = self._record(), self._ids()
+        head: dict[str, Node] = {
+            **comments(
+                f"A first mapping for {comment(draft.roster.source.path.name)}.",
+                "Check every line, above all those marked `guess`, and replace every `?`.",
+            ),
+            "version": "1",
+            "account_type": f"{draft.account_type}{'' if given else _GUESS}",
+        }
+        if owner := draft.first(Part.OWNING_SYSTEM) if draft.external else None:
+            head["owning_system"] = f"{self._cell(owner)}{_GUESS}"
         elif draft.external:
-            yield f"owning_system: SIS{_GUESS}: the code of the external system in Alma"
-        yield "record_type: PUBLIC"
-        yield "roster:"
-        if self.layout.sheet:
-            yield f"  sheet: {scalar(source.sheet)}"
-        if self.layout.encoding != "auto":
-            yield f"  encoding: {scalar(self.layout.encoding)}"
+            head["owning_system"] = f"SIS{_GUESS}: the code of the external system in Alma"
+        parts: dict[str, Node] = {
+            "record_type": "PUBLIC",
+            "roster": self._roster(),
+            "headings": self.named,
+            "ids": ids,
+            "record": record,
+            "values": self.values,
+            "lookups": self._lookups(),
+        }
+        return head | {key: node for key, node in parts.items() if node}
+
+    def _record(self) -> dict[str, Node]:
+        draft = self.draft
+        record: dict[str, Node] = {
+            **self._primary_id(), **self._names(), **self._fields(_BEFORE_GROUP)
+        }  # fmt: skip
+        if not draft.first(GROUP):
+            record |= comments(
+                "The column of the user group, or Alma's code if everybody has the same:",
+                *self._candidates(GROUP),
+            )
+            record[GROUP] = _OPEN
+        record |= self._fields((GROUP, *_AFTER_GROUP))
+        if not draft.first(EXPIRY):
+            record |= comments(
+                "No column shows when a card expires. To let cards expire one year from now,",
+                "remove the `#` and one blank below:",
+                "expiry_date: {from: <@today>, plus: 1 year}",
+                *self._candidates(EXPIRY),
+            )
+        record |= self._contacts() | self._more()
+        for field in _LISTED if draft.roster.frame.size else ():
+            likely = [guess for guess in draft.possible(field) if guess.scores[field] >= 1]
+            if likely and not draft.first(field):
+                columns = ", ".join(comment(str(guess.place)) for guess in likely[:3])
+                record |= comments(f"{field} is perhaps {columns}.")
+        return record
+
+    def _candidates(self, wanted: str) -> list[str]:
+        """A comment with the columns that could be meant."""
+        likely = [comment(str(guess.place)) for guess in self.draft.possible(wanted)[:3]]
+        return [f"Perhaps {', '.join(likely)}."] if likely else []
+
+    def _roster(self) -> dict[str, Node]:
+        draft, layout = self.draft, self.layout
+        part: dict[str, Node] = {}
+        if layout.sheet:
+            part["sheet"] = scalar(draft.roster.source.sheet)
+        if layout.encoding != "auto":
+            part["encoding"] = scalar(layout.encoding)
         if draft.dates:
-            mark = "" if choices.dates else f"{_GUESS}: some dates allow no other order"
-            yield f"  dates: {draft.dates}{mark}"
+            mark = "" if draft.choices.dates else f"{_GUESS}: some dates allow no other order"
+            part["dates"] = f"{draft.dates}{mark}"
         else:
-            yield "  # dates: mdy   # how dates are typed: mdy, dmy or ymd"
+            part |= comments("dates: mdy   # how dates are typed: mdy, dmy or ymd")
         if nulls := [scalar(text) for text, is_name in draft.nulls.items() if not is_name]:
-            yield f"  blank: [{', '.join(nulls)}]{_GUESS}"
+            part["blank"] = f"[{', '.join(nulls)}]{_GUESS}"
         if any(draft.nulls.values()):
-            yield "  # A last name is Null. Where this word means a blank, add a step to the rule's"
-            yield "  # `clean`, as in {from: <Heading>, clean: [{unless: [NULL]}]}."
+            part |= comments(
+                "A last name is Null. Where this word means a blank, add a step to the rule's",
+                "`clean`, as in {from: <Heading>, clean: [{unless: [NULL]}]}.",
+            )
         if skipped := dict(draft.deceased):
             entries = (
-                f"{{when: {{{scalar(self._name(heading))}: [{', '.join(map(scalar, yes))}]}}, "
-                "reason: deceased}"
+                f"{{when: {self._words(heading, yes)}, reason: deceased}}"
                 for heading, yes in skipped.items()
             )
-            yield f"  skip: [{', '.join(entries)}]{_GUESS}"
-        yield from self._only()
+            part["skip"] = f"[{', '.join(entries)}]{_GUESS}"
+        part |= comments(*self._only())
         headings = (guess.place.heading for guess in draft.guesses)
         if unused := [scalar(one) for one in headings if one not in {*self.used, *skipped}]:
-            yield "  # No line below uses these columns. Remove the `#` and one blank to keep"
-            yield "  # them out of Alma without a notice; columns not in this list are reported."
-            yield f"  # unused: [{', '.join(unused)}]"
-        yield f"  header: {self._header()}"
-        if self.names:
-            yield "# Names for headings that contain `<`, `>`, `@` or `$`. To use one"
-            yield "# that is behind a `#`, remove the `#` and one blank:"
-            yield "headings:" if self.named else "# headings:"
-        for heading, name in self.names.items():
-            yield f"{'  ' if heading in self.named else '#   '}{scalar(name)}: [{scalar(heading)}]"
+            part |= comments(
+                "No line below uses these columns. Remove the `#` and one blank to keep",
+                "them out of Alma without a notice; columns not in this list are reported.",
+                f"unused: [{', '.join(unused)}]",
+            )
+        part["header"] = self._header()
+        return part
 
     def _only(self) -> Iterator[str]:
         """Propose the rows to take: of one kind of people, or without those who left."""
         if divided := self.draft.divided:
             column, ours, others = divided
-            yield f"  # {comment(str(column.place))} divides this roster: the rows of these words"
-            yield f"  # have no EMPL ID: {comment(', '.join(others))}. Make two mappings."
-            yield "  # This one, for the External users, has"
-            yield f"  # only: {self._words(column, ours)}"
-            yield "  # and that of the Internal users has"
-            yield f"  # only: {self._words(column, others)}"
+            yield f"{comment(str(column.place))} divides this roster: the rows of these words"
+            yield f"have no EMPL ID: {comment(', '.join(others))}. Make two mappings."
+            yield "This one, for the External users, has"
+            yield f"only: {comment(self._words(column.place.heading, ours))}"
+            yield "and that of the Internal users has"
+            yield f"only: {comment(self._words(column.place.heading, others))}"
         for column, others, gone in self.draft.left:
-            yield f"  # To leave out the people who left ({comment(', '.join(gone))}):"
-            yield f"  # only: {self._words(column, others)}"
+            yield f"To leave out the people who left ({comment(', '.join(gone))}):"
+            yield f"only: {comment(self._words(column.place.heading, others))}"
 
-    def _words(self, column: Guess, words: Iterable[str]) -> str:
+    def _words(self, heading: str, words: Iterable[str]) -> str:
         """Return a condition: the column has one of these words."""
-        listed = ", ".join(map(scalar, words))
-        return comment(f"{{{scalar(self._name(column.place.heading))}: [{listed}]}}")
+        return f"{{{scalar(self._name(heading))}: [{', '.join(map(scalar, words))}]}}"
 
     def _name(self, heading: str) -> str:
-        if heading in self.names:
-            self.named.add(heading)
-        return self.names.get(heading, heading)
+        if name := self.names.get(heading):
+            self.named[scalar(name)] = f"[{scalar(heading)}]"
+        return name or heading
 
     def _placeholder(self, guess: Guess) -> str:
         self.used.add(guess.place.heading)
@@ -532,62 +537,55 @@ class _Lines:
             return "auto"
         return str(rows[0]) if len(rows) == 1 else f"[{', '.join(map(str, rows))}]"
 
-    def _digits(self) -> Iterator[str]:
-        """Yield the form that most IDs have, but none of Internal users that is one of EMPL IDs."""
+    def _ids(self) -> dict[str, str]:
+        """The form that most IDs have, but none of Internal users that is one of EMPL IDs."""
         first = None if self.draft.external else next(iter(self.draft.ids), None)
         empl = first and max(first.lengths, key=first.lengths.__getitem__, default=0) in _EMPL_IDS
-        ids = self.draft.ids[1:] if empl else self.draft.ids
-        formed = [guess for guess in ids if guess.digits or guess.shape]
-        if formed:
-            yield "ids:   # `pad: true` puts lost zeros back in front of digits"
-        for guess in formed:
-            heading = scalar(self._name(guess.place.heading))
-            form = f"digits: {guess.digits}" if guess.digits else f"pattern: {scalar(guess.shape)}"
-            yield f"  {heading}: {{{form}}}{_GUESS}"
+        ids = [guess for guess in self.draft.ids[1 if empl else 0 :] if guess.form]
+        rules = {scalar(self._name(guess.place.heading)): f"{{{guess.form}}}{_GUESS}"
+                 for guess in ids}  # fmt: skip
+        return comments(_PAD) | rules if rules else {}
 
-    def _primary_id(self) -> Iterator[str]:
+    def _primary_id(self) -> dict[str, str]:
         draft = self.draft
         known = draft.ids[0] if draft.ids else None
-        chosen = bool(draft.choices.columns.get("primary_id"))
-        sure = known is not None and (known.field == Part.PRIMARY_ID or chosen)
+        sure = known and (known.field == Part.PRIMARY_ID or draft.choices.primary_id)
         others = () if sure else [guess for guess in draft.possible_ids if guess is not known]
-        if known is None:
-            yield "  # Choose the column that identifies a patron by the same ID in every roster."
+        said = [] if known else [_CHOOSE_AN_ID]
         if others:
-            yield "  # In these columns, nearly every value is different:"
+            said.append("In these columns, nearly every value is different:")
         for guess in others:
             lengths = " or ".join(map(str, sorted(guess.lengths)))
             digits = f", {lengths} digits" if lengths else ""
-            yield f"  #   {comment(str(guess.place))}{digits}"
-        if known is None:
-            yield f"  primary_id: {cell(TO_CHOOSE)}{_TO_DO}"
-        else:
-            mark = "" if sure and not known.doubt else _mark(known)
-            yield f"  primary_id: {self._cell(known)}{mark}"
+            said.append(f"  {comment(str(guess.place))}{digits}")
+        mark = "" if known is None or (sure and not known.doubt) else _mark(known)
+        return comments(*said) | {"primary_id": f"{self._cell(known)}{mark}" if known else _OPEN}
 
     # --- names ---
 
-    def _names(self) -> Iterator[str]:
-        whole, first_middle = self._whole_name(), self.draft.first(Part.FIRST_MIDDLE)
-        named = whole or self.draft.by_field.keys() & _NAMES or self.draft.possible(NAME)
-        if not named and len(self.draft.roster.frame):
-            yield "  # Without names nobody can be created. To change only users whom Alma has,"
-            yield "  # write `match: {new: reject}` above `record:`, and delete all lines with `?`."
+    def _names(self) -> dict[str, str]:
+        draft, whole, both = self.draft, self._whole_name(), self.draft.first(Part.FIRST_MIDDLE)
+        names: dict[str, str] = {}
+        named = whole or draft.by_field.keys() & _NAMES or draft.possible(NAME)
+        if not named and len(draft.roster.frame):
+            names |= comments(
+                "Without names nobody can be created. To change only users whom Alma has,",
+                "write `match: {new: reject}` above `record:`, and delete all lines with `?`.",
+            )
         for field in _NAMES:
-            guess = self.draft.first(field)
-            if guess is None and field in whole:
-                yield f"  {field}: {whole[field]}"
-            elif guess is None and first_middle and field in _FIRST_AND_MIDDLE:
+            guess = draft.first(field)
+            if guess is not None:
+                names[field] = f"{self._part_of_name(field, guess)}{_mark(guess)}"
+            elif field in whole:
+                names[field] = whole[field]
+            elif both and field in _FIRST_AND_MIDDLE:
                 step = f'{{split: {{on: " ", take: {_FIRST_AND_MIDDLE[field]}}}}}'
-                source = self._cell(first_middle)
-                more = ", name" if first_middle.shouted else ""
-                yield f"  {field}: {{from: {source}, clean: [{step}{more}]}}{_mark(first_middle)}"
-            elif guess is None and field in {"first_name", "last_name"}:
-                if field == "first_name" or NAME not in self.draft.open:
-                    yield from self._candidates(NAME)
-                yield f"  {field}: {cell(TO_CHOOSE)}{_TO_DO}"
-            elif guess is not None:
-                yield f"  {field}: {self._part_of_name(field, guess)}{_mark(guess)}"
+                clean = f"[{step}{', name' if both.shouted else ''}]"
+                names[field] = f"{rule(self._cell(both), clean=clean)}{_mark(both)}"
+            elif field in {"first_name", "last_name"}:
+                names |= comments(*self._candidates(NAME))
+                names[field] = _OPEN
+        return names
 
     def _part_of_name(self, field: str, guess: Guess) -> str:
         """The column, together with those of the second last name or of the particle before it."""
@@ -596,9 +594,7 @@ class _Lines:
             around = (self.draft.first(Part.BEFORE_LAST), guess, self.draft.first(Part.SECOND_LAST))
             if len(there := [one for one in around if one]) > 1:
                 source = scalar(" ".join(self._placeholder(one) for one in there))
-        if guess.shouted and field != "middle_name":
-            return f"{{from: {source}, clean: [name]}}"
-        return source
+        return rule(source, clean="[name]" if guess.shouted and field != "middle_name" else "")
 
     def _whole_name(self) -> dict[str, str]:
         """The fields that are parts of a column with a whole name, which gets a name of its own."""
@@ -609,9 +605,8 @@ class _Lines:
         order: NameOrder = "last-first" if guess.field == Part.LAST_FIRST or initials else "auto"
         names = [read_name(text, order) for text in guess.counts]
         read = "name" if order == "auto" else f"{{name: {order}}}"
-        capitals = ", clean: [name]" if guess.shouted else ""
-        source = self._cell(guess)
-        self.values.append(f"  person: {{from: {source}{capitals}, read: {read}}}{_mark(guess)}")
+        made = rule(self._cell(guess), clean="[name]" if guess.shouted else "", read=read)
+        self.values["person"] = f"{made}{_mark(guess)}"
         doubt = "" if all(name.certain for name in names) else ": some names will need review"
         middle = ("middle",) if any(name.middle for name in names) else ()
         parts = ("first", *middle, "last")
@@ -619,12 +614,9 @@ class _Lines:
 
     # --- fields ---
 
-    def _fields(
-        self, fields: Sequence[str], indent: str = "  ", block: str | None = None
-    ) -> Iterator[str]:
-        for field in fields:
-            if value := self._value(field, block):
-                yield f"{indent}{field}: {value}"
+    def _fields(self, fields: Iterable[str], block: str | None = None) -> dict[str, str]:
+        values = {field: self._value(field, block) for field in fields}
+        return {field: value for field, value in values.items() if value}
 
     def _value(self, field: str, block: str | None) -> str:
         """The column of a field with what it needs, "" without one; of the US with `clean`."""
@@ -638,28 +630,20 @@ class _Lines:
             return ""
         several = draft.by_field[field] if field == "user_title" else [guess]
         several = sorted(several, key=lambda one: one.filled)  # `Dr.` of some before `Ms` of all
-        source, mark = self._cell(guess), _mark(guess)
+        source, keys = self._cell(guess), dict[str, str]()
         if len(several) > 1:
             source = f"[{', '.join(self._cell(one) for one in several)}]"
-        keys = {"from": source}
         if any(map(draft.takes_lookup, several)):
-            keys["lookup"] = scalar(LOOKUPS[field])
-            self.lookups.setdefault(field, []).extend(several)
+            keys["lookup"] = self._lookup(several)
         elif field in _US_STEPS and draft.american and not draft.first("country", block):
             keys["clean"] = f"[{_US_STEPS[field]}]"
         elif field == "line1" and len(lines := draft.street(guess)) > 1:
-            keys["from"] = scalar(" ".join(self._placeholder(one) for one in lines))
+            source = scalar(" ".join(self._placeholder(one) for one in lines))
         elif field == "password" and again is not None:
             keys["agrees_with"] = self._cell(again)
-        elif field in ENDS:
-            if words := words_for_dates(guess.counts):
-                keys["lookup"] = _END_DATES
-                self.end_words |= words
-            if parts := without_a_day(guess.counts):
-                keys["dates"] = f"{{{', '.join(f'{part}: end' for part in parts)}}}"
-        if len(keys) == len(several) == 1:
-            return keys["from"] + mark
-        return f"{{{', '.join(f'{key}: {text}' for key, text in keys.items())}}}{mark}"
+        if field in ENDS and (parts := without_a_day(guess.counts)):
+            keys["dates"] = f"{{{', '.join(f'{part}: end' for part in parts)}}}"
+        return f"{rule(source, **keys)}{_mark(guess)}"
 
     def _birth_parts(self) -> str:
         """A birth date whose year, month and day have columns of their own."""
@@ -667,68 +651,58 @@ class _Lines:
         if not all(parts):
             return ""
         text = "-".join(self._placeholder(part) for part in parts if part)
-        return f"{{from: {scalar(text)}, dates: ymd, bad: drop}}{_GUESS}"
+        return f"{rule(scalar(text), dates='ymd', bad='drop')}{_GUESS}"
 
     # --- lists ---
 
-    def _contacts(self) -> Iterator[str]:
-        blocks, by_field = self.draft.blocks, self.draft.by_field
-        emails, phones = by_field.get("email", []), by_field.get("phone", [])
-        if blocks or emails or phones:
-            yield "  contact_info:"
-        if blocks:
-            yield "    address:"
-        for block in blocks:
-            yield from self._address(block)
-        if emails:
-            yield "    email:"
-        for guess in emails:
-            source = self._cell(guess)
-            yield f"      - email_address: {{from: {source}, clean: [lower]}}{_mark(guess)}"
-            yield f"        email_type: {self._type('email', guess)}"
-        if phones:
-            yield "    phone:"
-        for guess in phones:
-            source, area = self._cell(guess), self.draft.first(Part.AREA)
-            if area and not phones[1:] and guess.share(lambda text: digits_of(text) == 7) > 1 / 2:
-                source = scalar(f"{self._placeholder(area)} {self._placeholder(guess)}")
-            if guess.american or blocks:  # the address shows the country
-                source = f"{{from: {source}, clean: [phone]}}"
-            else:
-                yield "      # not of the US; `clean: [{phone: {region: ES}}]` reads those of Spain"
-            yield f"      - phone_number: {source}{_mark(guess)}"
-            yield f"        phone_type: {self._type('phone', guess)}"
+    def _contacts(self) -> dict[str, Node]:
+        by_field = self.draft.by_field
+        contacts: dict[str, Node] = {
+            "address": [self._address(block) for block in self.draft.blocks],
+            "email": [self._email(guess) for guess in by_field.get("email", ())],
+            "phone": [self._phone(guess) for guess in by_field.get("phone", ())],
+        }
+        contacts = {kind: entries for kind, entries in contacts.items() if entries}
+        return {"contact_info": contacts} if contacts else {}
 
-    def _address(self, block: str) -> Iterator[str]:
-        column, parts = self.draft.parts(block)
-        fields = [field for field in ADDRESS if field != "country" and field not in parts]
-        divided = (self._part_of_address(column, *part) for part in parts.items() if column)
-        lines = sorted(
-            (*self._fields(fields, " " * 8, block), *divided),
-            key=lambda line: ADDRESS.index(line.partition(":")[0].strip()),
-        )
-        yield "\n".join(lines).replace(" " * 8, "      - ", 1)
-        value = self._value("country", block)
-        if value:
-            yield f"        country: {value}"
-        elif self.draft.american:
-            yield f"        country: USA{_GUESS}"
-        elif block == self.draft.blocks[0]:
-            yield f"        country: {scalar(TO_CHOOSE)}{_TO_DO}"
-        street = self.draft.first("line1", block)
+    def _email(self, guess: Guess) -> dict[str, str]:
+        return {
+            "email_address": f"{rule(self._cell(guess), clean='[lower]')}{_mark(guess)}",
+            "email_type": self._type("email", guess),
+        }
+
+    def _phone(self, guess: Guess) -> dict[str, str]:
+        source, area = self._cell(guess), self.draft.first(Part.AREA)
+        alone = len(self.draft.by_field["phone"]) == 1
+        if area and alone and guess.share(lambda text: digits_of(text) == 7) > 1 / 2:
+            source = scalar(f"{self._placeholder(area)} {self._placeholder(guess)}")
+        near = guess.american or self.draft.blocks  # the address shows the country
+        number = rule(source, clean="[phone]" if near else "")
+        return {
+            "phone_number": f"{number}{_mark(guess)}",
+            **comments(*([] if near else [_OTHER_PHONES])),
+            "phone_type": self._type("phone", guess),
+        }
+
+    def _address(self, block: str) -> dict[str, str]:
+        draft = self.draft
+        parts = draft.parts(block)
+        fields = self._fields([field for field in ADDRESS if field not in parts], block)
+        for field, (column, pattern) in parts.items():
+            source, clean = self._cell(column), f"[{{extract: {scalar(pattern)}}}]"
+            rest = source if field == next(iter(parts)) else ""  # another form stays whole
+            fields[field] = f"{rule(source, clean=clean, default=rest)}{_BY_VALUES}"
+        if draft.american:
+            fields.setdefault("country", f"USA{_GUESS}")
+        elif block == draft.blocks[0]:
+            fields.setdefault("country", f"{scalar(TO_CHOOSE)}{_TO_DO}")
+        address = {field: fields[field] for field in ADDRESS if field in fields}
+        street = draft.first("line1", block)
         assert street is not None  # noqa: S101  a block has a street
-        usual = "home" if block == self.draft.blocks[0] else "alternative"
+        usual = "home" if block == draft.blocks[0] else "alternative"
         said = type_of("address", street.place.heading)
         constant = said if said != "home" else usual
-        yield f"        address_type: {self._type('address', street, constant)}"
-
-    def _part_of_address(self, column: Guess, field: str, pattern: str) -> str:
-        """A part of a cell; what has another form stays whole in the first part."""
-        source = self._cell(column)
-        whole = "line1" if column.field == "line1" else "city"
-        rest = f", default: {source}" if field == whole else ""
-        steps = f"[{{extract: {scalar(pattern)}}}]"
-        return f"        {field}: {{from: {source}, clean: {steps}{rest}}}{_BY_VALUES}"
+        return address | {"address_type": self._type("address", street, constant)}
 
     def _type(self, of: str, guess: Guess, constant: str = "") -> str:
         """The type of an entry: from its own column, or a constant by its heading."""
@@ -739,54 +713,53 @@ class _Lines:
                  == (guess.block if street else guess.meaning.number)]  # fmt: skip
         if not alike:
             return constant + _GUESS
-        table = f"{of} types"
-        self.lookups.setdefault(table, []).append(alike[0])
         source = self._cell(alike[0])
-        return f"{{from: {source}, lookup: {table}, default: {constant}}}{_GUESS}"
+        return f"{rule(source, lookup=self._lookup(alike[:1]), default=constant)}{_GUESS}"
 
-    def _more(self) -> Iterator[str]:
+    def _more(self) -> dict[str, Node]:
         """The card as a second identifier, and the library for resource sharing."""
-        card = self.draft.first(Part.BARCODE)
-        if card is None and self.draft.external:  # whatever its form: it is no primary ID there
-            able = (one for one in self.draft.possible_ids if one.identifies)
+        draft, more = self.draft, dict[str, Node]()
+        card = draft.first(Part.BARCODE)
+        if card is None and draft.external:  # whatever its form: it is no primary ID there
+            able = (one for one in draft.possible_ids if one.identifies)
             card = next((one for one in able if "card" in one.meaning.concepts), None)
-        if card is not None and card not in self.draft.ids[:1]:
-            yield "  user_identifier:"
-            yield f"    - id_type: BARCODE{_GUESS}"
-            yield f"      value: {self._cell(card)}{_mark(card)}"
-            if self.draft.external:
-                yield "      segment_type: Internal   # the SIS load does not change it"
-        if library := self.draft.first("rs_library"):
-            yield "  rs_library:"
-            yield f"    - code: {self._cell(library)}{_mark(library)}"
+        if card is not None and card not in draft.ids[:1]:
+            entry = {"id_type": f"BARCODE{_GUESS}", "value": f"{self._cell(card)}{_mark(card)}"}
+            if draft.external:
+                entry["segment_type"] = "Internal   # the SIS load does not change it"
+            more["user_identifier"] = [entry]
+        if library := draft.first("rs_library"):
+            more["rs_library"] = [{"code": f"{self._cell(library)}{_mark(library)}"}]
+        return more
 
-    def _lookups(self) -> Iterator[str]:
+    def _lookup(self, columns: Iterable[Guess]) -> str:
+        """Return the lookup for the words of columns of one field."""
+        words = [replace(one, counts=words_for_dates(one.counts)) if one.field in ENDS else one
+                 for one in columns]  # fmt: skip
+        table = LOOKUPS[words[0].field]
+        self.lookups.setdefault(table, {}).update((guess.place, guess) for guess in words)
+        return scalar(table)
+
+    def _lookups(self) -> dict[str, Node]:
         """The lookups to complete: each word of the roster once, and Alma's code for it."""
-        if self.lookups or self.end_words:
-            yield "lookups:   # the words of the roster, and Alma's codes for them"
-        if self.end_words:
-            yield f"  {_END_DATES}:   # the date that each word means, such as 2099-12-31"
-            for word, count in self.end_words.items():
-                ends = dict(map(self.draft.chosen_code, ENDS, (word, word)))
-                ends.pop("", None)
-                known, mapping = next(iter(ends.items())) if len(ends) == 1 else ("", "")
-                mark = f"{_confirmed_by(mapping) if known else _TO_DO}; {counted(count, 'row')}"
-                yield f"    {scalar(word)}: {scalar(known or TO_CHOOSE)}{mark}"
-            yield '    "*": same'
-        for field, found in self.lookups.items():
-            yield f"  {scalar(LOOKUPS.get(field, field))}:"
-            for word, count in spellings({guess.place: guess for guess in found}.values()):
-                rows = counted(count, "row")
-                if field not in LOOKUPS:
-                    code = type_by_word(field.split()[0], word)
-                    yield f"    {scalar(word)}: {code}{_GUESS}; {rows}"
-                    continue
-                code, near = self.draft.code(field, word)
-                _, mapping = self.draft.chosen_code(field, word)
-                mark = f"{_confirmed_by(mapping) if code else _TO_DO}; {rows}"
-                mark = f"   # {rows}" if mapping == CHOSEN else mark
-                hint = "" if code else near
-                yield f"    {scalar(word)}: {scalar(code or TO_CHOOSE)}{mark}{hint}"
+        lookups: dict[str, Node] = {**comments(_CODES_OF_WORDS)} if self.lookups else {}
+        for table, columns in self.lookups.items():
+            lines = comments(_DATES_OF_WORDS) if table == _END_DATES else {}
+            for word, count in spellings(columns.values()):
+                code, mark, hint = self.draft.code(next(iter(columns.values())).field, word)
+                rows = f"{mark}; " if mark else "   # "
+                lines[scalar(word)] = (
+                    f"{scalar(code or TO_CHOOSE)}{rows}{counted(count, 'row')}{hint}"
+                )
+            lookups[scalar(table)] = lines | ({'"*"': "same"} if table == _END_DATES else {})
+        return lookups
+
+
+_PAD = "`pad: true` puts lost zeros back in front of digits"
+_CHOOSE_AN_ID = "Choose the column that identifies a patron by the same ID in every roster."
+_OTHER_PHONES = "not of the US; `clean: [{phone: {region: ES}}]` reads those of Spain"
+_DATES_OF_WORDS = "the date that each word means, such as 2099-12-31"
+_CODES_OF_WORDS = "the words of the roster, and Alma's codes for them"
 
 
 def _confirmed_by(mapping: str, otherwise: str = _GUESS) -> str:

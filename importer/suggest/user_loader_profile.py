@@ -21,7 +21,7 @@ from importer.mapper.placeholders import TO_CHOOSE, nearest
 from importer.mapper.yaml_source import cell, comment, constant, scalar
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Shape
 from importer.model.user import Reach
-from importer.suggest.writing import Node, comments, names_for, written
+from importer.suggest.writing import Node, comments, names_for, rule, written
 
 SIZE_LIMIT = 1024 * 1024
 """Bytes of an exported profile."""
@@ -213,10 +213,9 @@ def _value(item: ProfileField, names: Mapping[str, str]) -> str:
     default = (item.default or "").lower() if flag else item.default or ""
     if not item.header:
         return constant(default)
-    parts = {"from": cell(names.get(item.header, item.header))}
-    if default:
-        parts["default"] = constant(default)
-    if item.swap == "KEEP" and not FIELDS[item.path].parent:
-        parts["on_update"] = "never"
-    inside = ", ".join(f"{key}: {text}" for key, text in parts.items())
-    return parts["from"] if len(parts) == 1 else f"{{{inside}}}"
+    keep = item.swap == "KEEP" and not FIELDS[item.path].parent
+    return rule(
+        cell(names.get(item.header, item.header)),
+        default=constant(default) if default else "",
+        on_update="never" if keep else "",
+    )

@@ -35,6 +35,14 @@ def comments(*texts: str) -> dict[str, str]:
     return {f"# {text}": "" for text in texts}
 
 
+def rule(column: str, **keys: str) -> str:
+    """Return the rule of a column, or of a list of them, with the keys that are not blank."""
+    inside = {"from": column, **{key: value for key, value in keys.items() if value}}
+    if len(inside) == 1 and not column.startswith("["):
+        return column
+    return f"{{{', '.join(f'{key}: {value}' for key, value in inside.items())}}}"
+
+
 def names_for(headings: Iterable[str]) -> dict[str, str]:
     """Return a name under `headings:` for each heading that is not plainly itself in `<…>`."""
     names: dict[str, str] = {}

@@ -192,20 +192,21 @@ def test_a_whole_name_is_read_as_a_name() -> None:
     )
 
 
+def likely(draft: MappingDraft) -> list[list[str]]:
+    """Return the columns that may be a name, the group, and the end of a card."""
+    wanted = ("name", "user_group", "expiry_date")
+    return [[guess.place.heading for guess in draft.possible(one)] for one in wanted]
+
+
 def test_what_is_open_has_its_columns() -> None:
-    """For name, group and expiry date; chosen columns are no guesses."""
+    """For name, group and expiry date; a chosen group is no guess."""
     headings, cells = filled(
         Who=NAMES, Sort=["Club", "Guest", "Club"], Upto=["2031-01-02", "2031-03-04"], No=["1", "2"]
     )
     draft = MappingDraft(roster(headings, cells), BESIDE, Choices())
-    found = {wanted: [g.place.heading for g in draft.possible(wanted)] for wanted in draft.open}
-    assert found == {"name": ["Who"], "user_group": ["Sort"], "expiry_date": ["Upto"]}
-    assert draft.samples(draft.possible("user_group")[0]) == "Club, Guest"
-    chosen = Choices(columns={wanted: columns[0] for wanted, columns in found.items()})
-    assert MappingDraft(roster(headings, cells), BESIDE, chosen).open == ()
-    text = suggest(roster(headings, cells), BESIDE, choices=chosen)
-    assert "expiry_date: <Upto>\n" in text
-    assert "last_name: <$person.last>\n" in text
+    assert likely(draft) == [["Who"], ["Sort"], ["Upto"]]
+    text = suggest(roster(headings, cells), BESIDE, choices=Choices(user_group="Sort"))
+    assert "user_group: {from: <Sort>, lookup: groups}\n" in text
 
 
 def test_what_another_mapping_confirms_is_taken(tmp_path: Path) -> None:
@@ -374,15 +375,13 @@ def test_a_heading_is_put_together_from_words(heading: str, field: str) -> None:
 
 
 def test_guesses_are_never_made_from_passwords() -> None:
-    """A column of passwords is no field, and its cells are shown beside nothing.
+    """A column of passwords is no field.
 
     Where no column has a name, the mapping says how only known users are changed.
     """
     headings, cells = filled(Password=["aa bb", "cc dd", "ee ff"], First=["Ann"], Last=["Lee"])
     (found, *_) = guesses(roster(headings, cells), BESIDE)
     assert found.field == ""
-    draft = MappingDraft(roster(headings, cells), BESIDE, Choices())
-    assert draft.samples(found) == ""
     nobody = roster(("Password", "Expires"), [("k3yA1", "2031-06-30")])
     assert "match: {new: reject}" in suggest(nobody, BESIDE)
 
@@ -497,6 +496,6 @@ def test_the_likeliest_group_is_offered_first() -> None:
     )  # fmt: skip
     known = replace(BESIDE, codes=CodeTables({"UserGroups": (CodeRow("FAC", "Faculty"),)}))
     draft = MappingDraft(roster(headings, cells), known, Choices())
-    found = {wanted: [g.place.heading for g in draft.possible(wanted)] for wanted in draft.open}
-    assert found == {"name": ["Who"], "user_group": ["Sort", "Ward"], "expiry_date": []}
-    assert draft.code("user_group", "Family") == ("", "")
+    assert likely(draft) == [["Who"], ["Sort", "Ward"], []]
+    code, _, near = draft.code("user_group", "Family")
+    assert (code, near) == ("", "")
