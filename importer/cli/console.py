@@ -192,26 +192,24 @@ _WIDTH = 24
 
 
 @contextmanager
-def progress(
-    what: str, notice: Callable[[], str] = lambda: "", clock: Callable[[], float] = time.monotonic
-) -> Iterator[Advance]:
+def progress(what: str, notice: Callable[[], str]) -> Iterator[Advance]:
     """Show the progress of the block: a bar on a terminal, otherwise a line every few seconds.
 
-    `notice` returns a message to show beside it, such as a wait, or blank; `clock` is in seconds.
+    `notice` returns a message to show beside it, such as a wait, or blank.
     """
     if output.quiet:
         yield lambda done, of, counts="": None  # noqa: ARG005
         return
     if sys.stderr.isatty():
-        with Bar(what, notice, clock) as bar:
+        with Bar(what, notice) as bar:
             yield bar.advance_to
         return
-    began = last = clock()
+    began = last = time.monotonic()
     interval = _SHOWN_INTERVAL if os.environ.get(TASK) else INTERVAL
 
     def advance(done: int, of: int, counts: str = "") -> None:
         nonlocal last
-        moment = clock()
+        moment = time.monotonic()
         if moment - last < interval:
             return
         last = moment
@@ -228,13 +226,10 @@ def progress(
 class Bar(Progress):
     """A progress bar for one task, drawn again several times a second.
 
-    `notice` is called at each drawing, also while nothing advances, so that waits are seen;
-    `clock` is in seconds.
+    `notice` is called at each drawing, also while nothing advances, so that waits are seen.
     """
 
-    def __init__(
-        self, what: str, notice: Callable[[], str], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, what: str, notice: Callable[[], str]) -> None:
         """Prepare the bar; it is drawn when it is entered."""
         self._notice = notice
         self._counts = ""
@@ -246,7 +241,6 @@ class Bar(Progress):
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
-            get_time=clock,
         )
         self._task = self.add_task(what, total=None, of="")
 

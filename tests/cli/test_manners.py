@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from contextlib import nullcontext
+from functools import partial
 from importlib.metadata import version
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -219,24 +220,14 @@ def test_completion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 WAIT = "Alma asked us to slow down, 4 s"
 
 
-class Clock:
-    """A clock that stands still until a test moves it; in seconds."""
-
-    def __init__(self) -> None:
-        """Start at zero."""
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
-
-
-def test_a_wait_is_seen_while_nothing_advances() -> None:
+def test_a_wait_is_seen_while_nothing_advances(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rate and the results stand with the bar; a wait appears between two rows."""
-    clock, notices = Clock(), [""]
-    bar = Bar("Applying", lambda: notices[-1], clock)
+    times, notices = [0.0], [""]
+    timed = partial(Console, get_time=lambda: times[-1])
+    monkeypatch.setattr("importer.cli.console.Console", timed)
+    bar = Bar("Applying", lambda: notices[-1])
     bar.advance_to(3, 10, "3 created")
-    clock.now = 2
+    times.append(2)
     bar.advance_to(7, 10, "6 created, 1 updated")
     notices.append(WAIT)
     console = Console(file=StringIO(), width=100, record=True)
@@ -248,14 +239,13 @@ def test_a_wait_is_seen_while_nothing_advances() -> None:
 
 
 def test_without_a_terminal_there_is_a_line_every_few_seconds(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line says how far, how fast, with which results, and what it waits for."""
-    clock = Clock()
-    with progress("Applying", lambda: WAIT, clock) as advance:
-        clock.now = INTERVAL - 1
+    times = iter((0.0, INTERVAL - 1, INTERVAL))
+    monkeypatch.setattr("importer.cli.console.time", Mock(monotonic=lambda: next(times)))
+    with progress("Applying", lambda: WAIT) as advance:
         advance(4, 40, "4 created")
-        clock.now = INTERVAL
         advance(5, 40, "5 created")
     assert capsys.readouterr().err.splitlines() == [
         f"Applying: 5 of 40 (0.5 a second, about 70 s left; 5 created; {WAIT})"
