@@ -174,18 +174,8 @@ def before_image_missing() -> None:
 
 
 BUGS: dict[str, Callable[[], None]] = {
-    bug.__name__: bug
-    for bug in (
-        blind_retry,
-        outcome_before_reply,
-        counting_by_position,
-        ignoring_a_late_apply,
-        stale_reading,
-        first_twin_wins,
-        put_without_merge,
-        absent_on_any_error,
-        settle_skipped,
-        intent_after_send,
-        before_image_missing,
-    )
+    name: planted
+    for name, planted in globals().items()
+    if getattr(planted, "__module__", "") == __name__ and not name.startswith("_")
 }
+"""Every mistake by its name: the public functions of this module."""

@@ -253,34 +253,8 @@ def a_job_that_asks_no_guard(patch: Patch) -> None:
 
 
 SEAMS: Mapping[str, Callable[[Patch], None]] = {
-    one.__name__: one
-    for one in (
-        unchecked_rows,
-        resolving_without_memory,
-        resolving_without_leavers,
-        resolving_without_facts,
-        answers_that_no_check_counts,
-        answers_about_whoever_has_the_id,
-        sources_not_compared,
-        checks_that_stop_nothing,
-        allowed_for_good,
-        ids_of_before_that_come_back,
-        leavers_under_their_old_id_alone,
-        rows_left_out_although_they_were_sent,
-        users_of_two_rows,
-        answers_with_other_people_s_ids,
-        alma_s_id_that_does_not_last,
-        loads_that_nobody_remembers,
-        sent_is_answered,
-        memory_lost_with_the_id,
-        undo_of_the_whole_record,
-        undo_that_leaves_the_memory,
-        present_by_id_alone,
-        nobody_comes_back,
-        leavers_that_nobody_remembers,
-        a_file_without_its_last_record,
-        a_report_that_believes,
-        loans_of_yesterday,
-        a_job_that_asks_no_guard,
-    )
+    name: planted
+    for name, planted in globals().items()
+    if getattr(planted, "__module__", "") == __name__ and not name.startswith("_")
 }
+"""Every mistake by its name: the public functions of this module."""

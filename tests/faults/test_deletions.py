@@ -111,21 +111,19 @@ def killed(ground: Ground, folder: Path, step: int) -> int:
     return kills
 
 
-def test_an_apply_that_is_killed_deletes_nobody_twice(ground: Ground, tmp_path: Path) -> None:
-    """At some points; it goes on with the number that is left."""
-    assert killed(ground, tmp_path, 40) >= 1
-
-
-@pytest.mark.faults
-def test_killed_at_many_points(ground: Ground, tmp_path: Path) -> None:
-    """Around each kind of write, call and report."""
-    assert killed(ground, tmp_path, 5) >= 10
-
-
-@pytest.mark.hunt
-def test_killed_at_every_point(ground: Ground, tmp_path: Path) -> None:
-    """At all of them."""
-    assert killed(ground, tmp_path, 1) >= 50
+@pytest.mark.parametrize(
+    ("step", "least"),
+    [
+        (40, 1),
+        pytest.param(5, 10, marks=pytest.mark.faults),
+        pytest.param(1, 50, marks=pytest.mark.hunt),
+    ],
+)
+def test_an_apply_that_is_killed_deletes_nobody_twice(
+    ground: Ground, tmp_path: Path, step: int, least: int
+) -> None:
+    """At every n-th point; it goes on with the number that is left."""
+    assert killed(ground, tmp_path, step) >= least
 
 
 @pytest.mark.faults
