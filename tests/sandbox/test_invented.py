@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,15 +63,6 @@ def test_the_practice_alma_has_the_institutions_codes(own: Alma) -> None:
     one = own.call("GET", "/users?limit=1&expand=full").json()["user"][0]
     assert one["user_role"][0]["scope"]["value"] == "01OWN_INST"
     own.update(one["primary_id"], one)
-
-
-def test_invented_patrons_have_codes_of_the_institution() -> None:
-    """Seeded users have codes that the tables contain, so updates are taken."""
-    tables = {name: {code: code for code in rows} for name, rows in _CODES.items()}
-    with practice(Options(rate=0, codes=tables, seed_users=3)) as alma:
-        for user in alma.call("GET", "/users?limit=3&expand=full").json()["user"]:
-            assert user["user_group"]["value"] == "U1"
-            alma.update(user["primary_id"], json.loads(json.dumps(user)))
 
 
 def test_codes_of_the_institution_are_for_every_kind_of_user() -> None:

@@ -153,27 +153,14 @@ def test_the_test_routes_answer_xml(alma: Alma, method: str, path: str) -> None:
     assert etree.fromstring(answer.content).tag == "test"
 
 
-@pytest.mark.parametrize(
-    ("table", "codes"),
-    [
-        (
-            "UserGroups",
-            {"COMM", "FRIEND", "STAFF", "FACULTY", "UGRD", "GRAD", "EMER", "SPEC", "RECIP"},
-        ),
-        ("UserIdentifierTypes", {"BARCODE", "UNIV_ID", "INST_ID", "OTHER_ID_1", "01", "02"}),
-        ("UserPreferredLanguage", {"en", "es", "fr", "de"}),
-        ("CountryCodes", {"USA", "CAN", "DEU", "GBR"}),
-        ("JobTitles", {"Cataloger"}),
-    ],
-)
-def test_code_tables_have_the_rows_that_alma_ships(alma: Alma, table: str, codes: set[str]) -> None:
-    """A table has rows of code, description, default and enabled; it is in the list of tables."""
-    shown = alma.call("GET", f"/conf/code-tables/{table}").json()
-    assert shown["name"] == table
-    assert codes <= {row["code"] for row in shown["row"]}
-    assert all(row["enabled"] and row["description"] for row in shown["row"])
+def test_code_tables_have_rows(alma: Alma) -> None:
+    """Each table of the list has rows of code, description, default and enabled."""
     tables = alma.call("GET", "/conf/code-tables").json()["code_table"]
-    assert table in {entry["name"] for entry in tables}
+    assert {"UserGroups", "UserIdentifierTypes"} <= {entry["name"] for entry in tables}
+    for name in (entry["name"] for entry in tables):
+        shown = alma.call("GET", f"/conf/code-tables/{name}").json()
+        assert shown["name"] == name
+        assert all(row["enabled"] and row["description"] for row in shown["row"])
 
 
 def test_libraries(alma: Alma) -> None:

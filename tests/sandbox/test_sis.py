@@ -250,30 +250,6 @@ def test_edited_preferred_names_are_a_switch(alma: Alma, position: str, after: l
     assert shown == after
 
 
-@pytest.mark.parametrize(
-    ("inside", "reason"),
-    [
-        ("<user_identifiers><user_identifier><id_type>NONE</id_type><value>1</value>"
-         "</user_identifier></user_identifiers>", "identifier type (NONE)"),
-        ("<user_identifiers><user_identifier><id_type>BARCODE</id_type><value/>"
-         "</user_identifier></user_identifiers>", "user_identifier value"),
-        ("<contact_info><emails><email><email_address/><email_types><email_type>work</email_type>"
-         "</email_types></email></emails></contact_info>", "email email_address"),
-        ("<user_statistics><user_statistic><statistic_category/></user_statistic>"
-         "</user_statistics>", "user_statistic statistic_category"),
-        (_barcodes("THEIRS"), "value THEIRS is already taken AcrossInstitution."),
-        (_barcodes("S1"), "value S1 is already taken AcrossInstitution in this feed"),
-    ],
-    ids=["type", "blank ID", "blank email", "blank category", "another user's", "own ID twice"],
-)  # fmt: skip
-def test_a_record_is_rejected_with_a_reason(alma: Alma, inside: str, reason: str) -> None:
-    """A wrong type, a blank part or an ID of somebody else rejects the record, not the load."""
-    alma.create(user_identifier=[barcode("THEIRS")])
-    loaded = _load(alma, _user("S1", inside), _user("S2"))
-    assert loaded["created"] == 1
-    assert reason in loaded["rejected"][0]["reason"]
-
-
 def test_a_group_must_fit_the_record_type(alma: Alma) -> None:
     """A group that is not set up for the record type of the profile, or of the user, is refused."""
     alma.create(**student(primary_id="4", record_type=coded("STAFF"), user_group=coded("GRAD")))

@@ -110,19 +110,6 @@ def test_sticky_fields_of_internal_users_are_not_sticky(alma: Alma) -> None:
     assert ("pin_number" in after, after["preferred_language"]["value"]) == (False, "en")
 
 
-def test_staff_edits_make_fields_sticky(alma: Alma) -> None:
-    """A change by the admin API is staff's: it is not logged, and the field becomes edited."""
-    alma.create(**student(pin_number="1111", user_identifier=[barcode("B1")]))
-    calls = len(alma.log())
-    edited = alma.admin("PATCH", "/users/1000001", {"pin_number": "2222", "middle_name": "Q"})
-    assert edited.status_code == 200
-    assert len(alma.log()) == calls
-    state = alma.admin("GET", "/state").json()["users"][0]
-    assert (state["edited"], state["middle_name"]) == (["pin_number"], "Q")
-    assert state["user_identifier"][0]["value"] == "B1"
-    assert alma.update("1000001", student(pin_number="3333"))["pin_number"] == "2222"
-
-
 def _emails(user: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         (entry["email_address"], entry["segment_type"]) for entry in user["contact_info"]["email"]
