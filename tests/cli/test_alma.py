@@ -99,11 +99,6 @@ def test_the_doctor(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALMA_API_KEY")
     monkeypatch.delenv("ALMA_BASE_URL")
     assert "ALMA_REGION" in str(findings(Exit.USAGE))
-    Path("codes.json").write_text("{", "utf-8")
-    (cache := Path("users/sandbox.sqlite")).parent.mkdir()
-    cache.write_bytes(b"x" * 9000)
-    wrong = {one["name"] for one in findings(Exit.USAGE) if one["state"] == "bad"}
-    assert wrong == {"code tables", "user cache", "Alma"}
 
 
 @pytest.mark.parametrize("name", [".", "runs", "users"])

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, BO, HEAD, ask, change, codes, load, state, write
+from tests.cli.small import ANA, BO, ask, change, codes, load, state, write
 from tests.command_line import typed
-from tests.sheets import write_csv
 
 CY = ("2003", "Cy", "Ito", "COMM", "1970-01-02", "cy@example.org", "")
 DEE = ("2004", "Dee", "Oak", "COMM", "1971-01-02", "", "")
@@ -66,16 +65,6 @@ def test_a_plan_lists_who_cannot_borrow(people: Path) -> None:
         listed = listed.partition("</section>")[0]
         assert re.findall(r'<th scope="row">(.*?)</th>', listed) == ["2", "3", "5"]
         assert ("2004" in listed) == (name == "report.html")
-
-
-def test_rows_of_a_later_roster_are_named_as_everywhere(people: Path) -> None:
-    """So that `show` takes what the report lists."""
-    more = Path("more.csv")
-    write_csv(more, (HEAD, ("2009", "Ida", "Roe", "COMM", "", "", "")))
-    typed("plan", more, "-m", "small.yaml", people, "-m", "small.yaml", "-o", "run")
-    listed = Path("run", "report.html").read_text("utf-8").partition('<section id="people"')[2]
-    rows = re.findall(r'<th scope="row">(.*?)</th>', listed.partition("</section>")[0])
-    assert rows == ["2:2", "2:3", "2:5"]
 
 
 def test_patron_role_is_extended_or_added_and_nothing_else(people: Path, sandbox: Sandbox) -> None:

@@ -14,13 +14,12 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
-from importer.model.plan import SafetyCheck
-from importer.model.roster import ADDED, DECISION
+from importer.model.roster import ADDED
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, HEAD, codes, write
 from tests.command_line import typed
 from tests.mapper.bench import BASE
-from tests.sheets import read_csv, read_rows, write_csv, write_rows
+from tests.sheets import read_csv, read_rows, write_csv
 
 MAPPING = """\
 version: 1
@@ -190,17 +189,10 @@ def test_gone_and_new_headings_are_named_once(
     assert all(f"(first): {said}" in message for message in found[1])
 
 
-CY = ("2003", "Cy", "Lee", "FRIEND", "1970-05-06", "cy@example.org", "")
 TWIN = ("2009", *ANA[1:])
 """The same person as `ANA` under another ID: both rows need review."""
 
 CHECK = ("check", "people.csv", "-m", "small.yaml", "-o", "run")
-
-
-def decided(text: str) -> Path:
-    """The rejects of a run, with this Decision in every row."""
-    path = Path("run/rejects.csv")
-    return write_rows(path, [{**row, DECISION: text} for row in read_rows(path)])
 
 
 @pytest.mark.parametrize("kept", [0, 1])
@@ -239,32 +231,6 @@ def test_runs_are_listed_with_the_time_of_this_computer(monkeypatch: pytest.Monk
         time.tzset()
 
 
-def test_nothing_to_purge_asks_for_no_second_command() -> None:
-    """`--yes` is advice only where something would be deleted."""
-    assert "--yes" not in typed("purge", "--older-than", "30d").err
-
-
-def test_unused_columns_are_one_finding_below_the_rejected_rows() -> None:
-    """Eight columns take one line, and do not push what must be corrected off the screen."""
-    path = write(ANA, ("2002", "", *BO[2:]))
-    lines = path.read_text("utf-8").splitlines()
-    path.write_text("".join(f"{line},a,b,c\n" for line in lines).replace("a,b,c", "X,Y,Z", 1))
-    got = typed(*CHECK)
-    assert [code for _, code in codes("run")].count("unused-column") == 1
-    assert got.err.index("Must be corrected") < got.err.index("Unused column")
-
-
-def test_help_names_the_safety_checks_and_no_types() -> None:
-    """`--allow CHECK` lists what CHECK may be; an option's value has a name of ours."""
-    help_of_apply = " ".join(typed("apply", "--help").out.split())
-    assert all(check in help_of_apply for check in SafetyCheck)
-    commands = ("check", "plan", "apply", "convert", "mapping new", "sandbox", "web", "job run")
-    for command in map(str.split, commands):
-        options = typed(*command, "--help").out.partition("Options:")[2]
-        assert "<list[" not in options
-        assert "<int range>" not in options
-
-
 def test_columns_that_a_rejects_file_adds_are_no_changed_headings() -> None:
     """Also if the earlier run read a file in which some of them were left."""
     write(ANA, TWIN)
@@ -295,18 +261,18 @@ def test_no_line_of_a_list_of_commands_is_cut(monkeypatch: pytest.MonkeyPatch, g
         ("mapping check", "MAPPING [ROSTER]"),
         ("job run", "JOB"),
         ("codes show", "[TABLE]"),
+        ("apply", "RUN"),
     ],
 )
 def test_help_shows_arguments_by_their_names_alone(command: str, usage: str) -> None:
-    """Neither a type nor braces stand at an argument, in the usage and in the list."""
+    """Neither a type nor braces stand at an argument or an option; a value has a name of ours."""
     words = command.split()
     shown = typed(*words, "--help").out
     assert shown.splitlines()[0] == f"Usage: importer {command} [OPTIONS] {usage}"
     listed = shown.partition("Arguments:")[2].partition("Options:")[0]
     names = [line.split()[0] for line in listed.splitlines() if line[:3].strip()]
     assert names == usage.replace(".", "").replace("[", "").replace("]", "").split()
-    assert "<str" not in shown
-    assert "<path" not in shown
+    assert not any(kind in shown for kind in ("<str", "<path", "<list[", "<int range>"))
 
 
 @pytest.mark.parametrize("command", ["check", "plan"])

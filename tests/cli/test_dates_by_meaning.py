@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 
-from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.model.problem import Problem
 from tests.cli.conftest import Sandbox
@@ -64,20 +62,6 @@ def records(*load: str) -> dict[str, tuple[str, str]]:
     return {one["primary_id"]: (one["expiry_date"], one["purge_date"]) for one in users}
 
 
-REJECTED = ("date-out-of-range", "reject")
-
-
-@pytest.mark.parametrize("day", ["05/15/0027", "08/20/2569"])
-def test_an_impossible_end_in_a_cell_rejects_its_row(day: str, sandbox: Sandbox) -> None:
-    """In check, plan and convert: before 1990, or more than 100 years ahead."""
-    load = ends((day, "05/15/2030"), ("05/15/2030", day), mapping=FROM_CELL)
-    for command in ("check", "plan"):
-        assert typed(command, *load, "-o", command).exit == Exit.REJECTS
-        found = [(row, *kind) for row, _, *kind in problems(command)]
-        assert {("2", *REJECTED), ("3", *REJECTED)} <= set(found)
-    assert records(*load) == {}
-
-
 @pytest.mark.parametrize(
     ("rule", "cell", "severity"),
     [
@@ -115,35 +99,6 @@ def test_a_purge_date_in_the_past_rejects_a_row_that_would_create(sandbox: Sandb
     known = MAPPING.replace("{by: [primary_id]}", "{by: [primary_id], new: skip}")
     typed("check", *ends(*old, mapping=known), "-o", "known")
     assert ("2", *purge, "warning") in problems("known")
-
-
-def follow(advised: str) -> None:
-    """Change the mapping as an advice says, word for word."""
-    path = Path("ends.yaml")
-    text = path.read_text("utf-8")
-    if added := re.search(r"`((?:clean|dates): .*)`\.$", advised):
-        text = text.replace("expiry_date: <Until>", f"expiry_date: {{from: <Until>, {added[1]}}}")
-    path.write_text(text, "utf-8")
-
-
-def test_a_bare_year_is_no_day_number_and_the_advice_completes_it() -> None:
-    """The advice allows no day numbers by itself; followed, it gives the last day of the year."""
-    for serials in ("", ", serials: true"):
-        mapping = MAPPING.replace("{dates: mdy}", f"{{dates: {{order: mdy{serials}}}}}")
-        dates = [("1900", ""), ("2027", ""), ("2100", ""), ("05/15/2027", "")]
-        load = ends(*dates, mapping=mapping)
-        typed("check", *load, "-o", f"run{serials}")
-        found = told(f"run{serials}", "unparsable-date")
-        assert [problem.origin.row for problem in found] == [2, 3, 4]
-        assert not told(f"run{serials}", "most-of-column")
-        assert ("serials" in found[0].to_do) == bool(serials)
-        follow(found[0].to_do)
-        got = records(*load)
-        assert {key: until for key, (until, _) in got.items()} == {
-            "101": "2027-12-31Z",
-            "102": "2100-12-31Z",
-            "103": "2027-05-15Z",
-        }
 
 
 def test_a_failing_column_shows_its_share_and_its_five_commonest_values() -> None:

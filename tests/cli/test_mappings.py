@@ -71,15 +71,6 @@ def test_check_with_a_roster_shows_one_masked_record() -> None:
     assert "A (Barcode) → primary_id" in plain.out
 
 
-def test_check_names_unused_columns(folder: Path) -> None:
-    """A column that neither a rule nor `unused` names; one that `unused` names stays out."""
-    roster = Path("r.csv")
-    roster.write_text("ID,First,Last,Fines,Note\n1,Ann,Lee,3,x\n", "utf-8")
-    text = f"{BASE}roster: {{unused: [Note]}}\n"
-    told = typed("mapping", "check", written(folder, text), roster, "--json").summary
-    assert told["unused"] == ["Fines"]
-
-
 def test_to_dos_are_listed_and_do_not_fail(folder: Path) -> None:
     """What is still `?` is listed apart from hints: exit 0. Only a template needs every column."""
     text = MAPPING.replace("NORTH}", '"?"}').replace("<Group>", "<?>") + "  spare: {a: B}\n"
@@ -328,22 +319,6 @@ def test_a_mapping_that_lacks_a_heading_of_the_roster_is_not_called_valid() -> N
     assert ["`one.yaml`, `two.yaml`" in line for line in lines] == [False] * (len(lines) - 1) + [
         True
     ]
-
-
-def test_the_commonest_values_of_a_failing_column_are_printed_with_counts() -> None:
-    """By `mapping check`; repeated values are nobody's own, so they are not masked."""
-    Path("cards.csv").write_text(
-        "ID,First,Last,Mail\n1,A,Lee,ask desk\n2,B,Ray,ask desk\n3,C,Ito,see file\n"
-        "4,D,Poe,see file\n"
-    )
-    record = "  contact_info: {email: [{email_address: <Mail>, email_type: personal}]}\n"
-    mapping = Path("m.yaml")
-    mapping.write_text(BASE + record)
-    shown = typed("mapping", "check", "m.yaml", "cards.csv").out
-    assert (
-        "D (Mail): 4 of 4 values are not right (email not valid): ask desk (2), see file (2)."
-        in shown
-    )
 
 
 TESTED = (

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import unescape
 from pathlib import Path
 
 import openpyxl
@@ -25,10 +23,6 @@ ROSTER = "Card,First,Last,Type,Born,Email\n" + "".join(
     f"0{at + 1}/{at + 20}/1990,p{at}@example.org\n"
     for at, name in enumerate(PEOPLE)
 )
-NAMES = "Card,First,Type,Born,Email\n" + re.sub(
-    r"(?m)^(\d+),(\w+),(\w+)", r"\1,\2 \3", ROSTER.partition("\n")[2]
-)
-"""The roster with whole names."""
 MAPPING = """version: 1
 account_type: INTERNAL
 roster:
@@ -98,13 +92,6 @@ def workbook() -> None:
     book.save(Path("patrons.xlsx"))
 
 
-def truncated() -> None:
-    """Half a workbook."""
-    workbook()
-    path = Path("patrons.xlsx")
-    path.write_bytes(path.read_bytes()[:2_000])
-
-
 def by_letters() -> None:
     """What the message about a roster without headings says."""
     text = Path("patrons.yaml").read_text("utf-8")
@@ -112,21 +99,6 @@ def by_letters() -> None:
         text = text.replace(f"<{heading}>", f"<{letter}>")
     text = text.replace("  dates: mdy", "  dates: mdy\n  header: none")
     Path("patrons.yaml").write_text(text, "utf-8")
-
-
-def pasted(below: str) -> Change:
-    """The lines that the report shows, pasted below a line or at the end, with the codes chosen."""
-
-    def change() -> None:
-        (report,) = Path().glob("runs/*/report.html")
-        (lines,) = re.findall(r"<pre>(.*?)</pre>", report.read_text("utf-8"), re.DOTALL)
-        chosen = unescape(lines).replace('GR: "?"', "GR: GRAD").replace('UG: "?"', "UG: UGRD")
-        assert chosen != unescape(lines)
-        text = Path("patrons.yaml").read_text("utf-8")
-        text = text + chosen if below == "end" else text.replace(below, below + chosen)
-        Path("patrons.yaml").write_text(text, "utf-8")
-
-    return change
 
 
 @dataclass(frozen=True)
@@ -222,46 +194,9 @@ MISTAKES = {
         mended=("codes", "show", "usergroups"),
     ),
     # the mapping
-    "a key of the mapping": edited("primary_id:", "primary_ids:", "primary_ids", "primary_id"),
     "a heading": edited("<First>", "<Frist>", "Frist", "did you mean `First`"),
-    "a tab": edited("  first_name", "\tfirst_name", "patrons.yaml:7", "tab"),
-    "a key twice": edited(
-        "  last_name:", "  first_name: <Last>\n  last_name:", "patrons.yaml:8", "first_name"
-    ),
-    "a step of clean": edited(
-        "first_name: <First>", "first_name: {from: <First>, clean: [uper]}", "uper", "upper"
-    ),
-    "lower case": edited("INTERNAL", "Internal", "Internal", "INTERNAL"),
-    "an unknown lookup": edited("lookup: groups", "lookup: grups", "did you mean `groups`"),
     "an indentation slip": edited(
         "  first_name", "   first_name", "patrons.yaml:7", "3 blanks before it, its neighbors 2"
-    ),
-    "forgotten brackets": edited("<Last>", "Last", "every patron", "`<Last>`"),
-    "the order of dates": edited(
-        "dates: mdy", "dates: dmy", "8 of 8 values are not right", "“dates: mdy”",
-        exit_code=Exit.REJECTS,
-    ),
-    "no lookup": Mistake(
-        CHECK, Exit.REJECTS,
-        ("GR (4), UG (4)", "at the end of the mapping", "{from: <Type>, lookup: type}"),
-        lambda: Path("patrons.yaml").write_text(
-            MAPPING.partition("lookups:")[0].replace("{from: <Type>, lookup: groups}", "<Type>")
-        ),
-        both(pasted("end"), replaced("<Type>", "{from: <Type>, lookup: type}")), CHECK,
-    ),
-    "no lookup beside others": Mistake(
-        CHECK, Exit.REJECTS, ("under “lookups:”", "{from: <Type>, lookup: type}"),
-        replaced("{from: <Type>, lookup: groups}", "<Type>"),
-        both(pasted("lookups:\n"), replaced(": <Type>", ": {from: <Type>, lookup: type}")), CHECK,
-    ),
-    "a lookup without the words of this roster": Mistake(
-        CHECK, Exit.REJECTS, ("8 of 8 values are not right", "GR (4), UG (4)", "under “groups:”"),
-        replaced("    UG: UGRD\n    GR: GRAD\n", "    Undergrad: UGRD\n"),
-        pasted("  groups:\n"), CHECK,
-    ),
-    "IDs with a digit less": edited(
-        "record:", "ids:\n  Card: {digits: 15}\nrecord:",
-        "has 14 digits", "asks for 15", "8 rows (2–9)", exit_code=Exit.REJECTS,
     ),
     "the mapping of another roster": Mistake(
         ("check", "patrons.csv", "-m", "community.yaml"), Exit.USAGE,
@@ -278,10 +213,6 @@ MISTAKES = {
         for name in ("rejects.xlsx", "rejects.csv")
     },
     # the roster
-    "half a workbook": Mistake(
-        CHECK_WORKBOOK, Exit.ROSTER, ("damaged", "save it again"), truncated, workbook,
-        CHECK_WORKBOOK,
-    ),
     "another sheet": Mistake(
         CHECK_WORKBOOK, Exit.ROSTER,
         ('no sheet "Studens"', 'did you mean "Students"'),
@@ -291,33 +222,6 @@ MISTAKES = {
     "no headings": Mistake(
         CHECK, Exit.USAGE, ("looks like a person, not like headings", "`header: none`"),
         written("patrons.csv", ROSTER.partition("\n")[2]), by_letters, CHECK,
-    ),
-    "a name of one part": Mistake(
-        CHECK, Exit.REJECTS, ("has one part only",),
-        both(
-            replaced("last_name: <Last>",
-                     "last_name: {from: <First>, clean: [{split: {on: ' ', take: -1}}]}"),
-            written("patrons.csv", NAMES.replace("Bo Doe", "Cher")),
-        ),
-        replaced("Cher", "Cher Sarkisian", "patrons.csv"), CHECK,
-    ),
-    "an option that belongs to a test of rules": Mistake(
-        ("doctor", "--for", "01X_INST"), Exit.USAGE, ("--probe",),
-    ),
-    "two tests at once": Mistake(
-        ("doctor", "--probe", "--first-contact"), Exit.USAGE, ("--probe and --first-contact",),
-    ),
-    # what simply works
-    "tabs and UTF-16": Mistake(
-        CHECK, Exit.DONE, (), written("patrons.csv", ROSTER.replace(",", "\t").encode("utf-16"))
-    ),
-    "a workbook named as CSV": Mistake(
-        CHECK, Exit.DONE, (),
-        both(workbook, lambda: Path("patrons.xlsx").replace("patrons.csv")),
-    ),
-    "a text file named .docx": Mistake(
-        ("check", "notes.docx", "-m", "patrons.yaml"), Exit.DONE, (),
-        written("notes.docx", ROSTER),
     ),
     "no code tables": Mistake(
         CHECK, Exit.DONE, ("codes were not checked", "importer codes fetch"),
@@ -453,28 +357,6 @@ def test_what_is_refused_before_anything_is_done(
         assert typed(*words, "--json").summary["exit"] == code
 
 
-def test_a_key_that_everybody_can_read(sandbox: Sandbox) -> None:
-    """A key file that is open to everybody is not used: exit 9, and how to close it."""
-    Path(".env").write_text("ALMA_API_KEY=sandbox\n", "utf-8")
-    Path(".env").chmod(0o644)
-    got = typed("codes", "fetch")
-    assert (got.exit, "chmod 600 .env" in got.err) == (Exit.ACCESS, True)
-    assert sandbox.log() == []
-    assert typed("doctor").exit == got.exit
-
-
-def test_everything_wrong_with_a_mapping_in_one_go() -> None:
-    """A wrong key and a heading that the roster lacks are told together, each with its line."""
-    text = COMMUNITY.read_text("utf-8")
-    wrong = text.replace("  middle_name:", "  midle_name:").replace("<DOB>", "<BOD>")
-    Path("wrong.yaml").write_text(wrong, "utf-8")
-    got = typed("check", PATRONS, "-m", "wrong.yaml")
-    assert got.exit == Exit.USAGE
-    places = [line for line in got.err.splitlines() if re.search(r"wrong\.yaml:[0-9]", line)]
-    found = [("midle_name" in line, "BOD" in line) for line in places]
-    assert found == [(True, False), (False, True)]
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -532,23 +414,3 @@ def test_a_stale_plan(sandbox: Sandbox, what: str) -> None:
     got = typed("apply", "run")
     assert got.exit == Exit.STALE
     assert len(sandbox.log()) == before
-
-
-@pytest.mark.parametrize(
-    ("right", "wrong", "key"),
-    [
-        ("lookup: groups", "lookup: grups", "record.user_group.lookup"),
-        ("<@expiry_date>", "<@expire_date>", "record.purge_date"),
-    ],
-)
-def test_a_name_that_the_mapping_lacks_stops_every_command(
-    right: str, wrong: str, key: str, sandbox: Sandbox
-) -> None:
-    """An unknown lookup or field ends with its finding, before the first row."""
-    Path("typo.yaml").write_text(COMMUNITY.read_text("utf-8").replace(right, wrong), "utf-8")
-    for command, *more in (("check",), ("plan",), ("convert", "--to", "jsonl")):
-        found = typed(command, PATRONS, "-m", "typo.yaml", *more, "-o", "out")
-        assert found.exit == Exit.USAGE
-        assert f": {key}: " in found.err
-        assert "defect" not in found.err
-    assert sandbox.log() == []

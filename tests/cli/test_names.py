@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
-from importer.model.answers import choices
 from importer.model.plan import Fate
 from importer.model.question import DECISIONS, Answer
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ask, state
+from tests.cli.small import state
 from tests.cli.test_decisions import decide
 from tests.command_line import typed
 
@@ -30,16 +27,6 @@ record:
   last_name: {from: <Name>, clean: [{split: {on: " ", take: -1}}]}
   user_group: COMM
 """
-APART = (
-    SPLIT.split("  first_name", maxsplit=1)[0]
-    + """\
-  first_name: <First>
-  middle_name: <Middle>
-  last_name: <Last>
-  pref_first_name: <Known as>
-  user_group: COMM
-"""
-)
 CLUB = (
     "Noah & Nora Clark",
     "Ann and Bob",
@@ -86,28 +73,6 @@ def test_a_cell_that_is_split_is_looked_at_as_a_whole(sandbox: Sandbox) -> None:
     assert [user["last_name"] for user in state(sandbox).values()] == ["Anderson"]
 
 
-@pytest.mark.parametrize("heading", ["First", "Middle", "Last", "Known as"])
-def test_every_part_of_a_name_is_looked_at(heading: str) -> None:
-    """First, middle, last and preferred names."""
-    texts = {"Ann & Bob": "two-people", "Kim, Olivia": "comma-in-name", "Ana, PhD": "title-in-name"}
-    lines = ["Id,First,Middle,Last,Known as"]
-    for n, text in enumerate(texts):
-        cells = {
-            "First": "Io",
-            "Middle": "",
-            "Last": f"Do{'elw'[n]}",
-            "Known as": "",
-            heading: f'"{text}"',
-        }
-        lines.append(",".join([f"40{n}", *cells.values()]))
-    Path("apart.csv").write_text("\n".join(lines) + "\n", "utf-8")
-    Path("apart.yaml").write_text(APART, "utf-8")
-    typed("check", "apart.csv", "-m", "apart.yaml", "-o", "run")
-    codes = found("run")
-    assert [codes[row][1] for row in (2, 3, 4)] == [{code} for code in texts.values()]
-    assert [codes[row][0] for row in (2, 3, 4)] == [Fate.REVIEW, Fate.REVIEW, Fate.READY]
-
-
 def test_a_name_that_is_right_is_asked_about_once(sandbox: Sandbox) -> None:
     """Later loads of the name that was decided are not asked, those of another are."""
     load = club("Parks and Recreation", "Sofia Anderson")
@@ -137,32 +102,6 @@ def test_a_known_user_gets_such_a_name_by_a_decision(sandbox: Sandbox) -> None:
     assert typed("resolve", "run", "--from", "run/rejects.xlsx").exit == Exit.DONE
     typed("apply", "run", "--yes")
     assert state(sandbox)["300"]["last_name"] == "Clarke"
-
-
-def test_such_a_name_that_apply_held_can_be_answered_again(sandbox: Sandbox) -> None:
-    """Staff changed it since the plan: the row's user is known by then, so `update` is offered."""
-    typed("plan", *club("Ann Clark"), "-o", "first")
-    typed("apply", "first", "--yes")
-    typed("plan", *club("Ann & Bob Clarke"), "-o", "run")
-    typed("resolve", "run", "2", "--as", "load")
-    ask(sandbox, "PATCH", "users/300", {"last_name": "Byhand"})
-    assert typed("apply", "run", "--yes", "--json").summary["held"] == 1
-    with Ledger.open(Path("run")) as ledger:
-        assert choices(ledger.problems(2)) == ("same person, update", "do not load")
-    assert typed("resolve", "run", "2", "--as", "update").exit == Exit.DONE
-    typed("apply", "run", "--yes")
-    assert state(sandbox)["300"]["last_name"] == "Clarke"
-
-
-def test_a_row_that_is_not_to_be_loaded_stays_so(sandbox: Sandbox) -> None:
-    """Later plans do not ask again, until the name is corrected."""
-    load = club("Ann and Bob Clark")
-    typed("plan", *load, "-o", "run")
-    typed("resolve", "run", "2", "--as", "reject")
-    summary = typed("plan", *load, "-o", "later", "--json").summary
-    assert (summary["review"], summary["rejected"]) == (0, 1)
-    summary = typed("plan", *club("Ann Clark"), "-o", "right", "--json").summary
-    assert summary["create"] == 1
 
 
 def test_a_name_and_a_possible_match_are_asked_at_once(sandbox: Sandbox) -> None:

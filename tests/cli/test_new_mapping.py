@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import openpyxl
 import pytest
 
-from importer.cli.app import run
 from importer.errors import Exit, RosterError
 from importer.mapper.checks import findings
 from importer.mapper.findings import Level
@@ -63,17 +61,6 @@ def test_options_choose_what_cannot_be_guessed(clerk: Path) -> None:
     assert "primary_id: <Card>\n" in text
     assert 'Card: {pattern: "A[0-9]{7}"}' in text
     assert "sheet" not in text
-
-
-def test_a_code_is_only_taken_if_it_is_certain(clerk: Path) -> None:
-    """Not for a word without letters, and not if two codes have the same description."""
-    tables = {"UserGroups": {"A": "Guest", "B": "guest", "C": "", "STAFF": "Staff"}}
-    (clerk / "codes.json").write_text(json.dumps({"tables": tables}), "utf-8")
-    (clerk / "words.csv").write_text("ID,First,Last,Group\n7,A,L,Guest\n9,B,M,???\n8,C,N,Staf\n")
-    text = typed("mapping", "new", "words.csv").out
-    assert 'Guest: "?"   # to do; 1 row; did you mean A or B?' in text
-    assert '"???": "?"   # to do; 1 row\n' in text
-    assert 'Staf: "?"   # to do; 1 row; did you mean STAFF?' in text
 
 
 def test_codes_of_another_system_get_a_lookup(clerk: Path) -> None:
@@ -130,18 +117,6 @@ def test_the_words_of_group_find_its_column(clerk: Path) -> None:
     assert "primary_id: <ID>\n" in typed("mapping", "new", "odd.csv", "--id", "id").out
 
 
-def test_a_first_row_that_is_a_person_is_no_heading() -> None:
-    """The mapping says `header: none`, and contains no text of that person."""
-    Path("bare.csv").write_text(
-        "812345678,Mary,Lee,mary@example.org\n812345679,Bo,Ray,bo@example.org\n", "utf-8"
-    )
-    text = typed("mapping", "new", "bare.csv").out
-    assert "header: none" in text
-    assert "email_address: {from: <D>" in text
-    assert "Mary" not in text
-    assert "header: none" not in typed("mapping", "new", "bare.csv", "--header", "1").out
-
-
 @pytest.mark.parametrize(
     ("cells", "key", "expires"),
     [
@@ -177,26 +152,6 @@ def test_a_sheet_is_named_as_in_a_plan() -> None:
     Path("m.yaml").write_text(new.replace("<?>", "<Old Name>"), "utf-8")
     checked = typed("mapping", "check", "m.yaml", "b.xlsx[Old]", "--json")
     assert [one["heading"] for one in checked.summary["columns"]] == ["Card No", "Old Name"]
-
-
-def test_what_is_open_is_marked_with_its_candidates(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """Name, group and expiry date; nothing is asked, also at a terminal."""
-    lines = [
-        "K,Who,Sort,Upto",
-        *(f"A700{n},Ann {'LRIPFK'[n]}ee,{'AB'[n % 2]}b,20{40 + n}-01-02" for n in range(6)),
-    ]
-    Path("club.csv").write_text("\n".join(lines), "utf-8")
-    monkeypatch.setattr(sys, "stdin", None)
-    assert run(["mapping", "new", "club.csv", "-o", "m.yaml"]) == Exit.DONE
-    text = Path("m.yaml").read_text("utf-8")
-    assert [line for line in text.splitlines() if "Perhaps" in line] == [
-        "  # Perhaps B (Who).",
-        "  # Perhaps C (Sort).",
-        "  # Perhaps D (Upto).",
-    ]
-    assert "4 lines marked `to do`" in capfd.readouterr().err
 
 
 def test_an_encoding_that_is_not_certain_is_refused_with_words(folder: Path) -> None:

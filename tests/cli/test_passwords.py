@@ -16,7 +16,6 @@ from importer.model.roster import NOT_KEPT
 from tests.cli.conftest import Sandbox
 from tests.command_line import typed
 from tests.mapper.bench import BASE
-from tests.sheets import read_rows, write_rows
 
 NAMES = BASE.replace("<ID>", "<Barcode>")
 MAPPING = f"{NAMES}  password: <Password>\n"
@@ -55,37 +54,6 @@ def test_a_password_reaches_alma_and_no_file(
     assert kept_in(Path("run")) == {}
     (ana,) = (body for body in sent if "2000112345001" in body)
     assert json.loads(ana)["password"] == "Canary-word-one"
-
-
-def test_a_rejected_row_asks_for_its_password_again(written: None) -> None:
-    """The rejects show that there was one; sent back without it, the row stays rejected.
-
-    A message about it has no gap.
-    """
-    typed("check", "patrons.csv", "-m", "patrons.yaml", "-o", "run")
-    assert kept_in(Path("run")) == {}
-    assert "removed from the cell" in Path("run/problems.csv").read_text("utf-8-sig")
-    lines = read_rows(Path("run/rejects.csv"))
-    assert [line["Password"] for line in lines] == [NOT_KEPT]
-    lines[0]["First"] = "Freya"
-    write_rows(Path("mended.csv"), lines)
-    again = typed("check", "mended.csv", "-m", "patrons.yaml", "--json")
-    assert again.summary["problems"] == {"bad-password": 1, "codes-not-checked": 1}
-    assert json.loads(again.out)["rejected"] == 1
-
-
-def test_passwords_that_are_all_wrong_get_no_lookup(written: None) -> None:
-    """Their column is named, and no line of the mapping for the same text in all of them."""
-    lines = [f"200011234500{row},Ana,Ibarra,Canary1" for row in range(4)]
-    Path("patrons.csv").write_text("\n".join(("Barcode,First,Last,Password", *lines)), "utf-8")
-    typed("check", "patrons.csv", "-m", "patrons.yaml", "-o", "run")
-    (found,) = [
-        line
-        for line in read_rows(Path("run/problems.csv"))
-        if line["row"] == "0" and line["code"] == "most-of-column"
-    ]
-    assert found["column"] == "D Password"
-    assert "lookup" not in found["message"]
 
 
 CANARIES = ("Canary", "CANARY", "7315846", "2584613")
@@ -176,27 +144,6 @@ def test_a_password_of_one_mapping_is_one_in_every_roster_of_the_plan(sandbox: S
     typed("plan", "one.csv", "-m", "one.yaml", "two.csv", "-m", "two.yaml", "-o", "run")
     assert kept_in(Path("run")) == {}
     assert "Hof" in Path("run/report.html").read_text("utf-8")
-
-
-@pytest.mark.parametrize(
-    ("rule", "text"), [("postal_code: <PIN code>", "560001"), ("primary_id: <PIN code>", "560001")]
-)
-def test_the_mapping_decides_before_the_heading(rule: str, text: str) -> None:
-    """A column that fills another field is kept: a postal code of India, an ID."""
-    mapping = NAMES
-    if rule.startswith("primary"):
-        mapping = mapping.replace("primary_id: <Barcode>", rule)
-    else:
-        mapping += (
-            "  contact_info:\n    address:\n"
-            f"      - {{line1: <Street>, city: <City>, {rule}, country: IND, address_type: home}}\n"
-        )
-    Path("m.yaml").write_text(mapping, "utf-8")
-    roster = f"Barcode,First,Last,Street,City,PIN code\n2000112345001,,Rao,MG Road,Pune,{text}\n"
-    Path("r.csv").write_text(roster, "utf-8")
-    typed("check", "r.csv", "-m", "m.yaml", "-o", "run")
-    assert f",{text}" in Path("run/rejects.csv").read_text("utf-8-sig")
-    assert NOT_KEPT not in Path("run/report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -82,20 +82,6 @@ def test_a_killed_probe_leaves_nothing_after_the_next(
     assert _users(sandbox) == []
 
 
-def test_a_group_that_alma_never_changes_is_overridden(sandbox: Sandbox) -> None:
-    """With the fact `external-group: kept`, an update of an External user names its group."""
-    ask(sandbox, "POST", "settings", {"switches": {"external-group": "kept"}})
-    typed("doctor", "--probe")
-    roster = write(ANA)
-    change("small.yaml", ("INTERNAL", "EXTERNAL\nowning_system: SIS"))
-    for run, group in (("one", "COMM"), ("two", "FRIEND")):
-        change(roster, ("COMM", group))
-        typed("plan", roster, "-m", "small.yaml", "-o", run)
-        assert typed("apply", run, "--allow", "many-changes").exit == Exit.DONE
-    user = _users(sandbox)[0]
-    assert user["user_group"]["value"] == "FRIEND"
-
-
 def _renewed() -> Path:
     """A roster that changes an Internal user that it made."""
     roster = write(ANA)
@@ -131,11 +117,6 @@ def test_a_hidden_pin_is_never_cleared_silently(sandbox: Sandbox) -> None:
     assert typed("apply", "two", "--allow", "pins").exit == Exit.DONE
     undone = typed("undo", "two", "-o", "back", "--json")
     assert undone.summary["failed_checks"] == ["pins"]
-    change(roster, ("FRIEND", "COMM"))
-    pin = "record:\n  pin_number: {from: <Born>, clean: [digits], on_update: replace}\n"
-    change("small.yaml", ("record:\n", pin))
-    load(roster, "three")
-    assert _users(sandbox)[0]["pin_number"] == "19900102"
 
 
 _LEAVING = """match:

@@ -13,7 +13,6 @@ from importer.errors import Exit
 from importer.ledger.integrity import first_broken
 from importer.ledger.ledger import Ledger, RunValue
 from importer.memory.answers import DecisionMemory
-from importer.model.answers import choices
 from importer.model.problem import RESOLVED_ADVICE, Code
 from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox
@@ -146,18 +145,6 @@ def test_the_old_card_is_kept_and_undo_restores_it(held: Path, sandbox: Sandbox)
     assert state(sandbox) == before
 
 
-def test_two_rows_that_are_two_people(sandbox: Sandbox) -> None:
-    """One answer settles both, and later plans do not ask again, unless there is a third."""
-    roster = write(ANA, ANAS_TWIN)
-    assert typed("plan", roster, *PLAN, "run", "--json").summary["review"] == 2
-    assert typed("resolve", "run", "2", "--as", "separate", "--json").exit == 0
-    again = typed("plan", roster, *PLAN, "next", "--json")
-    assert (again.exit, again.summary["create"]) == (0, 2)
-    third = ("2010", *ANA[1:])
-    roster = write(ANA, ANAS_TWIN, third)
-    assert typed("plan", roster, *PLAN, "more", "--json").summary["review"] == 3
-
-
 def test_a_row_held_by_apply_is_merged_anew(sandbox: Sandbox) -> None:
     """After a change by staff, `update` merges on the record as it is; `create` is refused."""
     load(write(ANA), "first")
@@ -172,22 +159,6 @@ def test_a_row_held_by_apply_is_merged_anew(sandbox: Sandbox) -> None:
     user = state(sandbox)["2001"]
     assert (user["last_name"], user["job_description"]) == ("Novak", "Printer")
     assert typed("resolve", "run", "2", "--as", "reject").exit == Exit.USAGE  # it was sent
-
-
-def test_a_new_card_that_was_held_by_apply_is_still_offered(sandbox: Sandbox) -> None:
-    """Whoever answered `rename` can answer it again; `update` would leave Alma's ID for good."""
-    load(write(ANA), "first")
-    typed("plan", write((*ANAS_TWIN[:3], "FRIEND", *ANAS_TWIN[4:])), *PLAN, "run")
-    typed("resolve", "run", "2", "--as", "rename")
-    ask(sandbox, "PATCH", "users/2001", {"user_group": {"value": "STAFF"}})
-    allow = ("--allow", "many-changes")
-    assert typed("apply", "run", *allow, "--json").summary["held"] == 1
-    with Ledger.open(Path("run")) as ledger:
-        offered = choices(tuple(ledger.problems(2)))
-    assert offered == ("same person, new card", "same person, update", "do not load")
-    assert typed("resolve", "run", "2", "--as", "rename").exit == Exit.DONE
-    assert typed("apply", "run", *allow, "--json").summary["updated"] == 1
-    assert set(state(sandbox)) == {"2009"}
 
 
 def test_update_leaves_the_id_that_was_asked_about(sandbox: Sandbox) -> None:
@@ -261,14 +232,6 @@ def test_an_answer_counts_although_the_user_got_the_row_s_id_by_it(sandbox: Sand
     assert set(state(sandbox)) == {"3002", "3009"}
     again = typed("plan", "new.csv", *PLAN_TWO, "again", "--json").summary
     assert (again["unchanged"], again["review"]) == (1, 0)
-
-
-def test_an_answer_needs_no_id_where_one_user_is_in_question(sandbox: Sandbox) -> None:
-    """As the Decision column offers it."""
-    load(write(ANA, BO), "first")
-    typed("plan", write((BO[0], "Zoltan", "Kiss", *ANA[3:5], "", "")), *PLAN, "run")
-    assert codes("run") == [("2", "another-person")]
-    assert typed("resolve", "run", "2", "--as", "update", "--json").summary["update"] == 1
 
 
 @pytest.mark.parametrize("mode", ["review", "warn", "ignore"])

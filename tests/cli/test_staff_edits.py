@@ -114,20 +114,6 @@ def test_an_edit_by_staff_stays_and_is_reported_once(
     assert loads.user()["pref_first_name"] == "Annie"
 
 
-def test_a_new_value_replaces_an_edit_of_an_internal_user(internal: _Loads) -> None:
-    """Alma takes what the roster changed; the field that it did not change stays as edited."""
-    internal.load()
-    internal.edit()
-    internal.write(nickname="Anita")
-    assert internal.load() == (1, {"edited-in-alma": 1})
-    assert internal.load() == (0, {})
-    user = internal.user()
-    assert (user["pref_first_name"], user["user_group"]) == (
-        "Anita",
-        {"value": "STAFF", "desc": "Staff"},
-    )
-
-
 def test_an_answer_that_alma_kept_its_value_is_remembered(
     external: _Loads, *, cached: bool
 ) -> None:
@@ -164,22 +150,6 @@ def test_erasing_a_sticky_field_overrides_it(external: _Loads) -> None:
     external.write(title="")
     assert [external.load() for _ in range(2)] == [(1, {}), (0, {})]
     assert external.user()["user_title"] == {"value": "", "desc": ""}
-
-
-def test_what_a_condition_decides_is_no_edit_by_staff(internal: _Loads) -> None:
-    """A cell that decides a value through others, and a corrected lookup, change it in Alma."""
-    mapping = Path("sticky.yaml")
-    rule = "{cases: [{when: {<$kind>: FAC}, from: FACULTY}, {from: COMM}]}"
-    found = []
-    for word, code in (("Visitor", "OTHER"), ("Professor", "OTHER"), ("Guest", "FAC")):
-        internal.write(nickname=word)
-        text = mapping.read_text("utf-8").replace("from: <Nickname>", "from: Ann")
-        text = text.replace("user_group: <Group>", f"user_group: {rule}")
-        values = f"values: {{kind: {{from: <Nickname>, lookup: {{Professor: FAC, '*': {code}}}}}}}"
-        mapping.write_text(f"{text}{values}\n", "utf-8")
-        internal.load()
-        found.append("'FACULTY'" in str(internal.user()["user_group"]))
-    assert found == [False, True, True]
 
 
 def test_a_user_that_others_loaded_is_protected_too(external: _Loads) -> None:

@@ -13,7 +13,6 @@ from tests.cli.test_resolve import BARCODED, BY_BARCODE
 from tests.command_line import typed
 
 NEW_CARD = ("2009", *ANA[1:])
-NICKNAME = ("2009", "Anna", *ANA[2:])
 PLAN = ("-m", "cards.yaml", "-o")
 COUNTS = ("create", "update", "unchanged", "review", "rejected")
 
@@ -60,17 +59,6 @@ def test_one_answer_settles_all_rows_and_a_later_one_replaces_it(
     assert "2006" not in state(sandbox)
 
 
-def test_rows_of_one_person_that_are_not_to_be_loaded_are_left_out_together(cards: Path) -> None:
-    """Without asking Alma; an answer about the user is none to the question."""
-    rows = [(number, *BO[1:]) for number in ("2008", "2007", "2006")]
-    roster = write(*rows)
-    typed("plan", roster, *PLAN, "run")
-    for answer in ("create", "update", "rename", "load"):
-        assert typed("resolve", "run", "3", "--as", answer).exit == Exit.USAGE
-    assert counts("resolve", "run", "3", "--as", "reject") == (0, 0, 0, 0, 3)
-    assert counts("plan", roster, *PLAN, "later") == (0, 0, 0, 0, 3)
-
-
 def test_rows_of_one_person_are_settled_no_more_once_one_was_sent(
     cards: Path, sandbox: Sandbox
 ) -> None:
@@ -103,14 +91,6 @@ def test_a_new_card_beside_the_old_one_is_two_answers(cards: Path, sandbox: Sand
     assert typed("apply", "run", "--allow", "many-changes", "--yes").exit == Exit.DONE
     assert cards_in_alma(sandbox) == {"2009": [("2001", "INACTIVE")]}
     assert counts("plan", roster, *PLAN, "later") == (0, 0, 1, 0, 1)
-
-
-def test_a_card_is_given_to_no_user_whom_another_row_is_for(cards: Path) -> None:
-    """Whoever is in the roster twice is corrected there."""
-    roster = write((*ANA[:3], "FRIEND", *ANA[4:]), NICKNAME)
-    typed("plan", roster, *PLAN, "run")
-    refused = typed("resolve", "run", "3", "2001", "--as", "rename")
-    assert (refused.exit, "Row 2" in refused.err) == (Exit.USAGE, True)
 
 
 def test_rows_that_find_one_user_of_alma_have_the_same_answers(

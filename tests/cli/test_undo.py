@@ -18,7 +18,7 @@ from importer.model.run import AlmaFacts
 from importer.report.wording import ENDS
 from importer.service.office import Consent
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, ANAS_CHANGE, BO, HEAD, ask, change, codes, load, state, write
+from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write
 from tests.command_line import typed
 
 
@@ -246,38 +246,6 @@ def test_a_created_user_who_was_renamed_since_is_for_a_person(sandbox: Sandbox) 
     undone = typed("undo", "first", "--delete-created", "-o", "back", "--json").summary
     assert (undone["delete"], undone["unchanged"], undone["review"]) == (0, 0, 1)
     assert codes("back") == [("2", "changed-in-alma")]
-
-
-def test_what_a_run_added_is_taken_back_without_allow(sandbox: Sandbox) -> None:
-    """A note, and the old ID of a renamed patron, go in an undo without a safety check."""
-    load(write(ANA), "first")
-    roster = write(ANAS_CHANGE)
-    mapping = Path("small.yaml")
-    none = "removals: {percent: 100, count: 100}"
-    change(mapping, (none, ""))
-    before = state(sandbox)
-    load(roster, "second")
-    assert typed("undo", "second", "-o", "back", "--json").summary["failed_checks"] == []
-    assert typed("apply", "back", "--json").summary["updated"] == 1
-    assert state(sandbox) == before
-    change(mapping, ("match: {", "match: {keep_old_id: {type: BARCODE}, "), ("record:", CARD))
-    renamed = (f"{text},Card" for text in (",".join(HEAD), ",".join(("2009", *ANA[1:]))))
-    roster.write_text("\n".join(renamed) + "\n", "utf-8")
-    typed("plan", roster, "-m", "small.yaml", "-o", "renames")
-    typed("resolve", "renames", "2", "--as", "rename")
-    assert typed("apply", "renames", "--json").summary["updated"] == 1
-    (user,) = state(sandbox).values()
-    assert len(user["user_identifier"]) == 2
-    assert typed("undo", "renames", "-o", "gone", "--json").summary["failed_checks"] == []
-    assert typed("apply", "gone", "--json").summary["updated"] == 1
-    assert state(sandbox) == before
-
-
-CARD = """record:
-  user_identifier:
-    - id_type: UNIV_ID
-      value: <Card>
-"""
 
 
 class Terminal(io.StringIO):

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from importer.errors import Exit
 from tests.cli.conftest import Sandbox
 from tests.cli.small import codes, state
 from tests.command_line import Typed, typed
@@ -89,18 +88,6 @@ def test_scanned_ids_renew_whom_alma_has(
             name: part for name, part in user.items() if part != before[primary_id].get(name)
         }
         assert changed == ({} if primary_id == "1003" else renewed)
-
-
-def test_a_blank_required_cell_rejects_new_people_only(plan: Plan, sandbox: Sandbox) -> None:
-    """A known user keeps Alma's value, with a warning; `required: true` rejects everybody."""
-    roster = "Id,First,Last,Group,Card\n1001,Ana,,,2900\n,Cy,Itoh,COMM,2902\n1009,New,One,,2999\n"
-    planned = plan(roster, ALL_FIELDS)
-    assert [planned.summary[name] for name in ("update", "unchanged", "rejected")] == [1, 1, 1]
-    assert planned.exit == Exit.REJECTS
-    assert planned.summary["problems"]["missing-value"] == 4
-    strict = ALL_FIELDS.replace("<Group>", "{from: <Group>, required: true}")
-    Path("run").rename(Path("first"))
-    assert plan(roster, strict).summary["rejected"] == 2
 
 
 ROSTER = "ID,First,Last,Text\n"
