@@ -27,7 +27,6 @@ from importer.web import (
 )
 from importer.web.drafts import StaleError
 from importer.web.guard import Guard, Handler
-from importer.web.live_pages import CLOSING
 from importer.web.site import ROOT, SITE, NotDoneError, Site, Visit, explain_errors, see
 from importer.web.tasks import ALMA, PRACTICE
 
@@ -138,7 +137,6 @@ def routes(root: str) -> list[web.RouteDef]:
         *(web.get(f"{base}/{path}", _in_turn(page)) for path, page in _PAGES.items()),
         *(web.post(f"{base}/{path}", _in_turn(page)) for path, page in _FORMS.items()),
         web.post(f"{base}/rosters", draft_pages.take_roster),
-        web.get(f"{base}/runs/{{run}}/events", live_pages.events),
     ]
 
 
@@ -149,15 +147,10 @@ def application(site: Site, guard: Guard) -> web.Application:
         client_max_size=LARGEST_FORM,
     )
     app[SITE], app[ROOT] = site, guard.root
-    app[CLOSING] = asyncio.Event()
 
     async def front(_: web.Request) -> web.StreamResponse:
         return see(f"{guard.root}/{ALMA if ALMA in site.workspaces else PRACTICE}/")
 
-    async def close(app: web.Application) -> None:
-        app[CLOSING].set()
-
-    app.on_shutdown.append(close)
     app.add_routes([web.get(f"{guard.root}/", front), *routes(guard.root)])
     app.router.add_static(f"{guard.root}/static", Path(str(files("importer.web") / "static")))
     return app

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,14 +25,8 @@ from importer.service.loads import stop_file
 from importer.service.outcome import Ending
 from importer.service.standing import Standing, standing
 from importer.web.loads import draft_of
-from importer.web.site import Visit, render, see
+from importer.web.site import Visit, see
 from importer.web.tasks import Sittings, is_locked
-
-CLOSING = web.AppKey("closing", asyncio.Event)
-"""Set when the server stops, so that open streams end."""
-
-POLL = 0.5
-"""Seconds between two looks at the ledger of a run that is applied."""
 
 _SEEN, _LINES, _FIELDS = 400, 8, 3
 """Entries from which the rate is taken, lines of what happens, and changed fields in a line."""
@@ -256,24 +248,3 @@ def live(visit: Visit) -> web.Response:
     return visit.step_page(
         "live.html.j2", "Load", draft, visit.run.name, task=visit.text("task"), progress=found
     )
-
-
-async def events(request: web.Request) -> web.StreamResponse:
-    """Send the progress of a load as events, until it has ended."""
-    visit = await Visit.of(request)
-    address = visit.run_address  # where there is no such run, no answer is begun
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
-    closing, running = request.app[CLOSING], True
-    while running and not closing.is_set():
-        found = await asyncio.to_thread(_progress, visit)
-        running = found.running
-        event = {name: getattr(found, name) for name in ("state", "heading", "sentence", "running")}
-        event["html"] = render("progress.html.j2", progress=found, address=address)
-        try:
-            await response.write(f"data: {json.dumps(event)}\n\n".encode())
-        except ConnectionError:  # the window was closed
-            break
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(closing.wait(), POLL)
-    return response

@@ -263,7 +263,8 @@ class Visit:
         known: dict[str, object] = {
             "visit": self, "root": self.root, "base": self.base, "steps": (), "crumb": "",
         }  # fmt: skip
-        text = render(template, **(known | values), practice=self.place == PRACTICE)
+        known |= values | {"practice": self.place == PRACTICE}
+        text = _environment().get_template(template).render(known)
         return web.Response(status=status, text=text, content_type="text/html")
 
     @cached_property
@@ -395,11 +396,6 @@ def _explained(error: Exception) -> tuple[int, str, str]:
             return 503, "This cannot be done now", sentence
         case _:
             return 500, "Something is wrong in the importer", defect(error)
-
-
-def render(template: str, **values: object) -> str:
-    """Return what a template makes of values."""
-    return _environment().get_template(template).render(values)
 
 
 @cache

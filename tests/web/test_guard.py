@@ -468,7 +468,7 @@ ATTACKS = """async base => {
     await loaded(frame).then(() => { try { return frame.contentDocument ? "done" : "refused"; }
       catch { return "refused"; } }, () => "refused"),
     await refused(loaded(script)),
-    await new Promise(done => { const one = new EventSource(`${base}/practice/runs/x/events`);
+    await new Promise(done => { const one = new EventSource(`${base}/practice/runs/x/live`);
       one.onmessage = () => done("done"); one.onerror = () => done("refused"); }),
   ];
 }"""

@@ -214,13 +214,9 @@ def test_a_load_is_paused_and_continued(library: Library) -> None:
     assert not [path for path, text in pages.items() if any(one in text for one in secrets)]
 
     library.set_rate(10)  # the rest of the load still lasts longer than the server
-    live = approve(client, run).headers["Location"]
-    with client.stream("GET", live.replace("/live", "/events")) as stream:
-        lines = stream.iter_lines()
-        assert next(lines).startswith("data: ")
-        server.process.send_signal(signal.SIGINT)
-        assert server.process.wait(60) == 0
-        assert not [line for line in lines if line and not line.startswith("data: ")]
+    approve(client, run)
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(60) == 0
     assert not [one for one in ("Traceback", KEY, secrets[2]) if one in server.said]
     tasks = [*(library.folder / "tasks").iterdir()]
     until(lambda: all((task / EXIT).exists() for task in tasks))

@@ -250,3 +250,16 @@ def test_on_a_phone_an_ordinary_name_is_read_whole(
         name = tab.locator(".every th[scope=row]", has_text="Okonkwo-Reyes")
         assert name.evaluate("one => one.scrollWidth <= one.clientWidth")
         assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_approval_is_reached_with_few_tabs(
+    office: tuple[Library, httpx.Client], browser: Browser
+) -> None:
+    """A link before the list leads past it, however many rows it has."""
+    _, client = office
+    run = planned(client, drafted(client, "alma", ROSTER, "born.yaml"))
+    with tab_of(browser, client) as tab:
+        tab.goto(address_of(client, run))
+        for key in ("Tab", "Tab", "Enter", "Tab", "Tab"):
+            tab.keyboard.press(key)
+        assert tab.evaluate("Boolean(document.activeElement.form?.matches('#approve'))")

@@ -560,4 +560,6 @@ at("plan").form.addEventListener("submit", (/** @type {any} */ event) => {
   });
 });
 window.addEventListener("beforeunload", (event) => { if (editing && editing.input.value !== editing.was) stop(true); if (unsaved.size) event.preventDefault(); });
+const began = Date.now();
+setInterval(() => { if (at("so-far")) at("so-far").textContent = `${Math.round((Date.now() - began) / 1000)} s so far`; }, 1000);
 load();

@@ -1,12 +1,14 @@
 // Forms and links with `data-place`: the page that answers is put in place of this one, and nothing
 // is loaded again. A form with `data-save` sends a change at once: each field, or all of the form.
-import { at, make } from "./api.js";
+// A page with `#progress` waits for something: it is asked for again until another is there.
+import { at, make, unanswered } from "./api.js";
 
 /** @type {Set<string>} names of fields that were changed and not sent */
 const changed = new Set();
 /** @type {Set<string>} names of fields in which somebody is still typing */
 const typing = new Set();
 let queue = Promise.resolve(), busy = 0, placing = false, mapping = ""; // the one that a person chose
+const QUIET = 30000; // milliseconds between two announcements of progress to a screen reader
 
 const form = () => /** @type {HTMLFormElement | null} */ (document.querySelector("form[data-save]"));
 const say = (/** @type {string} */ words) => { if (at("said")) at("said").textContent = words; };
@@ -47,21 +49,35 @@ async function show(/** @type {string} */ address, /** @type {RequestInit} */ op
   if (!document.querySelector(".ask")) say(said); // an open question says that itself
 }
 
-/**
- * Show another page in place of this one, once this one has ended; it is loaded if it must be.
- * @param {string} address
- * @param {(page: Document) => boolean} [ended] by default it has
- * @param {string} [part] `#id` of the part to show of the page that this one leads to, which no answer names
- * @returns {Promise<boolean>} whether it has
- */
-export async function arrive(address, ended = () => true, part = "") {
-  const answer = await fetch(address).catch(() => null);
-  if (!answer) return false;
-  const page = await parsed(answer);
-  if (!ended(page)) return false;
-  land(page, answer, answer.url + (answer.redirected ? part : ""));
-  if (answer.redirected && part) at(part.slice(1))?.scrollIntoView();
-  return true;
+/** When the server was heard last on a page that waits, and when a screen reader was told how far it is. */
+let heard = 0, told = 0, timer = 0;
+
+/** Ask each second how far this page is that waits for something, and show the page after it. */
+async function wait() {
+  const was = at("progress");
+  if (!was) return;
+  const answer = await fetch(location.href, { signal: AbortSignal.timeout(15000) }).catch(() => null), page = answer && await parsed(answer).catch(() => null);
+  if (was !== at("progress")) return; // another page was put in its place
+  if (!page) unanswered(heard);
+  else if (at("silent")) location.reload(); // it was only asleep
+  else if (page.title !== document.title) {
+    const part = answer?.redirected ? at("running")?.dataset.part ?? "" : "";
+    land(page, /** @type {Response} */ (answer), answer?.url + part);
+    if (part) at(part.slice(1))?.scrollIntoView();
+    return;
+  } else {
+    heard = Date.now();
+    was.replaceChildren(.../** @type {HTMLElement} */ (page.getElementById("progress")).childNodes);
+    if (heard - told > QUIET) { told = heard; say(page.getElementById("said")?.textContent ?? ""); }
+  }
+  timer = setTimeout(wait, 1000);
+}
+
+/** Begin to wait, if this page does. */
+function begin() {
+  heard = told = Date.now();
+  clearTimeout(timer);
+  timer = setTimeout(wait, 1000);
 }
 
 /** Put another page in place of this one; it is loaded if a script of it has run here, which it would not again. */
@@ -104,7 +120,7 @@ function put(/** @type {Document} */ page) {
   /** @type {HTMLElement | null} */ (ask ?? (heading || back) ?? null)?.focus({ preventScroll: !ask });
   if (caret !== null && text(back)) back.setSelectionRange(caret, caret);
   if (fresh) scrollTo(0, 0);
-  document.dispatchEvent(new Event("placed"));
+  begin();
 }
 
 /** @type {(one: any) => one is HTMLInputElement} whether this is a field with a caret */
@@ -230,3 +246,4 @@ document.addEventListener("keydown", (event) => {
 
 addEventListener("beforeunload", (event) => { if (changed.size || typing.size || (busy && form()?.dataset.save === "each")) event.preventDefault(); });
 start();
+begin();
