@@ -79,7 +79,6 @@ _FORMS: dict[str, Page] = {
     "runs/{run}/undo": run_pages.undo,
     "runs/{run}/correct": run_pages.correct,
     "settings/key": settings_page.save_key,
-    "settings/keys": settings_page.save_keys,
     "settings/job": settings_page.decide_job,
     "settings/{command}": settings_page.run_command,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -25,7 +25,7 @@ from importer.pipeline.decisions import open_rows
 from importer.pipeline.runs import list_runs
 from importer.report.lineage import Event, events_in, lineage
 from importer.web.drafts import Asked, Draft, DraftCounts, title
-from importer.web.tasks import Sittings, Task, Workspace, subject
+from importer.web.tasks import IDLE, AtWork, Sittings, Task, Workspace, subject
 
 ANSWERS = "answers.json"
 """In a run's folder: the answers that were given on the page."""
@@ -149,8 +149,7 @@ class ListedLoad:
 
     `counts`: of the draft's last check, if nothing changed since. `planning`: the task that
     compares it with Alma. `fresh`: neither the draft nor, unless all is done, the mapping was
-    changed since the run. `busy`: a command works on the run, which `loads` it or answers rows and
-    the like. `failed`: its last load ended with an error, also before it sent anything.
+    changed since the run. `now`: what works on the run.
     """
 
     draft: Draft | None = None
@@ -158,10 +157,7 @@ class ListedLoad:
     counts: DraftCounts | None = None
     planning: str = ""
     fresh: bool = True
-    busy: bool = False
-    loads: bool = False
-    failed: bool = False
-    undone: bool = False
+    now: AtWork = IDLE
 
     @property
     def known(self) -> KnownRun | None:
@@ -213,30 +209,30 @@ class ListedLoad:
             address = f"tasks/{self.planning}"
             return NextButton(LoadState.PLANNING, "Comparing with Alma", "Watch", address, "info")
         known, fault = self.known, self.run.fault if self.run else ""
-        old = known is None or not (self.fresh or known.applied or self.busy)
+        old = known is None or not (self.fresh or known.applied or self.now.busy)
         if self.draft and old and not fault:
             return _of_draft(self.draft, self.counts)
         if self.run is None or known is None:
             return NextButton(LoadState.FAULT, "Cannot be read", "", "", "warn")
         run = f"runs/{self.run.name}"
-        if self.busy:
+        if self.now.busy:
             words, state = "A command is working on it", LoadState.PLANNING
-            if self.loads:
+            if self.now.loads:
                 words, state = f"Loading {known.done:,} of {known.of:,}", LoadState.LOADING
             return NextButton(state, words, "Watch", f"{run}/live", "info")
         return _of_load(self, known, run) if known.applied else _of_plan(self, known, run)
 
 
-def _of_plan(now: ListedLoad, known: KnownRun, run: str) -> NextButton:
+def _of_plan(load: ListedLoad, known: KnownRun, run: str) -> NextButton:
     """Return the next step with a check or a plan that nothing was written of."""
     if known.facts.command == "check":
         return NextButton(LoadState.CHECKED, "Checked", "Open", run)
-    if not now.fresh:
+    if not load.fresh:
         return NextButton(LoadState.PLANNED, "Out of date", "Open", run, "warn")
     if review := known.summary.review:
         words, button = counted(review, "decision"), f"Decide {review:,}"
         return NextButton(LoadState.DECISIONS, words, button, f"{run}/decisions", "warn")
-    if known.left and now.failed:
+    if known.left and load.now.failed:
         return NextButton(LoadState.STOPPED, "Nothing was sent", "Approve again", run, "warn")
     if known.left:
         return NextButton(
@@ -245,18 +241,18 @@ def _of_plan(now: ListedLoad, known: KnownRun, run: str) -> NextButton:
     return NextButton(LoadState.PLANNED, "Nothing to write", "Open", run)
 
 
-def _of_load(now: ListedLoad, known: KnownRun, run: str) -> NextButton:
+def _of_load(load: ListedLoad, known: KnownRun, run: str) -> NextButton:
     """Return the next step after a load has begun."""
     if known.left:
-        words = f"{'Stopped' if now.failed else 'Paused'} at {known.done:,} of {known.of:,}"
+        words = f"{'Stopped' if load.now.failed else 'Paused'} at {known.done:,} of {known.of:,}"
         return NextButton(LoadState.STOPPED, words, "Continue the load", f"{run}/live", "warn")
-    if now.undone:
+    if known.undone:
         return NextButton(LoadState.UNDONE, "Undone", "Open", run)
     refused = known.summary.refused
     words = f"Done, {refused:,} refused" if refused else "Done"
-    if now.draft is None or known.facts.command == "undo":
+    if load.draft is None or known.facts.command == "undo":
         return NextButton(LoadState.DONE, words, "Open", run, "good")
-    after = f"?after={now.draft.name}"
+    after = f"?after={load.draft.name}"
     return NextButton(LoadState.DONE, words, "Start the next term", after, "good")
 
 
@@ -288,39 +284,30 @@ def _of_draft(draft: Draft, counts: DraftCounts | None) -> NextButton:
 def loads(space: Workspace) -> list[ListedLoad]:
     """Return all loads with those in the trash, newest first."""
     seen = list(seen_runs(space))
-    undone = {one.name for one in seen if one.known and one.known.undone}
     running = list(space.tasks.running())
     found, taken = [], set[str]()
     for draft in space.drafts(trashed=True):
         runs = [one for one in seen if one.is_from(draft)]
         taken |= {one.name for one in runs}
-        found.append(_load(space, draft, runs[0] if runs else None, undone, running))
-    found += (_load(space, None, one, undone, running) for one in seen if one.name not in taken)
+        found.append(_load(space, draft, runs[0] if runs else None, running))
+    found += (_load(space, None, one, running) for one in seen if one.name not in taken)
     return sorted(found, key=lambda load: load.when, reverse=True)
 
 
 def _load(
-    space: Workspace,
-    draft: Draft | None,
-    run: SeenRun | None,
-    undone: Collection[str],
-    running: Collection[Task],
+    space: Workspace, draft: Draft | None, run: SeenRun | None, running: Collection[Task]
 ) -> ListedLoad:
     """Return the line of a draft, of the newest run made from it, or of both."""
-    found = ListedLoad(draft, run)
+    known, planning, fresh, now = run.known if run else None, "", True, IDLE
     if draft:
         plan = ("plan", space.typed_roster(draft))
         planning = next((task.id for task in running if subject(task.words) == plan), "")
-        fresh = found.known is None or _has_draft_of(found.known.facts, draft)
-        found = replace(found, counts=draft.counts, planning=planning, fresh=fresh)
-    if run and (known := run.known):
+        fresh = known is None or _has_draft_of(known.facts, draft)
+    if run and known:
         now = space.at_work(space.runs / run.name, known.sittings)
         work = known.left or known.summary.review or known.summary.rejected
-        fresh = found.fresh and (known.applied or not work or _has_mappings_of(known.facts))
-        failed = bool(known.left) and not now.busy and now.failed
-        found = replace(found, busy=now.busy, loads=now.loads, failed=failed, fresh=fresh)
-        found = replace(found, undone=run.name in undone)
-    return found
+        fresh = fresh and (known.applied or not work or _has_mappings_of(known.facts))
+    return ListedLoad(draft, run, draft.counts if draft else None, planning, fresh, now)
 
 
 def draft_of(space: Workspace, facts: RunFacts, *, trashed: bool = False) -> Draft | None:

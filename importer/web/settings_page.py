@@ -18,7 +18,7 @@ from importer.ledger.ledger import Ledger
 from importer.model.text import counted
 from importer.settings import ENV, KEY, REGION, Settings, place_of_key, write_env
 from importer.users.cache import UserCache
-from importer.web.site import NotDoneError, Visit, found, see
+from importer.web.site import NotDoneError, Visit, found
 from importer.web.task_pages import start_again
 from importer.web.tasks import PRACTICE, TASK_ID
 
@@ -130,13 +130,6 @@ def decide_job(visit: Visit) -> web.Response:
     title = "Allowing the held load" if do == "allow" else "Skipping the file"
     words = ("job", do, file, f"--why={why}", f"--run={run}", "--json")
     return visit.start(*words, title=title, back=here)
-
-
-def save_keys(visit: Visit) -> web.Response:
-    """Turn keys of a single letter on or off, for whoever works on the page."""
-    back = f"{visit.root}/{visit.space.place}/settings#keys"
-    visit.site.set_letter_keys(visit.person, on=visit.text("keys") == "yes")
-    return see(back)
 
 
 def run_command(visit: Visit) -> web.Response:

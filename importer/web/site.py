@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
@@ -20,7 +19,6 @@ from jinja2 import Environment
 
 from importer.advice import Action, Advice, from_json, text_of
 from importer.errors import ImporterError, UsageError, defect
-from importer.files import write_atomically
 from importer.loader.detect import LARGEST, ROSTER_ENDINGS
 from importer.mapper.dates import is_iso
 from importer.model.fields import FIELDS, NO_CODES, CodeTables, Field, Shape
@@ -56,21 +54,6 @@ class Site:
     def turn(self, of: str) -> asyncio.Lock:
         """Return the lock of what one request at a time may use; who waits needs no thread."""
         return self._turns.setdefault(of, asyncio.Lock())
-
-    def without_keys(self) -> set[str]:
-        """Return the people for whom keys of a single letter do nothing."""
-        with suppress(OSError, ValueError):
-            return {str(name) for name in json.loads(self._keys_file.read_text("utf-8"))}
-        return set()
-
-    def set_letter_keys(self, person: str, *, on: bool) -> None:
-        """Turn keys of a single letter on or off for somebody. Raises OSError."""
-        names = self.without_keys() - {person} | (set() if on else {person})
-        write_atomically(self._keys_file, json.dumps(sorted(names)).encode())
-
-    @property
-    def _keys_file(self) -> Path:
-        return self.workspaces[PRACTICE].folder / "keys-off.json"
 
 
 JSON = "application/json"

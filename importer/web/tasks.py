@@ -185,12 +185,15 @@ class AtWork:
     the command that works, "" if none does; one that was started here has a name before it begins.
     """
 
-    task: Task | None
-    exit: int | None
-    busy: bool
-    loads: bool
-    failed: bool
-    worker: str
+    task: Task | None = None
+    exit: int | None = None
+    busy: bool = False
+    loads: bool = False
+    failed: bool = False
+    worker: str = ""
+
+
+IDLE = AtWork()
 
 
 @dataclass(frozen=True, slots=True)

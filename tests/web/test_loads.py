@@ -23,7 +23,7 @@ from importer.web.loads import (
     save_answers,
     steps,
 )
-from importer.web.tasks import Sittings
+from importer.web.tasks import AtWork, Sittings
 from tests.report.building import FACTS
 from tests.web.conftest import SAMPLE, Server, approve, drafted, dropped, followed, planned, version
 
@@ -35,6 +35,7 @@ def _run(
     left: int = 0,
     of: int = 0,
     refused: int | None = None,
+    undone: bool = False,
 ) -> SeenRun:
     summary = Summary(
         rows=400, ready=400 - review, rejected=0, review=review, blank=0, skipped=0, warnings=0,
@@ -49,7 +50,7 @@ def _run(
         of,
         frozenset(range(2, 2 + review)),
         corrects=False,
-        undone=False,
+        undone=undone,
         sittings=Sittings(),
     )
     return SeenRun("r1", FACTS.started, known)
@@ -103,7 +104,7 @@ CASES: dict[str, tuple[ListedLoad, LoadState, str, str, str]] = {
         LoadState.PLANNED, "Waiting for approval", "Review and approve", "runs/r1",
     ),
     "a start that failed": (
-        ListedLoad(_draft("a.yaml"), _run(left=300, of=300), failed=True),
+        ListedLoad(_draft("a.yaml"), _run(left=300, of=300), now=AtWork(failed=True)),
         LoadState.STOPPED, "Nothing was sent", "Approve again", "runs/r1",
     ),
     "an empty plan": (
@@ -123,16 +124,16 @@ CASES: dict[str, tuple[ListedLoad, LoadState, str, str, str]] = {
         LoadState.PLANNED, "Out of date", "Open", "runs/r1",
     ),
     "loading": (
-        ListedLoad(_draft("a.yaml"), _run(left=280, of=400, refused=0), busy=True,
-                  loads=True),
+        ListedLoad(_draft("a.yaml"), _run(left=280, of=400, refused=0),
+             now=AtWork(busy=True, loads=True)),
         LoadState.LOADING, "Loading 120 of 400", "Watch", "runs/r1/live",
     ),
     "just approved": (
-        ListedLoad(_draft("a.yaml"), _run(left=400, of=400), busy=True, loads=True),
+        ListedLoad(_draft("a.yaml"), _run(left=400, of=400), now=AtWork(busy=True, loads=True)),
         LoadState.LOADING, "Loading 0 of 400", "Watch", "runs/r1/live",
     ),
     "being answered": (
-        ListedLoad(_draft("a.yaml"), _run(left=400, of=400), busy=True),
+        ListedLoad(_draft("a.yaml"), _run(left=400, of=400), now=AtWork(busy=True)),
         LoadState.PLANNING, "A command is working on it", "Watch", "runs/r1/live",
     ),
     "paused": (
@@ -140,7 +141,7 @@ CASES: dict[str, tuple[ListedLoad, LoadState, str, str, str]] = {
         LoadState.STOPPED, "Paused at 120 of 400", "Continue the load", "runs/r1/live",
     ),
     "stopped": (
-        ListedLoad(_draft("a.yaml"), _run(left=280, of=400, refused=0), failed=True),
+        ListedLoad(_draft("a.yaml"), _run(left=280, of=400, refused=0), now=AtWork(failed=True)),
         LoadState.STOPPED, "Stopped at 120 of 400", "Continue the load", "runs/r1/live",
     ),
     "done": (
@@ -152,7 +153,7 @@ CASES: dict[str, tuple[ListedLoad, LoadState, str, str, str]] = {
         LoadState.DONE, "Done", "Open", "runs/r1",
     ),
     "undone": (
-        ListedLoad(_draft("a.yaml"), _run(of=400, refused=0), undone=True),
+        ListedLoad(_draft("a.yaml"), _run(of=400, refused=0, undone=True)),
         LoadState.UNDONE, "Undone", "Open", "runs/r1",
     ),
     "a check of the command line": (

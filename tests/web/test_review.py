@@ -257,7 +257,7 @@ def test_the_approval_is_reached_with_few_tabs(
 ) -> None:
     """A link before the list leads past it, however many rows it has."""
     _, client = office
-    run = planned(client, drafted(client, "alma", ROSTER, "born.yaml"))
+    run = planned(client, drafted(client, "alma", f"{ROSTER}878,Nora,Falk,,\n", "born.yaml"))
     with tab_of(browser, client) as tab:
         tab.goto(address_of(client, run))
         for key in ("Tab", "Tab", "Enter", "Tab", "Tab"):

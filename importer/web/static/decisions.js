@@ -1,13 +1,11 @@
-// Keys of the decisions: 1 to 9 choose, Enter saves, A the same for all alike, J and K move. An answer is put in place (place.js).
+// Keys of the decisions, while the question has the focus, as it has at first: 1 to 9 choose, Enter saves, A the same for all
+// alike, J and K move. An answer is put in place (place.js).
 import { at } from "./api.js";
 
 document.addEventListener("keydown", (event) => {
-  const typing = /** @type {HTMLElement} */ (event.target).matches("input:not([type=radio], [type=checkbox]), textarea, select");
-  const key = event.key.toLowerCase();
-  const off = document.body.dataset.keys === "off"; // in Settings
-  if (typing || off || event.altKey || event.ctrlKey || event.metaKey) return;
-  const radios = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("#question input[type=radio]"));
-  const radio = radios[Number(key) - 1];
+  const key = event.key.toLowerCase(), question = /** @type {HTMLElement} */ (event.target).closest("#question");
+  if (!question || event.altKey || event.ctrlKey || event.metaKey) return;
+  const radio = /** @type {HTMLInputElement | undefined} */ (question.querySelectorAll("input[type=radio]")[Number(key) - 1]);
   if (radio) {
     radio.click();
     radio.focus();

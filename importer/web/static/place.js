@@ -111,8 +111,8 @@ function put(/** @type {Document} */ page) {
   for (const [id, top, left] of scrolled) at(id)?.scrollTo(left, top);
   for (const [field, was] of kept) { const one = form()?.elements.namedItem(field); if (one) /** @type {any} */ (one).value = was; }
   for (const one of /** @type {any} */ (main.querySelectorAll("[name=mapping]:enabled"))) one.checked ||= one.value === mapping;
-  const heading = fresh && main.querySelector("h1");
-  if (heading) { // to be read from here on; it is no control
+  const heading = /** @type {HTMLElement | null} */ (fresh ? main.querySelector("form[autofocus]") ?? main.querySelector("h1") : null);
+  if (heading?.matches("h1")) { // to be read from here on; it is no control
     heading.tabIndex = -1;
     heading.addEventListener("blur", () => heading.removeAttribute("tabindex"));
   }
