@@ -29,9 +29,7 @@ from importer.web.drafts import Draft
 from importer.web.site import as_shown
 
 WHOLE = 2_000
-"""Rows of a roster of which all are mapped for the card; of a larger one, the first ones."""
-
-_HEAD = 200
+"""The first rows of a roster, which are mapped for the card and checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def card(
         return None
     at = min(max(1, at), of)
     row = int(frame.index[at - 1])
-    part = frame if of <= WHOLE else frame.loc[sorted({*frame.index[:_HEAD], row})]
+    part = frame.loc[sorted({*frame.index[:WHOLE], row})]
     mapped = evaluate(compiled, replace(roster, frame=part), codes)
     shown: dict[str, object] = {"row": row, "at": at, "of": of}
     if row not in mapped.frame.index:

@@ -376,16 +376,8 @@ def _ids(way: Iterable[str]) -> str:
 # --- keys with choices ---
 
 
-@dataclass(frozen=True, slots=True)
-class UseChoice:
-    """A key about the use of a value: its title, and its values in words, the usual one first."""
-
-    title: str
-    values: Mapping[object, str]
-
-
-CHOICES: Mapping[str, UseChoice] = {
-    "required": UseChoice(
+CHOICES: Mapping[str, tuple[str, Mapping[object, str]]] = {
+    "required": (
         "Blank cells",
         {
             "false": "load the row",
@@ -393,10 +385,8 @@ CHOICES: Mapping[str, UseChoice] = {
             "true": "reject the row",
         },
     ),
-    "bad": UseChoice(
-        "Wrong values", {"reject": "reject the row", "drop": "left out with a warning"}
-    ),
-    "on_update": UseChoice(
+    "bad": ("Wrong values", {"reject": "reject the row", "drop": "left out with a warning"}),
+    "on_update": (
         "Known people",
         {
             OnUpdate.REPLACE: "replaces Alma's value",
@@ -408,89 +398,68 @@ CHOICES: Mapping[str, UseChoice] = {
             OnUpdate.REPLACE_ALL: "in place of all that Alma has",
         },
     ),
-    "override": UseChoice(
+    "override": (
         "Values edited in Alma",
         {False: "staff's value stays", True: "replaced by the roster's"},
     ),
 }
-"""The keys of `POLICIES`, in their order."""
+"""The keys of `POLICIES`, in their order: the title of each, and its values in words, the usual one
+first."""
 
 
 def _policies(mapping: MappingDocument) -> Iterator[Panel]:
     """Yield a panel for each key about values, with the fields and entries that can have it."""
-    for name, choice in CHOICES.items():
-        controls = [*_of_fields(mapping, name)]
-        controls += _of_entries(mapping) if name == "on_update" else ()
-        usual = next(iter(choice.values.values()))
+    for name, (title, words) in CHOICES.items():
+        controls = [
+            _choice(name, mapped.at, values, mapped.policies[name], label(mapping, mapped))
+            for mapped in mapping.fields
+            if mapped.cells and not (mapped.field.parent and name == "on_update")
+            if len(values := _values(mapped, name)) > 1
+        ]
+        for entry in mapping.entries if name == "on_update" else ():
+            if entry.at[0] == "record":
+                main = (one.field.name for one in entry.fields if one.field.facts.required)
+                values = [OnUpdate.REPLACE, *OF_ENTRIES]
+                written = entry.part.on_update or OnUpdate.REPLACE
+                of = entry_label(entry, next(main, ""))
+                controls.append(_choice(name, entry.at, values, written, of))
+        usual = next(iter(words.values()))
         other = [control for control in controls if control.value != control.choices[0][0]]
         now = usual[:1].upper() + usual[1:]
         now += f"; otherwise for {len(other)} of {len(controls)} fields" if other else ""
         if controls:
-            yield Panel(choice.title, now, tuple(controls))
+            yield Panel(title, now, tuple(controls))
 
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _of_fields(mapping: MappingDocument, name: str) -> Iterator[Control]:
-    for mapped in mapping.fields:
-        if not mapped.cells or (mapped.field.parent and name == "on_update"):
-            continue
-        first = _with(mapped, name, None).policies[name]
-        values = [
-            first,
-            *(
-                value
-                for value in CHOICES[name].values
-                if value != first and _fits(mapped, name, value)
-            ),
-        ]
-        if len(values) > 1:
-            yield _choice(
-                name, (*mapped.at, name), values, mapped.policies[name],
-                label(mapping, mapped), partial(editing.set_key, at=mapped.at, key=name),
-            )  # fmt: skip
+def _values(mapped: MappedField, name: str) -> list[object]:
+    """Return the values that a key of a field can have and that have an effect, the usual first."""
+
+    def tried(value: object) -> MappedField:
+        return replace(mapped, rule=mapped.rule.model_copy(update={name: value}))
+
+    usual = tried(None).policies[name]
+    others = (value for value in CHOICES[name][1] if value != usual)
+    return [usual, *(
+        value for value in others
+        if tried(value).policies[name] == value and not any(check_policy(tried(value), name))
+    )]  # fmt: skip
 
 
-def _with(mapped: MappedField, name: str, value: object) -> MappedField:
-    return replace(mapped, rule=mapped.rule.model_copy(update={name: value}))
+def _choice(name: str, at: KeyPath, values: Sequence[object], now: object, field: str) -> Control:
+    """Return the control of a key of a field or an entry at these steps; the usual value goes."""
+    steps, usual = (*at, name), _text(values[0])
 
+    def write(text: str, value: str) -> str:
+        if value == usual:
+            return editing.clear_field(text, steps)
+        return editing.set_key(text, at, name, value)
 
-def _fits(mapped: MappedField, name: str, value: object) -> bool:
-    """Return whether a field can have a value of a key, which then has an effect."""
-    tried = _with(mapped, name, value)
-    return tried.policies[name] == value and not any(check_policy(tried, name))
-
-
-def _of_entries(mapping: MappingDocument) -> Iterator[Control]:
-    for entry in mapping.entries:
-        values = [OnUpdate.REPLACE, *OF_ENTRIES]
-        now = entry.part.on_update or OnUpdate.REPLACE
-        main = next(
-            (mapped.field.name for mapped in entry.fields if mapped.field.facts.required), ""
-        )
-        if entry.at[0] == "record":
-            steps = (*entry.at, "on_update")
-            write = partial(editing.set_value, at=steps)
-            yield _choice("on_update", steps, values, now, entry_label(entry, main), write)
-
-
-def _choice(
-    name: str,
-    steps: KeyPath,
-    values: Sequence[object],
-    now: object,
-    label: str,
-    write: Callable[..., str],
-) -> Control:
-    usual = _text(values[0])
-
-    def changed(text: str, value: str) -> str:
-        return editing.clear_field(text, steps) if value == usual else write(text, value=value)
-
-    choices = tuple((_text(value), CHOICES[name].values[value]) for value in values)
-    return Control(steps, _text(now), changed, label, choices=choices)
+    choices = tuple((_text(value), CHOICES[name][1][value]) for value in values)
+    return Control(steps, _text(now), write, field, choices=choices)
 
 
 # --- people who are missing ---

@@ -321,7 +321,7 @@ def see(address: str) -> web.Response:
 _EXPLAINED = {
     400: ("This form cannot be read", "Nothing was done. Go back, and send it again."),
     404: ("There is no such page", "It may have been deleted."),
-    405: ("This page takes no such request", "Nothing was done."),
+    405: ("This is the address of a form", "Nothing was done."),
     413: ("This is too large", f"A roster may have {LARGEST >> 20} MB. Split the file."),
 }
 """The heading and the sentence of an answer that is not a page, by its status."""
@@ -333,15 +333,6 @@ def _came_from(request: web.Request) -> str:
     return sent if sent and request.method != "GET" else f"{Visit(request).base}/"
 
 
-def _page_above(root: str, address: str) -> str:
-    """Return the page of an address that only takes forms, such as when it is loaded again."""
-    place, kind, *names = address.removeprefix(f"{root}/").split("/")
-    if kind == "drafts":
-        return f"{root}/{place}/{kind}/{names[0]}/grid"
-    above = "/".join((kind, *names)[:-1])
-    return f"{root}/{place}/{above}"
-
-
 @web.middleware
 async def explain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn errors into a page with their sentence; none ends in a traceback."""
@@ -351,8 +342,6 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
     except NotDoneError as error:
         return visit.refusal(*(*error.args, back)[:4])
     except web.HTTPException as error:
-        if error.status == web.HTTPMethodNotAllowed.status_code and request.method == "GET":
-            return see(_page_above(visit.root, request.path))
         if error.status not in _EXPLAINED:
             raise
         return visit.refusal(error.status, *_EXPLAINED[error.status], back)

@@ -165,9 +165,9 @@ def test_people_who_are_missing_are_changed_only_in_groups_of_the_roster(tmp_pat
 def test_every_policy_has_words_for_a_form() -> None:
     """A key about the use of a value has a title, and words for each of its values."""
     assert [*CHOICES] == [*POLICIES]
-    for name, choice in CHOICES.items():
-        assert choice.title, name
-        assert POLICIES[name].keys() < choice.values.keys(), name
+    for name, (title, values) in CHOICES.items():
+        assert title, name
+        assert POLICIES[name].keys() < values.keys(), name
 
 
 def test_a_term_that_stays_keeps_the_time_after_it(tmp_path: Path) -> None:
