@@ -15,9 +15,8 @@ from importer.report import files, page
 from importer.service.loads import Counts
 from importer.writer.executor import RowDone, Waiting
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, ANAS_CHANGE, BO, HEAD, MAPPING, load, state, write
+from tests.cli.small import ANA, ANAS_CHANGE, BO, MAPPING, load, state, write
 from tests.command_line import typed
-from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx
 
 BRAKES = "safety_checks:\n"
 
@@ -128,20 +127,6 @@ def test_a_check_without_its_reports_failed(
     got = typed("check", roster, "-m", "small.yaml", "-o", "run")
     assert got.exit == (Exit.STOPPED if isinstance(error, LedgerError) else Exit.BUG)
     assert "All 2 rows are ready." in got.err
-
-
-def test_hidden_rows_never_reach_alma(sandbox: Sandbox) -> None:
-    """A plan of the visible rows is applied as one, and `apply` need not be told again."""
-    Path("small.yaml").write_text(MAPPING, "utf-8")
-    rows = text_rows(HEAD, ANA, BO).replace('<row r="3"', '<row r="3" hidden="1"')
-    write_xlsx(Path("people.xlsx"), {"Staff": sheet_xml(rows)})
-    planned = typed(
-        "plan", "people.xlsx", "-m", "small.yaml", "-o", "run", "--visible-only", "--json"
-    )
-    assert (planned.summary["create"], planned.summary["skipped"]) == (1, 1)
-    applied = typed("apply", "run", "--yes", "--json")
-    assert applied.summary["created"] == 1
-    assert set(state(sandbox)) == {ANA[0]}
 
 
 @pytest.fixture

@@ -6,17 +6,16 @@ import json
 import shutil
 from pathlib import Path
 
-import openpyxl
 import pytest
 
 from importer.errors import Exit
-from importer.model.roster import DECISION
+from importer.model.roster import DECISION, ROW
 from tests.cli.conftest import Sandbox
 from tests.cli.small import change, codes, state
 from tests.command_line import typed
-from tests.offices.new_offices import OFFICES, Cells, NewOffice
+from tests.offices.new_offices import OFFICES, NewOffice
 from tests.pipeline.runs import MAPPINGS, SAMPLES
-from tests.sheets import write_rows
+from tests.sheets import correct, read_rows, write_rows
 
 Row = dict[str, str]
 
@@ -204,24 +203,15 @@ def test_a_first_load(office: NewOffice, folder: Path, sandbox: Sandbox) -> None
     change("m.yaml", office.edit)
     assert step("plan", roster.name, "-m", "m.yaml", "-o", "first") == Exit.REJECTS
     step("apply", "first", "--yes")
-    _correct(Path("first/rejects.xlsx"), office.corrected)
+    back = {int(row[ROW]): row["Result"] for row in read_rows(Path("first/rejects.csv"))}
+    two = {DECISION: "two people"}
+    cells = {
+        row: two if end == "review" else office.corrected.get(row, {ROW: str(row)})
+        for row, end in back.items()
+    }
+    correct(Path("first/rejects.xlsx"), cells)
     assert step("plan", "first/rejects.xlsx", "-m", "m.yaml", "-o", "rest") == Exit.DONE
     assert step("apply", "rest", "--yes") == Exit.DONE
     assert commands <= MOST
     created = [call for call in sandbox.log() if call["method"] == "POST"]
     assert [call["status"] for call in created] == [200] * people
-
-
-def _correct(rejects: Path, cells: Cells) -> None:
-    """Type the right texts into the rows that came back; where one is to decide, decide."""
-    book = openpyxl.load_workbook(rejects)
-    sheet = book.worksheets[0]
-    at = {str(cell.value): place for place, cell in enumerate(sheet[1], start=1)}
-    for line in range(2, sheet.max_row + 1):
-        row = int(str(sheet.cell(line, 1).value))
-        if sheet.cell(line, at["Result"]).value == "review":
-            sheet.cell(line, at[DECISION]).value = "two people"
-            continue
-        for heading, text in cells.get(row, {}).items():
-            sheet.cell(line, at[heading]).value = text
-    book.save(rejects)

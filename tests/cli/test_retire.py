@@ -77,15 +77,6 @@ def test_a_loan_since_the_plan_keeps_a_membership(sandbox: Sandbox) -> None:
     assert state(sandbox)[users["free"]] == before
 
 
-def test_only_what_is_open_ends_a_membership_instead(sandbox: Sandbox) -> None:
-    """`if_open: expire` is about loans, requests and fees; staff and members are kept as ever."""
-    kinds = ("loans", "fees", "staff", "proxy", "current")
-    made(sandbox, "list", *kinds, if_open="expire")
-    planned = typed(*PLAN, "run", "--json").summary
-    assert (planned["update"], planned["review"]) == (2, 3)
-    assert {row for row, code in codes("run") if code == "not-deleted"} == {"4", "5", "6"}
-
-
 def test_who_is_kept_and_has_ended_before_is_said_so(sandbox: Sandbox) -> None:
     """No message says that a membership ends where nothing is written."""
     users = made(sandbox, "list", "loans", if_open="expire")
