@@ -128,9 +128,15 @@ def draft(
     return next(drafts(made, [FIRST], {}))
 
 
-def case(row: DraftUser, earlier: EarlierLoads, found: MatchResult | None = None) -> Case:
-    """The case of a row by a mapping of no special rules, of whom nobody was found."""
-    return Case(row, found or MatchResult(), Match(), NOTHING_COMMON, earlier)
+def case(
+    row: DraftUser,
+    earlier: EarlierLoads = NOTHING_EARLIER,
+    *,
+    found: MatchResult | None = None,
+    match: Match | None = None,
+) -> Case:
+    """The case of a row of whom nobody was found and nothing is remembered, by the usual rules."""
+    return Case(row, found or MatchResult(), match or Match(), NOTHING_COMMON, earlier)
 
 
 def user(**fields: object) -> User:
@@ -172,7 +178,7 @@ def updated(
     row: DraftUser, live: User, lines: Lines | None = None, beside: Collection[str] = ()
 ) -> Merged:
     """The row merged into a user who keeps ID and account type; nothing for the day alone."""
-    made = merge(case(row, NOTHING_EARLIER), live, rename=False, lines=lines or {})
+    made = merge(case(row), live, rename=False, lines=lines or {})
     return unless_by_day(made, row, beside, live)
 
 

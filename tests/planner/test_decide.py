@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 
 import pytest
 
 from importer.model.answers import choices
 from importer.model.fields import OnUpdate
-from importer.model.people import NOTHING_COMMON
 from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Unchanged, Update
-from importer.model.problem import Code, Problem, Severity
+from importer.model.problem import Code, Problem
 from importer.model.question import DECISIONS, Answer
 from importer.model.user import AccountType, User
-from importer.planner.case import Case, nothing_earlier
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
 from importer.users.matching import MatchedUser, MatchResult
-from tests.planner.people import draft, identifier, scheme, user
+from tests.planner.people import case, draft, identifier, scheme, user
 
 ROW = {
     "primary_id": "21234",
@@ -28,7 +25,6 @@ ROW = {
     "user_identifier[0].id_type": "BARCODE",
     "user_identifier[0].value": "31",
 }
-EARLIER = nothing_earlier(date(2026, 8, 20))
 BY_BOTH = Match(by=("primary_id", "BARCODE"))
 
 
@@ -45,7 +41,7 @@ def planned(
     found: MatchResult, match: Match | None = None, one: DraftUser | None = None
 ) -> Planned:
     """What is done about a row of whom this was found."""
-    return decide(Case(one or draft(ROW), found, match or Match(), NOTHING_COMMON, EARLIER))
+    return decide(case(one or draft(ROW), found=found, match=match))
 
 
 def codes(held: Planned) -> list[Code]:
@@ -122,15 +118,6 @@ def test_who_must_stay_is_not_advised_to_get_another_id() -> None:
     assert choices(step.problems) == (DECISIONS[Answer.REJECT],)
 
 
-def test_another_person_with_the_row_s_id_is_no_reason_to_do_nothing() -> None:
-    """Where the mapping only loads new users, the ID of a new one may still be mistyped."""
-    another = user(first_name="Otto", last_name="Quint", birth_date="1950-01-02Z")
-    step = planned(known(another), Match(known="skip")).step
-    assert isinstance(step, Held)
-    (asked,) = (one for one in step.problems if one.code is Code.ANOTHER_PERSON)
-    assert "correct" in asked.to_do
-
-
 @pytest.mark.parametrize(
     ("found", "match"),
     [(known(user(**EXTERNAL)), Match(known="skip")), (MatchResult(), Match(new="skip"))],
@@ -168,21 +155,6 @@ def test_a_user_of_another_system_is_for_a_person(owner: str, expected: list[Cod
     one = draft({"primary_id": "21234", "external_id": "SIS"}, AccountType.EXTERNAL)
     found = planned(known(user(**EXTERNAL | {"external_id": owner})), one=one)
     assert isinstance(found.step, Unchanged) if expected is None else codes(found) == expected
-
-
-def test_a_possible_match_holds_a_create() -> None:
-    """By `possible_match`, such a new row needs review, gets a warning, or is sent."""
-    twin = user(primary_id="999", last_name="Doe", birth_date="1990-03-01Z")
-    found = MatchResult(possible_matches=(twin,))
-    step = planned(found).step
-    assert isinstance(step, Held)
-    (problem,) = step.problems
-    assert (problem.code, problem.severity) == (Code.POSSIBLE_MATCH_IN_ALMA, Severity.REVIEW)
-    assert problem.sentence() == "Alma has a user with this name and birth date: 999"
-    for match, severities in (("warn", [Severity.WARNING]), ("ignore", [])):
-        sent = planned(found, Match.model_validate({"possible_match": match}))
-        assert isinstance(sent.step, Create)
-        assert [one.severity for one in sent.warnings] == severities
 
 
 def test_a_possible_match_of_a_known_user_does_not_matter() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -14,7 +13,6 @@ from importer.model.user import AccountType, User
 from importer.planner.entries import current, entries
 from importer.planner.merge import Merged, merge
 from tests.planner.people import (
-    NOTHING_EARLIER,
     address,
     case,
     draft,
@@ -114,9 +112,7 @@ def test_a_renamed_user_has_each_id_once(
 ) -> None:
     """The old ID is kept if the mapping says so; the new one is no second identifier (3.2)."""
     live = user(user_identifier=[identifier(*pair) for pair in has])
-    of_row = replace(
-        case(draft({"primary_id": "999"}), NOTHING_EARLIER), match=Match(keep_old_id=keep)
-    )
+    of_row = case(draft({"primary_id": "999"}), match=Match(keep_old_id=keep))
     renamed = partial(merge, of_row, rename=True, lines={})
     made = renamed(live)
     assert made.after.primary_id == "999"
@@ -136,8 +132,7 @@ def test_a_community_patron_becomes_external() -> None:
     one = draft(row, plan=scheme(list(row), AccountType.EXTERNAL))
     keep = KeepOldId(type="BARCODE")
     match = Match(account_type="convert", keep_old_id=keep)
-    of_row = replace(case(one, NOTHING_EARLIER), match=match)
-    after = merge(of_row, live, rename=True, lines={}).after
+    after = merge(case(one, match=match), live, rename=True, lines={}).after
     ids = [current(after, name) for name in ("primary_id", "account_type", "external_id")]
     assert ids == ["0012345", "EXTERNAL", "SIS"]
     names = ("email_address", "segment_type")

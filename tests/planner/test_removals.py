@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from importer.model.plan import Unchanged, Update
 from importer.model.user import User
-from importer.planner.case import nothing_earlier
 from importer.planner.drafts import drafts
 from importer.planner.update import update
 from tests.mapper.bench import Bench
 from tests.planner.people import case
 
-EARLIER = nothing_earlier(date(2026, 8, 20))
 LIVE = User.model_validate(
     {
         "primary_id": "2000",
@@ -96,7 +93,7 @@ def test_lists_that_are_only_added_to_can_be_changed_on_request(
     """What goes, what is replaced in its place, and what is revised; nothing else is touched."""
     candidates = Bench(tmp_path, record).map(())
     (draft,) = drafts(candidates, candidates.rows, {})
-    step = update(case(draft, EARLIER), LIVE, rename=False).step
+    step = update(case(draft), LIVE, rename=False).step
     assert isinstance(step, Update | Unchanged)
     found = step.changes if isinstance(step, Update) else ()
     assert [(one.kind.value, one.path, one.old, one.new) for one in found] == changes

@@ -30,7 +30,6 @@ from importer.model.plan import (
 )
 from importer.model.problem import Code, Origin, Severity
 from importer.model.user import User
-from importer.planner.case import nothing_earlier
 from importer.planner.decide import decide
 from importer.planner.leavers import Leavers, come_back, leave, what_left
 from importer.planner.safety_checks import loses_pin
@@ -187,7 +186,6 @@ def test_rows_of_one_user_are_all_held() -> None:
 
 
 TODAY = date(2026, 8, 20)
-EARLIER = nothing_earlier(TODAY)
 WHO = {"primary_id": "21234", "first_name": "Jane", "last_name": "Doe"}
 MAIL = "contact_info.email[0]"
 
@@ -209,7 +207,7 @@ def test_who_is_back_counts_for_the_checks_as_anybody_else() -> None:
 
     The row sets the whole list of emails, so that the library's own one goes.
     """
-    ended = leave(case(draft({"expiry_date": "2026-08-20"}), EARLIER), here()).step
+    ended = leave(case(draft({"expiry_date": "2026-08-20"})), here()).step
     assert isinstance(ended, Update)
     leavers = Leavers({"21234": what_left(Image(here(), ended.after))})
     row = {**WHO, f"{MAIL}.email_address": "jane@example.org", f"{MAIL}.email_type": "personal"}
@@ -217,7 +215,7 @@ def test_who_is_back_counts_for_the_checks_as_anybody_else() -> None:
         one = draft(row, plan=scheme(list(row), lists={MAIL: rule}))
         for live, known in ((here(), Leavers({})), (ended.after, leavers)):
             found = MatchResult((MatchedUser(live, ("primary_id",)),))
-            of_row = case(one, EARLIER, found)
+            of_row = case(one, found=found)
             step = come_back(of_row, decide(of_row), known).step
             assert isinstance(step, Update) or not removes
             if isinstance(step, Update):
@@ -228,7 +226,7 @@ def test_a_date_that_would_be_later_stays_also_where_blanks_erase() -> None:
     """Who leaves has an earlier end already: it is not moved, and not cleared."""
     plan = scheme(["expiry_date"], policies={"expiry_date": OnUpdate.ERASE})
     row = draft({"expiry_date": "2026-08-20"}, plan=plan)
-    planned = leave(case(row, EARLIER), user(expiry_date="2026-08-01Z"))
+    planned = leave(case(row), user(expiry_date="2026-08-01Z"))
     assert isinstance(planned.step, Unchanged)
 
 
