@@ -38,7 +38,7 @@ from importer.report.view import RunView, ShownNames, is_danger
 from importer.report.wording import field_name, what
 from importer.users.cache import NoCacheError, UserCache, find_users
 from importer.users.matching import MatchResult, PersonQuery
-from importer.web.loads import draft_of, given_answers, save_answers
+from importer.web.loads import given_answers, save_answers
 from importer.web.run_pages import unused_answers
 from importer.web.site import NotDoneError, Visit, as_shown, see
 from importer.web.tasks import Workspace
@@ -97,7 +97,7 @@ def _kind(problems: Sequence[Problem]) -> QuestionKind:
 def decisions(visit: Visit) -> web.Response:
     """Show the question that the address names, or the next one; after the last, the answers."""
     with Ledger.open(visit.run) as ledger:
-        queue, facts = Queue.of(ledger), ledger.facts
+        queue = Queue.of(ledger)
         kind, wanted = visit.text("kind"), visit.number("row", -1)
         left = queue.open(kind) or queue.open()
         row = wanted if wanted in queue.rows else next(iter(left), None)
@@ -106,7 +106,7 @@ def decisions(visit: Visit) -> web.Response:
         names = {one: read.of(ledger.row(one)) for one in queue.answers}
         unused = unused_answers(visit, ledger)
     return visit.step_page(
-        "decisions.html.j2", "Decisions", draft_of(visit.space, facts), visit.run.name,
+        "decisions.html.j2", "Decisions",
         queue=queue, kind=kind if queue.open(kind) else "", question=question, names=names,
         order=list(queue.rows), unused=unused,
     )  # fmt: skip

@@ -198,7 +198,6 @@ def sheet(visit: Visit) -> web.Response:
     return visit.step_page(
         "sheet.html.j2",
         "Sheet",
-        draft,
         roster=roster,
         problem=problem,
         notices=[sentence(one, show_values=True) for one in roster.notices] if roster else (),

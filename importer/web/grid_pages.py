@@ -90,7 +90,7 @@ def grid(visit: Visit) -> web.Response:
         return see("mapping")
     counts = visit.draft.counts
     return visit.step_page(
-        "grid.html.j2", "Grid", visit.draft,
+        "grid.html.j2", "Grid",
         wrong=counts.wrong if counts else 0,
         external=document.file.account_type is AccountType.EXTERNAL,
     )  # fmt: skip

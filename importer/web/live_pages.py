@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path
 
 from aiohttp import web
 
@@ -24,7 +23,6 @@ from importer.report.wording import ENDS, duration
 from importer.service.loads import stop_file
 from importer.service.outcome import Ending
 from importer.service.standing import Standing, standing
-from importer.web.loads import draft_of
 from importer.web.site import Visit, see
 from importer.web.tasks import Sittings, is_locked
 
@@ -73,12 +71,6 @@ def _answered_dangers(ledger: Ledger) -> list[ProblemGroup]:
     to_write = (row for row in sorted(rows) if (known := ledger.row(row)) and known.act)
     found = view.group_problems(one for row in to_write for one in ledger.problems(row))
     return [one for one in found if view.is_danger(one.code)]
-
-
-def deletions(run: Path, first: int) -> int:
-    """Return how many people a load of the first rows deletes; 0: of all rows."""
-    with Ledger.open(run) as ledger:
-        return journal.next_deletes(ledger, first or None)
 
 
 def held_by(visit: Visit) -> str:
@@ -243,8 +235,4 @@ def live(visit: Visit) -> web.Response:
     ended = found.done == found.of or (visit.text("task") and found.exit in FINE)
     if not found.running and (ended or not tried):
         return see(visit.run_address)
-    with Ledger.open(visit.run) as ledger:
-        draft = draft_of(visit.space, ledger.facts)
-    return visit.step_page(
-        "live.html.j2", "Load", draft, visit.run.name, task=visit.text("task"), progress=found
-    )
+    return visit.step_page("live.html.j2", "Load", task=visit.text("task"), progress=found)

@@ -57,7 +57,6 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
     return visit.step_page(
         "mapping.html.j2",
         "Mapping",
-        draft,
         chosen=chosen,
         digest=text_digest(mapping_text(chosen)),
         findings=[*_here(findings, document, roster)],
@@ -101,7 +100,6 @@ def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Res
     return visit.step_page(
         "mapping_text.html.j2",
         "Mapping",
-        visit.draft,
         chosen=chosen,
         text=text,
         digest=text_digest(text),

@@ -13,6 +13,7 @@ from importer.errors import FINE
 from importer.files import write_atomically
 from importer.jobs.words import holding
 from importer.ledger.integrity import check_whole
+from importer.ledger.journal import next_deletes
 from importer.ledger.ledger import Ledger, summarize
 from importer.loader.detect import ROSTER_ENDINGS
 from importer.model.answers import choices
@@ -29,7 +30,7 @@ from importer.report.wording import workbooks
 from importer.service.outcome import Ending
 from importer.service.standing import why_stale
 from importer.web.drafts import Draft
-from importer.web.live_pages import Asks, deletions, held_by
+from importer.web.live_pages import Asks, held_by
 from importer.web.loads import draft_of, events_of, last_load, ledger_stamp, name_of
 from importer.web.site import NotDoneError, Visit, found, number, see
 from importer.web.tasks import DRAFTS, PAUSED, PRACTICE, Task, Workspace
@@ -156,8 +157,6 @@ def _shown(
     return visit.step_page(
         template,
         step,
-        shown.draft,
-        visit.run.name,
         status=422 if wrong else 200,
         view=shown,
         unused=unused,
@@ -211,7 +210,8 @@ def start_apply(visit: Visit) -> web.Response:
     ticked = set(visit.texts("allow"))
     limit = None if visit.text("some") == ALL else visit.number("limit")
     typed = number(visit.text("deletions").replace(",", ""))
-    deleted = deletions(run, limit or 0)
+    with Ledger.open(run) as ledger:
+        deleted = next_deletes(ledger, limit or None)
     whole = visit.text("limit") == visit.text("proposed")  # else a number was typed
     wrong = {
         "unviewed": shown.to_view - set(visit.texts("viewed")),
@@ -256,7 +256,7 @@ def row(visit: Visit) -> web.Response:
     wanted = number(visit.request.match_info["row"])
     with Ledger.open(visit.run) as ledger:
         return visit.step_page(
-            "row.html.j2", "Review", draft_of(visit.space, ledger.facts), visit.run.name,
+            "row.html.j2", "Review",
             row=found(row_history(ledger, wanted, show_values=True)),
             name=ShownNames(ledger, show_values=True).of(ledger.row(wanted)),
             asks=bool(choices(ledger.problems(wanted))),

@@ -26,9 +26,9 @@ from importer.model.text import counted, word_list
 from importer.report.page import environment, fact_lines
 from importer.report.wording import field_name, sentences_of, tallies
 from importer.web.advice import Link, as_control
-from importer.web.drafts import Draft, StaleError, title
+from importer.web.drafts import Draft, StaleError
 from importer.web.guard import Access, Handler, remote_user
-from importer.web.loads import known_run, name_of, seen_runs, steps
+from importer.web.loads import draft_of, known_run, name_of, seen_runs, steps
 from importer.web.tasks import PRACTICE, RUN, Task, Workspace
 
 T = TypeVar("T")
@@ -215,31 +215,27 @@ class Visit:
         return see(f"{shown_by}{task.id}")
 
     def step_page(
-        self,
-        template: str,
-        step: str,
-        draft: Draft | None,
-        run: str = "",
-        *,
-        status: int = 200,
-        **values: object,
+        self, template: str, step: str, *, status: int = 200, **values: object
     ) -> web.Response:
-        """Return a page of a load, with its steps in the header: by default of its newest run."""
-        seen = seen_runs(self.space) if draft and not run else ()
-        newest = next((one for one in seen if draft and one.is_from(draft)), None)
-        name = newest.name if newest else run
-        folder = self.space.runs / name if name else None
-        known = newest.known if newest else known_run(folder)[0] if folder else None
+        """Return a page of a draft or a run, with the steps of its load in the header.
+
+        Those of a draft are of its newest run.
+        """
+        folder: Path | None
+        if "run" in self.request.match_info:
+            folder, known = self.run, known_run(self.run)[0]
+            draft = draft_of(self.space, known.facts) if known else None
+        else:
+            draft = self.draft
+            newest = next((one for one in seen_runs(self.space) if one.is_from(draft)), None)
+            folder = self.space.runs / newest.name if newest else None
+            known = newest.known if newest else None
+        named = draft.title if draft else name_of(known.facts) if known else ""
         return self.page(
-            template,
-            status=status,
-            draft=draft,
-            run=run,
-            crumb=draft.title if draft else name_of(known.facts) if known else title(name),
-            steps=steps(self.base, draft, folder, known),
-            step=step,
-            **values,
-        )
+            template, status=status, draft=draft, crumb=named, step=step,
+            run=self.request.match_info.get("run", ""),
+            steps=steps(self.base, draft, folder, known), **values,
+        )  # fmt: skip
 
     def page(self, template: str, *, status: int = 200, **values: object) -> web.Response:
         """Return a page made by a template."""

@@ -310,10 +310,12 @@ def people(first: int, count: int) -> str:
     return "\n".join(["Id,First,Last", *rows, ""])
 
 
-def with_mapping(library: Library, name: str, text: str) -> None:
-    """Add a mapping."""
-    (library.folder / "mappings").mkdir(exist_ok=True)
-    (library.folder / "mappings" / name).write_text(text, "utf-8")
+def with_mapping(folder: Path, name: str, text: str) -> Path:
+    """Add a mapping to a workspace; return its file."""
+    path = folder / "mappings" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -328,7 +330,7 @@ def office(
         if prepare := getattr(request.module, "prepare", None):
             prepare(library)
         else:
-            with_mapping(library, "plain.yaml", PLAIN)
+            with_mapping(library.folder, "plain.yaml", PLAIN)
         server = start(library.folder)
         yield library, server.client()
         assert server.stop() == 0
@@ -366,6 +368,15 @@ def mapping_stamp(client: httpx.Client, draft: str) -> dict[str, str]:
     """What the form of a draft's mapping sends along, by which an old page is seen."""
     page = client.get(f"{draft}/mapping").text
     return dict(re.findall(r'name="(version|digest)" value="(\w+)"', page))
+
+
+def save_mapping(
+    client: httpx.Client, draft: str, form: Mapping[str, str], status: int = 303
+) -> httpx.Response:
+    """Send the form of a draft's mapping as it is shown now, with these fields."""
+    answer = client.post(f"{draft}/mapping", data={**form, **mapping_stamp(client, draft)})
+    assert answer.status_code == status, answer.text
+    return answer
 
 
 def version(client: httpx.Client, draft: str) -> str:

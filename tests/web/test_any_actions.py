@@ -311,7 +311,7 @@ class Page(RuleBasedStateMachine):
 def search(examples: int, steps: int) -> None:
     """Search for actions after which a law does not hold."""
     with TemporaryDirectory() as name, new_library(Path(name)) as library:
-        with_mapping(library, "plain.yaml", PLAIN)
+        with_mapping(library.folder, "plain.yaml", PLAIN)
         Page.office = Department(library)
         Page.office.serve()
         try:

@@ -41,7 +41,7 @@ Ask = Callable[[str], httpx.Client]
 @contextmanager
 def department(library: Library, **settings: str) -> Iterator[Ask]:
     """A page behind a proxy, and a client of each person."""
-    with_mapping(library, "two.yaml", MAPPING)
+    with_mapping(library.folder, "two.yaml", MAPPING)
     with behind_proxy(library.folder, **settings) as at, ExitStack() as clients:
         yield lambda name: clients.enter_context(person(at, name, PEOPLE[name]))
 

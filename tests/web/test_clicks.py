@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.cli.app import run
-from tests.web.conftest import Server, dropped, mapping_stamp, version
+from tests.web.conftest import Server, dropped, mapping_stamp, save_mapping
 
 OFFICE = """Card No,Given,Surname,Kind,E-mail,Joined,"Street, old",#,Valid until
 20001123450001,Ana,Silva,Neighbor,ana@example.org,2020,1 Elm St,1,2031-01-31
@@ -70,8 +70,7 @@ def test_clicks_keep_a_mapping_that_check_understands(
     assert named <= _plain(shown)  # the page goes on, and tries the roster's headings as well
 
     while 'value="undo"' in client.get(f"{draft}/mapping").text:
-        form = {"do": "undo", "version": version(client, draft)}
-        assert client.post(f"{draft}/mapping", data=form).status_code == 303
+        save_mapping(client, draft, {"do": "undo"})
     assert mapping.read_bytes() == first
 
 
@@ -94,9 +93,7 @@ def test_a_column_can_be_matched_and_taken_back(opened: tuple[Server, httpx.Clie
         ("E", ""),
         ("E", "personal-email"),
     ):
-        form = {f"target-{column}": target, **mapping_stamp(client, draft)}
-        answer = client.post(f"{draft}/mapping", data=form)
-        assert answer.status_code == 303, answer.text
+        save_mapping(client, draft, {f"target-{column}": target})
         assert 'id="findings"' not in client.get(f"{draft}/mapping").text, (column, target)
 
 
@@ -122,16 +119,14 @@ def test_columns_are_saved_together_or_not_at_all(opened: tuple[Server, httpx.Cl
     mapping = server.folder / "practice" / "mappings" / "both.yaml"
     first = mapping.read_bytes()
     form = {"target-D": "record/campus_code", "target-F": "record/campus_code"}
-    refused = client.post(f"{draft}/mapping", data={**form, **mapping_stamp(client, draft)})
-    both_named = "“Kind” and “Joined” both go to Campus" in refused.text
-    assert (refused.status_code, both_named) == (422, True)
+    refused = save_mapping(client, draft, form, 422)
+    assert "“Kind” and “Joined” both go to Campus" in refused.text
     assert mapping.read_bytes() == first
     form = {"target-D": "record/user_group", "target-F": "note", "do": "next"}
-    saved = client.post(f"{draft}/mapping", data={**form, **mapping_stamp(client, draft)})
+    saved = save_mapping(client, draft, form)
     assert saved.headers["Location"] == "grid"
     assert b"<Joined>" in mapping.read_bytes()
-    undo = {"do": "undo", "version": version(client, draft)}
-    assert client.post(f"{draft}/mapping", data=undo).status_code == 303
+    save_mapping(client, draft, {"do": "undo"})
     assert mapping.read_bytes() == first
     assert [path.name for path in mapping.parent.glob(".*")] == []
 
@@ -183,8 +178,7 @@ def test_a_field_moves_to_another_column_after_a_question(
     text = mapping.read_text("utf-8")
     assert ("first_name: <Joined>" in text, "<Given Name>" in text) == (True, False)
     assert re.search(r"unused: .*Given Name", text)
-    undo = {"do": "undo", "version": version(client, draft)}
-    assert client.post(f"{draft}/mapping", data=undo).status_code == 303
+    save_mapping(client, draft, {"do": "undo"})
     assert mapping.read_bytes() == first
 
 

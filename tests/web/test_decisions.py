@@ -54,7 +54,7 @@ ROSTER = """Id,First,Last,Born,Email
 
 def prepare(library: Library) -> None:
     """Add the people and the mapping above, and make the user cache."""
-    with_mapping(library, "born.yaml", MAPPING)
+    with_mapping(library.folder, "born.yaml", MAPPING)
     for primary_id, (first, last, born, email) in PEOPLE.items():
         entry = {"email_address": email, "email_type": [{"value": "personal"}], "preferred": True}
         contact = {"email": [entry] if email else []}

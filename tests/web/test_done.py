@@ -228,7 +228,7 @@ def test_a_row_answered_while_a_load_is_paused_asks_for_its_safety_check(
         library.add(f"Q{name}", "Ann", f"Quill{name}", user_group={"value": "FRIEND"})
     rows = "QA,Ann,QuillA\nQB,Zed,Oxley\n980,Cy,Rhodes\n"
     strict = f"{PLAIN}safety_checks: {{foreign_group: {{percent: 0, count: 0}}}}\n"
-    with_mapping(library, "strict.yaml", strict)
+    with_mapping(library.folder, "strict.yaml", strict)
     run = planned(client, drafted(client, "alma", f"Id,First,Last\n{rows}", "strict.yaml"))
     checks = failed_checks(client, run)
     assert "foreign-group" in checks

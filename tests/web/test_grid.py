@@ -20,6 +20,7 @@ from tests.web.conftest import (
     leave_out,
     start,
     version,
+    with_mapping,
 )
 from tests.web.looks import entered
 
@@ -46,9 +47,7 @@ ROSTER = """Id,First,Last,Kind,Notes
 def draft(opened: tuple[Server, httpx.Client]) -> str:
     """The address of a new draft of the roster above, with its mapping."""
     server, client = opened
-    folder = server.folder / "practice" / "mappings"
-    folder.mkdir(exist_ok=True)
-    (folder / "kinds.yaml").write_text(MAPPING, "utf-8")
+    with_mapping(server.folder / "practice", "kinds.yaml", MAPPING)
     return drafted(client, "practice", ROSTER, "kinds.yaml")
 
 
@@ -74,9 +73,7 @@ def test_what_a_person_decides_names_the_decisions_of_the_page(
     _, client = opened
     rows = "Id,First,Last,Kind\n201,Gus,Gill,Neighbor\n202,Gus,Gill,Neighbor\n"
     born = MAPPING.replace("user_group", "birth_date: 1950-05-06\n  user_group")
-    folder = opened[0].folder / "practice" / "mappings"
-    folder.mkdir(exist_ok=True)
-    (folder / "same.yaml").write_text(born, "utf-8")
+    with_mapping(opened[0].folder / "practice", "same.yaml", born)
     shown = grid_rows(client, drafted(client, "practice", rows, "same.yaml"))
     advice = {
         each["advice"] for line in shown["lines"] for one in line["wrong"].values() for each in one

@@ -34,6 +34,7 @@ from tests.web.conftest import (
     launch,
     mapping_stamp,
     person,
+    save_mapping,
     start,
     until,
     version,
@@ -212,18 +213,25 @@ def test_a_roster_may_have_any_name(
     assert grid_rows(client, draft)["heading"] == "12 rows need correction"
 
 
-def test_a_mapping_that_was_changed_in_an_editor_is_not_overwritten(
+def test_a_mapping_that_was_changed_elsewhere_is_not_overwritten(
     opened: tuple[Server, httpx.Client],
 ) -> None:
-    """The page's text is older than the file: 409, and the file stays as the editor saved it."""
+    """In an editor, or with another roster: 409 for its text and for its form; the file stays."""
     server, client = opened
-    draft = client.post("/practice/samples").headers["Location"].removesuffix("/sheet")
-    form = {"do": "text", "text": "version: 1\n", **mapping_stamp(client, draft)}
+    draft, other = (drafted(client, "practice", SAMPLE, "community.yaml") for _ in range(2))
     mapping = server.folder / "practice" / "mappings" / "community.yaml"
-    edited = mapping.read_text("utf-8") + "# edited\n"
-    mapping.write_text(edited, "utf-8")
-    assert client.post(f"{draft}/mapping", data=form).status_code == 409
-    assert mapping.read_text("utf-8") == edited
+    before = mapping.read_bytes()
+    for change in (
+        lambda: mapping.write_bytes(before + b"# edited\n"),
+        lambda: save_mapping(client, other, {"set match/new": "reject"}),
+    ):
+        shown = mapping_stamp(client, draft)
+        change()
+        saved = mapping.read_bytes()
+        for form in ({"do": "text", "text": "version: 1\n"}, {"set match/known": "skip"}):
+            assert client.post(f"{draft}/mapping", data={**form, **shown}).status_code == 409
+        assert mapping.read_bytes() == saved != before
+    mapping.write_bytes(before)
 
 
 def test_undo_does_not_take_back_what_others_wrote(opened: tuple[Server, httpx.Client]) -> None:
@@ -231,36 +239,16 @@ def test_undo_does_not_take_back_what_others_wrote(opened: tuple[Server, httpx.C
     server, client = opened
     draft, other = (drafted(client, "practice", SAMPLE, "community.yaml") for _ in range(2))
     mapping = server.folder / "practice" / "mappings" / "community.yaml"
-    form = {"target-D": "record/job_category", **mapping_stamp(client, draft)}
-    assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    save_mapping(client, draft, {"target-D": "record/job_category"})
     clicked = mapping.read_bytes()
     assert 'value="undo"' in client.get(f"{draft}/mapping").text
-    form = {"target-D": "", **mapping_stamp(client, other)}
-    assert client.post(f"{other}/mapping", data=form).status_code == 303
+    save_mapping(client, other, {"target-D": ""})
     undo = {"do": "undo", "version": version(client, draft)}
     assert 'value="undo"' not in client.get(f"{draft}/mapping").text
     assert client.post(f"{draft}/mapping", data=undo).status_code == 409
-    undo = {"do": "undo", "version": version(client, other)}
-    assert client.post(f"{other}/mapping", data=undo).status_code == 303
+    save_mapping(client, other, {"do": "undo"})
     assert mapping.read_bytes() == clicked
-    undo = {"do": "undo", "version": version(client, draft)}
-    assert client.post(f"{draft}/mapping", data=undo).status_code == 303
-
-
-def test_a_form_of_an_older_mapping_undoes_nothing(opened: tuple[Server, httpx.Client]) -> None:
-    """Another roster has the mapping too, and its rules were changed there meanwhile: 409."""
-    server, client = opened
-    draft, other = (drafted(client, "practice", SAMPLE, "community.yaml") for _ in range(2))
-    mapping = server.folder / "practice" / "mappings" / "community.yaml"
-    shown = mapping_stamp(client, draft)
-    form = {"set match/new": "reject", **mapping_stamp(client, other)}
-    assert client.post(f"{other}/mapping", data=form).status_code == 303
-    saved = mapping.read_bytes()
-    form = {"set match/new": "create", "set match/known": "skip", **shown}
-    assert client.post(f"{draft}/mapping", data=form).status_code == 409
-    assert mapping.read_bytes() == saved
-    undo = {"do": "undo", "version": version(client, other)}
-    assert client.post(f"{other}/mapping", data=undo).status_code == 303
+    save_mapping(client, draft, {"do": "undo"})
 
 
 def test_a_text_that_is_saved_keeps_its_characters(opened: tuple[Server, httpx.Client]) -> None:
@@ -275,8 +263,7 @@ def test_a_text_that_is_saved_keeps_its_characters(opened: tuple[Server, httpx.C
     box = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
     assert box is not None
     assert html.unescape(box[1]) == text
-    form = {"do": "text", "text": html.unescape(box[1]), **mapping_stamp(client, draft)}
-    assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    save_mapping(client, draft, {"do": "text", "text": html.unescape(box[1])})
     assert mapping.read_bytes() == text.encode()
     mapping.write_text(before, "utf-8")
 
@@ -335,12 +322,10 @@ def test_a_text_that_cannot_be_read_can_be_undone(opened: tuple[Server, httpx.Cl
     mapping = server.folder / "practice" / "mappings" / "community.yaml"
     before = mapping.read_bytes()
     broken = mapping.read_text("utf-8") + 'title: "x\n'
-    form = {"do": "text", "text": broken, **mapping_stamp(client, draft)}
-    assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    save_mapping(client, draft, {"do": "text", "text": broken})
     answer = client.get(f"{draft}/mapping")
     assert (answer.status_code, 'id="findings"' in answer.text) == (200, True)
-    form = {"do": "undo", "version": version(client, draft)}
-    assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    save_mapping(client, draft, {"do": "undo"})
     assert mapping.read_bytes() == before
 
 

@@ -11,7 +11,16 @@ from openpyxl import load_workbook
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.messy import KNOWN, messy
-from tests.web.conftest import SAMPLE, approve, drafted, followed, planned, start, tab_of
+from tests.web.conftest import (
+    SAMPLE,
+    approve,
+    drafted,
+    followed,
+    planned,
+    start,
+    tab_of,
+    with_mapping,
+)
 from tests.web.looks import RUN, entered
 from tests.web.test_decisions import MAPPING
 
@@ -60,8 +69,7 @@ def test_a_messy_workbook_takes_15_clicks_5_pages_and_typing_in_8_cells(
 ) -> None:
     """From the dropped workbook to the result, with a new mapping and five rows to decide."""
     messy(tmp_path / "messy.xlsx")
-    (tmp_path / "practice" / "mappings").mkdir(parents=True)
-    (tmp_path / "practice" / "mappings" / "born.yaml").write_text(MAPPING, "utf-8")
+    with_mapping(tmp_path / "practice", "born.yaml", MAPPING)
     server = start(tmp_path)
     client = server.client()
     followed(
@@ -181,8 +189,7 @@ def load(work: Work, done: str) -> tuple[int, int, int]:
 def test_the_second_term_40_questions_and_the_undo(browser: Browser, tmp_path: Path) -> None:
     """The work of a renewal, of a term in which all have new cards, and of its undo."""
     practice = tmp_path / "practice"
-    (practice / "mappings").mkdir(parents=True)
-    (practice / "mappings" / "born.yaml").write_text(MAPPING, "utf-8")
+    with_mapping(practice, "born.yaml", MAPPING)
     for number, text in (
         (2, term(1000, "mail.example.org")),
         (3, term(5000, "mail.example.org", "6000,New,Person,1990-01-01,new@example.org\n")),

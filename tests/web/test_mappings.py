@@ -14,7 +14,16 @@ from importer.mapper.load import examine
 from importer.model.fields import NO_CODES
 from importer.web import words as words_module
 from tests.mapper.bench import BASE
-from tests.web.conftest import PLAIN, SAMPLE, Server, drafted, dropped, mapping_stamp, version
+from tests.web.conftest import (
+    PLAIN,
+    SAMPLE,
+    Server,
+    drafted,
+    dropped,
+    save_mapping,
+    version,
+    with_mapping,
+)
 
 ROOT = Path(__file__).parents[2]
 LEAVERS = ROOT / "samples" / "community-leavers.csv"
@@ -79,9 +88,8 @@ def test_the_mapping_of_the_last_file_of_this_name_is_proposed(
     """Also where another one uses more of the roster, but not where it does not fit."""
     server, client = opened
     text = (ROOT / "mappings" / "community.yaml").read_text("utf-8")
-    own = server.folder / "practice" / "mappings" / "own.yaml"
-    own.parent.mkdir(exist_ok=True)
-    own.write_text(re.sub(r"(?m)^  middle_name:.*\n", "", text), "utf-8")
+    text = re.sub(r"(?m)^  middle_name:.*\n", "", text)
+    own = with_mapping(server.folder / "practice", "own.yaml", text)
     roster = SAMPLE.with_suffix(".csv")
     assert _offered(client, drafted(client, "practice", roster, ""))[1] == ["community.yaml"]
     drafted(client, "practice", roster, "own.yaml")
@@ -112,8 +120,7 @@ def test_words_that_stand_for_dates_are_given_their_dates(
     page = client.get(f"{draft}/mapping").text
     name = "set code/record/expiry_date/permanent"
     assert (name in page, "set code/record/expiry_date/2030" in page) == (True, False)
-    form = {name: "2099-12-31", **mapping_stamp(client, draft)}
-    assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    save_mapping(client, draft, {name: "2099-12-31"})
     (mapping,) = (server.folder / "practice").rglob("people*.yaml")
     assert "    permanent: 2099-12-31\n" in mapping.read_text("utf-8")
 
@@ -121,29 +128,26 @@ def test_words_that_stand_for_dates_are_given_their_dates(
 ENDS = ("permanent", "2030-01-02", "permanent", "2031-03-04")
 
 
+def _of_kinds(client: httpx.Client, *kinds: str) -> str:
+    """A draft of people of these kinds, and its new mapping: a kind is a user group."""
+    rows = [f"A80{n:02},Ann,Lee{chr(97 + n % 26)}{kind},{kind}" for n, kind in enumerate(kinds)]
+    roster = "\n".join(["Card,First Name,Last Name,Kind", *rows, ""])
+    draft = drafted(client, "practice", roster, "new")
+    save_mapping(client, draft, {"target-D": "record/user_group", "do": "save"})
+    return draft
+
+
 def test_words_stay_in_their_order_while_they_get_codes(
     opened: tuple[Server, httpx.Client],
 ) -> None:
     """Whoever chooses a code with the arrow keys, one after another, stays at the same word."""
     _, client = opened
-    kinds = ("Guest", "Guest", "Friend", "Donor")
-    rows = [f"A80{n},Ann,Lee{'abcd'[n]},{kind}" for n, kind in enumerate(kinds)]
-    draft = drafted(
-        client, "practice", "\n".join(["Card,First Name,Last Name,Kind", *rows, ""]), "new"
-    )
-    form = {"target-D": "record/user_group", "do": "save", **mapping_stamp(client, draft)}
-    client.post(f"{draft}/mapping", data=form)
-
-    def listed() -> list[str]:
-        return re.findall(
-            r'name="set code/record/user_group/(\w+)"', client.get(f"{draft}/mapping").text
-        )
-
-    before = listed()
+    draft = _of_kinds(client, "Guest", "Guest", "Friend", "Donor")
+    word = r'name="set code/record/user_group/(\w+)"'
+    before = re.findall(word, client.get(f"{draft}/mapping").text)
     assert before == ["Guest", "Friend", "Donor"]
-    form = {"set code/record/user_group/Guest": "COMM", **mapping_stamp(client, draft)}
-    assert client.post(f"{draft}/mapping", data=form).status_code == 303
-    assert listed() == before
+    save_mapping(client, draft, {"set code/record/user_group/Guest": "COMM"})
+    assert re.findall(word, client.get(f"{draft}/mapping").text) == before
 
 
 def test_the_few_words_without_a_code_are_found_in_a_long_list(
@@ -152,15 +156,10 @@ def test_the_few_words_without_a_code_are_found_in_a_long_list(
     """A link leads to each of them, wherever it is among the words."""
     _, client = opened
     kinds = [f"Kind{letter}" for letter in "abcdefghijklm"]
-    rows = [f"A95{n},Ann,Lee{kind},{kind}" for n, kind in enumerate([*kinds, *kinds[:-1]], 10)]
-    draft = drafted(
-        client, "practice", "\n".join(["Card,First Name,Last Name,Kind", *rows, ""]), "new"
-    )
-    form = {"target-D": "record/user_group", "do": "save", **mapping_stamp(client, draft)}
-    client.post(f"{draft}/mapping", data=form)
+    draft = _of_kinds(client, *kinds, *kinds[:-1])
     assert 'href="#code-1' not in client.get(f"{draft}/mapping").text  # all have none
-    form = {f"set code/record/user_group/{kind}": "COMM" for kind in kinds[:-1]}
-    client.post(f"{draft}/mapping", data=form | mapping_stamp(client, draft))
+    name = "set code/record/user_group/"
+    save_mapping(client, draft, {f"{name}{kind}": "COMM" for kind in kinds[:-1]})
     page = client.get(f"{draft}/mapping").text
     assert re.findall(r'href="#(code-1-\d+)">(\w+)<', page) == [("code-1-13", kinds[-1])]
     assert f'<label for="code-1-13">{kinds[-1]}</label>' in page
@@ -171,15 +170,8 @@ def test_a_word_that_is_a_code_of_alma_is_no_typing_error(
 ) -> None:
     """Though it is like a word with a code, as Graduate is like Undergraduate."""
     _, client = opened
-    kinds = ("Undergraduate", "Graduate", "Undergradaute")
-    rows = [f"A90{n},Ann,Lee{'abcd'[n]},{kind}" for n, kind in enumerate(kinds)]
-    draft = drafted(
-        client, "practice", "\n".join(["Card,First Name,Last Name,Kind", *rows, ""]), "new"
-    )
-    form = {"target-D": "record/user_group", "do": "save", **mapping_stamp(client, draft)}
-    client.post(f"{draft}/mapping", data=form)
-    form = {"set code/record/user_group/Undergraduate": "UGRD", **mapping_stamp(client, draft)}
-    assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    draft = _of_kinds(client, "Undergraduate", "Graduate", "Undergradaute")
+    save_mapping(client, draft, {"set code/record/user_group/Undergraduate": "UGRD"})
     page = client.get(f"{draft}/mapping").text
     assert re.findall(r">(\w+)</label> <span .*?Typing error for (\w+)", page) == [
         ("Undergradaute", "Undergraduate")
@@ -205,8 +197,7 @@ def test_a_doubtful_cell_is_marked_at_its_column(opened: tuple[Server, httpx.Cli
     server, client = opened
     mail = "contact_info: {email: [{email_type: personal, email_address: <Mail>}]}"
     text = PLAIN.replace("user_group: COMM", f"user_group: COMM, {mail}")
-    (server.folder / "practice" / "mappings").mkdir(exist_ok=True)
-    (server.folder / "practice" / "mappings" / "mail.yaml").write_text(text, "utf-8")
+    with_mapping(server.folder / "practice", "mail.yaml", text)
     roster = (
         "Id,First,Last,Mail\n1,Ida,Roe,ida.example.org\n2,Jon,jon@example.net,jon@example.net\n"
     )
@@ -242,16 +233,13 @@ def test_two_columns_of_one_field_have_codes_of_their_own(
     """A word means one thing as a major and another as a college, saved at once or in turn."""
     server, client = opened
     name = f"statistics-{together}.yaml"
-    path = server.folder / "practice" / "mappings" / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(TWO_STATISTICS, "utf-8")
+    path = with_mapping(server.folder / "practice", name, TWO_STATISTICS)
     roster = "Id,First,Last,Major,College\n1,Ida,Roe,Law,Law\n2,Jon,Rand,Law,Law\n"
     draft = drafted(client, "practice", roster, name)
     fields = [f"set code/record/user_statistic/{n}/statistic_category/Law" for n in (0, 1)]
     codes = dict(zip(fields, ("MAJLAW", "COLLAW"), strict=True))
     for sent in [codes] if together else [{one: code} for one, code in codes.items()]:
-        form = {**sent, **mapping_stamp(client, draft)}
-        assert client.post(f"{draft}/mapping", data=form).status_code == 303
+        save_mapping(client, draft, {**sent})
     document, findings = examine(path)
     assert document is not None
     assert findings == ()
@@ -285,9 +273,7 @@ def test_the_heading_row_is_kept_in_the_mapping_that_is_chosen_with_it(
 ) -> None:
     """Not in the one that the roster had before, which other loads use."""
     server, client = opened
-    path = server.folder / "practice" / "mappings" / "before.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(PLAIN, "utf-8")
+    path = with_mapping(server.folder / "practice", "before.yaml", PLAIN)
     draft = drafted(client, "practice", "Town,Of,Oz\nId,First,Last\n1,Ida,Roe\n", "before.yaml")
     form = {"header": "1", "found": "2", "shown": "", "mapping": "new"}
     for do, step in ("save", "sheet"), ("next", "mapping"):
@@ -323,15 +309,13 @@ EMAIL, STATISTIC = "record/contact_info/email", "record/user_statistic"
 
 
 def _saved(
-    server: Server, client: httpx.Client, form: dict[str, str]
+    server: Server, client: httpx.Client, form: dict[str, str], status: int = 303
 ) -> tuple[httpx.Response, list[str]]:
     """The answer to a form of the mapping, and the lines that the mapping then has anew."""
-    own = server.folder / "practice" / "mappings" / "parts.yaml"
-    own.parent.mkdir(exist_ok=True)
-    own.write_text(BASE + PARTS, "utf-8")
+    own = with_mapping(server.folder / "practice", "parts.yaml", BASE + PARTS)
     roster = "ID,First,Last,E1,E2,E3,Mail,Room,House\n2001,Ann,Lee,a@x.org,b@x.org,,c@x.org,1,A\n"
     draft = drafted(client, "practice", roster, "parts.yaml")
-    answer = client.post(f"{draft}/mapping", data={**form, **mapping_stamp(client, draft)})
+    answer = save_mapping(client, draft, form, status)
     before, after = ((BASE + PARTS).splitlines(), own.read_text("utf-8").splitlines())
     return answer, [line for line in after if line not in before]
 
@@ -347,8 +331,7 @@ def test_several_changes_of_a_list_in_one_form_change_what_they_name(
         "target-D": "record/middle_name",
         "target-G": f"{EMAIL}/1/email_address",
     }
-    answer, lines = _saved(server, client, form | {"move": "G"})
-    assert answer.status_code == 303
+    _, lines = _saved(server, client, form | {"move": "G"})
     assert {line.strip() for line in lines} == {
         "middle_name: <E1>",
         "- {email_address: <Mail>, email_type: work}",
@@ -366,8 +349,7 @@ def test_what_a_mapping_would_be_wrong_with_is_not_saved(
 ) -> None:
     """What goes with it is not saved either; a field without a column is chosen another one."""
     wrong = {"set record/user_note/0/note_type": "", "set match/new": "reject"}
-    answer, lines = _saved(*opened, wrong)
-    assert (answer.status_code, lines) == (422, [])
-    assert "note_type" in answer.text
-    answer, lines = _saved(*opened, {"target-B": ""})
-    assert (answer.status_code, lines) == (303, ["roster:", "  unused: [First]"])
+    answer, lines = _saved(*opened, wrong, 422)
+    assert ("note_type" in answer.text, lines) == (True, [])
+    _, lines = _saved(*opened, {"target-B": ""})
+    assert lines == ["roster:", "  unused: [First]"]

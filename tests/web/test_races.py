@@ -99,16 +99,23 @@ def test_two_plans_or_undos_at_once_are_one(
 
 
 def test_six_approvals_at_once_are_one_load(office: tuple[Library, httpx.Client]) -> None:
-    """One load is started; the others are refused."""
+    """One load is started; the others are refused.
+
+    Nobody is said to be another operator before the load names its own.
+    """
     library, client = office
     run = planned(client, drafted(client, "alma", people(7000, 3), "plain.yaml"))
     library.set_rate(1)
-    before = started(library)
+    before, writes = started(library), len(library.written())
     answers = at_once(lambda: approve(client, run), 6)
+    first = next(one for one in answers if one.status_code == 303)
+    live = client.get(first.headers["Location"])
     assert sorted(answer.status_code for answer in answers) == [303, *[409] * 5]
+    assert not [one for one in (*answers, live) if "Another operator" in one.text]
     assert len(started(library) - before) == 1
     library.set_rate(50)
-    followed(client, next(one for one in answers if one.status_code == 303))
+    followed(client, first)
+    assert sum(call.startswith("POST") for call in library.written()[writes:]) == 3
 
 
 def test_a_plan_that_fails_leaves_no_folder(office: tuple[Library, httpx.Client]) -> None:

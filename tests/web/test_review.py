@@ -133,7 +133,7 @@ def test_all_that_a_safety_check_lets_pass_is_shown(office: tuple[Library, httpx
     library, client = office
     allowed = "safety_checks: {many_changes: {percent: 0, count: 0}}\nrecord:"
     text = MAPPING.replace("record:", allowed).replace("COMM", "FRIEND")
-    with_mapping(library, "friends.yaml", text)
+    with_mapping(library.folder, "friends.yaml", text)
     library.add("951", "Ida", "Gray", birth_date="1970-01-02Z")
     roster = "Id,First,Last,Born,Email\n951,Ida,Graham,1970-01-02,ida@example.org\n"
     with changed(library.folder / "codes.json", practice_codes()):

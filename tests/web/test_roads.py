@@ -88,7 +88,7 @@ def _load(library: Library, roster: str) -> None:
 
 def prepare(library: Library) -> None:
     """Load Mia, let staff work, and add the others."""
-    with_mapping(library, "people.yaml", MAPPING)
+    with_mapping(library.folder, "people.yaml", MAPPING)
     (library.folder / "job.yaml").write_text(JOB, "utf-8")
     (library.folder / "incoming").mkdir()
     assert run_command(library.folder, "codes", "fetch") == Exit.DONE

@@ -28,7 +28,7 @@ ROSTER = "Id,First,Last,Group\n1000001,Ana,Nunez,UGRD\n1000002,Bo,Doe,GRAD\n"
 
 def test_an_sis_load_is_planned_downloaded_and_reported(library: Library) -> None:
     """Nothing is written to Alma by the page; the report shows what Alma's load did."""
-    with_mapping(library, "students.yaml", MAPPING)
+    with_mapping(library.folder, "students.yaml", MAPPING)
     server = start(library.folder)
     client = server.client()
     draft = drafted(client, "alma", ROSTER, "students.yaml")

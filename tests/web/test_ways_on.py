@@ -11,10 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from importer.advice import text_of
 from importer.ledger.run_lock import run_lock
-from importer.model.problem import CATALOGUE
-from importer.model.roster import UNEVEN
 from tests.web.conftest import (
     KEY,
     PLAIN,
@@ -31,6 +28,7 @@ from tests.web.conftest import (
     tab_of,
     until,
     version,
+    with_mapping,
     words,
 )
 
@@ -210,8 +208,7 @@ def test_a_later_change_of_the_mapping_reopens_only_what_is_not_done(
     """Of two plans with nothing to write, the one with a rejected row has rows to check again."""
     library, client = office
     library.set_rate(50)
-    mapping = library.folder / "mappings" / "shared.yaml"
-    mapping.write_text(PLAIN, "utf-8")
+    mapping = with_mapping(library.folder, "shared.yaml", PLAIN)
     roster = people(9300, 1)
     first, *drafts = (
         drafted(client, "alma", text, mapping.name)
@@ -232,18 +229,11 @@ def test_the_steps_of_a_plan_lead_back_to_its_roster(office: tuple[Library, http
     library.set_rate(50)
     draft = drafted(client, "alma", people(400, 1), "plain.yaml")
     run = planned(client, draft)
-    for page in (client.get(run).text, client.get(run).text):
-        steps = page.partition('class="steps"')[2].partition("</ol>")[0]
-        links = re.findall(r'href="([^"]+)"', steps)
-        assert links[:3] == [f"{draft}/{step}" for step in ("sheet", "mapping", "grid")]
+    steps = client.get(run).text.partition('class="steps"')[2].partition("</ol>")[0]
+    links = re.findall(r'href="([^"]+)"', steps)
+    assert links[:3] == [f"{draft}/{step}" for step in ("sheet", "mapping", "grid")]
     followed(client, approve(client, run))
     assert "can be undone" not in client.get(run).text
-
-
-def test_an_uneven_row_is_corrected_in_the_grid() -> None:
-    """Not with separators and quotation marks, which the grid does not have."""
-    for code in UNEVEN:
-        assert "under its heading" in text_of(CATALOGUE[code].advice)
 
 
 def test_abandoned_requests_do_not_block_others(
