@@ -19,11 +19,7 @@ from importer.errors import Exit
 from importer.model.fields import CodeTables
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, write
-from tests.cli.small import codes as problem_codes
 from tests.command_line import typed
-from tests.pipeline.runs import MAPPINGS
-
-COMMUNITY = MAPPINGS / "community.yaml"
 
 
 def test_codes_are_fetched_into_a_file_and_shown(sandbox: Sandbox) -> None:
@@ -166,33 +162,6 @@ def test_options_of_the_sandbox() -> None:
     assert "unsent-segments=delete|keep" in got.err
     for words in (("--switch", "what"), ("--switch", "a=b")):
         assert typed("sandbox", *words).exit == Exit.USAGE
-
-
-@pytest.mark.parametrize(
-    ("tables", "code"),
-    [
-        (None, "codes-not-checked"),
-        ({"tables": {}}, "codes-not-checked"),
-        ({"fetched": "2024-01-01", "tables": {"UserGroups": {"COMM": "x"}}}, "old-code-tables"),
-        ({"tables": {"UserGroups": {"COMM": "Community"}}}, None),
-    ],
-)
-def test_what_codes_are_checked_by_is_said(
-    folder: Path, sandbox: Sandbox, tables: dict[str, object] | None, code: str | None
-) -> None:
-    """Once, about the whole roster, whether there are tables and how old they are: exit 0.
-
-    `plan` fetches them where there is no file.
-    """
-    roster = write(ANA)
-    Path("codes.json").unlink()
-    if tables is not None:
-        Path("codes.json").write_text(json.dumps(tables), "utf-8")
-    for command in ("check", "plan"):
-        assert typed(command, roster, "-m", "small.yaml", "-o", command).exit == Exit.DONE
-        fetched = command == "plan" and tables is None
-        expected = [("0", code)] if code and not fetched else []
-        assert problem_codes(command) == expected
 
 
 def test_code_tables_of_another_institution(sandbox: Sandbox) -> None:

@@ -32,16 +32,6 @@ BROKEN = '{"tables": {"UserGroups": {"A\\ud800": "x"}}}'
 
 TOO_LONG = "x" * 5000 + ".yaml"
 
-MAPPING = """\
-version: 1
-account_type: INTERNAL
-record:
-  primary_id: <Barcode>
-  first_name: <First Name>
-  last_name: <Last Name>
-  user_group: {from: <Patron Type>, lookup: groups}
-"""
-
 
 @pytest.mark.parametrize(
     "text", [DEEP, LONG, BROKEN, "\udcff", "[1, 2"], ids=lambda text: text[:20]
@@ -87,26 +77,6 @@ def test_names_that_are_no_file_names(name: str) -> None:
     ):
         got = typed(command, *words)
         assert got.exit == (Exit.USAGE if "null byte" in got.err else Exit.ROSTER)
-        assert "defect" not in got.err
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        MAPPING + "lookups: {groups: {file: pipe, key: A, value: B}}\n",
-        MAPPING + "lookups: {groups: {file: /dev/zero, key: A, value: B}}\n",
-        MAPPING + "lookups: {groups: {A: B}}\nroster: {encoding: bz2}\n",
-        MAPPING + "lookups: {groups: {A: B}}\nroster: {encoding: rot13}\n",
-    ],
-    ids=lambda text: text.replace(MAPPING, "")[:40],
-)
-def test_mappings_that_name_what_is_no_file(text: str) -> None:
-    """A lookup that is a pipe or a device; encodings that are none of texts."""
-    os.mkfifo(Path("pipe"))
-    Path("m.yaml").write_text(text, "utf-8")
-    for words in (("check", PATRONS, "-m", "m.yaml"), ("mapping", "check", "m.yaml")):
-        got = typed(*words)
-        assert got.exit == Exit.USAGE
         assert "defect" not in got.err
 
 

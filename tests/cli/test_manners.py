@@ -67,7 +67,13 @@ def test_help_explains_commands_and_exit_codes() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("doctor", "--for", "01X_INST"), ("doctor", "--pin-user", "2001"), ("demo",)]
+    "words",
+    [
+        ("doctor", "--for", "01X_INST"),
+        ("doctor", "--pin-user", "2001"),
+        ("doctor", "--probe", "--first-contact"),
+        ("demo",),
+    ],
 )
 def test_what_would_have_no_effect_or_another_one_is_refused(
     words: tuple[str, ...], folder: Path

@@ -290,17 +290,6 @@ def test_a_later_load_counts_though_the_clock_was_ahead_at_an_earlier_one(intern
     assert [internal.load() for _ in range(2)] == [(0, {"edited-in-alma": 2}), (0, {})]
 
 
-def test_a_memory_that_is_gone_is_made_again_from_the_runs(external: _Loads) -> None:
-    """What they sent and what Alma answered are in their ledgers."""
-    assert typed("plan", "people.csv", "-m", "sticky.yaml").exit == 0
-    (run,) = Path("runs").glob("*/ledger.sqlite")
-    assert typed("apply", run.parent.name, "--yes").exit == 0
-    Path("runs", "memory.sqlite").unlink()
-    external.edit()
-    assert external.load() == (0, {"edited-in-alma": 2})
-    assert external.load() == (0, {})
-
-
 @pytest.mark.parametrize("account", ["EXTERNAL", "INTERNAL"])
 def test_a_plan_overwrites_the_edits_that_it_is_asked_to(sandbox: Sandbox, account: str) -> None:
     """Of one field, also where Alma protects it; the other edits stay."""
