@@ -14,11 +14,10 @@ from importer.mapper.mapping import MappedField, MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.possible_codes import Codes, looked_up
 from importer.mapper.yaml_source import SIZE_LIMIT, cell
+from importer.model.fields import FIELDS
 from importer.model.roster import NO_HEADINGS
 from importer.model.user import AccountType
-from importer.model.vocabulary import (
-    Part,
-)
+from importer.model.vocabulary import Part
 from importer.suggest.profile import ADDRESS
 
 Confirmed = Mapping[tuple[str, str], tuple[str, str]]
@@ -31,9 +30,8 @@ _MOST = 50
 """Mappings that are read, the newest ones."""
 _NAMES = {"email_address": "email", "phone_number": "phone"}
 _LIKED = frozenset({
-    "primary_id", "first_name", "middle_name", "last_name", "user_group", "birth_date",
-    "expiry_date", "purge_date", "gender", "campus_code", "job_description", "user_title", "email",
-    "phone", Part.EMPL_ID, *ADDRESS,
+    *(field.name for field in FIELDS.values() if not field.parent),
+    *_NAMES.values(), Part.EMPL_ID, *ADDRESS,
 })  # fmt: skip
 """Fields that a first mapping takes from a column as it is."""
 _CLEANED = frozenset({"lower", "name", "phone", "upper", "zip"})

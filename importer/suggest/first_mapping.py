@@ -372,7 +372,8 @@ def suggest(
 def columns_taken(roster: Roster, beside: Beside) -> int:
     """Return how many columns a first mapping takes, as the page promises before it is made."""
     text = _Text(MappingDraft(roster, beside, Choices()), Layout())
-    return len(text.whole() and text.used)
+    used = {*map(heading_key, text.whole() and text.used)}
+    return sum(heading_key(place.heading) in used for place in roster.places)
 
 
 def scores_of(draft: MappingDraft, heading: str) -> Iterator[str]:
