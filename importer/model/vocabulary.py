@@ -45,7 +45,6 @@ TYPES = {"email type": "email", "phone type": "phone", "address type": "address"
 OF_PASSWORDS = frozenset({"password", Part.PASSWORD_AGAIN, "force_password_change"})
 
 DATA = tomllib.loads((files(__package__) / "headings.toml").read_text("utf-8"))
-US_STATES = frozenset[str](DATA["us_states"])
 STATES = frozenset[str](DATA["states"])
 """Words that say whether somebody is active, or yes or no."""
 _FIELDS: dict[str, str] = DATA["fields"]

@@ -48,6 +48,7 @@ from importer.suggest.profile import (
     words_for_dates,
 )
 from importer.suggest.writing import Node, comments, names_for, rule, written
+from importer.validator.ids import EMPL_ID
 
 _END_DATES = "end dates"
 LOOKUPS = {
@@ -336,8 +337,6 @@ _NAMES = (
 )  # fmt: skip
 _INITIAL_LAST, _INITIALS = re.compile(r"[^,]+ [^\W\d_]"), 0.1
 """A name such as `LEE ANN M`, and the share of them from which last names are first."""
-_EMPL_IDS = range(7, 10)
-"""Digits of EMPL IDs, which no Internal user has."""
 _LISTED = (
     "user_title", "gender", "birth_date", "line1", "city", "state_province", "postal_code",
     "country", "phone", "note_text",
@@ -541,7 +540,7 @@ class _Text:
     def _ids(self) -> dict[str, str]:
         """The form that most IDs have, but none of Internal users that is one of EMPL IDs."""
         first = None if self.draft.external else next(iter(self.draft.ids), None)
-        empl = first and max(first.lengths, key=first.lengths.__getitem__, default=0) in _EMPL_IDS
+        empl = first and first.share(EMPL_ID.fullmatch) > 1 / 2
         ids = [guess for guess in self.draft.ids[1 if empl else 0 :] if guess.form]
         rules = {scalar(self._name(guess.place.heading)): f"{{{guess.form}}}{_GUESS}"
                  for guess in ids}  # fmt: skip

@@ -15,7 +15,8 @@ from importer.mapper.repairs import is_dash
 from importer.model.fields import country_of
 from importer.model.people import HOME_REGION, read_phone
 from importer.model.text import folded
-from importer.model.vocabulary import STATES, US_STATES, Part
+from importer.model.vocabulary import STATES, Part
+from importer.validator.columns import STATES as US_STATES
 
 MOST = 0.9
 """The share of a column's values that must be of a kind for the column to be of it."""

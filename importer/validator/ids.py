@@ -31,7 +31,7 @@ _PEOPLE = 3
 
 _DECIMAL = re.compile(r"[0-9]+\.00?")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
-_EMPL_ID = re.compile(r"[0-9]{7,9}")
+EMPL_ID = re.compile(r"[0-9]{7,9}")
 _STRANGE = re.compile(r"[^\n!-&(-DF-df-~]")
 """Blanks, characters that no ID has, apostrophes, and the E of a rounded number."""
 
@@ -150,7 +150,7 @@ def _of_a_number(text: str) -> CellFinding | None:
 
 def _internal_id(text: str) -> CellFinding | None:
     """Return a finding about the primary ID of an Internal user whose column has no rule."""
-    if _EMPL_ID.fullmatch(text):
+    if EMPL_ID.fullmatch(text):
         return CellFinding(
             Code.LOOKS_LIKE_EMPL_ID, "{value} looks like an EMPL ID, and the record is Internal"
         )
