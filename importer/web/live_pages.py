@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path
 
 from aiohttp import web
 
@@ -21,10 +22,9 @@ from importer.report import view
 from importer.report.view import ProblemGroup, ShownNames
 from importer.report.wording import ENDS, duration
 from importer.service.loads import stop_file
-from importer.service.outcome import Ending
 from importer.service.standing import Standing, standing
 from importer.web.site import Visit, see
-from importer.web.tasks import Sittings, is_locked
+from importer.web.tasks import AtWork, Sittings, is_locked
 
 _SEEN, _LINES, _FIELDS = 400, 8, 3
 """Entries from which the rate is taken, lines of what happens, and changed fields in a line."""
@@ -79,107 +79,74 @@ def held_by(visit: Visit) -> str:
     return holder(run) if is_locked(run / LOCK) and (run / HOLDER).exists() else ""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadProgress:
-    """How far a load has come.
+def live(visit: Visit) -> web.Response:
+    """Show the progress of a load; when it has ended, lead to its result.
 
-    `state`: `running`, `stopping`, `paused`, `stopped` or, where a command only answers rows or
-    the like, `working`. `by`: who runs it, and since when, if known. `rate`: rows a second, 0 if
-    not known yet; `first`: how many rows were approved, 0 for all. `lines`: what happened: when,
-    the name of an icon, its color, and a sentence. `outcome`: what
-    its task printed at its end; `exit`: its code. `asks`: what is asked to continue it, None while
-    it is running.
+    What continuing it asks is shown while no command works on it.
     """
-
-    state: str
-    heading: str
-    by: str
-    done: int
-    of: int
-    rate: float
-    first: int
-    counts: tuple[tuple[Result, str, int], ...]
-    lines: tuple[tuple[str, str, str, str], ...]
-    refused: list[dict[str, object]]
-    messages: tuple[str, ...]
-    outcome: Ending | None
-    exit: int | None
-    asks: Asks | None
-
-    @property
-    def running(self) -> bool:
-        """Whether a command works on it."""
-        return self.asks is None
-
-    @property
-    def percent(self) -> int:
-        """How much is done; 100 only when all is."""
-        return 100 * self.done // self.of if self.of else 100
-
-    @property
-    def figures(self) -> list[tuple[str, str]]:
-        """The figures beside the bar, each with its name."""
-        found = [("Rows done", f"{self.done:,} of {self.of:,}")]
-        if self.state == "running" and self.rate:
-            found.append(("Rate", f"{self.rate:.1f} a second"))
-            if not self.first:
-                found.append(("Time left", duration(round((self.of - self.done) / self.rate))))
-        return found
-
-    @property
-    def sentence(self) -> str:
-        """`30% done, 120 of 400 rows, 34 seconds left.`, for a screen reader."""
-        left = dict(self.figures).get("Time left")
-        told = f"{self.heading}: {self.percent}% done, {self.done:,} of {self.of:,} rows"
-        return f"{told}, {left} left." if left else f"{told}."
-
-
-def _progress(visit: Visit) -> LoadProgress:
-    """Look at a load, and at the command that was started for it here."""
     run, space = visit.run, visit.space
     with Ledger.open(run) as ledger:
-        results = ledger.results() if ledger.was_applied else {}
-        states, facts = ledger.progress(), ledger.facts
+        states, sittings, facts = ledger.progress(), Sittings.of(ledger), ledger.facts
+        of = sum(states.values())
+        done = of - sum(states.get(one, 0) for one in OPEN)
+        now, first = space.at_work(run, sittings), sittings.first
+        asks = None if now.busy else Asks.of(ledger)
+        if asks is not None:
+            ended = done == of or (visit.text("task") and now.exit in FINE)
+            if ended or (now.exit is None and not asks.standing.began):
+                return see(visit.run_address)
         entries = list(journal.newest(ledger, _SEEN))
         sitting = list(takewhile(lambda one: one.event != "apply", entries))
         began = entries[len(sitting)] if len(sitting) < len(entries) else None
-        sittings = Sittings.of(ledger)
-        now, first = space.at_work(run, sittings), sittings.first
         if now.busy and now.task and not any(one > now.task.started for one in sittings.began):
             sitting, began, first = [], None, now.task.first  # it has not noted that it began
-        state = "stopped" if now.failed else "paused"
-        if now.busy:
-            state = "running" if now.loads else "working"
-            with suppress(OSError):
-                if now.loads and stop_file(run).read_text("utf-8") == now.worker:
-                    state = "stopping"
-        of = sum(states.values())
-        done = of - sum(states.get(one, 0) for one in OPEN)
-        first = first if first < of else 0
-        open_words = {Result.NOT_SENT: "still to write"}
-        open_words |= {Result.UNKNOWN: "being written"} if now.busy else {}
-        return LoadProgress(
-            state,
-            _heading(state, done, of, first, facts.alma.called if facts.alma else "Alma"),
-            held_by(visit) if now.busy else "",
-            done,
-            of,
-            _rate(sitting, began),
-            first,
-            tuple(
-                (end, open_words.get(end, words), results[end])
-                for end, words in ENDS.items()
-                if isinstance(end, Result) and results.get(end)
-            ),
-            tuple(_lines(ledger, entries)),
-            view.rows_page(ledger, Result.REFUSED, "", 0, _LINES)[0]
-            if results.get(Result.REFUSED)
-            else [],
-            space.tasks.messages(now.task) if now.task else (),
-            space.tasks.outcome(now.task) if now.task else None,
-            now.exit,
-            None if now.busy else Asks.of(ledger),
+        first = first if first < of else 0  # all rows were approved
+        state = _state(run, now)
+        heading = _heading(state, done, of, first, facts.alma.called if facts.alma else "Alma")
+        figures = dict(
+            _figures(done, of, first, _rate(sitting, began) if state == "running" else 0)
         )
+        results = ledger.results() if ledger.was_applied else {}
+        refused = results.get(Result.REFUSED, 0)
+        return visit.step_page(
+            "live.html.j2", "Load",
+            task=visit.text("task"), state=state, running=now.busy, asks=asks, heading=heading,
+            by=held_by(visit) if now.busy else "",
+            done=done, of=of, percent=100 * done // of if of else 100, figures=figures,
+            counts=[*_counts(results, busy=now.busy)], lines=[*_lines(ledger, entries)],
+            refused=view.rows_page(ledger, Result.REFUSED, "", 0, _LINES)[0] if refused else (),
+            refusals=refused,
+            messages=space.tasks.messages(now.task) if now.task else (),
+            outcome=space.tasks.outcome(now.task) if now.task else None,
+        )  # fmt: skip
+
+
+def _state(run: Path, now: AtWork) -> str:
+    """Return `working` where a command only answers rows, or what becomes of the load."""
+    if not now.busy:
+        return "stopped" if now.failed else "paused"
+    with suppress(OSError):
+        if now.loads and stop_file(run).read_text("utf-8") == now.worker:
+            return "stopping"
+    return "running" if now.loads else "working"
+
+
+def _figures(done: int, of: int, first: int, rate: float) -> Iterator[tuple[str, str]]:
+    """Yield the figures beside the bar, each with its name; a rate of 0 is not known yet."""
+    yield "Rows done", f"{done:,} of {of:,}"
+    if rate:
+        yield "Rate", f"{rate:.1f} a second"
+        if not first:
+            yield "Time left", duration(round((of - done) / rate))
+
+
+def _counts(results: Mapping[Result, int], *, busy: bool) -> Iterator[tuple[Result, str, int]]:
+    """Yield how many rows have each outcome, with its words."""
+    open_words = {Result.NOT_SENT: "still to write"}
+    open_words |= {Result.UNKNOWN: "being written"} if busy else {}
+    for end, words in ENDS.items():
+        if isinstance(end, Result) and results.get(end):
+            yield end, open_words.get(end, words), results[end]
 
 
 def _heading(state: str, done: int, of: int, first: int, alma: str) -> str:
@@ -226,13 +193,3 @@ def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[tuple[str, s
             told += f" and {more} more" if more > 0 else ""
             line = ("check", "good-text", f"{who}, {ENDS[end]}{f': {told}' if told else ''}")
         yield f"{one.time.astimezone():%H:%M:%S}", *line
-
-
-def live(visit: Visit) -> web.Response:
-    """Show the progress of a load; when it has ended, lead to its result."""
-    found = _progress(visit)
-    tried = found.exit is not None or (found.asks is not None and found.asks.standing.began)
-    ended = found.done == found.of or (visit.text("task") and found.exit in FINE)
-    if not found.running and (ended or not tried):
-        return see(visit.run_address)
-    return visit.step_page("live.html.j2", "Load", task=visit.text("task"), progress=found)
