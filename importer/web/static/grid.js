@@ -14,8 +14,6 @@ let show = new URLSearchParams(location.search).get("show") ?? "", find = at("fi
 let active = { row: 0, column: 0 }, corner = active;
 /** @type {{input: HTMLInputElement, was: string} | null} */
 let editing = null;
-/** @type {{edits: Edit[], leave_out: number[]}[]} */
-let redo = [];
 /** @type {Map<string, Edit>} changes that are not saved, by cell */
 const unsaved = new Map();
 /** What can be changed with one click. @type {HTMLElement[]} */
@@ -66,7 +64,7 @@ function fail(/** @type {any} */ error) {
   const words = error instanceof TypeError ? "The server does not answer." : error.message;
   const kept = unsaved.size ? " What you typed is kept here until it is saved." : "";
   if (!state) box.replaceChildren();
-  if (error.undo) tell(banner(words + kept, { "Undo the last correction": () => undo(false) }, true));
+  if (error.undo) tell(banner(words + kept, { "Undo the last correction": undo }, true));
   else tell(banner(words + kept, { [unsaved.size ? "Try again" : "Show the newest"]: () => { tell(); sendAgain(); queue.then(load); } }, true));
 }
 
@@ -289,10 +287,9 @@ function choose(/** @type {string} */ key) {
 // --- what is changed ---
 
 /** Send changes of cells, or rows to leave out; the rows come back as they are judged now. */
-function save(/** @type {Edit[]} */ edits, /** @type {number[]} */ leaveOut = [], again = false) {
+function save(/** @type {Edit[]} */ edits, /** @type {number[]} */ leaveOut = []) {
   const changed = edits.filter((one) => one.alike || one.was !== one.now);
   if (!changed.length && !leaveOut.length) return;
-  if (!again) redo = [];
   for (const one of changed) unsaved.set(`${one.row} ${one.column}`, one);
   say("Saving …");
   queue = queue.then(() => send(changed, leaveOut));
@@ -319,7 +316,7 @@ async function send(/** @type {Edit[]} */ edits, /** @type {number[]} */ leaveOu
 function sendAgain() {
   const kept = [...unsaved.values()];
   unsaved.clear();
-  if (kept.length) save(kept, [], true);
+  if (kept.length) save(kept);
 }
 
 /** Offer the same change for the equal cells of the column. */
@@ -343,16 +340,10 @@ function redraw(/** @type {number} */ row) {
   if (had) cell(active.row, active.column)?.focus({ preventScroll: true });
 }
 
-async function undo(/** @type {boolean} */ again) {
+async function undo() {
   await queue;
-  if (again) {
-    const last = redo.pop();
-    if (last) save(last.edits, last.leave_out, true);
-    return;
-  }
   try {
     const found = await ask(`${address}/grid/undo`, {});
-    if (found.undone) redo.push(found.redo);
     say(found.undone ? `${found.undone === 1 ? "1 correction" : `${found.undone} corrections`} taken back` : "You corrected nothing that can be taken back");
     const was = active, hasFocus = box.contains(document.activeElement);
     await load();
@@ -463,10 +454,10 @@ box.addEventListener("keydown", (/** @type {any} */ event) => {
 
 // F8 leads from elsewhere on the page to the active cell, which is the first wrong one; so does the link past the tools.
 document.addEventListener("keydown", (/** @type {any} */ event) => {
-  const undoes = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !event.target.closest("input");
+  const undoes = (event.ctrlKey || event.metaKey) && event.key === "z" && !event.target.closest("input");
   if (editing || !state || !(undoes || event.key === "F8")) return;
   event.preventDefault();
-  if (undoes) undo(event.shiftKey);
+  if (undoes) undo();
   else if (box.contains(document.activeElement)) nextWrong(event.shiftKey);
   else mark();
 });
@@ -539,7 +530,7 @@ function block(/** @type {string[][]} */ texts, whole = texts.length === 1 && te
 at("only").onclick = () => { if (state.wrong || onlyWrong()) choose(onlyWrong() ? "all" : "wrong"); };
 at("fill").onclick = () => { fill(); cell()?.focus(); };
 at("out").onclick = () => { leaveOut(); cell()?.focus(); };
-at("undo").onclick = () => undo(false);
+at("undo").onclick = undo;
 at("again").onclick = () => ask(`${address}/grid/check`, {}).then(load, fail);
 at("earlier").onclick = () => turn(-1);
 at("later").onclick = () => turn(1);
