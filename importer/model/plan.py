@@ -142,7 +142,7 @@ class SafetyCheck(StrEnum):
 
     MANY_CHANGES = "many-changes"
     REMOVALS = "removals"
-    RENAMES = "renames"
+    RENAMES = "renames"  # of last names; everywhere else a rename is of the primary ID
     FOREIGN_GROUP = "foreign-group"
     FIRST_CONTACT = "first-contact"
     PINS = "pins"

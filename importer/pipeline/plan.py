@@ -15,7 +15,7 @@ from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.memory.answers import DecisionMemory
 from importer.model.answers import Resolution
-from importer.model.plan import Create, Fate, Held, Planned, SisRules, Step, Update
+from importer.model.plan import Create, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.question import Answer
 from importer.model.run import AlmaFacts, NotInRoster, RunFacts
@@ -52,7 +52,6 @@ from importer.pipeline.remember import remember_nothing_to_send, take_up
 from importer.pipeline.resolve import Review
 from importer.pipeline.row_plan import (
     PlanContext,
-    about_sis_load,
     against_facts,
     paths_of,
     plan_context,
@@ -65,7 +64,7 @@ from importer.planner.entries import current
 from importer.planner.safety_checks import many_other_people
 from importer.planner.who import review_collisions
 from importer.report.wording import row_numbers
-from importer.users.cache import find_read, find_record_types
+from importer.users.cache import find_read
 from importer.users.matching import PersonQuery
 
 
@@ -216,7 +215,7 @@ async def _compare(
             "overwrite_edits": paths_of(rosters, checked.request.asked.overwrite_edits),
             "common": users.common(),
             "groups": (*map(folded_groups, _expected_groups(rosters, checked.drafts)),),
-            "sis": _rules_of_load(users, checked.known) if sis else None,
+            "sis": sis_rules(checked.known, users.cache) if sis else None,
         }
     )
     take_up(checked.of_alma.key)
@@ -228,7 +227,7 @@ async def _compare(
     if sis:
         loaded = {step.row for step in steps if isinstance(step, Create | Update)}
         check_one_system(draft for draft in checked.drafts if draft.row in loaded)
-    about = (about_sis_load if sis else against_facts)(every, checked.known)
+    about = against_facts(every, checked.known, sis=sis)
     update = {
         "kept_in_alma": sum(one.kept for one in planned),
         "about_alma": (*wrong_clock(users.alma.clock_offset), *about),
@@ -236,14 +235,6 @@ async def _compare(
     }
     missing = [_of_last_load(key, users) for _, keys in since for key in keys]
     return Compared(facts.model_copy(update=update), planned, leaving, steps, missing)
-
-
-def _rules_of_load(users: Users, known: KnownFacts) -> SisRules:
-    """Return what is known of the SIS load of this Alma. Raises UsageError without a user cache."""
-    if users.cache is None:
-        msg = "A plan for the SIS load needs the user cache."
-        raise UsageError(msg).advising(Do.REFRESH_USERS)
-    return sis_rules(known, find_record_types(users.cache))
 
 
 def _of_last_load(key: str, users: Users) -> NotInRoster:

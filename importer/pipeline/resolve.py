@@ -74,6 +74,11 @@ def _users_of(row: RowHistory) -> frozenset[str]:
     return frozenset(user.casefold() for user in (row.primary_id, *new))
 
 
+def _needed(alma: Alma | None) -> Alma:
+    assert alma is not None  # noqa: S101  only a rejection needs none
+    return alma
+
+
 @dataclass
 class Review:
     """The rows of one run that a person resolves; roster and mapping are read once for all.
@@ -114,10 +119,10 @@ class Review:
                     decided = self._check(decision)
                     if decided.answer in OF_ROWS or self._has_other_rows(decided.row):
                         await self._resolve_rows(decided, alma)
-                    elif decided.answer is Answer.REJECT or alma is None:
+                    elif decided.answer is Answer.REJECT:
                         self._reject(decided.row)
                     else:
-                        await self._resolve(decided, alma)
+                        await self._resolve(decided, _needed(alma))
                 except UsageError as error:
                     start = f"Row {row_label(decision.row)}"
                     not_taken.append(
@@ -305,7 +310,7 @@ class Review:
                 raise UsageError(msg)
         there = [one for one in group if not why_not(self.ledger, Decision(one.row, Answer.REJECT))]
         loaded = {Answer.ONLY: [own], Answer.SEPARATE: there}.get(decision.answer, [])
-        planned = [await self._compared(self._draft(one.row), alma) for one in loaded if alma]
+        planned = [await self._compared(self._draft(one.row), _needed(alma)) for one in loaded]
         users: defaultdict[str, set[int]] = defaultdict(set)
         for one in planned:
             if isinstance(one.step, Update | Unchanged):

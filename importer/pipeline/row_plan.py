@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from importer.advice import Do
 from importer.alma.facts import KnownFacts
 from importer.errors import MappingError, UsageError
 from importer.mapper.compile import RunVariables, compile_mapping
@@ -49,6 +50,7 @@ from importer.planner.safety_checks import checked, is_of, loses_pin
 from importer.planner.sis_load import as_loaded
 from importer.planner.who import is_another
 from importer.report.wording import row_numbers
+from importer.users.cache import UserCache, find_record_types
 from importer.users.matching import MatchResult
 from importer.validator import check_rows
 
@@ -268,24 +270,38 @@ def paths_of(rosters: Rosters, fields: Collection[str]) -> tuple[str, ...]:
 # what was measured of this Alma
 
 
-def sis_rules(facts: KnownFacts, record_types: Mapping[str, tuple[str, ...]]) -> SisRules:
-    """Return what is known of the SIS load of this Alma; `record_types` as in `SisRules`."""
+def sis_rules(facts: KnownFacts, cache: UserCache | None) -> SisRules:
+    """Return what is known of the SIS load of this Alma. Raises UsageError without a user cache."""
+    if cache is None:
+        msg = "A plan for the SIS load needs the user cache."
+        raise UsageError(msg).advising(Do.REFRESH_USERS)
     known = facts.values
     return SisRules(
         creates=known.get("sis-unmatched") != "skip",
         keeps_blank=known.get("sis-empty-sticky") == "keep",
         undoes_edits=known.get("original-value") != "off",
         keeps_names=known.get("sis-edited-names") != "restore",
-        record_types=record_types,
+        record_types=find_record_types(cache),
     )
 
 
-def against_facts(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
-    """Yield which facts the plan uses and which not, and what this Alma will not do of it."""
+def against_facts(steps: Collection[Step], facts: KnownFacts, *, sis: bool) -> Iterator[str]:
+    """Yield which facts the plan uses and which not, and what this Alma will not do of it.
+
+    Of a plan for the SIS load (`sis`), what nobody can see before the load.
+    """
     yield from facts.used
     yield from facts.unused
     known, updates = facts.values, [step for step in steps if isinstance(step, Update)]
-    yield from _about_pins(updates, facts, sis=False)
+    yield from _about_pins(updates, facts, sis=sis)
+    if sis:
+        unseen = (change for step in updates if step.first_load for change in step.changes)
+        if any(change.path in STICKY for change in unseen):
+            yield (
+                "Protected fields that staff edited in Alma may stay, although the plan changes "
+                "them: where no load is remembered, nobody can see that."
+            )
+        return
     renamed = [step for step in updates if step.renames]
     if renamed and known.get("rename-by-put") == "refuse":
         yield (
@@ -306,20 +322,6 @@ def against_facts(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
             f"{counted(without, 'user')} would have no email, and this Alma refuses users without "
             "one. Set `required: true` for the email in the mapping."
         )
-
-
-def about_sis_load(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
-    """Yield which facts a plan for the SIS load uses, and what nobody can see before the load."""
-    yield from facts.used
-    yield from facts.unused
-    updates = [step for step in steps if isinstance(step, Update)]
-    unseen = (change for step in updates if step.first_load for change in step.changes)
-    if any(change.path in STICKY for change in unseen):
-        yield (
-            "Protected fields that staff edited in Alma may stay, although the plan changes them: "
-            "where no load is remembered, nobody can see that."
-        )
-    yield from _about_pins(updates, facts, sis=True)
 
 
 def _about_pins(updates: Sequence[Update], facts: KnownFacts, *, sis: bool) -> Iterator[str]:

@@ -106,7 +106,7 @@ async def undo(
             **{name: value for name, value in of_first if name in _OF_FIRST},
             rate=alma.limiter.full_rate,
             calls_left=alma.limiter.available,
-            about_alma=tuple(against_facts([one.step for one in planned], known)),
+            about_alma=tuple(against_facts([one.step for one in planned], known, sis=False)),
             undoes=str(first.folder.resolve()),
             undoes_run=of_first.run_name,
             users_stay=0 if delete_created else created,

@@ -66,7 +66,7 @@ def _decide_known(case: Case, who: Who, live: User) -> Planned:
     if match.known == "reject" and is_clear:
         return Planned(Held(draft.row, (_exists(case, live),)))
     planned, asked = change(case, live, rename=who.renames), bool(who.questions)
-    of_name = (problem for problem in _of_name(draft) if _renames(live, draft, problem))
+    of_name = (problem for problem in _of_name(draft) if _changes_name(live, draft, problem))
     questions = (
         *who.questions,
         *change_questions(case, live, asked=asked),
@@ -215,7 +215,7 @@ def _of_name(draft: DraftUser) -> Iterator[Problem]:
     return (problem for problem in draft.lacks if problem.asks(About.NAME))
 
 
-def _renames(user: User, draft: DraftUser, asked: Problem) -> bool:
+def _changes_name(user: User, draft: DraftUser, asked: Problem) -> bool:
     """Return whether an update would change a part of the name that is from these cells."""
     for name, target in draft.layout.targets.items():
         if name not in NAMES or (name != asked.field and not {*target.places} & {*asked.places}):

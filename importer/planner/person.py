@@ -57,7 +57,7 @@ class Verdict(StrEnum):
     """Who a user is to a row that has one of the user's IDs."""
 
     SAME = "same"
-    RENAMED = "renamed"  # the same person under another name
+    NEW_NAME = "new name"  # the same person under another name
     ANOTHER = "another"
 
 
@@ -253,8 +253,8 @@ def verdict(evidence: Evidence, *, rival: bool) -> Verdict:
     proves = evidence.born is Born.AGREES and (
         evidence.names is not Names.NEITHER or not evidence.new_year or evidence.contact
     )
-    renamed = evidence.other_id or proves or evidence.names is Names.FIRST
-    return Verdict.RENAMED if renamed else Verdict.ANOTHER
+    is_one = evidence.other_id or proves or evidence.names is Names.FIRST
+    return Verdict.NEW_NAME if is_one else Verdict.ANOTHER
 
 
 def is_doubtful(evidence: Evidence) -> bool:

@@ -87,7 +87,7 @@ def _judged_users(case: Case) -> tuple[list[Judged], list[Judged]]:
         others = (person for key, person in people.items() if key != theirs)
         evidence, result = judge(row, person_of_user(matched.user), others, case.common)
         if result is Verdict.ANOTHER and match.another_person == "update":
-            result = Verdict.RENAMED
+            result = Verdict.NEW_NAME
         if is_final and is_doubtful(evidence):
             result = Verdict.ANOTHER
         return Judged(matched, evidence, result)
@@ -286,7 +286,7 @@ def _elsewhere(draft: DraftUser, judged: Judged, match: Match) -> Problem:
 
 def _differences(draft: DraftUser, judged: Judged) -> Iterator[Problem]:
     """Yield what a person should look at in a user who is updated."""
-    if judged.verdict is Verdict.RENAMED or judged.evidence.other_suffix:
+    if judged.verdict is Verdict.NEW_NAME or judged.evidence.other_suffix:
         parts = ("first_name", "last_name", "pref_name_suffix")
         names = (current(judged.user, part) for part in parts)
         message = "the user with this ID is {value} in Alma"
