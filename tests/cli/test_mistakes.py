@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import openpyxl
 import pytest
 
 from importer.errors import Exit
@@ -44,7 +43,6 @@ lookups:
 """
 CODES = {"tables": {"UserGroups": {"UGRD": "Undergraduate", "GRAD": "Graduate"}}}
 CHECK = ("check", "patrons.csv", "-m", "patrons.yaml")
-CHECK_WORKBOOK = ("check", "patrons.xlsx", "-m", "patrons.yaml")
 PLAN = ("plan", "patrons.csv", "-m", "patrons.yaml")
 
 Change = Callable[[], object]
@@ -70,26 +68,6 @@ def written(name: str, content: bytes | str) -> Change:
 def copied(source: Path, name: str) -> Change:
     """Copy a file into the folder."""
     return lambda: shutil.copy(source, name)
-
-
-def both(first: Change, second: Change) -> Change:
-    """Make two changes."""
-
-    def change() -> None:
-        first()
-        second()
-
-    return change
-
-
-def workbook() -> None:
-    """The roster as a workbook with a sheet Students."""
-    book = openpyxl.Workbook()
-    sheet = book.worksheets[0]
-    sheet.title = "Students"
-    for line in ROSTER.splitlines():
-        sheet.append(line.split(","))
-    book.save(Path("patrons.xlsx"))
 
 
 def by_letters() -> None:
@@ -188,7 +166,6 @@ MISTAKES = {
     "a check that is applied": Mistake(
         ("apply", "run", "--yes"), Exit.USAGE, ("is a check", "importer plan"), mended=PLAN
     ),
-    "a check that is undone": Mistake(("undo", "run"), Exit.USAGE, ("not applied", "nothing to")),
     "a table in lower case": Mistake(
         ("codes", "show", "usergrups"), Exit.USAGE, ("Did you mean UserGroups?",),
         mended=("codes", "show", "usergroups"),
@@ -213,12 +190,6 @@ MISTAKES = {
         for name in ("rejects.xlsx", "rejects.csv")
     },
     # the roster
-    "another sheet": Mistake(
-        CHECK_WORKBOOK, Exit.ROSTER,
-        ('no sheet "Studens"', 'did you mean "Students"'),
-        both(workbook, replaced("  dates: mdy", "  dates: mdy\n  sheet: Studens")),
-        replaced("Studens", "Students"), CHECK_WORKBOOK,
-    ),
     "no headings": Mistake(
         CHECK, Exit.USAGE, ("looks like a person, not like headings", "`header: none`"),
         written("patrons.csv", ROSTER.partition("\n")[2]), by_letters, CHECK,

@@ -89,19 +89,6 @@ def test_counts_follow_decisions(held: Path) -> None:
     assert counts == [["1"], ["2"], ["1"]]
 
 
-@pytest.mark.parametrize("answer", ["create", "reject"])
-def test_another_possible_match_is_another_question(
-    answer: str, held: Path, sandbox: Sandbox
-) -> None:
-    """What was decided holds only against those who were in question then."""
-    typed("resolve", "run", "2", "--as", answer)
-    typed("plan", write(("2008", *ANA[1:]), name="other.csv"), *PLAN, "other")
-    typed("resolve", "other", "2", "--as", "create")
-    typed("apply", "other")
-    assert "2008" in state(sandbox)
-    assert typed("plan", held, *PLAN, "next", "--json").summary["review"] == 1
-
-
 def test_a_rejected_row_stays_out_when_the_user_is_not_like_it_any_more(
     held: Path, sandbox: Sandbox
 ) -> None:
@@ -212,26 +199,6 @@ def test_alma_s_id_that_a_person_chose_stays_when_another_id_finds_the_user(
     assert typed("apply", "new", "--json").summary["updated"] == 1
     assert typed("plan", "new.csv", *PLAN_TWO, "again", "--json").summary["unchanged"] == 1
     assert set(state(sandbox)) == {"3001"}
-
-
-def test_an_answer_counts_although_the_user_got_the_row_s_id_by_it(sandbox: Sandbox) -> None:
-    """The same question is about the user's new primary ID then, and is not asked again."""
-    mapping = BY_BARCODE.replace(
-        "match: {by: [primary_id, BARCODE]", "match: {id_change: rename, by: [BARCODE]"
-    )
-    other = "    - id_type: UNIV_ID\n      value: <Mail>\n"
-    Path("two.yaml").write_text(mapping + other, "utf-8")
-    heading = f"{BARCODED[:-1]},Mail\n"
-    Path("first.csv").write_text(f"{heading}3001,Ida,Zorn,B1,\n3002,Jon,Doe,,U2\n", "utf-8")
-    Path("new.csv").write_text(f"{heading}3009,Ida,Zorn,B1,U2\n", "utf-8")
-    load(Path("first.csv"), "first", "two.yaml")
-    typed("plan", "new.csv", *PLAN_TWO, "new")
-    assert ("2", "identifier-taken") in codes("new")
-    typed("resolve", "new", "2", "--as", "update")
-    assert typed("apply", "new", "--json").summary["updated"] == 1
-    assert set(state(sandbox)) == {"3002", "3009"}
-    again = typed("plan", "new.csv", *PLAN_TWO, "again", "--json").summary
-    assert (again["unchanged"], again["review"]) == (1, 0)
 
 
 @pytest.mark.parametrize("mode", ["review", "warn", "ignore"])
@@ -423,38 +390,6 @@ def test_another_roster_or_mapping_is_refused(what: str, held: Path) -> None:
         assert typed("resolve", "run", "2", *arguments).exit == Exit.STALE
     assert typed("resolve", "run", "2", "--as", "reject").exit == Exit.DONE
     assert not DecisionMemory("01SANDBOX_INST sandbox").load()
-
-
-def test_an_identifier_of_somebody_else_is_not_given(sandbox: Sandbox) -> None:
-    """`--as update` leaves out an ID of the row that another user has, as Alma would refuse it.
-
-    The plan names both users by primary identifier, where values may stand; only the one who may be
-    the row's person can be chosen.
-    """
-    Path("two.yaml").write_text(BY_BARCODE, "utf-8")
-    first = Path("first.csv")
-    first.write_text(f"{BARCODED}3001,Ida,Zorn,B1\n3002,Jon,Zorn,B2\n", "utf-8")
-    typed("plan", first, "-m", "two.yaml", "-o", "first")
-    assert typed("apply", "first", "--json").summary["created"] == 2
-    mixed = Path("mixed.csv")
-    mixed.write_text(f"{BARCODED}3001,Ida,Zorne,B2\n", "utf-8")
-    assert typed("plan", mixed, "-m", "two.yaml", "-o", "run").exit == Exit.REJECTS
-    assert {code for row, code in codes("run") if row == "2"} >= {
-        "matches-two-users",
-        "identifier-of-another-person",
-    }
-    told = Path("run/problems.csv").read_text("utf-8")
-    assert "3001" in told
-    assert "3002" in told
-    decided = typed("resolve", "run", "2", "--as", "update", "--json")
-    assert (decided.exit, decided.summary["update"]) == (0, 1)
-    assert typed("plan", mixed, "-m", "two.yaml", "-o", "next", "--json").summary["update"] == 1
-    assert typed("apply", "run", "--yes").exit == 0
-    users = state(sandbox)
-    assert {key: users[key]["user_identifier"][0]["value"] for key in ("3001", "3002")} == {
-        "3001": "B1",
-        "3002": "B2",
-    }
 
 
 STUDENTS = """version: 1

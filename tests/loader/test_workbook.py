@@ -131,7 +131,7 @@ def test_a_sheet_of_notes_is_no_roster() -> None:
     ("book", "wanted", "words"),
     [
         ({"One": sheet_of(*PEOPLE), "Two": sheet_of(*PEOPLE)}, "", 'More than one.*: "One", "Two"'),
-        ({"One": sheet_of(*PEOPLE)}, "Two", 'no sheet "Two"'),
+        ({"One": sheet_of(*PEOPLE)}, "Ones", 'no sheet "Ones".*did you mean "One"'),
         ({"One*": sheet_of(*PEOPLE)}, "", "no visible sheet"),
         ({"One": sheet_of(), "Two": sheet_of()}, "", "No visible sheet has text"),
         ({"One": sheet_of()}, "", "is empty"),
