@@ -410,11 +410,15 @@ class Evaluation:
         return values.over(other, ~(blank & other.filled))
 
     def _dates_of(self, work: Work, own: Dates) -> Dates:
-        """Return how the dates of a rule are read; report an order that only the column shows."""
+        """Return how the dates of a rule are read; report an order that only the column shows.
+
+        The whole column shows it, whatever `when` says: a condition is asked where it decides.
+        """
         dates = self.file.dates(own)
         if dates.order:
             return dates
-        every = self.values_of(work.column, work.rule, self.every, work.located, before_dates=True)
+        always = work.rule.model_copy(update={"when": None})
+        every = self.values_of(work.column, always, self.every, work.located, before_dates=True)
         ordered = self._in_order(dates, (work.column.label, *work.rule.templates), every.texts)
         if ordered.order:
             work.report_column(order_notice(ordered.order, dates))
