@@ -12,34 +12,58 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Protocol, assert_never
+from typing import Any, Protocol, Self, assert_never
 
 
 class Do(StrEnum):
     """Actions without details; the value is the word in the catalog and in JSON."""
 
-    NOTHING = "nothing"
-    DECIDED = "decided"  # as another problem of the row says
-    ANSWERED = "answered"  # as its message says
-    FETCH_CODES = "fetch-codes"
-    NAME_CODES = "name-codes"
-    REFRESH_USERS = "refresh-users"
-    READ_ALL_USERS = "read-all-users"
-    DELETE_USERS = "delete-users"
-    USE_CACHE = "use-cache"  # as it is
-    TEST_SETUP = "test-setup"
-    READ_PINS = "read-pins"
-    PLAN_AGAIN = "plan-again"
-    PLAN_FOR_API = "plan-for-api"
-    SKIP_HIDDEN = "skip-hidden"
-    READ_HIDDEN = "read-hidden"
-    CHOOSE_RUN = "choose-run"
-    SET_KEY = "set-key"
-    SET_ADDRESS = "set-address"
-    SET_PROXY = "set-proxy"
-    SET_CERTIFICATES = "set-certificates"
-    LOWER_RATE = "lower-rate"
-    SAME_COMMAND = "same-command"
+    sentence: str
+
+    def __new__(cls, word: str, sentence: str = "") -> Self:
+        """Make an action with its sentence."""
+        action = str.__new__(cls, word)
+        action._value_ = word
+        action.sentence = sentence
+        return action
+
+    NOTHING = "nothing", "No action needed."
+    DECIDED = "decided", "No action needed: a person decided."
+    ANSWERED = "answered", "No action needed: a person decided."
+    FETCH_CODES = "fetch-codes", "Get the code tables from Alma."
+    NAME_CODES = "name-codes", "Name the file of this Alma's code tables."
+    REFRESH_USERS = "refresh-users", "Refresh the user cache."
+    READ_ALL_USERS = "read-all-users", "Read all users again."
+    DELETE_USERS = "delete-users", "Delete the user cache."
+    USE_CACHE = "use-cache", "Plan with the user cache as it is."
+    TEST_SETUP = "test-setup", "Check the setup."
+    READ_PINS = "read-pins", "Set a PIN for yourself in Alma, then look whether Alma shows it."
+    PLAN_AGAIN = "plan-again", "Plan again."
+    PLAN_FOR_API = "plan-for-api", "Plan the row for the API, without the SIS load."
+    SKIP_HIDDEN = "skip-hidden", "Read only the rows that the sheet shows."
+    READ_HIDDEN = "read-hidden", "Read the hidden rows, too."
+    CHOOSE_RUN = "choose-run", "Choose another run."
+    SET_KEY = (
+        "set-key",
+        "Set `ALMA_API_KEY` to a key with the areas Users and Configuration, in the "
+        "environment or in the file `.env` of this folder.",
+    )
+    SET_ADDRESS = (
+        "set-address",
+        "Set `ALMA_REGION` to na for North America, eu for Europe, ap for Asia Pacific, "
+        "aps for Singapore, ca for Canada or cn for China. For a gateway of your own, set "
+        "`ALMA_BASE_URL` to its address and `ALMA_GATEWAY` to its host.",
+    )
+    SET_PROXY = (
+        "set-proxy",
+        "Set `ALMA_PROXY` to an address such as http://proxy.example.org:3128.",
+    )
+    SET_CERTIFICATES = (
+        "set-certificates",
+        "Set `ALMA_CA_BUNDLE` to the path of a file with certificates (PEM).",
+    )
+    LOWER_RATE = "lower-rate", "Lower `ALMA_RATE`, the calls a second."
+    SAME_COMMAND = "same-command", "Do the same again to continue."
 
 
 class Where(StrEnum):
@@ -84,19 +108,15 @@ class CheckFiles:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Carry out or continue a plan: allow safety checks, send `limit` rows, delete N users."""
+    """Carry out or continue a plan: allow safety checks, send `limit` rows, delete N users.
+
+    Without any row (0), the open ones are looked up.
+    """
 
     run: str
     allow: tuple[str, ...] = ()
     limit: int | None = None
     delete: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LookUpRows:
-    """Look up the open rows of a load; nothing new is sent."""
-
-    run: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +179,7 @@ class Measure:
 
 
 Action = (
-    Do | ByHand | Decide | NameUser | CheckFiles | Apply | LookUpRows | SisReport | Undo
+    Do | ByHand | Decide | NameUser | CheckFiles | Apply | SisReport | Undo
     | ResolveFrom | Wait | WriteReports | ShowRow | ListCodes | Measure
 )  # fmt: skip
 
@@ -197,14 +217,12 @@ def as_text(action: Action) -> str:  # noqa: PLR0911, PLR0912  one sentence each
             return f"Choose the decision “{decision}”." if decision else "Resolve the row."
         case NameUser():
             return "Name one of them with the decision."
-        case CheckFiles((verb, *_)):
-            return f"{verb.capitalize()} the rows again."
-        case CheckFiles():
-            return "Check the rows again."
+        case CheckFiles(words):
+            return f"{words[0].capitalize()} the rows again."
+        case Apply(limit=0):
+            return "Look up its open rows first; nothing new is sent."
         case Apply(allow=allow, delete=delete):
             return "Allow them." if allow else "Delete them." if delete else "Continue the load."
-        case LookUpRows():
-            return "Look up its open rows first; nothing new is sent."
         case SisReport():
             return "Find out what the SIS load did, once Alma has loaded the file."
         case Undo(delete=delete):
@@ -221,55 +239,8 @@ def as_text(action: Action) -> str:  # noqa: PLR0911, PLR0912  one sentence each
             return f"List the codes of `{table}`."
         case Measure():
             return "Measure with the key of a sandbox environment how Alma behaves."
-        case Do.NOTHING:
-            return "No action needed."
-        case Do.DECIDED | Do.ANSWERED:
-            return "No action needed: a person decided."
-        case Do.FETCH_CODES:
-            return "Get the code tables from Alma."
-        case Do.NAME_CODES:
-            return "Name the file of this Alma's code tables."
-        case Do.REFRESH_USERS:
-            return "Refresh the user cache."
-        case Do.READ_ALL_USERS:
-            return "Read all users again."
-        case Do.DELETE_USERS:
-            return "Delete the user cache."
-        case Do.USE_CACHE:
-            return "Plan with the user cache as it is."
-        case Do.TEST_SETUP:
-            return "Check the setup."
-        case Do.READ_PINS:
-            return "Set a PIN for yourself in Alma, then look whether Alma shows it."
-        case Do.PLAN_AGAIN:
-            return "Plan again."
-        case Do.PLAN_FOR_API:
-            return "Plan the row for the API, without the SIS load."
-        case Do.SKIP_HIDDEN:
-            return "Read only the rows that the sheet shows."
-        case Do.READ_HIDDEN:
-            return "Read the hidden rows, too."
-        case Do.CHOOSE_RUN:
-            return "Choose another run."
-        case Do.SAME_COMMAND:
-            return "Do the same again to continue."
-        case Do.SET_KEY:
-            return (
-                "Set `ALMA_API_KEY` to a key with the areas Users and Configuration, in the "
-                "environment or in the file `.env` of this folder."
-            )
-        case Do.SET_ADDRESS:
-            return (
-                "Set `ALMA_REGION` to na for North America, eu for Europe, ap for Asia Pacific, "
-                "aps for Singapore, ca for Canada or cn for China. For a gateway of your own, set "
-                "`ALMA_BASE_URL` to its address and `ALMA_GATEWAY` to its host."
-            )
-        case Do.SET_PROXY:
-            return "Set `ALMA_PROXY` to an address such as http://proxy.example.org:3128."
-        case Do.SET_CERTIFICATES:
-            return "Set `ALMA_CA_BUNDLE` to the path of a file with certificates (PEM)."
-        case Do.LOWER_RATE:
-            return "Lower `ALMA_RATE`, the calls a second."
+        case Do():
+            return action.sentence
         case _:
             assert_never(action)
 
@@ -288,7 +259,7 @@ def by_hand(how: str, where: Where = Where.ROSTER) -> Advice:
 _DETAILED: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        ByHand, Decide, NameUser, CheckFiles, Apply, LookUpRows, SisReport, Undo, ResolveFrom,
+        ByHand, Decide, NameUser, CheckFiles, Apply, SisReport, Undo, ResolveFrom,
         Wait, WriteReports, ShowRow, ListCodes, Measure,
     )
 }  # fmt: skip
@@ -297,15 +268,14 @@ _DETAILED: dict[str, type[Any]] = {
 def as_json(advice: Advice) -> list[dict[str, Any]]:
     """Return advice as JSON values: what is done with its details, when, and as a sentence."""
     return [
-        {"do": one.do.value if isinstance(one.do, Do) else type(one.do).__name__}
-        | ({} if isinstance(one.do, Do) else _details(one.do))
-        | {"when": one.when, "text": one.text}
-        for one in advice
+        _with_details(choice.do) | {"when": choice.when, "text": choice.text} for choice in advice
     ]
 
 
-def _details(action: Any) -> dict[str, Any]:
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(action).items()}
+def _with_details(action: Action) -> dict[str, Any]:
+    if isinstance(action, Do):
+        return {"do": action.value}
+    return {"do": type(action).__name__, **asdict(action)}
 
 
 def from_json(choices: Iterable[Mapping[str, Any]]) -> Advice:

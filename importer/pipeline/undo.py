@@ -10,7 +10,6 @@ from importer.advice import (
     Apply,
     Choice,
     Decide,
-    LookUpRows,
     SisReport,
     Undo,
     Where,
@@ -156,7 +155,7 @@ def check_undoable(first: Ledger) -> None:
         msg = f"{first.folder} is an undo, which cannot be undone."
         raise UsageError(msg).advising(again("plan", first.facts))
     folder, progress = str(first.folder), first.progress()
-    ask: tuple[Choice, ...] = (Choice(LookUpRows(folder)),)
+    ask: tuple[Choice, ...] = (Choice(Apply(folder, limit=0)),)
     if first.facts.sis:
         write_again = "To write the rows that Alma does not show into a file again"
         ask = (Choice(Apply(folder), write_again), Choice(SisReport(folder)))

@@ -15,7 +15,6 @@ from importer.advice import (
     Decide,
     Do,
     ListCodes,
-    LookUpRows,
     Measure,
     NameUser,
     ResolveFrom,
@@ -48,14 +47,12 @@ def as_command(action: Action, here: Here = Here()) -> str:  # noqa: PLR0911, PL
         case NameUser(run, row, answer):
             return command_line("resolve", run, row, "--as", answer, "ID")
         case CheckFiles(words):
-            return command_line(*words) if words else ""
+            return command_line(*words)
         case Apply(run, allow, limit, delete):
             options = [word for check in allow for word in ("--allow", check)]
             options += [] if limit is None else ["--limit", str(limit)]
             options += [] if delete is None else ["--delete", str(delete)]
             return command_line("apply", run, *options)
-        case LookUpRows(run):
-            return command_line("apply", run, "--limit", "0")
         case SisReport(run):
             return command_line("sis-report", run)
         case Undo(run, delete):

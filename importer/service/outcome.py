@@ -17,7 +17,9 @@ Printable = Annotated[str, AfterValidator(printable)]
 Choices = Annotated[
     Advice,
     PlainValidator(lambda one: one if isinstance(one, tuple) else from_json(one)),
-    PlainSerializer(as_json, return_type=list[dict[str, str | list[str] | int | None]]),
+    PlainSerializer(
+        as_json, return_type=list[dict[str, str | tuple[str, ...] | int | bool | None]]
+    ),
 ]
 
 

@@ -16,7 +16,6 @@ from importer.advice import (
     Decide,
     Do,
     ListCodes,
-    LookUpRows,
     Measure,
     NameUser,
     ResolveFrom,
@@ -76,7 +75,7 @@ def as_control(  # noqa: PLR0911, PLR0912
             return Link(words, f"{visit.run_address}/decisions")
         case NameUser(run, row) | ShowRow(run, row):
             return Link(words, f"{_run(visit, run)}/rows/{row}")
-        case Apply(run) | LookUpRows(run) | SisReport(run) | Undo(run):
+        case Apply(run) | SisReport(run) | Undo(run):
             return Link(words, _run(visit, run))
         case Do.FETCH_CODES:
             return Link("Get the code tables in Settings", f"{settings}#codes")

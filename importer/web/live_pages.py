@@ -12,8 +12,7 @@ from aiohttp import web
 
 from importer.errors import FINE
 from importer.files import write_atomically
-from importer.ledger import journal
-from importer.ledger.journal import JournalEntry
+from importer.ledger.journal import JournalEntry, made_by_people, newest
 from importer.ledger.ledger import OPEN, JournalEvent, Ledger, State
 from importer.ledger.run_lock import HOLDER, LOCK, holder
 from importer.model.plan import Result
@@ -63,7 +62,7 @@ def _answered_dangers(ledger: Ledger) -> list[ProblemGroup]:
     Rows that are not to be loaded do not count; nothing does before the first approval.
     """
     rows = set[int]()
-    for one in journal.made_by_people(ledger) if ledger.was_applied else ():
+    for one in made_by_people(ledger) if ledger.was_applied else ():
         if one.event == JournalEvent.DECIDED:
             rows.add(one.row)
         elif one.event == JournalEvent.APPLY:
@@ -95,7 +94,7 @@ def live(visit: Visit) -> web.Response:
             ended = done == of or (visit.text("task") and now.exit in FINE)
             if ended or (now.exit is None and not asks.standing.began):
                 return see(visit.run_address)
-        entries = list(journal.newest(ledger, _SEEN))
+        entries = list(newest(ledger, _SEEN))
         sitting = list(takewhile(lambda one: one.event != "apply", entries))
         began = entries[len(sitting)] if len(sitting) < len(entries) else None
         if now.busy and now.task and not any(one > now.task.started for one in sittings.began):
