@@ -67,33 +67,6 @@ def test_a_plan_lists_who_cannot_borrow(people: Path) -> None:
         assert ("2004" in listed) == (name == "report.html")
 
 
-def test_patron_role_is_extended_or_added_and_nothing_else(people: Path, sandbox: Sandbox) -> None:
-    """The same PUT repairs the role; other roles stay, a role that lasts longer is not shortened.
-
-    Undo restores the roles, and a second plan changes nothing.
-    """
-    later = [patron("2035-01-01Z")]
-    ask(sandbox, "PATCH", "users/2003", {"user_role": later})
-    before = state(sandbox)
-    change("small.yaml", more=ROLE, to="role.yaml")
-    plan = ("plan", people, "-m", "role.yaml")
-    typed(*plan, "-o", "run")
-    assert (
-        "Role (Patron), expiry date: 2020-05-31 → 2028-05-31"
-        in typed("show", "run", "2", "--show-values").out
-    )
-    assert typed("apply", "run", "--json").summary["updated"] == 2
-    desk, until = ("32", "MAIN", ""), ("200", "01SANDBOX_INST", "2028-05-31Z")
-    assert roles(sandbox, "2001") == [desk, until]
-    assert roles(sandbox, "2002") == [desk, until]
-    assert roles(sandbox, "2003") == [("200", "01SANDBOX_INST", "2035-01-01Z")]
-    again = typed(*plan, "-o", "again", "--json").summary
-    assert again["unchanged"] == 4
-    typed("undo", "run", "-o", "back")
-    assert typed("apply", "back", "--json").summary["updated"] == 2
-    assert state(sandbox) == before
-
-
 def test_an_old_role_that_alma_refuses_is_named(people: Path, sandbox: Sandbox) -> None:
     """A role that lacks a parameter refuses every record with roles: the record in Alma is wrong.
 

@@ -1,13 +1,9 @@
-"""A large load, over a real socket.
-
-`make test` loads more than 200 rows of each result; `make faults` loads 5,000 rows and undoes that.
-"""
+"""A large load and its undo, over a real socket: more than 200 rows of each result."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,33 +21,11 @@ Row = tuple[str, ...]
 Users = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Size:
-    """How many rows of a roster have each result; those that need review come in pairs."""
-
-    rejected: int
-    review: int
-    updated: int
-    created: int
-    unchanged: int
-
-    @property
-    def rows(self) -> int:
-        """All rows."""
-        return self.rejected + self.review + self.updated + self.created + self.unchanged
-
-
-SMALL = Size(rejected=202, review=202, updated=201, created=201, unchanged=201)
-LARGE = Size(rejected=400, review=300, updated=1_000, created=500, unchanged=2_800)
-
-
-@pytest.fixture(
-    params=[SMALL, pytest.param(LARGE, marks=pytest.mark.faults)], ids=lambda size: size.rows
-)
-def size(request: pytest.FixtureRequest) -> Size:
-    """The small load, and the large one."""
-    assert isinstance(request.param, Size)
-    return request.param
+REJECTED = REVIEW = 202
+UPDATED = CREATED = UNCHANGED = 201
+READY = UPDATED + CREATED + UNCHANGED
+ROWS = READY + REJECTED + REVIEW
+"""How many rows of a roster have each result; those that need review come in pairs."""
 
 
 def _person(number: int) -> Row:
@@ -80,29 +54,29 @@ def _known(users: Users) -> list[Row]:
     return rows
 
 
-def _roster(known: list[Row], size: Size) -> list[Row]:
+def _roster(known: list[Row]) -> list[Row]:
     """Known people of whom some changed, new ones, pairs that may be one person, and rejects."""
     rows = list(known)
-    for number in range(size.updated):
+    for number in range(UPDATED):
         rows[number] = (*rows[number][:2], f"{rows[number][2]}-Qu", *rows[number][3:])
     start = len(rows)
-    rows += [_person(number) for number in range(start, start + size.created)]
+    rows += [_person(number) for number in range(start, start + CREATED)]
     start = len(rows)
-    for number in range(start, start + size.review, 2):
+    for number in range(start, start + REVIEW, 2):
         one = _person(number)
         rows += [one, (f"8{one[0]}", *one[1:5], "", "")]
     start = len(rows)
-    for number in range(start, start + size.rejected):
+    for number in range(start, start + REJECTED):
         one = _person(number)
         rows.append((*one[:4], "1 May", *one[5:]) if number % 2 else (*one[:2], "", *one[3:]))
     return rows
 
 
 @pytest.fixture
-def sandbox(monkeypatch: pytest.MonkeyPatch, folder: Path, size: Size) -> Iterator[Sandbox]:
+def sandbox(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Sandbox]:
     """A practice Alma with users, that may be called 2,000 times a second."""
     assert folder.is_dir()
-    known = size.updated + size.unchanged
+    known = UPDATED + UNCHANGED
     with reached(monkeypatch, Options(rate=0, seed_users=3 * known)) as host:
         fast = Settings.model_construct(**{**Settings.read().model_dump(), "alma_rate": 2000.0})
         monkeypatch.setattr(Settings, "read", classmethod(lambda _: fast))
@@ -118,55 +92,52 @@ def _has(summary: dict[str, object], **counts: int) -> None:
     assert {name: summary[name] for name in counts} == counts
 
 
-def test_a_large_load_is_counted_alike_everywhere(sandbox: Sandbox, size: Size) -> None:
+def test_a_large_load_is_counted_alike_everywhere(sandbox: Sandbox) -> None:
     """The counts on the screen, in summary.json and in Alma are the same at every step."""
     before: Users = dict(state(sandbox))
-    roster = write(*_roster(_known(before), size))
+    roster = write(*_roster(_known(before)))
     Path("codes.json").write_text(json.dumps({"tables": {}}), "utf-8")
-    assert len(roster.read_text("utf-8").splitlines()) == 1 + size.rows
+    assert len(roster.read_text("utf-8").splitlines()) == 1 + ROWS
 
     checked = typed("check", roster, "-m", "small.yaml", "-o", "check")
     assert checked.exit == Exit.REJECTS
-    ready = size.updated + size.created + size.unchanged
-    fates = {"rows": size.rows, "ready": ready, "rejected": size.rejected, "review": size.review}
+    fates = {"rows": ROWS, "ready": READY, "rejected": REJECTED, "review": REVIEW}
     _has(_summary(Path("check")), **fates)
-    assert f"{ready:,} of {size.rows:,} rows are ready" in checked.err
+    assert f"{READY:,} of {ROWS:,} rows are ready" in checked.err
 
     planned = typed("plan", roster, "-m", "small.yaml", "-o", "run")
-    acts = {"create": size.created, "update": size.updated, "unchanged": size.unchanged}
+    acts = {"create": CREATED, "update": UPDATED, "unchanged": UNCHANGED}
     _has(_summary(Path("run")), **fates, **acts)
-    assert f"{size.created:,} to create, {size.updated:,} to update" in planned.err
+    assert f"{CREATED:,} to create, {UPDATED:,} to update" in planned.err
 
     applied = typed("apply", "run", "--allow", "many-changes", "--allow", "renames")
     assert applied.exit == Exit.REJECTS
     done = {
-        "created": size.created,
-        "updated": size.updated,
+        "created": CREATED,
+        "updated": UPDATED,
         "refused": 0,
         "held": 0,
         "not_sent": 0,
     }
     _has(_summary(Path("run")), **fates, **acts, **done)
-    assert f"{size.created:,} created, {size.updated:,} updated" in applied.err
+    assert f"{CREATED:,} created, {UPDATED:,} updated" in applied.err
     after = state(sandbox)
-    assert len(after) == len(before) + size.created
-    assert sum(before[each] != after[each] for each in before) == size.updated
+    assert len(after) == len(before) + CREATED
+    assert sum(before[each] != after[each] for each in before) == UPDATED
 
     again = typed("report", "run", "--json")
     assert again.exit == Exit.REJECTS
     _has(again.summary, **fates, **acts, **done)
-    for row, result in ((2, "updated"), (2 + size.updated + size.unchanged, "created")):
+    for row, result in ((2, "updated"), (2 + UPDATED + UNCHANGED, "created")):
         assert typed("show", "run", str(row), "--json").summary["result"] == result
     assert "Traceback" not in typed("runs").err
 
-    if size == SMALL:
-        return
     undo = typed("undo", "run", "--delete-created", "-o", "undo")
-    back = {"update": size.updated, "delete": size.created}
+    back = {"update": UPDATED, "delete": CREATED}
     _has(_summary(Path("undo")), **back)
-    assert f"{size.updated:,} to update, {size.created:,} to delete" in undo.err
+    assert f"{UPDATED:,} to update, {CREATED:,} to delete" in undo.err
     allowed = ("--allow", "many-changes", "--allow", "renames")
-    undone = typed("apply", "undo", *allowed, "--delete", str(size.created))
-    _has(_summary(Path("undo")), **back, updated=size.updated, deleted=size.created)
-    assert f"{size.updated:,} updated, {size.created:,} deleted" in undone.err
+    undone = typed("apply", "undo", *allowed, "--delete", str(CREATED))
+    _has(_summary(Path("undo")), **back, updated=UPDATED, deleted=CREATED)
+    assert f"{UPDATED:,} updated, {CREATED:,} deleted" in undone.err
     assert state(sandbox) == before
