@@ -256,9 +256,9 @@ class Meaning:
     `field`: a field's last name or a `Part`, "" if it names none. `score`: how certainly;
     `others`: what it may be beside that. `vague`: the heading is a word of many uses, such as
     `Type`. `identity`: it names an ID or a card. `vetoed`: it is about somebody else, a start, a
-    fax, or a secret number. `concepts`: all that were found, in order. `kind`: whose address,
-    email or phone it is. `number`: of `Phone 2`, 0 without one. `inner`: the number is before the
-    name of the field, as in `Address 2 - City`.
+    fax, or a secret number. `concepts`: all that were found, in order. `whose`: the words
+    that say whose address, email or phone it is. `number`: of `Phone 2`, 0 without one. `inner`:
+    the number is before the name of the field, as in `Address 2 - City`.
     """
 
     field: str = ""
@@ -268,7 +268,7 @@ class Meaning:
     identity: bool = False
     vetoed: bool = False
     concepts: tuple[str, ...] = ()
-    kind: str = ""
+    whose: tuple[str, ...] = ()
     number: int = 0
     inner: bool = False
 
@@ -291,7 +291,7 @@ def meaning(heading: str, languages: tuple[str, ...] = ()) -> Meaning:
     """
     words = _words(_BRACKETS.sub(" ", heading), languages)
     remark = _words(" ".join(_BRACKETS.findall(heading)), languages)
-    whose = [kind for word in (*words, *remark) if (kind := _TABLE.kinds.get(word, ""))]
+    whose = tuple(word for word in (*words, *remark) if word in _TABLE.kinds)
     seen, unknown = _concepts(words, languages)
     if any(one.concept == "else" for one in _concepts(remark, languages)[0]):
         return Meaning(vetoed=True, concepts=("else",))
@@ -304,7 +304,7 @@ def meaning(heading: str, languages: tuple[str, ...] = ()) -> Meaning:
     return replace(
         found,
         concepts=tuple(one.concept for one in seen),
-        kind=next(iter(whose), ""),
+        whose=whose,
         number=int(words[places[-1]]) if places else 0,
         inner=bool(places) and places[-1] < end,
     )
@@ -416,11 +416,6 @@ def _of_weak(seen: list[_Seen], concepts: set[str], unknown: int) -> Meaning:
     return Meaning(Part.GIVEN if "name" in concepts else Part.FULL_NAME, doubtful, vague=True)
 
 
-def kind_words(heading: str) -> list[str]:
-    """Return the words of a heading that say whose an address, email or phone is."""
-    return [word for word in words_of(heading) if word in _TABLE.kinds]
-
-
 def field_of(heading: str, languages: tuple[str, ...] = ()) -> str:
     """Return the field that a heading names, "" if it names none that is known here."""
     means = meaning(heading, languages)
@@ -446,14 +441,12 @@ def meaning_of(heading: str) -> str:
 
 _TYPES: dict[str, dict[str, str]] = DATA["types"]
 _USUAL = {"email": "personal", "phone": "mobile", "address": "home"}
-_NO_BRACKETS = str.maketrans("()[]", "    ")
 
 
-def type_of(of: str, heading: str) -> str:
+def type_of(of: str, found: Meaning) -> str:
     """Return Alma's type of an email address, phone number or address, as its heading suggests."""
-    words = _words(heading.translate(_NO_BRACKETS), ())
-    kinds = {_TABLE.kinds.get(word, "") for word in words}
-    usual = "alternative" if of == "email" and "2" in words else _USUAL[of]
+    usual = "alternative" if of == "email" and found.number == 2 else _USUAL[of]
+    kinds = {_TABLE.kinds[word] for word in found.whose}
     return next((name for kind, name in _TYPES[of].items() if kind in kinds), usual)
 
 

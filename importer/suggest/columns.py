@@ -32,7 +32,6 @@ from importer.model.vocabulary import (
     TYPES,
     Meaning,
     Part,
-    kind_words,
     languages_of,
     meaning,
     region_of,
@@ -267,7 +266,7 @@ def _row(headings: list[str]) -> _Row:
     marks = set()
     for word, fields in having.items():
         alone = meaning(word, spoken)
-        meant = word.isdecimal() or {*alone.concepts} - {"unit", "campus"} or alone.kind
+        meant = word.isdecimal() or {*alone.concepts} - {"unit", "campus"} or alone.whose
         places = {*fields} & {*ADDRESS}
         if fields[2:] and len(places) > 1 and {*fields} <= {"", Part.HOUSE, *ADDRESS} and not meant:
             marks.add(word)
@@ -278,8 +277,7 @@ def _guess(place: Place, counts: Counter[str], row: _Row, beside: Beside) -> Gue
     heading, found = place.heading, row.meaning(place.heading)
     mark = next((word for word in words_of(heading) if word in row.marks), "")
     second = found.number > 1 and (found.inner or found.field in PLACES)  # `City 2`
-    whose = " ".join(kind_words(heading)) or found.kind
-    block = mark or whose or (str(found.number) if second else "")
+    block = mark or " ".join(found.whose) or (str(found.number) if second else "")
     guess = Guess(place, "", counts, found, block=block)
     field, mapping = beside.taken(heading)
     counter = field in {"primary_id", Part.EMPL_ID} and guess.numbers_rows

@@ -700,13 +700,13 @@ class _Text:
         street = draft.first("line1", block)
         assert street is not None  # noqa: S101  a block has a street
         usual = "home" if block == draft.blocks[0] else "alternative"
-        said = type_of("address", street.place.heading)
+        said = type_of("address", street.meaning)
         constant = said if said != "home" else usual
         return address | {"address_type": self._type("address", street, constant)}
 
     def _type(self, of: str, guess: Guess, constant: str = "") -> str:
         """The type of an entry: from its own column, or a constant by its heading."""
-        constant = constant or type_of(of, guess.place.heading)
+        constant = constant or type_of(of, guess.meaning)
         ours = self.draft.by_field.get(f"{of} type", [])
         street = of == "address"  # its number is that of a line
         alike = [o for o in ours if (o.block if street else o.meaning.number)
