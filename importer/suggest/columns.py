@@ -388,15 +388,14 @@ def _one_group(found: list[Guess], beside: Beside) -> Iterator[Guess]:
     known = {folded(text) for row in rows for text in (row.code, row.description)} - {""}
     secret = say_secret(guess.place.heading for guess in found)
 
-    def merit(guess: Guess) -> tuple[int, int, int, int]:
+    def merit(guess: Guess) -> tuple[int, int, int]:
         counts = without_dashes(guess.counts)
         words = {folded(text): count for text, count in counts.items()}
         of_alma = 0 < len(words) <= GROUPS and share_of(words, known.__contains__) >= MOST
         several = len(counts) > 1 or guess.filled < ENOUGH
-        lettered = not all(map(str.isdecimal, words))
         named = guess.field == "user_group"
         rank = 3 if guess.confirmed and named else 2 if of_alma and several else int(named)
-        return rank, several, lettered, not guess.meaning.vague
+        return rank, several, not guess.meaning.vague
 
     able = (g for g in found if g.field in {"", "user_group"} and g.place.heading not in secret)
     best = max(able, key=merit, default=None)

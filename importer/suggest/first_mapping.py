@@ -527,6 +527,9 @@ class _Text:
     def _cell(self, guess: Guess) -> str:
         return scalar(self._placeholder(guess))
 
+    def _taken(self, guess: Guess, **keys: str) -> str:
+        return f"{rule(self._cell(guess), **keys)}{_mark(guess)}"
+
     def _header(self) -> str:
         rows = self.draft.roster.source.header
         if rows == NO_HEADINGS:
@@ -581,7 +584,7 @@ class _Text:
             elif both and field in _FIRST_AND_MIDDLE:
                 step = f'{{split: {{on: " ", take: {_FIRST_AND_MIDDLE[field]}}}}}'
                 clean = f"[{step}{', name' if both.shouted else ''}]"
-                names[field] = f"{rule(self._cell(both), clean=clean)}{_mark(both)}"
+                names[field] = self._taken(both, clean=clean)
             elif field in {"first_name", "last_name"}:
                 names |= comments(*self._candidates(NAME))
                 names[field] = _OPEN
@@ -605,8 +608,8 @@ class _Text:
         order: NameOrder = "last-first" if guess.field == Part.LAST_FIRST or initials else "auto"
         names = [read_name(text, order) for text in guess.counts]
         read = "name" if order == "auto" else f"{{name: {order}}}"
-        made = rule(self._cell(guess), clean="[name]" if guess.shouted else "", read=read)
-        self.values["person"] = f"{made}{_mark(guess)}"
+        clean = "[name]" if guess.shouted else ""
+        self.values["person"] = self._taken(guess, clean=clean, read=read)
         doubt = "" if all(name.certain for name in names) else ": some names will need review"
         middle = ("middle",) if any(name.middle for name in names) else ()
         parts = ("first", *middle, "last")
@@ -667,7 +670,7 @@ class _Text:
 
     def _email(self, guess: Guess) -> dict[str, str]:
         return {
-            "email_address": f"{rule(self._cell(guess), clean='[lower]')}{_mark(guess)}",
+            "email_address": self._taken(guess, clean="[lower]"),
             "email_type": self._type("email", guess),
         }
 
@@ -724,12 +727,12 @@ class _Text:
             able = (one for one in draft.possible_ids if one.identifies)
             card = next((one for one in able if "card" in one.meaning.concepts), None)
         if card is not None and card not in draft.ids[:1]:
-            entry = {"id_type": f"BARCODE{_GUESS}", "value": f"{self._cell(card)}{_mark(card)}"}
+            entry = {"id_type": f"BARCODE{_GUESS}", "value": self._taken(card)}
             if draft.external:
                 entry["segment_type"] = "Internal   # the SIS load does not change it"
             more["user_identifier"] = [entry]
         if library := draft.first("rs_library"):
-            more["rs_library"] = [{"code": f"{self._cell(library)}{_mark(library)}"}]
+            more["rs_library"] = [{"code": self._taken(library)}]
         return more
 
     def _lookup(self, columns: Iterable[Guess]) -> str:

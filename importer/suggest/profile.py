@@ -29,17 +29,16 @@ PLACES = ("city", "state_province", "postal_code", "country")
 ADDRESS = (*LINES, *PLACES)
 
 _END = "[A-Z]{2} [0-9-]{5,10}$"
-AMERICAN_ADDRESS = {
-    "line1": rf"^(.+)[,\n] *[^,\n]+,? {_END}",
-    "city": rf"[,\n] *([^,\n]+?),? {_END}",
-    "state_province": "([A-Z]{2}) [0-9-]{5,10}$",
-    "postal_code": "[A-Z]{2} ([0-9-]{5,10})$",
-}
-AMERICAN_CITY = {
-    "city": "^([^,]+?),? [A-Z]{2}( [0-9-]{5,10})?$",
+_STATE_AND_ZIP = {
     "state_province": "[, ]([A-Z]{2})( [0-9-]{5,10})?$",
     "postal_code": "[A-Z]{2} ([0-9-]{5,10})$",
 }
+AMERICAN_ADDRESS = {
+    "line1": rf"^(.+)[,\n] *[^,\n]+,? {_END}",
+    "city": rf"[,\n] *([^,\n]+?),? {_END}",
+    **_STATE_AND_ZIP,
+}
+AMERICAN_CITY = {"city": "^([^,]+?),? [A-Z]{2}( [0-9-]{5,10})?$", **_STATE_AND_ZIP}
 DUTCH_CITY = {
     "city": "^[0-9]{4} ?[A-Z]{2} +([^0-9].*)$",
     "postal_code": "^([0-9]{4} ?[A-Z]{2}) +[^0-9]",
@@ -160,8 +159,6 @@ _SHOWN: Mapping[str, tuple[Callable[[str], object], float]] = {
     "country": (country_of, 1.0),
     "state_province": (is_us_state, 1.0),
     "line1": (is_like_a_street, 1.0),
-    "web_site_url": (re.compile("https?://.+").fullmatch, 1.0),
-    "postal_code": (re.compile("[A-Z]{0,2}-?[0-9][0-9A-Z -]{2,8}").fullmatch, 0.5),
 }
 """What cells add to the score of a field where most of them have its form."""
 _NAMES = {Part.FULL_NAME: 0.5, "first_name": 0.4, "last_name": 0.4}
