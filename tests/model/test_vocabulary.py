@@ -51,6 +51,11 @@ def test_the_language_of_a_row_is_the_one_of_most_of_its_words(row: str, languag
         ("StreetOne", "line1"), ("personal.addresses.0.addressLine1", "line1"),
         ("Address Type", "address type"), ("Postal address", "line1"), ("Gender ID", "gender"),
         ("E-postadress", "email"), ("Einddatum inschrijving", "expiry_date"),
+        ("Date of the birth", "birth_date"), ("Telefoon werk", "phone"), ("家庭电话", "phone"),
+        ("Student Home ZIP Code", "postal_code"), ("Płeć", "gender"),
+        ("Hausnummer", "house number"),
+        ("New Expiration", "expiry_date"), ("SPRADDR_STAT_CODE", "state_province"),
+        ("Stu.Acad.Levels", "user_group"), ("PREFERRED.ADDRESS.LINES", "line1"),
     ],
 )  # fmt: skip
 def test_a_heading_that_nobody_listed_is_read_by_its_words(heading: str, field: str) -> None:
@@ -77,7 +82,7 @@ def test_a_heading_about_somebody_else_or_a_start_names_no_field(heading: str) -
 
 @pytest.mark.parametrize(
     "heading",
-    ["Place of birth", "Geburtsort", "Course name", "School ID", "Email status"],
+    ["Place of birth", "Geburtsort", "Name of the course", "School ID", "Status of the order"],
 )
 def test_a_known_companion_can_make_it_another_heading(heading: str) -> None:
     """A name of a course is no name of a person."""

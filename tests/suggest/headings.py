@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -12,7 +11,6 @@ from pathlib import Path
 from importer.mapper.load import load
 from importer.model.roster import Roster
 from importer.suggest.columns import Beside
-from importer.suggest.first_mapping import suggest
 from tests.mapper.bench import TODAY, roster
 
 FILE = Path(__file__).with_name("headings.txt")
@@ -21,56 +19,48 @@ BESIDE = Beside(TODAY)
 PEOPLE = 24
 """Rows of each roster."""
 
-_FIELDS = {
-    "first": "first_name", "middle": "middle_name", "last": "last_name",
-    "suffix": "pref_name_suffix", "pref_first": "pref_first_name", "pref_last": "pref_last_name",
-    "title": "user_title", "group": "user_group", "birth": "birth_date", "expiry": "expiry_date",
-    "state": "state_province", "zip": "postal_code", "campus": "campus_code",
-    "job": "job_description", "web": "web_site_url", "lang": "preferred_language",
-    "note": "note_text", "-": "",
+FIELDS = {
+    "first": "first_name", "middle": "middle_name", "last": "last_name", "title": "user_title",
+    "suffix": "pref_name_suffix", "preferred": "pref_first_name", "pref_first": "pref_first_name",
+    "pref_last": "pref_last_name", "birth": "birth_date", "state": "state_province",
+    "zip": "postal_code", "mobile": "phone", "group": "user_group", "campus": "campus_code",
+    "expiry": "expiry_date", "language": "preferred_language", "lang": "preferred_language",
+    "note": "note_text", "website": "web_site_url", "web": "web_site_url",
+    "job": "job_description", "department": "", "start": "", "-": "",
 }  # fmt: skip
-"""The short names of fields in the file; others are written as they are."""
+"""The short names of fields in the files; others are written as they are."""
 _IDS = {"primary_id", "value"}
 _OURS = {"email_address": "email", "phone_number": "phone", **dict.fromkeys(_IDS, "id")}
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A heading, the fields that are right for it, and the kind of its values."""
-
-    heading: str
-    right: frozenset[str]
-    values: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The headings of one export."""
+class File:
+    """A roster: its name, its language, and for each heading the fields that are right for it."""
 
     name: str
     language: str
-    columns: tuple[Column, ...]
-
-    def roster(self) -> Roster:
-        """Return these headings with values of invented people."""
-        cells = [values_of(one, self.language) for one in self.columns]
-        return roster([one.heading for one in self.columns], list(zip(*cells, strict=True)))
+    right: tuple[tuple[str, frozenset[str]], ...]
+    roster: Roster
 
 
-def rows() -> Iterator[Row]:
-    """Yield the rows of the file."""
+def fields_of(text: str) -> frozenset[str]:
+    """Return the fields of a column, any of which is right."""
+    return frozenset(FIELDS.get(one, one) for one in map(str.strip, text.split("/")))
+
+
+def rows() -> Iterator[File]:
+    """Yield the rows of the file, with values of invented people."""
     for part in FILE.read_text("utf-8").split("\n== ")[1:]:
         first, _, rest = part.partition("\n")
         name, language = first.split()
-        texts = (text for line in rest.splitlines() for text in line.split(" | "))
-        yield Row(name, language, tuple(map(_column, filter(str.strip, texts))))
-
-
-def _column(text: str) -> Column:
-    heading, _, rest = text.strip().rpartition(" > ")
-    right, _, values = rest.partition(" = ")
-    fields = frozenset(_FIELDS.get(one, one) for one in right.split("/"))
-    return Column(heading, fields, values or right.split("/")[0])
+        right, cells = [], []
+        for text in filter(str.strip, rest.replace("\n", " | ").split(" | ")):
+            heading, _, column = text.strip().rpartition(" > ")
+            fields, _, values = column.partition(" = ")
+            right.append((heading, fields_of(fields)))
+            cells.append(values_of(values or fields.split("/")[0], language))
+        headings = [heading for heading, _ in right]
+        yield File(name, language, (*right,), roster(headings, [*zip(*cells, strict=True)]))
 
 
 # --- values ---
@@ -129,9 +119,8 @@ _SAMPLES = {
 }  # fmt: skip
 
 
-def values_of(column: Column, language: str) -> list[str]:
+def values_of(kind: str, language: str) -> list[str]:
     """Return a value of a column for each person."""
-    kind = column.values
     if "/" in kind or kind in _SAMPLES:
         texts = _SAMPLES.get(kind, kind)
         parts = texts.split(" ") if kind == "web" else texts.split("/")
@@ -201,32 +190,3 @@ def fed(text: str) -> dict[str, frozenset[str]]:
         for heading in rule.headings:
             found.setdefault(heading, set()).add(_OURS.get(rule.field.name, rule.field.name))
     return {heading: frozenset(fields) for heading, fields in found.items()}
-
-
-def judged(row: Row) -> list[str]:
-    """Return for each column `right`, `listed`, `open` or `wrong`."""
-    text = suggest(row.roster(), BESIDE)
-    feeds = fed(text)
-    comments = [line for line in text.splitlines() if line.startswith("  #   ")]
-    found = []
-    for column in row.columns:
-        got = feeds.get(column.heading, frozenset())
-        listed = any(f"({column.heading})" in line for line in comments)
-        found.append(_verdict(column.right, got, listed=listed))
-    return found
-
-
-def _verdict(right: frozenset[str], got: frozenset[str], *, listed: bool) -> str:
-    whole = "full" in right and {"last_name"} <= got <= {"first_name", "middle_name", "last_name"}
-    if whole or (got and got <= right):
-        return "right"
-    if got:
-        return "wrong"
-    if listed and "id" in right:
-        return "listed"
-    return "right" if "" in right else "open"
-
-
-def score() -> Counter[str]:
-    """Return how many columns have each verdict."""
-    return Counter(verdict for row in rows() for verdict in judged(row))

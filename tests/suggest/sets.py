@@ -4,37 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from importer.mapper.compile import compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.model.fields import NO_CODES
-from importer.model.roster import Roster
 from importer.suggest.first_mapping import Choices, MappingDraft, suggest
 from tests.mapper.bench import RUN, loaded, roster
-from tests.suggest.headings import BESIDE, fed
+from tests.suggest.headings import BESIDE, File, fed, fields_of
 
 FOLDER = Path(__file__).parent / "sets"
-_FIELDS = {
-    "first": "first_name", "middle": "middle_name", "last": "last_name", "title": "user_title",
-    "suffix": "pref_name_suffix", "preferred": "pref_first_name", "birth": "birth_date",
-    "state": "state_province", "zip": "postal_code", "mobile": "phone", "group": "user_group",
-    "campus": "campus_code", "expiry": "expiry_date", "language": "preferred_language",
-    "note": "note_text", "website": "web_site_url", "job": "job_description",
-    "department": "", "start": "", "-": "",
-}  # fmt: skip
-"""The short names of fields in the files; others are written as they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A roster of a set: its name, its language, and for each heading what is right for it."""
-
-    name: str
-    language: str
-    right: tuple[tuple[str, frozenset[str]], ...]
-    roster: Roster
 
 
 def headings(name: str) -> Iterator[tuple[int, str]]:
@@ -53,8 +32,7 @@ def files(name: str) -> Iterator[File]:
         for line in lines:
             if line.strip() and not line.startswith("#"):
                 heading, fields, *cells = map(str.strip, line.split("|", 2))
-                named = (_FIELDS.get(field, field) for field in map(str.strip, fields.split("/")))
-                right.append((heading, frozenset(named)))
+                right.append((heading, fields_of(fields)))
                 columns.append([cell.strip() for cell in "".join(cells).split(";")])
         most = max(map(len, columns))
         rows = zip(*((cells + [""] * most)[:most] for cells in columns), strict=True)
