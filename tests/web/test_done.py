@@ -176,9 +176,12 @@ def test_deletions_that_were_typed_are_carried_out(office: tuple[Library, httpx.
     library, client = office
     library.set_rate(50)
     run = _undoing(client, 950)
-    checks = failed_checks(client, run)
-    wrong = approve(client, run, *checks, deletions="2")
-    assert (wrong.status_code, "not the number of deletions" in wrong.text) == (422, True)
+    checks, page = failed_checks(client, run), client.get(run).text
+    assert ("Delete 3 people from" in words(page), "can be undone" in page) == (True, False)
+    for typed in ("", "2", "three", "33"):
+        wrong = approve(client, run, *checks, deletions=typed)
+        assert (wrong.status_code, "not the number of deletions" in wrong.text) == (422, True)
+    assert {"950", "951", "952"} <= library.users().keys()
     wrong = approve(client, run, *checks, some="yes", limit="1")  # the number of all
     assert (wrong.status_code, "Type 1 to delete 1 person" in wrong.text) == (422, True)
     followed(client, approve(client, run, *checks, some="yes", limit="1", deletions="1"))

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from openpyxl import load_workbook
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.messy import KNOWN, messy
 from tests.web.conftest import (
-    SAMPLE,
     approve,
     drafted,
     followed,
@@ -21,7 +19,7 @@ from tests.web.conftest import (
     tab_of,
     with_mapping,
 )
-from tests.web.looks import RUN, entered
+from tests.web.looks import RUN
 from tests.web.test_decisions import MAPPING
 
 
@@ -121,36 +119,6 @@ def test_a_messy_workbook_takes_15_clicks_5_pages_and_typing_in_8_cells(
         work.button(re.compile("^Write .* people to"))
         expect(heading).to_contain_text("created", timeout=120_000)
         assert (work.clicks <= 15, work.typings, work.loads <= 5) == (True, 8, True), work
-    assert server.stop() == 0
-
-
-@pytest.mark.faults
-def test_a_workbook_of_several_sheets(browser: Browser, tmp_path: Path) -> None:
-    """The sheet is a click; the mapping for it is found, and nothing is typed."""
-    community = load_workbook(SAMPLE)
-    people = community["Patrons"]
-    people.title = "Fall"
-    community.copy_worksheet(people).title = "Spring"
-    community.save(tmp_path / "terms.xlsx")
-    server = start(tmp_path)
-    with entered(browser, server) as tab:
-        work = Work(tab)
-        with tab.expect_navigation():
-            tab.get_by_label("New load").set_input_files(tmp_path / "terms.xlsx")  # dropped
-        heading = tab.get_by_role("heading", level=1)
-        expect(heading).to_have_text("Which sheet has the people?")
-        work.click(tab.get_by_label("Spring 20 rows or more"))
-        expect(heading).to_have_text("Which rows are people?", timeout=120_000)
-        expect(tab.get_by_label(re.compile("Community patrons .Internal"))).to_be_checked()
-        work.button("Use this mapping")
-        expect(tab.locator("#patron")).to_contain_text("Núñez, Ana", timeout=120_000)
-        work.button("Check the rows")
-        expect(heading).to_contain_text("12 rows need correction", timeout=120_000)
-        work.button(re.compile("Compare with Alma"))
-        tab.wait_for_url(RUN)
-        expect(tab.locator("main")).to_contain_text("would be written")
-        assert (work.clicks, work.typings) == (4, 0)
-        assert work.loads <= 4, work
     assert server.stop() == 0
 
 

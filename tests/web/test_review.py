@@ -13,7 +13,6 @@ from tests.web.conftest import (
     KEY,
     Library,
     address_of,
-    approval,
     approve,
     changed,
     drafted,
@@ -153,31 +152,6 @@ def test_all_that_a_safety_check_lets_pass_is_shown(office: tuple[Library, httpx
         assert "Last name: Gray → Graham +2 more" in words(page.partition('id="rows"')[2])
         (row,) = re.findall(rf'"{run}(/rows/[0-9]+)">[0-9]+</a></td><th', page)[:1]
         assert "Community Friends of the Library" in words(client.get(f"{run}{row}").text)
-
-
-def test_deletions_are_listed_by_name_and_their_number_is_typed(
-    office: tuple[Library, httpx.Client],
-) -> None:
-    """The undo of a load that created people: nothing but the right number deletes anybody."""
-    library, client = office
-    roster = "Id,First,Last,Born,Email\n601,Gus,Gray,1970-01-02,\n602,Hal,Hart,1971-02-03,\n"
-    run = planned(client, drafted(client, "alma", roster, "born.yaml"))
-    followed(client, approve(client, run, *failed_checks(client, run)))
-    undo = followed(client, client.post(f"{run}/undo", data={"delete": "yes"}))
-    page = client.get(undo).text
-    assert "Deletions" in _looks(page)
-    deletions = page.partition('aria-label="Deletions"')[2].partition("</table>")[0]
-    assert re.findall(r'<th scope="row">(.*?)</th>', deletions) == ["Gus Gray", "Hal Hart"]
-    assert "Delete 2 people from" in words(page)
-    assert "A load can be undone" not in page
-    checks = failed_checks(client, undo)
-    for typed in ("", "1", "two", "22"):
-        refused = approve(client, undo, *checks, deletions=typed)
-        assert (refused.status_code, "not the number of deletions" in refused.text) == (422, True)
-    assert {"601", "602"} <= library.users().keys()
-    assert approval(client, undo)["deletions"] == "2"
-    followed(client, approve(client, undo, *checks))
-    assert not {"601", "602"} & library.users().keys()
 
 
 def test_the_last_load_with_the_mapping_is_beside_this_one(
