@@ -47,9 +47,8 @@ class ReviewPage:
     """A run: its facts and counts, what changes and what is wrong, and what is left to do.
 
     `left`: rows that an apply still has to work on. `stale`: why it can be neither applied nor
-    answered any more, "" if it can. `draft`: what it was made from, if that is still there.
-    `related`: a sentence for each related run. `job`: the one that holds it, where it is allowed
-    and not approved; "" if none.
+    answered any more, "" if it can. `related`: a sentence for each related run. `job`: the one that
+    holds it, where it is allowed and not approved; "" if none.
     """
 
     facts: RunFacts
@@ -57,7 +56,6 @@ class ReviewPage:
     applied: bool
     left: int
     stale: str
-    draft: Draft | None
     survey: Survey
     events: tuple[Event, ...]
     related: tuple[str, ...]
@@ -105,7 +103,6 @@ def review(space: Workspace, folder: Path) -> ReviewPage:
             ledger.was_applied,
             asks.standing.left,
             _stale(ledger, draft) if asks.standing.left or answers else "",
-            draft,
             _survey(folder, ledger_stamp(folder)),
             events,
             tuple(related.sentences()),
