@@ -157,7 +157,7 @@ def _thrown(visit: Visit) -> Draft:
 def _check_unused(visit: Visit, draft: Draft) -> None:
     """Check that a draft is not being planned and that each of its loads is done.
 
-    Raises RefusedError.
+    Raises NotDoneError.
     """
     space, heading = visit.space, "This roster is still needed"
     if space.tasks.doing(("plan", space.typed_roster(draft))):

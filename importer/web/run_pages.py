@@ -186,7 +186,7 @@ def unused_answers(visit: Visit, ledger: Ledger) -> list[str]:
 def start_apply(visit: Visit) -> web.Response:
     """Start `apply` of the plan that the form showed, if it was filled in rightly.
 
-    Raises RefusedError where it is not approved here and now by this person.
+    Raises NotDoneError where it is not approved here and now by this person.
     """
     run, address = visit.run, visit.run_address
     if visit.space.is_busy(run):

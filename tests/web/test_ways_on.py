@@ -98,7 +98,7 @@ def test_a_key_is_tried_when_it_is_saved(office: tuple[Library, httpx.Client]) -
 def test_a_wait_has_a_number_also_after_a_reload(
     browser: Browser, office: tuple[Library, httpx.Client]
 ) -> None:
-    """A comparison that takes long shows how many rows are done, of how many."""
+    """A comparison shows how many rows are done, of how many; a check, how long it took so far."""
     library, client = office
     draft = drafted(client, "alma", people(100, 2), "plain.yaml")
     address = client.post(f"{draft}/plan", data={"version": version(client, draft)}).headers[
@@ -113,6 +113,9 @@ def test_a_wait_has_a_number_also_after_a_reload(
             expect(tab.locator("progress[value='5561'][max='19511']")).to_be_visible()
             expect(tab.locator("#progress")).to_contain_text("77 a second")
             tab.reload()
+        tab.route("**/grid/rows*", lambda _: None)
+        tab.goto(address_of(client, f"{draft}/grid"))
+        expect(tab.locator("#so-far")).to_have_text(re.compile(r"^\d+ s so far$"))
 
 
 def test_a_key_in_a_folder_of_secrets_is_changed_there(tmp_path: Path) -> None:
