@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -68,23 +67,6 @@ def test_a_plan_that_cannot_be_afforded_is_not_begun(
     assert typed("users", "refresh").exit == Exit.DONE
     leave(sandbox, 100 + MOST - 1)
     assert typed("plan", people, *PLAN[:2], "-o", "cached", "--no-refresh").exit == Exit.DONE
-
-
-@pytest.mark.parametrize(("left", "suffices"), [(OUT_OF_TURN, False), (20, True)])
-def test_a_plan_says_whether_it_can_be_applied_today(
-    people: Path, sandbox: Sandbox, left: int, *, suffices: bool
-) -> None:
-    """Applying takes a call a row and one to ask whose key it is; one plan, and apply does so."""
-    leave(sandbox, MOST + left)
-    told = " ".join(typed("plan", people, *PLAN).err.split())
-    assert "of today's calls were left" in told
-    assert ("That is not enough" in told) is not suffices
-    assert ("That is not enough" in Path("run/report.html").read_text("utf-8")) is not suffices
-    counts = json.loads(Path("run/summary.json").read_text("utf-8"))["calls"]
-    assert abs(counts["left"] - left) <= OUT_OF_TURN
-    applied = typed("apply", "run", "--json")
-    assert applied.exit == (Exit.DONE if suffices else Exit.STOPPED)
-    assert "left" not in str(applied.summary["calls"])
 
 
 @pytest.mark.parametrize("there", [False, True])

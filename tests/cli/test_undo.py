@@ -177,31 +177,6 @@ def test_created_users_are_deleted_when_asked(sandbox: Sandbox) -> None:
     assert state(sandbox) == {}
 
 
-@pytest.mark.parametrize("when", ["before the plan", "after the plan"])
-@pytest.mark.parametrize("what", ["loans", "a change"])
-def test_users_in_use_or_in_hand_are_not_deleted(when: str, what: str, sandbox: Sandbox) -> None:
-    """Loans, or a change by staff, keep a user from being deleted, whenever they come."""
-
-    def happen() -> None:
-        if what == "loans":
-            ask(sandbox, "POST", "users/2001/loans", {"loans": 2})
-        else:
-            ask(sandbox, "PATCH", "users/2001", {"job_description": "Printer"})
-
-    load(write(ANA, BO), "first")
-    if when == "before the plan":
-        happen()
-    typed("undo", "first", "--delete-created", "-o", "back")
-    if when == "after the plan":
-        happen()
-    number = "1" if when == "before the plan" else "2"
-    done = typed("apply", "back", "--delete", number, "--json")
-    assert (done.exit, done.summary["deleted"]) == (Exit.REJECTS, 1)
-    code = "not-deleted" if what == "loans" else "changed-in-alma"
-    assert codes("back") == [("2", code)]
-    assert set(state(sandbox)) == {"2001"}
-
-
 def test_what_was_so_already_is_not_said_to_be_written(sandbox: Sandbox) -> None:
     """Of two plans of one change the second sends nothing, says so, and leaves nothing to undo."""
     load(write(ANA), "first")

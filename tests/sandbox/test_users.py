@@ -57,27 +57,6 @@ def test_ids_are_one_path_segment(alma: Alma) -> None:
     assert alma.user("b%20%3F%23%C3%B1")["primary_id"] == "b ?#ñ"
 
 
-def test_xml_both_ways(alma: Alma) -> None:
-    """A user can be sent and shown as XML; XML is the default format."""
-    body = (
-        b'<user><record_type>PUBLIC</record_type><account_type desc="x">INTERNAL</account_type>'
-        b"<primary_id>X1</primary_id><last_name>B&amp;C</last_name><user_group>COMM</user_group>"
-        b"<birth_date>1990-03-01</birth_date><contact_info><emails><email preferred='true'>"
-        b"<email_address>b@example.org</email_address><email_types><email_type>work</email_type>"
-        b"</email_types></email></emails></contact_info></user>"
-    )
-    answer = alma.call("POST", "/users", body, accept="*/*")
-    assert answer.headers["Content-Type"] == "application/xml;charset=UTF-8"
-    root = etree.fromstring(answer.content)
-    assert root.findtext("last_name") == "B&C"
-    assert root.findtext("birth_date") == "1990-03-01Z"
-    shown = root.find("contact_info/emails/email")
-    assert shown is not None
-    assert (shown.get("preferred"), shown.get("segment_type")) == ("true", "Internal")
-    assert alma.call("GET", "/users/X1", accept=XML).content == answer.content
-    assert alma.user("X1")["contact_info"]["email"][0]["email_type"][0]["value"] == "work"
-
-
 def test_list_gives_short_items_unless_expanded(alma: Alma) -> None:
     """A list item is short and has a link; `expand=full` gives whole users."""
     alma.create()
