@@ -249,7 +249,7 @@ def sis_report(visit: Visit) -> web.Response:
 
 
 def row(visit: Visit) -> web.Response:
-    """Show the history of a row, and the form that resolves it."""
+    """Show the history of a row, and the link to decide it."""
     wanted = number(visit.request.match_info["row"])
     with Ledger.open(visit.run) as ledger:
         return visit.step_page(

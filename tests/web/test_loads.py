@@ -243,10 +243,6 @@ def test_loads_are_found_by_name_state_and_trash(opened: tuple[Server, httpx.Cli
     assert _names(client.get("/practice/?show=trash").text) == []
 
 
-def _page(client: httpx.Client, draft: str) -> str:
-    return client.get(f"{draft}/sheet").text
-
-
 def _book(*sheets: str) -> bytes:
     """A workbook of two columns, with the same people on each sheet."""
     book, file = Workbook(), io.BytesIO()
@@ -272,12 +268,14 @@ def test_a_roster_that_asks_something_names_it(opened: tuple[Server, httpx.Clien
     ):
         draft = dropped(client, name, content)
         assert f">{step}</a>" in client.get("/practice/").text
-        asked = re.findall(r'name="(?:sheet|encoding)" value="([^"]*)"', _page(client, draft))
+        asked = re.findall(
+            r'name="(?:sheet|encoding)" value="([^"]*)"', client.get(f"{draft}/sheet").text
+        )
         assert "Staff &amp; co" in asked or "windows-1250" in asked
         form = {"version": version(client, draft), "shown": "", **answer}
         client.post(f"{draft}/sheet", data=form)
         assert f">{step}</a>" not in client.get("/practice/").text
-        answered = _page(client, draft)
+        answered = client.get(f"{draft}/sheet").text
         checked = re.findall(r'name="sheet" value="([^"]*)" checked', answered)
         assert [html.unescape(one) for one in checked] == (
             [answer["sheet"]] if "sheet" in answer else []
