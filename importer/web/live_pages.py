@@ -121,7 +121,7 @@ def live(visit: Visit) -> web.Response:
 
 
 def _state(run: Path, now: AtWork) -> str:
-    """Return `working` where a command only answers rows, or what becomes of the load."""
+    """Return how a load stands; `working` where a command only answers rows."""
     if not now.busy:
         return "stopped" if now.failed else "paused"
     with suppress(OSError):
