@@ -266,7 +266,7 @@ def _row(headings: list[str]) -> _Row:
     marks = set()
     for word, fields in having.items():
         alone = meaning(word, spoken)
-        meant = word.isdecimal() or {*alone.concepts} - {"unit", "campus"} or alone.whose
+        meant = word.isdecimal() or alone.concepts or alone.whose
         places = {*fields} & {*ADDRESS}
         if fields[2:] and len(places) > 1 and {*fields} <= {"", Part.HOUSE, *ADDRESS} and not meant:
             marks.add(word)

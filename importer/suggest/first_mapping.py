@@ -8,7 +8,7 @@ codes for the words in the roster.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as default
 
@@ -18,7 +18,7 @@ from importer.mapper.lookups import OTHERWISE
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.whole_names import NameOrder, read_name
 from importer.mapper.yaml_source import cell, comment, scalar
-from importer.model.fields import FIELDS, country_of
+from importer.model.fields import FIELDS, CodeRow, country_of
 from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, NULLS, Layout, Roster
 from importer.model.secret_headings import say_secret
@@ -226,13 +226,14 @@ class MappingDraft:
             return bool(words_for_dates(guess.counts))
         if guess.field not in LOOKUPS or not (guess.few and spellings([guess])):
             return False
-        known = self._known(guess.field)
+        known = {row.code for row in self._rows(guess.field)}
         chosen = any(self.chosen_code(guess.field, word)[0] for word in guess.counts)
         return guess.worded or chosen or (bool(known) and not guess.counts.keys() <= known)
 
-    def _known(self, field: str) -> frozenset[str]:
-        table = FIELDS[path_of(field)].facts.table or ""
-        return frozenset(row.code for row in self.beside.codes.enabled(table))
+    def _rows(self, field: str) -> Sequence[CodeRow]:
+        """Return Alma's codes for a field, as far as they are known."""
+        path = "contact_info.address.country" if field == "country" else field
+        return self.beside.codes.enabled(FIELDS[path].facts.table or "")
 
     def chosen_code(self, field: str, word: str) -> tuple[str, str]:
         """Return the code that a person chose for a word in any case, or that a mapping has.
@@ -244,7 +245,7 @@ class MappingDraft:
             return code, CHOSEN
         names = (one.place.heading for one in self.by_field.get(field, ()))
         ours = (name for name in names if self.beside.taken(name)[0] == field)
-        known, today = self._known(field), self.beside.today.isoformat()
+        known, today = {row.code for row in self._rows(field)}, self.beside.today.isoformat()
 
         def holds(code: str) -> bool:
             ahead = is_iso(code) and code >= today
@@ -263,7 +264,7 @@ class MappingDraft:
         code, mapping = self.chosen_code(field, word)
         if code:
             return code, "" if mapping == CHOSEN else _confirmed_by(mapping), ""
-        rows = self.beside.codes.enabled(FIELDS[path_of(field)].facts.table or "")
+        rows = self._rows(field)
         of_country = country_of(word) if field == "country" else ""
         if of_country and (not rows or any(row.code == of_country for row in rows)):
             return of_country, _GUESS, ""
@@ -301,11 +302,6 @@ def _chosen(guessed: Iterable[Guess], choices: Choices) -> Iterator[Guess]:
             yield replace(guess, field="")
         else:
             yield guess
-
-
-def path_of(field: str) -> str:
-    """Return the path of a coded field."""
-    return "contact_info.address.country" if field == "country" else field
 
 
 def spellings(found: Iterable[Guess]) -> list[tuple[str, int]]:

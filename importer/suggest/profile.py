@@ -124,7 +124,6 @@ PLAUSIBLE: Mapping[str, Callable[[str], object]] = {
     "gender": lambda text: len(text) <= 20,
     "pref_first_name": lambda text: " " not in text,
     "pin_number": lambda text: text.isdecimal() and len(text) <= 10,
-    Part.OWNING_SYSTEM: lambda text: len(text) <= 30,
     **dict.fromkeys(
         (Part.FULL_NAME, Part.LAST_FIRST), lambda text: _has_letters(text) and len(text) < 80
     ),
