@@ -145,8 +145,7 @@ class Guess:
         if other or not different or self.meaning.vetoed:
             return False
         if self.meaning.identity:
-            dated = not self.lengths and self.dates(bool)
-            return self.share(is_whole_name) < 1 / 2 and not dated
+            return self.share(is_whole_name) < 1 / 2
         return not self.meaning.concepts and self.share(is_like_an_id) >= MOST
 
     @property
