@@ -299,7 +299,7 @@ def meaning(heading: str, languages: tuple[str, ...] = ()) -> Meaning:
         words += remark
         seen, _ = _concepts(words, languages)
     places = [at for at, word in enumerate(words) if word.isdecimal() and len(word) < _SHORT]
-    end = max((one.end for one in seen if one.concept not in _PEOPLE), default=0)
+    end = max((one.end for one in seen), default=0)
     found = _decided(seen, unknown, head_first=bool(languages) and languages[0] in _HEAD_FIRST)
     return replace(
         found,

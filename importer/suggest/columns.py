@@ -210,35 +210,18 @@ _FORBIDDEN = -5.0
 """What cells of another form add to the score of a field."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What the headings of a roster say together.
-
-    `languages`: the two likeliest. `contacts`: contacts are relatives. `marks`: words that name
-    one of several addresses, such as `B_`.
-    """
-
-    languages: tuple[str, ...]
-    contacts: bool
-    marks: frozenset[str]
-
-    def meaning(self, heading: str) -> Meaning:
-        """Return what a heading means here."""
-        found = meaning(heading, self.languages)
-        of_relatives = self.contacts and {"contact", "contacto"} & {*words_of(heading)}
-        return replace(found, vetoed=True) if of_relatives else found
-
-
 def guesses(roster: Roster, beside: Beside) -> tuple[Guess, ...]:
     """Return a guess for each column with a heading, from the first rows of the roster."""
     headings = [place.heading for place in roster.places]
-    row = _row(headings)
+    languages = languages_of(tuple(headings))
+    meanings = _meanings(headings, languages)
     frame = roster.frame.head(ROWS)
     if say_secret(headings):  # one may be under any heading there
         frame = frame.drop(index=frame.index.intersection([*roster.misplaced]))
+    columns = (Counter(filter(None, frame[at].tolist())) for at in range(len(headings)))
     found = [
-        _guess(place, Counter(filter(None, frame[position].tolist())), row, beside)
-        for position, place in enumerate(roster.places)
+        _guess(Guess(place, "", counts, means), beside, region_of(languages))
+        for place, means, counts in zip(roster.places, meanings, columns, strict=True)
         if place.heading.strip()
     ]
     found = [*_named(found)]
@@ -250,34 +233,21 @@ def guesses(roster: Roster, beside: Beside) -> tuple[Guess, ...]:
     return tuple(_doubted([*_each_once(found)]))
 
 
-def _row(headings: list[str]) -> _Row:
-    """Return what the headings say together.
-
-    A word marks an address where three headings begin or end with it, and all are of an address.
-    """
-    spoken = languages_of(tuple(headings))
-    contacts = any("relation" in meaning(heading, spoken).concepts for heading in headings)
-    having: dict[str, list[str]] = {}
-    for heading in headings:
-        words = words_of(heading)
-        for word in {*words[:1], *words[-1:]} if len(words) > 1 else ():
-            having.setdefault(word, []).append(meaning(heading, spoken).field)
-    marks = set()
-    for word, fields in having.items():
-        alone = meaning(word, spoken)
-        meant = word.isdecimal() or alone.concepts or alone.whose
-        places = {*fields} & {*ADDRESS}
-        if fields[2:] and len(places) > 1 and {*fields} <= {"", Part.HOUSE, *ADDRESS} and not meant:
-            marks.add(word)
-    return _Row(spoken, contacts, frozenset(marks))
+def _meanings(headings: list[str], languages: tuple[str, ...]) -> Iterator[Meaning]:
+    """Yield what each heading means here: contacts are relatives where one names a relation."""
+    found = [meaning(heading, languages) for heading in headings]
+    relatives = any("relation" in one.concepts for one in found)
+    for heading, one in zip(headings, found, strict=True):
+        contact = relatives and {"contact", "contacto"} & {*words_of(heading)}
+        yield replace(one, vetoed=True) if contact else one
 
 
-def _guess(place: Place, counts: Counter[str], row: _Row, beside: Beside) -> Guess:
-    heading, found = place.heading, row.meaning(place.heading)
-    mark = next((word for word in words_of(heading) if word in row.marks), "")
+def _guess(guess: Guess, beside: Beside, region: str) -> Guess:
+    """Return a column with its block, and the field that it is taken for, if any."""
+    heading, found, counts = guess.place.heading, guess.meaning, guess.counts
     second = found.number > 1 and (found.inner or found.field in PLACES)  # `City 2`
-    block = mark or " ".join(found.whose) or (str(found.number) if second else "")
-    guess = Guess(place, "", counts, found, block=block)
+    block = " ".join(found.whose) or (str(found.number) if second else "")
+    guess = replace(guess, block=block)
     field, mapping = beside.taken(heading)
     counter = field in {"primary_id", Part.EMPL_ID} and guess.numbers_rows
     if field and not counter and share_of(counts, PLAUSIBLE.get(field, bool)) > 1 / 2:
@@ -295,7 +265,7 @@ def _guess(place: Place, counts: Counter[str], row: _Row, beside: Beside) -> Gue
         and share_of(counts, BARCODE_DIGITS.fullmatch) > 1 / 2
     ):
         return replace(guess, field=Part.BARCODE)
-    scores = _scores(guess, beside.today, region_of(row.languages))
+    scores = _scores(guess, beside.today, region)
     guess = replace(guess, scores=dict(sorted(scores.items(), key=lambda pair: -pair[1])))
     best = next(iter(guess.scores), "")
     if not best or scores[best] < ENOUGH_SCORE or best in _UNUSED:
