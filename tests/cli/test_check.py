@@ -74,20 +74,28 @@ def test_a_cause_is_said_once(roster: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lookup", "place"),
+    ("rule", "place"),
     [
-        ("groups", "under “groups:”"),
-        ("{Staff: STAFF}", "in the field's own lookup"),
-        ("{file: groups.csv, key: Name, value: Code}", "as rows of “groups.csv”"),
+        ("{from: <Last>, lookup: groups}", "under “groups:”"),
+        ("{from: <Last>, lookup: {Staff: STAFF}}", "in the field's own lookup"),
+        (
+            "{from: <Last>, lookup: {file: groups.csv, key: Name, value: Code}}",
+            "as rows of “groups.csv”",
+        ),
+        ("<Last>", "lookup: last_3"),
     ],
 )
 def test_failing_values_are_for_the_lookup_that_the_field_has(
-    lookup: str, place: str, roster: Path
+    rule: str, place: str, roster: Path
 ) -> None:
-    """It may be a table of the mapping, one in the rule, or a file."""
-    text = MAPPING.replace("UGRD", f"{{from: <Last>, lookup: {lookup}}}")
-    Path("m.yaml").write_text(text + "lookups: {groups: {Staff: STAFF}}\n", "utf-8")
+    """It may be a table of the mapping, one in the rule, or a file.
+
+    A new one is named after the column, with a number behind it where there are such lookups.
+    """
+    lookups = "lookups: {groups: {Staff: STAFF}, last: {A: B}, last_2: {A: B}}\n"
+    Path("m.yaml").write_text(MAPPING.replace("UGRD", rule) + lookups, "utf-8")
     Path("groups.csv").write_text("Name,Code\nStaff,STAFF\n", "utf-8")
+    Path("codes.json").write_text('{"tables": {"UserGroups": {"COMM": "Community"}}}')
     lines = "".join(f"{1_000_000 + n},Zeta\n" for n in range(SHORT))
     roster.write_text(f"EMPL ID,Last\n{lines}", "utf-8")
     assert place in plain(typed("check", roster, "-m", "m.yaml", "-o", "run").err)
@@ -112,16 +120,6 @@ def test_failing_values_are_for_the_entry_that_has_them(roster: Path) -> None:
     told = plain(typed("check", roster, "-m", "m.yaml", "-o", "run").err)
     assert "under “works:”" in told
     assert "m.yaml:14: record.contact_info.address[1].country" in told
-
-
-def test_a_new_lookup_gets_a_name_that_no_lookup_has(roster: Path) -> None:
-    """It is named after the column, with a number behind it where there are such lookups."""
-    text = MAPPING.replace("UGRD", "<Last>") + "lookups: {last: {A: B}, last_2: {A: B}}\n"
-    Path("m.yaml").write_text(text, "utf-8")
-    Path("codes.json").write_text('{"tables": {"UserGroups": {"COMM": "Community"}}}')
-    lines = "".join(f"{1_000_000 + n},Zeta\n" for n in range(SHORT))
-    roster.write_text(f"EMPL ID,Last\n{lines}", "utf-8")
-    assert "lookup: last_3" in plain(typed("check", roster, "-m", "m.yaml", "-o", "run").err)
 
 
 STUDENTS = BASE.replace("INTERNAL", "EXTERNAL\nowning_system: SIS").replace("<ID>", "<EMPL ID>")

@@ -226,59 +226,48 @@ def test_a_template_offers_what_there_is(folder: Path) -> None:
 OF_SANDBOX = {
     "institution": "01SANDBOX_INST",
     "tables": {
-        "UserGroups": {"COMM": "Community", "FRIEND": "Friends"},
+        "UserGroups": {
+            "COMM": "Community",
+            "FRIEND": "Friends",
+            "OLD": {"description": "Old", "enabled": False},
+        },
         "Campuses": {"MAIN": "Main", "SOUTH": "South"},
+        "UserIdentifierTypes": {"BARCODE": "Barcode"},
     },
 }
+GROUP, MATCH = "<Group>", "lookups:"
+"""What a case replaces: the rule of the group, or what stands before the lookups."""
+ABSENT = "match: {absent: {among: {user_group: [%s]}, set: {expiry_date: <@today>}}}\nlookups:"
+KEPT = "match: {keep_old_id: {type: %s}}\nlookups:"
 
 
 @pytest.mark.parametrize(
-    ("rule", "wrong"),
+    ("place", "written_there", "wrong"),
     [
-        ("FREND", ["record.user_group"]),
-        ("friend", []),
-        ("{from: <Group>, default: OTHER}", ["record.user_group.default"]),
-        ("<Group>", []),
+        (GROUP, "FREND", ["record.user_group"]),
+        (GROUP, "friend", []),
+        (GROUP, "{from: <Group>, default: OTHER}", ["record.user_group.default"]),
+        (GROUP, "<Group>", []),
+        (MATCH, ABSENT % "comm, FREND", ["match.absent.among.user_group"]),
+        (MATCH, ABSENT % "OLD", []),
+        (MATCH, KEPT % "OLDBAR", ["match.keep_old_id.type"]),
+        (MATCH, KEPT % "BARCODE", []),
     ],
 )
 def test_codes_of_the_mapping_are_held_against_the_tables(
-    folder: Path, rule: str, wrong: list[str]
+    folder: Path, place: str, written_there: str, wrong: list[str]
 ) -> None:
-    """Constants and the codes of lookups, each with its line; a mapping stays right in itself."""
+    """Constants, codes of lookups and of `match`, each with its line; the mapping stays right.
+
+    Of a mistyped group nobody would ever be missing. Users may still have one that is disabled.
+    """
     Path("codes.json").write_text(json.dumps(OF_SANDBOX), "utf-8")
-    mapping = written(folder, MAPPING.replace("<Group>", rule))
+    mapping = written(folder, MAPPING.replace(place, written_there))
     got = typed("mapping", "check", mapping, "--json")
     found = got.summary["codes"]
     assert got.exit == Exit.DONE
-    assert [line.split(": ")[1] for line in found] == [*wrong, "lookups.campuses.North, far"]
+    assert {line.split(": ")[1] for line in found} == {*wrong, "lookups.campuses.North, far"}
     assert all(line.startswith("m.yaml:") for line in found)
-
-
-ABSENT = "{among: {user_group: [%s]}, set: {expiry_date: <@today>}}"
-
-
-@pytest.mark.parametrize(
-    ("line", "wrong"),
-    [
-        (f"match: {{absent: {ABSENT % 'comm, FREND'}}}", ["match.absent.among.user_group"]),
-        (f"match: {{absent: {ABSENT % 'OLD'}}}", []),
-        ("match: {keep_old_id: {type: OLDBAR}}", ["match.keep_old_id.type"]),
-        ("match: {keep_old_id: {type: BARCODE}}", []),
-    ],
-)
-def test_codes_outside_the_record_are_held_against_the_tables(
-    folder: Path, line: str, wrong: list[str]
-) -> None:
-    """In any case. Of a mistyped group nobody would ever be missing.
-
-    Users may still have a group that is disabled.
-    """
-    kinds = {"UserIdentifierTypes": {"BARCODE": "Barcode"}}
-    codes = CODES | {"tables": CODES["tables"] | kinds}
-    Path("codes.json").write_text(json.dumps(codes), "utf-8")
-    got = typed("mapping", "check", written(folder, f"{MAPPING.rstrip()}\n{line}\n"), "--json")
-    steps = [one.split(": ")[1] for one in got.summary["codes"]]
-    assert steps == wrong
 
 
 def test_a_wrong_code_of_the_mapping_is_corrected_there(folder: Path) -> None:

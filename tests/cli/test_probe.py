@@ -40,8 +40,9 @@ def test_the_facts_are_saved_and_used(sandbox: Sandbox) -> None:
     assert _users(sandbox) == []
     examined = typed("doctor", "--json").summary["findings"]
     assert "get-pin" in {finding["name"] for finding in examined}
-    shown = typed("doctor", "--probe")
+    shown = typed("doctor", "--probe", "--for", "01LIVE_INST")
     assert "get-pin is hide" in shown.out
+    assert json.loads(Path("facts.json").read_text("utf-8"))["also_for"] == "01LIVE_INST"
 
 
 def test_the_probe_does_not_run_in_production(sandbox: Sandbox) -> None:
@@ -149,28 +150,6 @@ def test_each_road_counts_the_hidden_pins_that_it_clears(
     assert ("pins" in two.summary["failed_checks"]) == (blank != "keep")
     rows = [row for row, code in codes("two") if code == "pin-cleared"]
     assert rows == [] if blank == "keep" else rows == ["absent-1" if road == "leavers" else "2"]
-
-
-def test_facts_of_another_institution_count_only_by_name(sandbox: Sandbox) -> None:
-    """They are not used, and why is said, unless the probe was told the institution's code."""
-    ask(sandbox, "POST", "settings", {"switches": {"get-pin": "hide"}})
-    typed("doctor", "--probe")
-    facts = Path("facts.json")
-    change(facts, ("01SANDBOX_INST", "01OTHER_INST"))
-    roster = _renewed()
-    refused = typed("plan", roster, "-m", "small.yaml", "-o", "two")
-    assert "not used" in refused.err
-    told = typed("doctor").out
-    words = ("--probe", "--for", "01SANDBOX_INST")
-    assert ("not used" in told, " ".join(words) in told) == (True, True)
-    assert typed("doctor", *words[1:]).exit == Exit.USAGE
-    assert typed("doctor", *words).exit == Exit.DONE
-    change(facts, ('"institution": "01SANDBOX_INST"', '"institution": "01OTHER_INST"'))
-    used = typed("plan", roster, "-m", "small.yaml", "-o", "three", "--json")
-    assert used.summary["failed_checks"] == ["pins"]
-    for shown in (used.err, typed("doctor").out):
-        assert "at 01OTHER_INST for 01SANDBOX_INST, too" in shown
-        assert "get-pin is hide" in shown
 
 
 def test_a_plan_warns_of_a_wrong_clock(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
