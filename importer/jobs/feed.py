@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from importer.errors import Cause, PlaceError, RosterError, UsageError
 from importer.jobs.places import LOADED, OPEN_IN_EXCEL, SKIPPED, SUPERSEDED, FoundFile, LocalFolder
@@ -47,9 +47,7 @@ class WrongFileError(RosterError):
     """A file can never be loaded as it is."""
 
 
-class _KeptFile(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class _KeptFile(BaseModel, frozen=True):
     name: str
     modified: float
     size: int = 0
@@ -108,10 +106,8 @@ class FeedFile(_KeptFile):
         return cls(name=file.name, modified=file.modified, size=file.size, sha256=sha256, at=at)
 
 
-class Feed(BaseModel):
+class Feed(BaseModel, frozen=True):
     """What a job remembers of the files of one roster, in the order in which they were decided."""
-
-    model_config = ConfigDict(frozen=True)
 
     files: tuple[FeedFile, ...] = ()
 

@@ -19,7 +19,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainValidator,
     SecretStr,
@@ -200,10 +199,8 @@ def required(name: str, look_up: Callable[[str], SecretStr | None] = named) -> s
     return value.get_secret_value()
 
 
-class _Part(BaseModel):
+class _Part(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """A closed part of the job file; every scalar of it arrives as text."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class JobRoster(_Part):

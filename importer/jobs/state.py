@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from importer.errors import Exit, ImporterError, LedgerError, UnreadableFileError, UsageError
 from importer.files import read_text_bounded, write_atomically
@@ -52,18 +52,14 @@ class LoadStep(StrEnum):
     PUT_AWAY = "put-away"  # the picked-up files are renamed or deleted
 
 
-class _Kept(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class FailedGuard(_Kept):
+class FailedGuard(BaseModel, frozen=True):
     """A guard, or a safety check of the mapping, that holds a load, and why."""
 
     name: str
     sentence: str
 
 
-class LoadDecision(_Kept):
+class LoadDecision(BaseModel, frozen=True):
     """What a person decided about a load: who, when and why, and what it was about.
 
     `checks` are the guards that were allowed; none where the files were skipped.
@@ -151,7 +147,7 @@ class DoneLoad(BaseModel):
     allowed: tuple[str, ...] = ()
 
 
-class Ran(_Kept):
+class Ran(BaseModel, frozen=True):
     """How the last run of a job ended.
 
     `file`: the SHA-256 of the job file, which was right; `gap`: how long after a load the next one
@@ -166,7 +162,7 @@ class Ran(_Kept):
     notify: Notify | None = None
 
 
-class Reported(_Kept):
+class Reported(BaseModel, frozen=True):
     """An incident that people were notified of `at` a time; a load that is done ends it.
 
     `sentence`: what makes it another one than those of the same exit code; "" while it is expected
