@@ -69,15 +69,12 @@ def test_code_tables_are_fetched_with_the_command(desk: AlmaDesk) -> None:
     desk.write([person(1)])
     tables = desk.folder / "codes.json"
     old = json.loads(tables.read_text()) | {"fetched": "2020-01-02"}
-    for code, says in (
-        ("codes-not-checked", "Get the code tables from Alma."),
-        ("old-code-tables", "Get the code tables from Alma."),
-    ):
+    for code in ("codes-not-checked", "old-code-tables"):
         tables.unlink()
         if code == "old-code-tables":
             tables.write_text(json.dumps(old), "utf-8")
         before = desk.check()
-        desk.advised(before.advice(code, says))
+        desk.advised(before.advice(code, "Get the code tables from Alma."))
         is_better(before, desk.check(), code)
 
 
@@ -118,10 +115,8 @@ def test_users_are_compared_after_the_user_cache_is_refreshed(desk: AlmaDesk) ->
 @follows("absent-not-compared", "missing-from-roster", "returned")
 def test_who_is_missing_is_looked_for_after_a_refresh(desk: AlmaDesk) -> None:
     """Then those with loans are named, the others change, and are back as they were."""
-    desk.take("community")
     everybody = [person(1), person(2), person(3)]
-    desk.write(everybody)
-    desk.load()
+    desk.begin(everybody, "community")
     desk.in_alma("POST", "users/20001123400003/loans", {"loans": 2})
     desk.take("community-leavers", ("after: 30 days ", "after: 0 days "))
     desk.write(everybody[:1])
@@ -161,6 +156,8 @@ class Asked:
 
 
 DOUBLE = (person(1), person(2, First_Name="Verab", Last_Name="Quillb", DOB="03/01/1970"))
+NAMESAKE = DOUBLE[1] | {"DOB": "", "Email": "x@example.org", "Phone": "", "Street": ""}
+NO_EMAIL = person(1, Email="", Alternate_Email="")
 CARD = STUDENTS["Card Barcode"].format
 BORIS = student(2, First_Name="Boris", Last_Name="Kowalczyk", Birth_Date="11/30/1944")
 CHLOE = student(3, First_Name="Chloe", Last_Name="Zielinski", Birth_Date="07/19/1988")
@@ -199,6 +196,10 @@ ASKED = (
           TWO, (SECOND_CARD,), right=student(1)),
     Asked("another-person", "If the ID is wrong, correct it in the row",
           TWO, (WRONG_ID,), right=CHLOE),
+    Asked("same-name-in-alma", "If it is the same person, do not create another one",
+          DOUBLE[:1], (NAMESAKE, person(3)), right=person(3)),
+    Asked("no-preferred-email", "Add an email to the roster",
+          (NO_EMAIL,), (NO_EMAIL | {"Street": "9 Elm St"},), right=person(1)),
 )  # fmt: skip
 
 
@@ -224,21 +225,6 @@ def test_a_row_is_resolved_in_the_decision_column_or_corrected(case: Asked, desk
     after.advice("resolved", "resolve")
     applied = desk.apply(before.run)
     assert (applied.counts["created"], applied.counts["updated"]) == case.loaded, applied
-
-
-@follows("same-name-in-alma")
-def test_a_namesake_is_not_created_twice(desk: AlmaDesk) -> None:
-    """The row goes from the roster, if it is the same person."""
-    desk.take("community")
-    desk.write(DOUBLE[:1])
-    desk.load()
-    desk.write(
-        [DOUBLE[1] | {"DOB": "", "Email": "x@example.org", "Phone": "", "Street": ""}, person(3)]
-    )
-    before = desk.plan()
-    before.advice("same-name-in-alma", "If it is the same person, do not create another one")
-    desk.write([person(3)])
-    is_better(before, desk.plan(), "same-name-in-alma")
 
 
 @follows("account-type-differs", "account-type-stays")
@@ -306,17 +292,6 @@ def test_a_patron_who_cannot_borrow_gets_another_date(desk: AlmaDesk) -> None:
     before.advice("cannot-borrow", "or correct the roster")
     desk.write([person(1)])
     is_better(before, desk.plan(), "cannot-borrow")
-
-
-@follows("no-preferred-email")
-def test_a_patron_without_an_email_gets_one(desk: AlmaDesk) -> None:
-    """In the roster."""
-    desk.begin([person(1, Email="", Alternate_Email="")], "community")
-    desk.write([person(1, Email="", Alternate_Email="", Street="9 Elm St")])
-    before = desk.plan()
-    before.advice("no-preferred-email", "Add an email to the roster")
-    desk.write([person(1)])
-    is_better(before, desk.plan(), "no-preferred-email")
 
 
 @follows("not-looked-up")
@@ -437,10 +412,8 @@ def test_a_protected_field_is_overridden(desk: AlmaDesk) -> None:
 @follows("many-other-people")
 def test_ids_that_were_sorted_alone_are_corrected(desk: AlmaDesk) -> None:
     """Before single rows are resolved."""
-    desk.take("community")
     people = [person(n, First_Name=name, Last_Name=f"{name}son") for n, name in enumerate(NAMES, 1)]
-    desk.write(people)
-    desk.load()
+    desk.begin(people, "community")
     cards = [row["Barcode"] for row in people]
     shifted = zip(people, [*cards[1:], cards[0]], strict=True)
     desk.write([row | {"Barcode": card} for row, card in shifted])

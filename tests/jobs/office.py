@@ -43,6 +43,10 @@ WRONG = ("", "Canaria", "Vexworthy", "COMM", "", "", "")
 """A row that is rejected, as it has no ID."""
 
 
+SIS = MAPPING.replace("account_type: INTERNAL", "account_type: EXTERNAL\nowning_system: SIS")
+"""The small mapping for Alma's SIS load."""
+
+
 def people(count: int, first: int = 1) -> list[tuple[str, ...]]:
     """Rows of invented people for the small mapping, who have no birth date and no email."""
     return [
@@ -112,6 +116,29 @@ class Office:
         whole = ("version: 1", "rosters:", *lines, action + text, NOTIFY)
         (path := self.folder / "nightly.yaml").write_text("\n".join(whole), "utf-8")
         return path
+
+    def write_job_of_two(self, text: str = "", **roster: str) -> Path:
+        """Write a job of two rosters, patrons and staff, which have the same keys."""
+        keys = {"from": "incoming/staff-*.csv", "mapping": "small.yaml", "unchanged_for": "0s"}
+        lines = "\n    ".join(f"{key}: {value}" for key, value in {**keys, **roster}.items())
+        path = self.write_job(text, **roster)
+        self.edit("do: apply", f"  - {lines}\ndo: apply")
+        return path
+
+    def write_mapping(self, do: str, group: str, name: str = "small.yaml") -> None:
+        """Write a job that does this, with a mapping of this name and user group."""
+        more = f"do: {do}\nguards: {{absent: off, creates: off}}\n"
+        if do == "sis-load":
+            more += "deliver_to: out\n"
+            (self.folder / "out").mkdir(exist_ok=True)
+        self.write_job(more, mapping=name)
+        text = (SIS if do == "sis-load" else MAPPING).replace("<Group>", group)
+        (self.folder / name).write_text(text, "utf-8")
+
+    def write_job_on(self, sshd: SshServer, more: str = "") -> None:
+        """Write a job whose roster is picked up from the inbox on a server."""
+        source = sshd.address(f"{self.inbox}/patrons-*.csv")
+        self.write_job(more + sshd.login(), **{"from": source})
 
     def run(self, *allowed: str, command: Command = in_process) -> Exit:
         """Run the job, after a person allowed these guards for the load that is held.
@@ -295,11 +322,11 @@ class SshServer:
         """The address of a folder on it."""
         return f"sftp://{self.user}@127.0.0.1:{self.port}{path}"
 
-    def login(self, known_hosts: str = "known_hosts") -> str:
+    def login(self) -> str:
         """The part of a job that logs in."""
         return (
             f"sftp:\n  127.0.0.1:\n    key: {self.folder / 'user'}\n"
-            f"    known_hosts: {self.folder / known_hosts}\n"
+            f"    known_hosts: {self.folder / 'known_hosts'}\n"
         )
 
 

@@ -15,9 +15,7 @@ from importer.errors import Exit
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ask, delete, state
 from tests.jobs.killed import DONE_AT_ALL, LEADS, kill
-from tests.jobs.office import WRONG, Office, SshServer, in_process, names, people, rows_of
-from tests.jobs.test_several_rosters import _write_job_of_two
-from tests.jobs.test_sftp import SIS
+from tests.jobs.office import SIS, WRONG, Office, SshServer, in_process, names, people, rows_of
 
 
 def _clean(office: Office, sandbox: Sandbox) -> None:
@@ -49,6 +47,12 @@ def _killed(
         yield at
         if ended == DONE_AT_ALL:
             break
+
+
+def _strides(often: int) -> pytest.MarkDecorator:
+    """At every step in a hunt, and at every n-th one else."""
+    every = pytest.param(1, marks=pytest.mark.hunt)
+    return pytest.mark.parametrize("stride", [pytest.param(often, marks=pytest.mark.faults), every])
 
 
 @pytest.mark.faults
@@ -85,9 +89,7 @@ def test_a_killed_job_loads_once(
     assert at > 10
 
 
-@pytest.mark.parametrize(
-    "stride", [pytest.param(5, marks=pytest.mark.faults), pytest.param(1, marks=pytest.mark.hunt)]
-)
+@_strides(5)
 def test_a_feed_that_is_killed_anywhere_loads_each_file_once_and_in_its_order(
     stride: int, office: Office, sandbox: Sandbox
 ) -> None:
@@ -115,9 +117,7 @@ def test_a_feed_that_is_killed_anywhere_loads_each_file_once_and_in_its_order(
     assert at > 20
 
 
-@pytest.mark.parametrize(
-    "stride", [pytest.param(5, marks=pytest.mark.faults), pytest.param(1, marks=pytest.mark.hunt)]
-)
+@_strides(5)
 def test_what_is_skipped_is_put_aside_once(stride: int, office: Office, sandbox: Sandbox) -> None:
     """Two files are loaded; a third is held and skipped.
 
@@ -144,9 +144,7 @@ def test_what_is_skipped_is_put_aside_once(stride: int, office: Office, sandbox:
     assert at > 20
 
 
-@pytest.mark.parametrize(
-    "stride", [pytest.param(7, marks=pytest.mark.faults), pytest.param(1, marks=pytest.mark.hunt)]
-)
+@_strides(7)
 def test_rosters_of_a_server_are_loaded_once(
     stride: int, office: Office, sandbox: Sandbox, sshd: SshServer
 ) -> None:
@@ -158,7 +156,7 @@ def test_rosters_of_a_server_are_loaded_once(
     more = (
         f"guards: {{creates: 0, absent: off}}\nrejects_to: {sshd.address(office.folder / 'back')}\n"
     )
-    _write_job_of_two(office, more + sshd.login(), max_age="26h")
+    office.write_job_of_two(more + sshd.login(), max_age="26h")
     office.edit("incoming/staff", sshd.address(office.inbox / "staff"))
 
     def arrive() -> None:

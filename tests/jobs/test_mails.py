@@ -32,18 +32,14 @@ from tests.cli.small import HEAD, MAPPING, ask
 from tests.command_line import typed as type_in
 from tests.jobs.office import WRONG, Office, in_process, people, rows_of
 from tests.jobs.test_rejects_to import GUARDS, delivers
-from tests.jobs.test_run import _write_mapping
-from tests.jobs.test_several_rosters import _write_job_of_two
 
 HOUR = timedelta(hours=1)
 OFF = "guards: {creates: off}\n"
 FILE, RUN = r"File: patrons-\d\.csv \([-:\d ]+\), [\d,]+ bytes", r"Run: runs/\S+-nightly"
-CONTINUES = "The next run of the job continues"
 NIGHTLY = r"\S*nightly\.yaml"
 AGAIN = rf"  importer job run {NIGHTLY}"
 ALLOW = rf"  importer job allow {NIGHTLY} %s --why 'your reason' --run runs/\S+"
 SKIP = rf"  importer job skip {NIGHTLY} --why 'your reason'"
-ASK = "sk the office"
 NOTHING = "^Nothing was loaded"
 
 Arrange = Callable[[Office, Sandbox], object]
@@ -113,7 +109,7 @@ def _sis(*more: tuple[str, ...], out: bool = True) -> Arrange:
     """A job for Alma's own SIS load."""
 
     def happens(office: Office, _: Sandbox) -> None:
-        _write_mapping(office, "sis-load", "COMM")
+        office.write_mapping("sis-load", "COMM")
         if not out:
             shutil.rmtree(office.folder / "out")
         office.takes([*people(20), *more])
@@ -130,7 +126,7 @@ def _grows(office: Office, _: Sandbox) -> None:
 
 
 def _waits(office: Office, _: Sandbox) -> None:
-    _write_job_of_two(office, OFF, max_age="26h")
+    office.write_job_of_two(OFF, max_age="26h")
     office.drop(rows_of(people(2)), "patrons-0.csv", age=HOUR)
     office.takes(people(2, first=100), "staff-1.csv", age=HOUR)
     office.takes(people(2, first=10))
@@ -221,29 +217,25 @@ def _wrong_mapping(right: str, wrong: str) -> Arrange:
 RENAMED = [(*row[:2], f"New{row[0]}", *row[3:]) for row in people(40)]
 DAILY = {"do": "429_daily", "on": "POST", "nth": 5}
 HELD = (FILE, RUN, r"The plan: .*\.\n", r"Look at runs/\S+/report\.html", "nothing was written")
-USED_UP = "(?:API calls for today|daily API calls) are used up"  # told by Alma, or counted by us
-SKIP_HELD, MAP = rf"{SKIP} --run runs/\S+", rf"If the mapping is wrong.*\n{AGAIN}\n"
-IDLE = "Nothing needs to be done"
-PLANNED = r"  importer plan \S+/rejects\.xlsx -m small\.yaml\nThis writes nothing yet"
-UNTIL_THEN = (
-    r"\d of 10 rows were written to Alma: \d created\. \d with a result that is not known yet\."
-)
 
 SHORT: dict[str, tuple[str, ...]] = {
     "<HELD>": HELD,
     "<FILE>": (FILE,),
     "<RUN>": (RUN,),
-    "<ASK>": (ASK,),
+    "<ASK>": ("sk the office",),
     "<AGAIN>": (AGAIN,),
     "<SKIP>": (SKIP,),
-    "<SKIP_HELD>": (SKIP_HELD,),
-    "<MAP>": (MAP,),
-    "<IDLE>": (IDLE,),
+    "<SKIP_HELD>": (rf"{SKIP} --run runs/\S+",),
+    "<MAP>": (rf"If the mapping is wrong.*\n{AGAIN}\n",),
+    "<IDLE>": ("Nothing needs to be done",),
     "<NOTHING>": (NOTHING,),
-    "<CONTINUES>": (CONTINUES,),
-    "<PLANNED>": (PLANNED,),
-    "<USED_UP>": (USED_UP,),
-    "<UNTIL_THEN>": (UNTIL_THEN,),
+    "<CONTINUES>": ("The next run of the job continues",),
+    "<PLANNED>": (r"  importer plan \S+/rejects\.xlsx -m small\.yaml\nThis writes nothing yet",),
+    "<USED_UP>": ("(?:API calls for today|daily API calls) are used up",),
+    "<UNTIL_THEN>": (
+        r"\d of 10 rows were written to Alma: \d created\. "
+        r"\d with a result that is not known yet\.",
+    ),
 }
 TEXT = (Path(__file__).parent / "mails.txt").read_text("utf-8")
 MAILS = {title: lines for title, *lines in map(str.splitlines, TEXT.split("\n== ")[1:])}
@@ -270,7 +262,7 @@ HAPPENS: dict[str, Arrange] = {
     "planned": _arrives(rows_of(people(10)), job=f"do: plan\n{OFF}"),
     "rejects": _arrives(rows_of([*people(20), WRONG])),
     "rejects of two": lambda office, _: (
-        _write_job_of_two(office, OFF), office.drop(rows_of([*people(20), WRONG])),
+        office.write_job_of_two(OFF), office.drop(rows_of([*people(20), WRONG])),
         office.takes(people(20, first=100), "staff-1.csv")),
     "rejects to": lambda office, _: delivers(office),
     "rejects to nowhere": _arrives(rows_of([*people(20), WRONG]), job=GUARDS),
@@ -301,7 +293,7 @@ HAPPENS: dict[str, Arrange] = {
         office.write_job("guards: {creates: of}\n"), type_in("job", "run", "nightly.yaml")),
     "waits": _waits,
     "first waits": lambda office, _: (
-        _write_job_of_two(office, OFF), office.takes(people(2, first=100), "staff-1.csv")),
+        office.write_job_of_two(OFF), office.takes(people(2, first=100), "staff-1.csv")),
     "ended": _retires("expire", 1),
     "listed": _retires("list", 0),
     "held: in turn": _held_in_turn,

@@ -13,7 +13,6 @@ from importer.service.outcome import Ending
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
 from tests.jobs.office import WRONG, Office, SshServer, in_process, people, rows_of
-from tests.jobs.test_several_rosters import _write_job_of_two
 
 HOUR = timedelta(hours=1)
 OFF = "guards: {creates: off, absent: off}\n"
@@ -108,7 +107,7 @@ def test_each_roster_has_its_own_workbook(office: Office, sandbox: Sandbox) -> N
     """The command of each names the mapping of its roster."""
     (office.folder / "back").mkdir()
     (office.folder / "staff.yaml").write_bytes((office.folder / "small.yaml").read_bytes())
-    _write_job_of_two(office, GUARDS)
+    office.write_job_of_two(GUARDS)
     office.edit("staff-*.csv\n    mapping: small.yaml", "staff-*.csv\n    mapping: staff.yaml")
     office.drop(rows_of([*people(20), WRONG]))
     assert office.takes([*people(20, first=100), WRONG], "staff-1.csv") == Exit.REJECTS

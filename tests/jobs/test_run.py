@@ -21,7 +21,7 @@ from importer.jobs.commands import how_it_ended
 from importer.jobs.state import Store
 from importer.service.outcome import Ending
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, MAPPING, edit, state
+from tests.cli.small import ANA, edit, state
 from tests.cli.test_absent import LEAVERS
 from tests.jobs.office import Office, in_process, names, people, rows_of
 
@@ -243,10 +243,10 @@ def test_a_held_load_is_planned_again_once_its_mapping_is_mended(
     do: str, mended: str, office: Office, sandbox: Sandbox
 ) -> None:
     """Also without `--allow`, or with another mapping: what the guard counted is no longer so."""
-    _write_mapping(office, do, "<Group>")
+    office.write_mapping(do, "<Group>")
     assert office.takes(HALF_UNKNOWN) == Exit.SAFETY_CHECK
     assert "15 of 30 rows would be rejected" in office.text
-    _write_mapping(office, do, "COMM", mended)
+    office.write_mapping(do, "COMM", mended)
     office.clear()
     assert office.run() == Exit.DONE
     assert "30 of 30" in office.text or do != "apply"
@@ -258,7 +258,7 @@ def test_a_delivered_zip_is_what_was_planned(
     changed: str, office: Office, sandbox: Sandbox
 ) -> None:
     """Another mapping is planned again; other code tables never change a zip that was allowed."""
-    _write_mapping(office, "sis-load", "<Group>")
+    office.write_mapping("sis-load", "<Group>")
     assert office.takes(HALF_UNKNOWN) == Exit.SAFETY_CHECK
     if changed == "codes":
         (office.folder / "codes.json").write_text('{"tables": {"UserGroups": {"NEW": "New"}}}')
@@ -272,17 +272,6 @@ def test_a_delivered_zip_is_what_was_planned(
         text = "".join(archive.read(name).decode() for name in archive.namelist())
     assert ("<last_name>New<" in text) == (changed == "mapping")
     assert (">COMM<" in text, ">NEW<" in text) == (True, False)
-
-
-def _write_mapping(office: Office, do: str, group: str, name: str = "small.yaml") -> None:
-    text = MAPPING.replace("<Group>", group)
-    more = f"do: {do}\nguards: {{absent: off, creates: off}}\n"
-    if do == "sis-load":
-        text = text.replace("type: INTERNAL", "type: EXTERNAL\nowning_system: SIS")
-        more += "deliver_to: out\n"
-        (office.folder / "out").mkdir(exist_ok=True)
-    office.write_job(more, mapping=name)
-    (office.folder / name).write_text(text, "utf-8")
 
 
 def test_a_held_load_whose_run_was_purged_is_planned_again(

@@ -32,7 +32,6 @@ from tests.jobs.office import (
     rows_of,
     ssh_server,
 )
-from tests.jobs.test_several_rosters import _write_job_of_two
 
 HOUR = timedelta(hours=1)
 
@@ -237,7 +236,7 @@ def test_an_earlier_content_under_the_same_name_is_not_loaded_unseen(
 
 def test_each_roster_of_a_job_has_its_own_sequence(office: Office, sandbox: Sandbox) -> None:
     """A file that is older than the last of the other roster is loaded."""
-    _write_job_of_two(office, max_age="26h")
+    office.write_job_of_two(max_age="26h")
     office.drop(rows_of(people(2)), age=HOUR * 2)
     office.drop(rows_of(people(2, first=10)), "staff-5.csv", age=HOUR * 5)
     assert office.takes(people(3, first=10), "staff-4.csv", age=HOUR * 6) == Exit.DONE
@@ -413,7 +412,7 @@ def test_a_file_that_was_seen_unchanged_needs_no_further_wait(
 
 def test_a_set_of_two_rosters_is_whole_in_every_load(office: Office, sandbox: Sandbox) -> None:
     """Of a backlog the oldest files of both are one load; what has no partner waits for it."""
-    _write_job_of_two(office, max_age="26h")
+    office.write_job_of_two(max_age="26h")
     load_every_file(office)
     for number in (1, 2):
         office.drop(rows_of(people(number)), f"patrons-{number}.csv", age=HOUR * (9 - number))
@@ -462,7 +461,7 @@ def test_a_new_file_under_another_name_is_named(office: Office) -> None:
 
     Neither are those of another job, and the same trouble is reported once while it is written.
     """
-    _write_job_of_two(office, GUARDS)
+    office.write_job_of_two(GUARDS)
     office.drop(rows_of(people(2)), age=HOUR)
     assert office.takes(people(2, first=10), "staff-1.csv", age=HOUR) == Exit.DONE
     office.drop(named("Friday"), "patrons-0.csv.old", age=HOUR * 9)

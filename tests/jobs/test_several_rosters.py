@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,7 @@ from tests.jobs.office import Office, names, people, rows_of
 
 def test_several_rosters_are_one_load(office: Office, sandbox: Sandbox) -> None:
     """They are planned together; a job with one of them cut off loads neither."""
-    _write_job_of_two(office)
+    office.write_job_of_two()
     office.drop(rows_of(people(2)))
     office.drop(rows_of(people(2, first=10))[:-20], "staff-1.csv")
     assert office.run() == Exit.ROSTER
@@ -28,20 +27,12 @@ def test_several_rosters_are_one_load(office: Office, sandbox: Sandbox) -> None:
     ]  # fmt: skip
 
 
-def _write_job_of_two(office: Office, text: str = "", **roster: str) -> Path:
-    keys = {"from": "incoming/staff-*.csv", "mapping": "small.yaml", "unchanged_for": "0s"}
-    lines = "\n    ".join(f"{key}: {value}" for key, value in {**keys, **roster}.items())
-    path = office.write_job(text, **roster)
-    office.edit("do: apply", f"  - {lines}\ndo: apply")
-    return path
-
-
 @pytest.mark.parametrize("new", ["patrons", "staff"])
 def test_a_new_file_that_waits_for_the_other_roster_is_reported(
     new: str, office: Office, sandbox: Sandbox
 ) -> None:
     """The first or the second; nothing is kept of it, and it is loaded once the other one comes."""
-    _write_job_of_two(office, max_age="26h")
+    office.write_job_of_two(max_age="26h")
     office.drop(rows_of(people(2)))
     assert office.takes(people(2, first=10), "staff-1.csv") == Exit.DONE
     office.clear()
@@ -57,7 +48,7 @@ def test_a_new_file_that_waits_for_the_other_roster_is_reported(
 
 def test_nothing_is_kept_of_a_file_whose_other_roster_is_wrong(office: Office) -> None:
     """However often the job runs."""
-    _write_job_of_two(office)
+    office.write_job_of_two()
     office.drop(rows_of(people(2)))
     assert office.takes(b"", "staff-1.csv") == Exit.ROSTER
     assert [*(office.folder / "jobs" / "nightly").glob("*/")] == []
@@ -67,7 +58,7 @@ def test_one_file_of_a_set_that_is_refused_can_be_skipped(
     office: Office, sandbox: Sandbox, typed: Type
 ) -> None:
     """The other one then waits for the file that replaces it."""
-    _write_job_of_two(office, "guards: {creates: off}\n", max_age="26h")
+    office.write_job_of_two("guards: {creates: off}\n", max_age="26h")
     office.drop(b"Id\n1\n", "patrons-1.csv", age=timedelta(hours=1))
     assert office.takes(people(2, first=10), "staff-1.csv") == Exit.USAGE
     assert "To skip only one, " in office.text
