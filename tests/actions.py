@@ -31,7 +31,7 @@ EVERY: tuple[Action, ...] = (
     NameUser(RUN, "14", "update"),
     CheckFiles(("plan", "my roster.xlsx", "-m", "mapping.yaml")),
     Apply(RUN),
-    Apply(RUN, allow=("renames", "email-changes")),
+    Apply(RUN, allow=("renames", "removals")),
     Apply(RUN, limit=5, delete=3),
     Apply(RUN, limit=0),
     SisReport(RUN),

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from importer.advice import Action
+from importer.advice import Decide, Do, NameUser, ResolveFrom, SisReport
 from importer.errors import Exit
 from importer.model import text
 from importer.model.text import command_line, shell_word
-from importer.report.commands import as_command
+from importer.report.commands import Here, as_command
 from tests.actions import EVERY
+from tests.actions import RUN as OF_ALL
 from tests.cli.conftest import Sandbox
 from tests.command_line import typed
 from tests.pipeline.runs import SAMPLES
@@ -87,12 +88,26 @@ def test_powershell_calls_a_program_whose_path_is_quoted(monkeypatch: pytest.Mon
     assert command_line("plan") == '& "C:/Ana B/importer.exe" plan'
 
 
-@pytest.mark.parametrize("action", EVERY, ids=str)
-def test_the_command_of_every_action_is_one_that_is_understood(action: Action) -> None:
-    """Its verb and its options: it explains itself."""
-    if command := as_command(action):
-        _, *words = shlex.split(command)
-        assert typed(*words, "--help").exit == Exit.DONE, command
+NOT_HERE = (Decide, NameUser, ResolveFrom, SisReport)
+"""What needs a row with a question, a decision in a file, or a file that was delivered."""
+
+
+def test_the_command_of_every_action_works_when_it_is_pasted(sandbox: Sandbox) -> None:
+    """Beside the practice Alma it does its work, or says what this run has not for it.
+
+    The command line understands each of its words: no error leads to its help.
+    """
+    shutil.copy(SAMPLES / "community-patrons.xlsx", "my roster.xlsx")
+    assert typed("mapping", "ready", "community", "-o", "mapping.yaml").exit == Exit.DONE
+    assert typed("plan", "my roster.xlsx", "-m", "mapping.yaml", "-o", OF_ALL).exit == Exit.REJECTS
+    for action in EVERY:
+        _, *words = shlex.split(as_command(action, Here(OF_ALL, "14"))) or [""]
+        if not words or "ANSWER" in words:  # which a person replaces
+            continue
+        got = typed(*words)
+        assert "--help" not in got.err, words
+        waits = isinstance(action, NOT_HERE) or action is Do.DELETE_USERS  # it asks first
+        assert got.exit in ({Exit.USAGE} if waits else {Exit.DONE, Exit.REJECTS}), words
 
 
 ROSTER, MAPPING, RUN = "Friends of (2) O'Hara.xlsx", "the dean's [new].yaml", "my run's"

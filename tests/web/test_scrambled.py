@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,19 +15,34 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from importer import advice
-from importer.advice import Choice
+from importer.advice import Choice, as_json
+from importer.errors import Exit
+from importer.jobs.commands import StepError, counts_of
+from importer.jobs.words import reasons
 from importer.ledger.ledger import summarize
 from importer.model.plan import Fate, Unchanged
 from importer.model.problem import CATALOGUE, Code, Problem, Severity
 from importer.report.files import write_all
 from importer.report.view import RunView
 from importer.report.wording import MASKED, PAGE
+from importer.service.outcome import Ending
 from importer.web import advice as controls
-from importer.web import decision_pages, run_pages
+from importer.web import (
+    decision_pages,
+    draft_pages,
+    mapping_pages,
+    run_pages,
+    settings_page,
+    task_pages,
+)
 from importer.web.site import ROOT, SITE, Site, Visit
-from importer.web.tasks import Tasks, Workspace
+from importer.web.tasks import EXIT, OUT, TASK, Task, Tasks, Workspace
 from tests.actions import EVERY
+from tests.pipeline.runs import ROOT as CHECKOUT
 from tests.report import building
+
+NOW = datetime(2026, 8, 20, 10, tzinfo=UTC)
+ADVICE = tuple(map(Choice, EVERY))
 
 KEPT = {"class", "id", "href", "action", "method", "name", "type", "value", "for", "open", "form"}
 """The attributes that are no prose."""
@@ -45,6 +62,9 @@ class _Skeleton(HTMLParser):
 
 
 def _skeleton(page: str) -> list[tuple[str, ...]]:
+    """Return the elements of a page; of an email, what its lines count, and its commands."""
+    if "<html" not in page:
+        return re.findall(r"^(- [\d,]+ rows?:|  importer .*)", page, re.MULTILINE)
     parser = _Skeleton()
     parser.feed(page)
     return parser.found
@@ -70,28 +90,60 @@ def _run(number: int) -> building.Run:
     return run
 
 
+def _tasks(folder: Path, number: int) -> Tasks:
+    """Return a failed command and a check of the setup, each with every action."""
+    for name, words, out in (
+        ("1", ("users", "refresh"), {"error": f"It is wrong {number}.", "advice": as_json(ADVICE)}),
+        ("2", ("doctor",), {"findings": [
+            {"name": state, "state": state, "sentence": f"is {number}", "advice": as_json(ADVICE)}
+            for state in ("ok", "warn", "bad")
+        ]}),
+    ):  # fmt: skip
+        (task := folder / "tasks" / name).mkdir(parents=True)
+        (task / TASK).write_text(Task(words=words, started=NOW, id=name).model_dump_json())
+        (task / OUT).write_text(json.dumps({**out, "exit": Exit.USAGE}))
+        (task / EXIT).write_text(str(int(Exit.USAGE)))
+    return Tasks(folder / "tasks", folder, {})
+
+
+def _mail(run: Path, number: int) -> str:
+    """Return what emails say of the rows of a run, and of a command that failed."""
+    with pytest.raises(StepError) as failed:
+        counts_of(Ending(exit=Exit.STOPPED, error=f"Alma is {number}.", advice=ADVICE))
+    return "\n".join((*reasons(str(run), None), str(failed.value)))
+
+
 def _pages(folder: Path, number: int) -> Iterator[tuple[str, str]]:
-    """Yield the reports and pages of such a run, each with its name."""
-    runs = folder / f"{number}"
-    with _run(number).ledger(runs / "runs" / "run") as ledger:
+    """Yield the reports, emails and pages of such a run, and of a roster, each with its name."""
+    here = folder / f"{number}"
+    with _run(number).ledger(here / "runs" / "run") as ledger:
         for path in write_all(RunView(ledger, summarize(ledger))):
             if path.name in {PAGE, MASKED}:
                 yield path.name, path.read_text("utf-8")
-    space = Workspace("alma", runs, Tasks(runs / "tasks", runs, {}), runs, "ana@desk")
+    yield "mail", _mail(here / "runs" / "run", number)
+    space = Workspace("alma", here, _tasks(here, number), CHECKOUT, "ana@desk")
     app = web.Application()
     app[ROOT] = "/secret"
-    app[SITE] = Site(
-        {"alma": space, "practice": space}, lambda: datetime(2026, 8, 20, 10, tzinfo=UTC), None
-    )
-    for name, page, row in (
-        ("run", run_pages.run, ""),
-        ("decisions", decision_pages.decisions, ""),
-        *((f"row {row}", run_pages.row, str(row)) for row in (100, 101, 130)),
+    app[SITE] = Site({"alma": space, "practice": space}, lambda: NOW, None)
+
+    def visit(name: str, **names: str) -> Visit:
+        names = {"place": "alma", **names}
+        return Visit(make_mocked_request("GET", f"/{name}", app=app, match_info=names))
+
+    draft_pages.take_sample(visit("samples"))
+    (draft,) = space.drafts()
+    for name, page, names in (
+        ("run", run_pages.run, {"run": "run"}),
+        ("decisions", decision_pages.decisions, {"run": "run"}),
+        *((row, run_pages.row, {"run": "run", "row": row}) for row in ("100", "101", "130")),
+        ("home", draft_pages.home, {}),
+        ("sheet", draft_pages.sheet, {"draft": draft.name}),
+        ("mapping", mapping_pages.mapping, {"draft": draft.name}),
+        ("settings", settings_page.settings, {}),
+        ("task", task_pages.task, {"task": "1"}),
     ):
-        names = {"place": "alma", "run": "run", "row": row}
-        visit = Visit(make_mocked_request("GET", f"/{name}", app=app, match_info=names))
-        shown = page(visit)
-        assert isinstance(shown, web.Response)
+        shown = page(visit(name, **names))
+        assert isinstance(shown, web.Response), name
         yield name, shown.text or ""
 
 
@@ -109,4 +161,4 @@ def test_pages_and_reports_do_not_depend_on_their_prose(
     assert before.keys() == after.keys()
     for name, page in before.items():
         assert _skeleton(page) == _skeleton(after[name]), name
-        assert page != after[name], name
+        assert page != after[name] or name in {"home", "sheet", "mapping"}, name
