@@ -2,7 +2,7 @@
 
 An action names no row and no cell, because the surface has them: advice of one cause is one value,
 and may go into emails and masked files. `as_text` is its sentence, for every surface. The command
-is `report.commands.as_command`, the link of the page `web.controls.as_control`.
+is `report.commands.as_command`, the link of the page `web.advice.as_control`.
 """
 
 from __future__ import annotations

@@ -256,7 +256,9 @@ class Visit:
 
     def control(self, action: Action, draft: str = "") -> Link | None:
         """Return the link of an action here, None where there is none; see `as_control`."""
-        return as_control(action, self, draft)
+        names = self.request.match_info
+        run, draft = names.get("run", ""), draft or names.get("draft", "")
+        return as_control(action, self.place, self.base, run=run, draft=draft)
 
     def refusal(
         self, status: int, heading: str, sentence: str, back: str, advice: Advice = ()

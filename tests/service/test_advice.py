@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import get_args
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import make_mocked_request
 
 from importer.advice import Action, Choice, Do, packed, text_of, unpacked
 from importer.errors import Exit, ImporterError, UsageError
@@ -17,8 +14,7 @@ from importer.model.question import DECISIONS
 from importer.report.commands import as_command, to_paste, with_command
 from importer.service.outcome import Ending, failed
 from importer.web.advice import as_control
-from importer.web.site import ROOT, Visit
-from tests.actions import EVERY, RUN
+from tests.actions import EVERY
 
 COMMAND = re.compile(r"importer [a-z]|--[a-z]")
 
@@ -53,13 +49,7 @@ def test_the_terminal_shows_the_command_of_an_action(action: Action) -> None:
 @pytest.mark.parametrize("action", EVERY, ids=str)
 def test_the_page_shows_a_link_or_the_sentence(action: Action) -> None:
     """A link leads into the same place, and names no command."""
-    app = web.Application()
-    app[ROOT] = "/secret"
-    names = {"place": "alma", "run": "2026-08-20T0930", "draft": "fall"}
-    request = make_mocked_request("GET", "/", app=app, match_info=names)
-    visit = Visit(request)
-    visit.__dict__["run"] = Path(RUN)
-    control = as_control(action, visit)
+    control = as_control(action, "alma", "/secret/alma", run="2026-08-20T0930", draft="fall")
     if control is not None:
         assert control.address.startswith("/secret/alma/")
         assert not COMMAND.search(control.words)
