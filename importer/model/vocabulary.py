@@ -52,9 +52,8 @@ _PAIRS = tuple((frozenset(pair.split()), field) for pair, field in DATA["pairs"]
 _WEAK, _VETO, _IDENTITIES, _ENTERED, _NOUN = (
     frozenset[str](DATA["concepts"][of]) for of in ("weak", "veto", "identities", "entered", "noun")
 )
-_HEAD_FIRST, _LINKED, _COMPOUND, _INFLECTED = (
-    frozenset[str](DATA["languages"][of])
-    for of in ("head_first", "linked", "compound", "inflected")
+_HEAD_FIRST, _COMPOUND, _INFLECTED = (
+    frozenset[str](DATA["languages"][of]) for of in ("head_first", "compound", "inflected")
 )
 _PEOPLE = frozenset({"student", "person"})
 _AN_ID = "id"
@@ -201,7 +200,7 @@ def _covered(word: str, language: str, depth: int) -> tuple[str, ...]:
             continue
         if not rest:
             return (part,) if depth > 1 else ()
-        for link in ("", "s", "n", "en", "e") if language in _LINKED else ("",):
+        for link in ("", "s", "n", "en", "e"):
             behind = rest.removeprefix(link) if rest.startswith(link) else ""
             if behind and (parts := _covered(behind, language, depth + 1)):
                 return (part, *parts)

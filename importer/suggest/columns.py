@@ -129,15 +129,6 @@ class Guess:
         return sum(self.counts.values())
 
     @property
-    def lengths(self) -> Counter[int]:
-        """How often its numbers have each length; empty if most values are not numbers."""
-        found: Counter[int] = Counter()
-        for text, count in self.counts.items():
-            if DIGITS.fullmatch(text):
-                found[len(text)] += count
-        return found if found.total() > self.filled / 2 else Counter()
-
-    @property
     def identifies(self) -> bool:
         """Whether it could be an ID: all differ, and the heading names one or most have digits."""
         different = len(self.counts) >= _IDS_DIFFER * self.filled > 0

@@ -554,9 +554,8 @@ class _Text:
         if others:
             said.append("In these columns, nearly every value is different:")
         for guess in others:
-            lengths = " or ".join(map(str, sorted(guess.lengths)))
-            digits = f", {lengths} digits" if lengths else ""
-            said.append(f"  {comment(str(guess.place))}{digits}")
+            form = f", {comment(guess.form)}" if guess.form else ""
+            said.append(f"  {comment(str(guess.place))}{form}")
         mark = "" if known is None or (sure and not known.doubt) else _mark(known)
         return comments(*said) | {"primary_id": f"{self._cell(known)}{mark}" if known else _OPEN}
 

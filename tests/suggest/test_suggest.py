@@ -147,7 +147,7 @@ def test_an_identity_column_is_never_guessed(tmp_path: Path) -> None:
         ("10002", "b2@example.org", "B", "M", ""),
     ]
     text = suggest(roster(headings, rows), BESIDE)
-    assert "#   A (Number), 5 digits" in text
+    assert "#   A (Number), digits: 5" in text
     assert '"Email ID"' not in text.replace("<Email ID>", "")
     mapping = loaded(tmp_path, text)
     (to_do,) = lint(mapping)
