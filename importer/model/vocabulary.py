@@ -55,7 +55,6 @@ _WEAK, _VETO, _IDENTITIES, _ENTERED, _NOUN = (
 _HEAD_FIRST, _COMPOUND, _INFLECTED = (
     frozenset[str](DATA["languages"][of]) for of in ("head_first", "compound", "inflected")
 )
-_PEOPLE = frozenset({"student", "person"})
 _AN_ID = "id"
 _LAYERS = ("small", "dead", "left", "yes")
 
@@ -362,7 +361,7 @@ def _decided(seen: list[_Seen], unknown: int, *, head_first: bool) -> Meaning:
     if "address" in concepts and (head.vague or head.concept in _NOUN):
         parts = [one.concept for one in seen if one.concept in {"address", head.concept}]
         if head.vague or parts[0 if head_first else -1] == "address":  # `Postal address`
-            return Meaning("line1", VAGUE if head.vague else STRONG, vague=head.vague)
+            return Meaning("line1", STRONG)
     named = [field for one in content if (field := _FIELDS.get(one.concept, ""))]
     field, identity = _FIELDS.get(head.concept, ""), head.concept in _IDENTITIES
     if identity and named:
@@ -405,7 +404,7 @@ def _of_weak(seen: list[_Seen], concepts: set[str], unknown: int) -> Meaning:
     if "date" in concepts or not concepts:
         return Meaning()
     if "type" in concepts:
-        return Meaning("user_group", STRONG if concepts & _PEOPLE else doubtful, vague=True)
+        return Meaning("user_group", doubtful, vague=True)
     if concepts & {"address", "line"}:
         return Meaning("line1", VAGUE, vague=True)
     if called := [one for one in seen if one.concept == "preferred"]:
