@@ -92,27 +92,20 @@ def as_command(action: Action, here: Here = Here()) -> str:  # noqa: PLR0911, PL
             assert_never(action)
 
 
-def option_of(action: Action) -> str:
-    """Return the option that is added to, or left out of, the command; "" for most actions."""
-    match action:
-        case Do.NAME_CODES:
-            return "`--codes FILE`"
-        case Do.USE_CACHE:
-            return "`--no-refresh`"
-        case Do.PLAN_FOR_API:
-            return "without `--to sis-xml`"
-        case Do.SKIP_HIDDEN:
-            return "`--visible-only`"
-        case Do.READ_HIDDEN:
-            return "without `--visible-only`"
-        case _:
-            return ""
+_OPTIONS: dict[Action, str] = {
+    Do.NAME_CODES: "`--codes FILE`",
+    Do.USE_CACHE: "`--no-refresh`",
+    Do.PLAN_FOR_API: "without `--to sis-xml`",
+    Do.SKIP_HIDDEN: "`--visible-only`",
+    Do.READ_HIDDEN: "without `--visible-only`",
+}
+"""The option that is added to, or left out of, the command; most actions have none."""
 
 
 def with_command(choice: Choice, here: Here = Here()) -> str:
     """Return a choice in a sentence with its command or option, if it has one."""
     command = as_command(choice.do, here)
-    typed = f"`{command}`" if command else option_of(choice.do)
+    typed = f"`{command}`" if command else _OPTIONS.get(choice.do, "")
     return f"{choice.text.removesuffix('.')}: {typed}." if typed else choice.text
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 from importer.mapper.mapping import MappedField, MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE, Cell, heading_key
@@ -32,28 +31,18 @@ _DATES = {"mdy": "mm/dd/yyyy", "dmy": "dd/mm/yyyy"}
 """The spreadsheet program's format for an order of dates."""
 
 
-class ColumnKind(StrEnum):
-    """What a column contains."""
-
-    ID = "ID"
-    DATE = "date"
-    CHOICE = "choice"
-    TEXT = "text"
-
-
 @dataclass(frozen=True, slots=True)
 class NeededColumn:
     """A column that the mapping uses.
 
     `required`: a row that is blank here is not loaded. `choices` are the words that the mapping's
     lookup knows, else the codes of `table`, Alma's code table if the column contains codes itself;
-    none if any are allowed. `date_format`: of its dates in the spreadsheet program, "" for none;
-    where the mapping has a pattern, the form of dates that every column takes.
+    none if any are allowed. `date_format`: of its dates in the spreadsheet program, "" for other
+    columns; where the mapping has a pattern, the form of dates that every column takes.
     """
 
     heading: str
     fields: tuple[str, ...]
-    kind: ColumnKind
     required: bool = False
     choices: tuple[CodeRow, ...] = ()
     table: str = ""
@@ -61,12 +50,18 @@ class NeededColumn:
     id_rule: IdRule | None = None
 
     @property
+    def is_id(self) -> bool:
+        """Whether it contains IDs."""
+        return self.id_rule is not None or not _IDENTIFIERS.isdisjoint(self.fields)
+
+    @property
     def longest(self) -> int:
         """The most characters of a value, 0 for no limit."""
         rule, fields = self.id_rule, self.fields
         if rule is not None:
             return rule.digits if rule.digits and not rule.strip else 0
-        limited = len(fields) == 1 and self.kind is ColumnKind.TEXT
+        listed = self.date_format or self.choices or self.table or self.is_id
+        limited = len(fields) == 1 and not listed
         return FIELDS[fields[0]].facts.length if limited else 0
 
     @property
@@ -100,11 +95,11 @@ class NeededColumn:
     @property
     def example(self) -> str | date:
         """The value of the invented person in the example row."""
-        if self.kind is ColumnKind.DATE:
+        if self.date_format:
             return _BIRTH if "birth_date" in self.fields else _EXPIRY
         if self.choices:
             return self.choices[0].code
-        if self.kind is ColumnKind.ID:
+        if self.is_id:
             digits = self.id_rule.digits if self.id_rule else None
             return "0123456789"[:digits] if digits and digits <= 10 else "20001234567890"
         names = [path.rpartition(".")[2] for path in self.fields]
@@ -144,17 +139,11 @@ def _needed(mapping: MappingDocument, codes: CodeTables, forms: list[str]) -> Ne
     needed = not all(mapped.rule.chooses or mapped.rule.default is not None for mapped in lone)
     id_rule = mapping.file.id_rule(heading)
     date_format = ""
-    if id_rule is not None or any(mapped.field.path in _IDENTIFIERS for mapped in feeding):
-        kind = ColumnKind.ID
-    elif dates:
-        kind = ColumnKind.DATE
+    if dates and id_rule is None and not any(r.field.path in _IDENTIFIERS for r in feeding):
         date_format = _DATES.get(mapping.file.dates(dates[0].rule.dates).order, "yyyy-mm-dd")
-    else:
-        kind = ColumnKind.CHOICE if words or table else ColumnKind.TEXT
     return NeededColumn(
         heading,
         tuple(dict.fromkeys(mapped.field.path for mapped in feeding)),
-        kind,
         selected or needed,
         tuple(map(CodeRow, words)) or codes.enabled(table),
         table,

@@ -25,6 +25,7 @@ from importer.report.files import PERSONAL, open_workbooks, present
 from importer.report.lineage import next_step
 from importer.report.masking import printable, shown
 from importer.report.view import (
+    Difference,
     ProblemGroup,
     RunView,
     Survey,
@@ -248,12 +249,9 @@ def as_lines(row: dict[str, Any]) -> list[str]:
     lines = [f"Row {row_label(row['row'])}{of}: {row['fate']}"]
     if row["planned"]:
         lines.append(f"Planned: {wording.ENDS[row['planned']]}")
-    name = wording.field_name
-    lines += [f"  {name(field['path'])}: {field['value']}" for field in row["record"]]
-    lines += [
-        f"  {name(change['path'])}: {change['old'] or 'nothing'} → {change['new'] or 'nothing'}"
-        for change in row["changes"]
-    ]
+    record = row["record"]
+    lines += [f"  {wording.field_name(field['path'])}: {field['value']}" for field in record]
+    lines += [f"  {Difference(**change)}" for change in row["changes"]]
     if row["result"]:
         lines.append(f"Result: {wording.ENDS[row['result']]}")
     for problem in row["problems"]:

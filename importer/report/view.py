@@ -217,17 +217,12 @@ class ProblemGroup:
         return 0 if self.whole else len(self.numbers)
 
     @property
-    def one_change(self) -> bool:
-        """Whether a single change of the mapping may correct all."""
-        repairs = self.first.repairs
-        return self.count > 1 and (
-            repairs is Repairs.COLUMN or (repairs is Repairs.VALUE and self.alike)
-        )
-
-    @property
     def once(self) -> str:
-        """Whether following the advice once may be enough, "" where it is not."""
-        return f"One change may correct all {self.count:,} rows: " if self.one_change else ""
+        """Whether a single change of the mapping may correct all, "" where it may not."""
+        repairs = self.first.repairs
+        enough = repairs is Repairs.COLUMN or (repairs is Repairs.VALUE and self.alike)
+        several = self.count > 1 and enough
+        return f"One change may correct all {self.count:,} rows: " if several else ""
 
     @property
     def in_words(self) -> str:
@@ -579,11 +574,10 @@ class Survey:
         def person(*changes: Difference, said: str = "") -> ListedRow:
             return ListedRow(row.row, self._names.of(row), said, _changed(changes))
 
+        user = shown("primary_id", row.primary_id, show_values=self._show_values)
         if row.act is Act.DELETE:
-            user = shown("primary_id", row.primary_id, show_values=self._show_values)
             self._deleted.add(person(said=user))
         if is_absent(row.row) and changes:
-            user = shown("primary_id", row.primary_id, show_values=self._show_values)
             self._absent.add(ListedRow(row.row, user, "", _changed(changes)))
         if row.act is Act.UPDATE and len(self._updated) < MOST_PEOPLE:
             self._updated.append(person(*changes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from importer.model.fields import CodeTables
-from importer.report.needed_columns import ColumnKind, needed_columns
+from importer.report.needed_columns import needed_columns
 from tests.mapper.bench import loaded, mapping_text
 
 
@@ -24,15 +24,13 @@ def test_the_columns_that_a_mapping_needs(tmp_path: Path) -> None:
         item.heading: item
         for item in needed_columns(loaded(tmp_path, mapping_text(record, top)), CodeTables({}))
     }
-    assert (found["ID"].kind, found["ID"].required) == (ColumnKind.ID, True)
+    assert (found["ID"].is_id, found["ID"].required) == (True, True)
     assert found["ID"].id_rule is not None
-    assert (found["B"].kind, found["B"].required) == (ColumnKind.DATE, True)
-    assert (found["C"].kind, found["C"].table) == (ColumnKind.CHOICE, "Campuses")
-    assert (found["Whole name"].kind, found["Whole name"].table) == (ColumnKind.TEXT, ""), (
-        "any name"
-    )
+    assert (found["B"].date_format, found["B"].required) == ("yyyy-mm-dd", True)
+    assert (found["C"].table, found["C"].is_id) == ("Campuses", False)
+    assert (found["Whole name"].table, found["Whole name"].choices) == ("", ()), "any name"
     assert [row.code for row in found["J"].choices] == ["Clerk", "Cook"]
     assert [row.code for row in found["S"].choices] == ["New"]
     assert [found[name].required for name in "SLND"] == [True, False, False, True]
     assert found["First"].fields == ("first_name", "middle_name")
-    assert (found["M"].required, found["Email"].kind) == (False, ColumnKind.TEXT)
+    assert (found["M"].required, found["Email"].date_format) == (False, "")

@@ -95,7 +95,7 @@ def test_one_change_is_promised_only_where_it_can_be() -> None:
     assert not changes_once(Repairs.ROW, "a", "a")
     for code in (Code.POSSIBLE_MATCH_IN_ALMA, Code.DUPLICATE_PERSON):  # decided one by one
         (cause,) = group_problems(problem(row, code) for row in range(2, 11))
-        assert not cause.one_change
+        assert not cause.once
 
 
 def changes_once(repairs: Repairs, *values: str) -> bool:
@@ -104,7 +104,7 @@ def changes_once(repairs: Repairs, *values: str) -> bool:
         replace(problem(row), value=value, repairs=repairs)
         for row, value in enumerate(values, start=2)
     )
-    return cause.one_change
+    return bool(cause.once)
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from(CODES))))
