@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,7 @@ from importer.errors import Exit, UsageError
 from importer.model.fields import NO_CODES
 from importer.model.text import command_line, counted, shell_word
 from importer.report.wording import PAGE, PROBLEMS, WORKBOOK
-from importer.sandbox.configuration import SWITCHES
+from importer.sandbox.configuration import INSTITUTION, SWITCHES
 from importer.sandbox.server import Options, running, serve, users_in
 from importer.service.place import now
 from importer.settings import ENV
@@ -59,7 +58,6 @@ def sandbox(
             say(f"{name}={'|'.join(one.values)}\n    {one.text} [{one.mark}]")
         return
     tables = read_file(codes) if codes else NO_CODES
-    named = (tables.institution, tables.institution)
     options = Options(
         port=port,
         db=db,
@@ -69,11 +67,9 @@ def sandbox(
         faults=faults,
         seed_users=seed_users,
         codes=plain(tables),
+        institution=(tables.institution,) * 2 if tables.institution else INSTITUTION,
         switches=dict(_switch(text) for text in switch),
     )
-
-    if tables.institution:
-        options = replace(options, institution=named)
 
     if seed_users and (there := users_in(db)):
         say(f"{db} has {counted(there, 'user')} already; none were invented.")
