@@ -466,7 +466,7 @@ def look_line(look: Look) -> str:
 
     The commonest changes have their rows: `STUDENT → STAFF (8), nothing → STAFF (4)`.
     """
-    if look.key not in {"groups", "earlier", "last-names"}:
+    if look.note:
         return look.note
     named = [
         f"{difference.change} ({count:,})"

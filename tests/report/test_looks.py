@@ -34,12 +34,17 @@ SCREEN = 40
 """Lines of a terminal."""
 
 
-def _screen(ledger: Ledger) -> str:
-    console = Console(file=io.StringIO(), width=100)
+def _printed(ledger: Ledger, most: int | None = MOST_GROUPS, width: int = 1000) -> str:
+    write_all(view_of(ledger))
+    console = Console(file=io.StringIO(), width=width)
     show_counts(summarize(ledger), console)
-    show_problems(view_of(ledger), console, show_values=False, reported=True, most=MOST_GROUPS)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    return "\n".join(text.splitlines()[:SCREEN])
+    show_problems(view_of(ledger), console, show_values=False, reported=True, most=most)
+    show_files(view_of(ledger), console)
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+def _screen(ledger: Ledger) -> str:
+    return "\n".join(_printed(ledger, width=100).splitlines()[:SCREEN])
 
 
 def _report(ledger: Ledger) -> str:
@@ -49,22 +54,13 @@ def _report(ledger: Ledger) -> str:
     return re.sub(r"<[^>]+>|&#39;", lambda hit: "'" if hit[0] == "&#39;" else "", first)
 
 
-def _whole_screen(ledger: Ledger) -> str:
-    write_all(view_of(ledger))
-    console = Console(file=io.StringIO(), width=1000)
-    show_counts(summarize(ledger), console)
-    show_problems(view_of(ledger), console, show_values=False, reported=True, most=MOST_GROUPS)
-    show_files(view_of(ledger), console)
-    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
-
-
 def _whole_report(ledger: Ledger) -> str:
     write_all(view_of(ledger))
     page = (ledger.folder / PAGE).read_text("utf-8").partition("<h1>")[2]
     return unescape(re.sub(r"<nav.*?</nav>|<[^>]+>", "", page, flags=re.DOTALL))
 
 
-@pytest.mark.parametrize("surface", [_whole_screen, _whole_report])
+@pytest.mark.parametrize("surface", [_printed, _whole_report])
 def test_what_is_comes_before_what_to_look_at_and_what_to_do(
     tmp_path: Path, surface: Callable[[Ledger], str]
 ) -> None:
@@ -126,21 +122,10 @@ def test_what_to_look_at_first_names_a_change_once(tmp_path: Path) -> None:
 def test_who_cannot_borrow_is_on_the_screen_once(tmp_path: Path) -> None:
     """What to look at first has them, so the problems below do not; the report has the reasons."""
     with renewal().ledger(tmp_path / "run") as ledger:
-        console = Console(file=io.StringIO(), width=100)
-        show_problems(view_of(ledger), console, show_values=False, reported=True, most=None)
-        told = console.file.getvalue()  # type: ignore[attr-defined]
+        told = _printed(ledger, None)
         assert told.count("People who cannot borrow") == 1
         assert CATALOGUE[Code.CANNOT_BORROW].title not in told
         assert [one.row for one in view_of(ledger).shown.blocked] == [70, 71]
-
-
-def test_next_steps_stand_below_the_problems(tmp_path: Path) -> None:
-    """A reader in a hurry meets what is wrong before the command."""
-    with renewal().ledger(tmp_path / "run") as ledger:
-        write_all(view_of(ledger))
-        page = (ledger.folder / PAGE).read_text("utf-8")
-    places = [page.index(f'<section id="{name}"') for name in ("look", "problems", "next")]
-    assert places == sorted(places)
 
 
 MARKED = re.compile(r"\*\S[^*\n]*\S\*|`[^`\n]+`")
@@ -170,13 +155,10 @@ def _texts(path: Path) -> Iterator[str]:
 def test_no_markdown_reaches_a_person(tmp_path: Path) -> None:
     """No title, sentence or advice has asterisks or backticks on any surface of a run."""
     with _every_problem().ledger(tmp_path / "run") as ledger:
-        view, console = view_of(ledger), Console(file=io.StringIO(), width=1000)
-        show_problems(view, console, show_values=False, reported=True, most=None)
-        show_files(view, console)
-        texts = [console.file.getvalue()]  # type: ignore[attr-defined]
+        texts = [_printed(ledger, None)]
         for row in range(100, 100 + len(CATALOGUE)):
             texts += as_lines(row_history(ledger, row, show_values=True) or {})
-        for path in write_all(view):
+        for path in write_all(view_of(ledger)):
             texts += _texts(path)
         texts += reasons(str(ledger.folder), None)
     for kind in CATALOGUE.values():

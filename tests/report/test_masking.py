@@ -113,11 +113,7 @@ def test_of_what_alma_says_the_words_are_kept(own: str, seen: str) -> None:
 
 @pytest.mark.parametrize("field", ["password", "pin_number"])
 def test_a_secret_is_never_shown(field: str) -> None:
-    """Passwords and PINs stay masked also where values are asked for."""
+    """Passwords and PINs stay masked also where values are asked for; all else is as it is."""
     assert shown(field, "correct horse", show_values=True) == CUT
     assert mask_all((field, "first_name"), "correct horse", show_values=True) == CUT
-
-
-def test_values_are_shown_where_they_are_asked_for() -> None:
-    """Everything else is shown as it is."""
     assert shown("birth_date", "1987-06-05", show_values=True) == "1987-06-05"
