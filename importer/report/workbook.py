@@ -193,11 +193,19 @@ def write_blank(
     The same mapping and codes give the same bytes. Raises MappingError if a column is still to be
     chosen, UsageError if the file exists already or cannot be written.
     """
-    columns = _columns(mapping, codes)
+    columns, layout = _columns(mapping, codes), mapping.file.roster
+    name = sheet_name(layout.sheet or "", "Roster")
     with new_file(path, private=False, option="-o") as file, text_workbook(file) as book:
         book.set_properties({"title": mapping.title, "created": _MADE})
         book.set_custom_property(VERSION, version_of(mapping))
-        _fill(book, mapping, columns)
+        text = book.add_format({"num_format": "@", "valign": "top"})
+        roster = WrittenSheet(book.add_worksheet(name), text)
+        notes = WrittenSheet(book.add_worksheet(free_name(NOTES, name)), text)
+        lists = Lists(book.add_worksheet(free_name(LISTS, name)))
+        _write_roster(book, roster, columns, layout.header[-1] - 1 if layout.header else 0, lists)
+        lists.write()
+        _write_notes(book, notes, mapping.title, columns)
+        roster.sheet.activate()
     return columns
 
 
@@ -214,22 +222,6 @@ def _columns(mapping: MappingDocument, codes: CodeTables) -> tuple[NeededColumn,
         msg = f"{mapping.path.name}: {wrong}"
         raise MappingError((msg,))
     return needed
-
-
-def _fill(
-    book: xlsxwriter.Workbook, mapping: MappingDocument, columns: tuple[NeededColumn, ...]
-) -> None:
-    layout = mapping.file.roster
-    name = sheet_name(layout.sheet or "", "Roster")
-    text = book.add_format({"num_format": "@", "valign": "top"})
-    roster = WrittenSheet(book.add_worksheet(name), text)
-    notes = WrittenSheet(book.add_worksheet(free_name(NOTES, name)), text)
-    lists = Lists(book.add_worksheet(free_name(LISTS, name)))
-    heading_row = layout.header[-1] if layout.header else 1
-    _write_roster(book, roster, columns, heading_row - 1, lists)
-    lists.write()
-    _write_notes(book, notes, mapping.title, columns)
-    roster.sheet.activate()
 
 
 def _write_roster(
