@@ -40,6 +40,7 @@ from importer.loader.detect import LARGEST
 from importer.mapper.load import load as load_file
 from importer.mapper.mapping import MappingDocument
 from importer.model.text import counted
+from importer.report.wording import duration
 
 _AHEAD = timedelta(days=1)
 """How far in the future a file may be: clocks and time zones of servers are not always right."""
@@ -177,8 +178,9 @@ class Inbox:
             raise self._wrong(chosen, msg)
         if part.max_age is not None and now() - newest.changed > part.max_age:
             was = "was" if feed.state(newest) is FileState.LOADED else "was not"
+            within = duration(int(part.max_age.total_seconds()))
             msg = (
-                f"There is no file of the last {_in_words(part.max_age)} (`max_age`) in {where}. "
+                f"There is no file of the last {within} (`max_age`) in {where}. "
                 f"The newest one is {newest}, which {was} loaded. Ask the office that sends it."
             )
             raise RosterError(msg)
@@ -276,15 +278,6 @@ def _in_one_line(part: JobRoster, files: list[FeedFile], last: FeedFile, *, repl
         f"although its older values replace newer ones, copy it in {part.source} to a new name "
         f"that matches {part.source.pattern}, {place}, and run the job."
     )
-
-
-def _in_words(time: timedelta) -> str:
-    """Return a time in its largest whole unit: `26 hours`."""
-    seconds = int(time.total_seconds())
-    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length and not seconds % length:
-            return counted(seconds // length, unit)
-    return f"{seconds} seconds"
 
 
 @dataclass(slots=True)

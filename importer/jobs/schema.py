@@ -111,10 +111,6 @@ class Limit:
     number: int | None
     percent: bool = False
 
-    def __str__(self) -> str:
-        """The text of the job file."""
-        return "off" if self.number is None else f"{self.number}{'%' if self.percent else ''}"
-
     def of(self, whole: int) -> int | None:
         """Return the number that a percentage of `whole` is."""
         if self.number is None or not self.percent:

@@ -68,13 +68,6 @@ def mail_server(office: Office, context: ssl.SSLContext | None = None) -> Iterat
         controller.stop()
 
 
-@pytest.fixture
-def no_mail(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting for emails in the environment."""
-    for name in MAIL:
-        monkeypatch.delenv(f"ALMA_MAIL_{name}", raising=False)
-
-
 def write_env(office: Office, **values: object) -> None:
     """Write the `.env` of the folder."""
     path = office.folder / ".env"
@@ -137,15 +130,14 @@ def test_a_foreign_env_gets_no_email_and_no_password(
     assert [name for name in stray if name in line.split(" must not ")[1]] == stray
 
 
-@pytest.mark.usefixtures("no_mail")
 def test_settings_that_are_all_in_the_env_file_are_used(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The key, the mail server and the addresses: the folder belongs to whoever wrote it."""
     names = ("ALMA_API_KEY", "ALMA_BASE_URL", "ALMA_RATE", "CHAT_URL", "PING_URL")
     values = {name: os.environ[name] for name in names}
-    for name in names:
-        monkeypatch.delenv(name)
+    for name in (*names, *(f"ALMA_MAIL_{name}" for name in MAIL)):
+        monkeypatch.delenv(name, raising=False)
     with mail_server(office) as stranger:
         mail = {"ALMA_MAIL_HOST": "127.0.0.1", "ALMA_MAIL_PORT": stranger.port,
                 "ALMA_MAIL_FROM": "importer@example.org"}  # fmt: skip

@@ -11,8 +11,8 @@ from importer.jobs.words import jobs_in
 from importer.ledger.ledger import Ledger, summarize
 from importer.service.place import now
 from tests.cli.conftest import Sandbox
-from tests.cli.small import MAPPING, ask
-from tests.jobs.office import Office, people, rows_of
+from tests.cli.small import ask
+from tests.jobs.office import SIS, Office, people, rows_of
 from tests.practice import call
 
 HOUR = timedelta(hours=1)
@@ -32,8 +32,7 @@ def test_a_planned_load_is_delivered_and_the_next_run_learns_what_it_did(
     Rows that an earlier run of the job delivered and that Alma does not show at the next load are
     trouble.
     """
-    text = MAPPING.replace("type: INTERNAL", "type: EXTERNAL\nowning_system: SIS")
-    (office.folder / "small.yaml").write_text(text, "utf-8")
+    (office.folder / "small.yaml").write_text(SIS, "utf-8")
     (office.folder / "out").mkdir()
     office.write_job(_JOB)
     rows = people(12)
