@@ -73,23 +73,25 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
     )
 
 
-def _here(findings: Iterable[str], document: MappingDocument, roster: Roster) -> Iterator[str]:
+def _here(
+    findings: Iterable[str], document: MappingDocument, roster: Roster
+) -> Iterator[tuple[str, str]]:
     """Yield the findings, with what is still to choose in words of the form.
 
-    By the place that a finding begins with. What begins with the roster lists its columns, which
-    the form has.
+    By the place that a finding begins with, and with the field whose column is to be chosen, or "".
+    What begins with the roster lists its columns, which the form has.
     """
-    words = dict[str, str]()
+    words = dict[str, tuple[str, str]]()
     for mapped, at, rule in document.nested_rules:
         name, place = field_name(mapped.field.path), document.source.place(at)
         if any(cell.heading == TO_CHOOSE for one in rule.templates for cell in one.cells):
-            words[place] = f"Under Columns, choose the column for “{name}”."
+            words[place] = f"Under Columns, choose the column for “{name}”.", name
         elif any(one.constant == TO_CHOOSE for one in rule.templates):
-            words[place] = f"Under Rules, open “Same for everybody” and choose: {name.lower()}."
+            words[place] = f"Under Rules, open “Same for everybody” and choose: {name.lower()}.", ""
     for finding in findings:
         if not finding.startswith(f"{roster.source.path.name}:"):
             place = next((place for place in words if finding.startswith(f"{place}:")), "")
-            yield words.get(place, finding)
+            yield words.get(place, (finding, ""))
 
 
 def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Response:
