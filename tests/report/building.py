@@ -146,8 +146,6 @@ class Run:
             cells=self.cells.items(),
         )
         with ledger.transaction():
-            ledger.keep(RunValue.MISSING, as_json(self.missing))
-        with ledger.transaction():
             add_problems(ledger, self.later)
             ledger.keep(RunValue.MISSING, as_json(self.missing))
             if self.states:
