@@ -165,7 +165,9 @@ def _divided(word: str, languages: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_longest_words(word))
     if word[0] in _HEBREW and _TABLE.knows(word[1:]):  # an article is written with its word
         return (word[1:],)
-    whole = (_covered(word, one, 1) for one in languages or LANGUAGES if len(word) > _LONG)
+    whole = (
+        _covered(word, language, 1) for language in languages or LANGUAGES if len(word) > _LONG
+    )
     flat = _TWO_LETTERS.sub(lambda match: match[1] or "u", word)
     spelt = _divided(flat, languages) if flat != word else ()
     other = spelt if spelt != (flat,) or _TABLE.knows(flat) else ()
@@ -217,8 +219,8 @@ def _part(word: str, language: str) -> tuple[str, ...]:
     for end in range(len(word) - 1, least - 1, -1) if inflected or word.endswith("s") else ():
         if word[:end] in known:
             return (word[:end], word[end:])[: 1 if len(word) - end <= _SHORT else 2]
-    longer = [one for one in known if one.startswith(word)] if len(word) > _LONG else []
-    meant = {_TABLE.concepts.get(one, {}).get(language) for one in longer}
+    longer = [key for key in known if key.startswith(word)] if len(word) > _LONG else []
+    meant = {_TABLE.concepts.get(key, {}).get(language) for key in longer}
     return (min(longer, key=len),) if len(meant) == 1 and meant != {None} else ()
 
 
@@ -232,10 +234,14 @@ def languages_of(headings: tuple[str, ...]) -> tuple[str, ...]:
     for words in map(words_of, headings[:200]):
         for key in {*words, *map("".join, pairwise(words))}:
             spoken = [language for language in _TABLE.concepts.get(key, ()) if language != "sys"]
-            spoken = spoken or [one for one in LANGUAGES if len(key) > 7 and _covered(key, one, 1)]
+            spoken = spoken or [
+                language for language in LANGUAGES if len(key) > 7 and _covered(key, language, 1)
+            ]
             for language in spoken:
                 merits[language] += (1 if len(key) > _SHORT else 0.3) / len(spoken)
-    return tuple(sorted(merits, key=lambda one: (-merits[one], LANGUAGES.index(one)))[:2])
+    return tuple(
+        sorted(merits, key=lambda language: (-merits[language], LANGUAGES.index(language)))[:2]
+    )
 
 
 def region_of(languages: Sequence[str]) -> str:
@@ -291,17 +297,17 @@ def meaning(heading: str, languages: tuple[str, ...] = ()) -> Meaning:
     remark = _words(" ".join(_BRACKETS.findall(heading)), languages)
     whose = tuple(word for word in (*words, *remark) if word in _TABLE.kinds)
     seen, unknown = _concepts(words, languages)
-    if any(one.concept == "else" for one in _concepts(remark, languages)[0]):
+    if any(word.concept == "else" for word in _concepts(remark, languages)[0]):
         return Meaning(vetoed=True, concepts=("else",))
-    if all(one.concept in _WEAK for one in seen):
+    if all(word.concept in _WEAK for word in seen):
         words += remark
         seen, _ = _concepts(words, languages)
     places = [at for at, word in enumerate(words) if word.isdecimal() and len(word) < _SHORT]
-    end = max((one.end for one in seen), default=0)
-    found = _decided(seen, unknown, head_first=bool(languages) and languages[0] in _HEAD_FIRST)
+    end = max((word.end for word in seen), default=0)
+    meant = _decided(seen, unknown, head_first=bool(languages) and languages[0] in _HEAD_FIRST)
     return replace(
-        found,
-        concepts=tuple(one.concept for one in seen),
+        meant,
+        concepts=tuple(word.concept for word in seen),
         whose=whose,
         number=int(words[places[-1]]) if places else 0,
         inner=bool(places) and places[-1] < end,
@@ -329,8 +335,8 @@ def _concepts(words: Sequence[str], languages: tuple[str, ...]) -> tuple[list[_S
     while at < len(letters):
         for end in range(min(len(letters), at + _PHRASE), at, -1):
             key = "".join(word for _, word in letters[at:end])
-            if found := _concept(key, languages):
-                seen.append(_Seen(*found, letters[end - 1][0] + 1))
+            if concept := _concept(key, languages):
+                seen.append(_Seen(*concept, letters[end - 1][0] + 1))
                 at = end
                 break
         else:
@@ -351,18 +357,18 @@ def _concept(key: str, languages: tuple[str, ...]) -> tuple[str, bool] | None:
 
 def _decided(seen: list[_Seen], unknown: int, *, head_first: bool) -> Meaning:
     """Return what some concepts mean together."""
-    concepts = {one.concept for one in seen}
+    concepts = {word.concept for word in seen}
     if known := _together(seen, concepts):
         return known
-    content = [one for one in seen if one.concept not in _WEAK]
+    content = [word for word in seen if word.concept not in _WEAK]
     if not content:
         return _of_weak(seen, concepts, unknown)
     head = content[0] if head_first else content[-1]
     if "address" in concepts and (head.vague or head.concept in _NOUN):
-        parts = [one.concept for one in seen if one.concept in {"address", head.concept}]
+        parts = [word.concept for word in seen if word.concept in {"address", head.concept}]
         if head.vague or parts[0 if head_first else -1] == "address":  # `Postal address`
             return Meaning("line1", STRONG)
-    named = [field for one in content if (field := _FIELDS.get(one.concept, ""))]
+    named = [field for word in content if (field := _FIELDS.get(word.concept, ""))]
     field, identity = _FIELDS.get(head.concept, ""), head.concept in _IDENTITIES
     if identity and named:
         field, identity = field or named[-1], bool(field)  # as in `Gender ID`
@@ -381,14 +387,14 @@ def _together(seen: list[_Seen], concepts: set[str]) -> Meaning | None:
         return Meaning(Part.PASSWORD_AGAIN if "again" in concepts else "password", STRONG)
     if concepts & _VETO or ("entry" in concepts and concepts.isdisjoint(_ENTERED)):
         return Meaning(vetoed=True)
-    names = [one.concept for one in seen if one.concept in {"given", "family"}]
+    names = [word.concept for word in seen if word.concept in {"given", "family"}]
     listed = {"orderlast", "display"} & concepts and not {"email", "group", "unit"} & concepts
     if len({*names}) > 1 or listed:
         last_first = "orderlast" in concepts or names[:1] == ["family"]
         return Meaning(Part.LAST_FIRST if last_first else Part.FULL_NAME, STRONG)
     for pair, field in _PAIRS:
         if pair <= concepts:
-            vague = any(one.vague for one in seen if one.concept in pair)
+            vague = any(word.vague for word in seen if word.concept in pair)
             score = (STRONG + VAGUE) / 2 if vague else STRONG
             return (
                 Meaning(field, score)
@@ -407,7 +413,7 @@ def _of_weak(seen: list[_Seen], concepts: set[str], unknown: int) -> Meaning:
         return Meaning("user_group", doubtful, vague=True)
     if concepts & {"address", "line"}:
         return Meaning("line1", VAGUE, vague=True)
-    if called := [one for one in seen if one.concept == "preferred"]:
+    if called := [word for word in seen if word.concept == "preferred"]:
         return Meaning("pref_first_name", doubtful if called[0].vague else STRONG)
     if concepts & {"nr", "code"}:
         return Meaning(identity=True)
@@ -425,7 +431,9 @@ def known_headings(row: Iterable[str]) -> int:
     headings = tuple(dict.fromkeys(filter(None, row)))
     spoken = languages_of(headings)
     means = (meaning(heading, spoken) for heading in headings)
-    return sum(one.vetoed or one.identity or one.score >= ENOUGH_SCORE for one in means)
+    return sum(
+        meaning.vetoed or meaning.identity or meaning.score >= ENOUGH_SCORE for meaning in means
+    )
 
 
 def meaning_of(heading: str) -> str:
@@ -441,10 +449,10 @@ _TYPES: dict[str, dict[str, str]] = DATA["types"]
 _USUAL = {"email": "personal", "phone": "mobile", "address": "home"}
 
 
-def type_of(of: str, found: Meaning) -> str:
+def type_of(of: str, meant: Meaning) -> str:
     """Return Alma's type of an email address, phone number or address, as its heading suggests."""
-    usual = "alternative" if of == "email" and found.number == 2 else _USUAL[of]
-    kinds = {_TABLE.kinds[word] for word in found.whose}
+    usual = "alternative" if of == "email" and meant.number == 2 else _USUAL[of]
+    kinds = {_TABLE.kinds[word] for word in meant.whose}
     return next((name for kind, name in _TYPES[of].items() if kind in kinds), usual)
 
 

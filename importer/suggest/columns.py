@@ -84,7 +84,9 @@ class Beside:
 
     def without(self, field: str) -> Beside:
         """Return what is known where no heading is confirmed for a field."""
-        kept = {key: one for key, one in self.confirmed.items() if key[1] or one[0] != field}
+        kept = {
+            key: lookup for key, lookup in self.confirmed.items() if key[1] or lookup[0] != field
+        }
         return replace(self, confirmed=kept)
 
 
@@ -210,49 +212,51 @@ def guesses(roster: Roster, beside: Beside) -> tuple[Guess, ...]:
     if say_secret(headings):  # one may be under any heading there
         frame = frame.drop(index=frame.index.intersection([*roster.misplaced]))
     columns = (Counter(filter(None, frame[at].tolist())) for at in range(len(headings)))
-    found = [
+    guesses = [
         _guess(Guess(place, "", counts, means), beside, region_of(languages))
         for place, means, counts in zip(roster.places, meanings, columns, strict=True)
         if place.heading.strip()
     ]
-    found = [*_named(found)]
-    found = [*_one_group(found, beside)]
-    found = [*_addresses(found)]
-    found = [*_typed(found)]
-    if all(guess.field != Part.PASSWORD_AGAIN for guess in found):  # it may be of another system
-        found = [replace(one, field="") if one.field == "password" else one for one in found]
-    return tuple(_doubted([*_each_once(found)]))
+    guesses = [*_named(guesses)]
+    guesses = [*_one_group(guesses, beside)]
+    guesses = [*_addresses(guesses)]
+    guesses = [*_typed(guesses)]
+    if all(guess.field != Part.PASSWORD_AGAIN for guess in guesses):  # it may be of another system
+        guesses = [
+            replace(guess, field="") if guess.field == "password" else guess for guess in guesses
+        ]
+    return tuple(_doubted([*_each_once(guesses)]))
 
 
 def _meanings(headings: list[str], languages: tuple[str, ...]) -> Iterator[Meaning]:
     """Yield what each heading means here: contacts are relatives where one names a relation."""
-    found = [meaning(heading, languages) for heading in headings]
-    relatives = any("relation" in one.concepts for one in found)
-    for heading, one in zip(headings, found, strict=True):
+    meant = [meaning(heading, languages) for heading in headings]
+    relatives = any("relation" in meaning_.concepts for meaning_ in meant)
+    for heading, meaning_ in zip(headings, meant, strict=True):
         contact = relatives and {"contact", "contacto"} & {*words_of(heading)}
-        yield replace(one, vetoed=True) if contact else one
+        yield replace(meaning_, vetoed=True) if contact else meaning_
 
 
 def _guess(guess: Guess, beside: Beside, region: str) -> Guess:
     """Return a column with its block, and the field that it is taken for, if any."""
-    heading, found, counts = guess.place.heading, guess.meaning, guess.counts
-    second = found.number > 1 and (found.inner or found.field in PLACES)  # `City 2`
-    block = " ".join(found.whose) or (str(found.number) if second else "")
+    heading, meant, counts = guess.place.heading, guess.meaning, guess.counts
+    second = meant.number > 1 and (meant.inner or meant.field in PLACES)  # `City 2`
+    block = " ".join(meant.whose) or (str(meant.number) if second else "")
     guess = replace(guess, block=block)
     field, mapping = beside.taken(heading)
     counter = field in {"primary_id", Part.EMPL_ID} and guess.numbers_rows
     if field and not counter and share_of(counts, PLAUSIBLE.get(field, bool)) > 1 / 2:
         return replace(guess, field=field, sure=True, confirmed=mapping)
-    if found.field in {
+    if meant.field in {
         Part.PRIMARY_ID,
         Part.EMPL_ID,
         Part.BARCODE,
         *OF_PASSWORDS,
     }:  # as Alma's own form has it
-        return replace(guess, field=found.field, sure=True)
+        return replace(guess, field=meant.field, sure=True)
     if (
-        {"card", "person"} & {*found.concepts}
-        and found.identity
+        {"card", "person"} & {*meant.concepts}
+        and meant.identity
         and share_of(counts, BARCODE_DIGITS.fullmatch) > 1 / 2
     ):
         return replace(guess, field=Part.BARCODE)
@@ -266,11 +270,11 @@ def _guess(guess: Guess, beside: Beside, region: str) -> Guess:
 
 def _named_field(guess: Guess) -> str:
     """Return the field of a heading with its number: `Address 2` is the second line."""
-    found, counts = guess.meaning, guess.counts
-    field = found.field
-    if field == "line1" and not found.inner and found.number in range(2, 6):
-        return LINES[found.number - 1]
-    if found.number == 2 and field in {"first_name", "last_name"}:
+    meant, counts = guess.meaning, guess.counts
+    field = meant.field
+    if field == "line1" and not meant.inner and meant.number in range(2, 6):
+        return LINES[meant.number - 1]
+    if meant.number == 2 and field in {"first_name", "last_name"}:
         return "middle_name" if field == "first_name" else Part.SECOND_LAST  # `Prénom 2`
     if field == "birth_date" and counts and all(t.isdecimal() and len(t) < 3 for t in counts):
         return BIRTH_PARTS[-1]  # `Birth Day`
@@ -279,13 +283,13 @@ def _named_field(guess: Guess) -> str:
 
 def _scores(guess: Guess, today: date, region: str) -> dict[str, float]:
     """Return the score of each field: what the heading says, and what the cells show or forbid."""
-    found, named = guess.meaning, _named_field(guess)
-    if found.vetoed or is_left_out(guess.place.heading):
+    meant, named = guess.meaning, _named_field(guess)
+    if meant.vetoed or is_left_out(guess.place.heading):
         return {}
-    scores = dict.fromkeys(found.others, BESIDE_HEAD)
+    scores = dict.fromkeys(meant.others, BESIDE_HEAD)
     if named:
-        scores[named] = found.score if named == found.field else STRONG
-    for field, shown in () if found.identity else shown_by(guess.counts, today, region).items():
+        scores[named] = meant.score if named == meant.field else STRONG
+    for field, shown in () if meant.identity else shown_by(guess.counts, today, region).items():
         scores[field] = scores.get(field, 0.0) + shown
     return {field: score + _forbidden(field, guess, today) for field, score in scores.items()}
 
@@ -301,8 +305,8 @@ def _forbidden(field: str, guess: Guess, today: date) -> float:
     elif field == "expiry_date" and vague:
         allowed = allowed and not guess.dates(lambda day: day < today)
     elif field == "user_group" and vague:
-        one = len(counts) == 1 and guess.filled >= ENOUGH
-        allowed = not one and not all(folded(text) in STATES for text in counts or [""])
+        alone = len(counts) == 1 and guess.filled >= ENOUGH
+        allowed = not alone and not all(folded(text) in STATES for text in counts or [""])
     elif field == Part.FULL_NAME and vague:
         allowed = allowed and share_of(counts, is_whole_name) > 1 / 2
     if not counts and (field == Part.BEFORE_LAST or (vague and field not in LINES)):
@@ -313,17 +317,17 @@ def _forbidden(field: str, guess: Guess, today: date) -> float:
 # --- columns beside each other ---
 
 
-def _named(found: list[Guess]) -> Iterator[Guess]:
+def _named(guesses: list[Guess]) -> Iterator[Guess]:
     """Decide about columns of names by the others.
 
     A `Name` beside a surname is a first name, and one beside a first name is a last name. So is a
     preferred first name where there is no other.
     """
-    fields = {guess.field for guess in found}
+    fields = {guess.field for guess in guesses}
     parts = {"first_name", Part.FIRST_MIDDLE, "last_name"} & fields
     whole = {Part.FULL_NAME, Part.LAST_FIRST} & fields
     called = parts == {"last_name"} and Part.GIVEN not in fields
-    for guess in found:
+    for guess in guesses:
         field = guess.field
         if field == "pref_first_name" and called:
             field = "first_name"
@@ -338,7 +342,7 @@ def _named(found: list[Guess]) -> Iterator[Guess]:
         yield replace(guess, field=field)
 
 
-def _one_group(found: list[Guess], beside: Beside) -> Iterator[Guess]:
+def _one_group(guesses: list[Guess], beside: Beside) -> Iterator[Guess]:
     """Choose the column of the user group: the one with Alma's codes or names, else by its heading.
 
     Without Alma's codes a heading such as `Patron Type` comes before `Type`, and several words
@@ -346,7 +350,7 @@ def _one_group(found: list[Guess], beside: Beside) -> Iterator[Guess]:
     """
     rows = beside.codes.enabled("UserGroups")
     known = {folded(text) for row in rows for text in (row.code, row.description)} - {""}
-    secret = say_secret(guess.place.heading for guess in found)
+    secret = say_secret(guess.place.heading for guess in guesses)
 
     def merit(guess: Guess) -> tuple[int, int, int]:
         counts = without_dashes(guess.counts)
@@ -357,9 +361,9 @@ def _one_group(found: list[Guess], beside: Beside) -> Iterator[Guess]:
         rank = 3 if guess.confirmed and named else 2 if of_alma and several else int(named)
         return rank, several, not guess.meaning.vague
 
-    able = (g for g in found if g.field in {"", "user_group"} and g.place.heading not in secret)
+    able = (g for g in guesses if g.field in {"", "user_group"} and g.place.heading not in secret)
     best = max(able, key=merit, default=None)
-    for guess in found:
+    for guess in guesses:
         if guess is best and merit(guess)[0]:
             yield replace(guess, field="user_group", sure=guess.field == "user_group")
         elif guess.field == "user_group":
@@ -368,20 +372,22 @@ def _one_group(found: list[Guess], beside: Beside) -> Iterator[Guess]:
             yield guess
 
 
-def _addresses(found: list[Guess]) -> Iterator[Guess]:
+def _addresses(guesses: list[Guess]) -> Iterator[Guess]:
     """Give each column of an address the block of its street; without a street there is none.
 
     Where none is named beside two places, it is the column that is most like one. A column whose
     mark no street has is of the one address that there is, if that has no such column yet; one
     without a mark is of the first. `Address 2` is a second street where there is a second city.
     """
-    fields = {guess.field for guess in found}
-    second = {guess.block for guess in found if guess.field in PLACES and guess.meaning.number > 1}
+    fields = {guess.field for guess in guesses}
+    second = {
+        guess.block for guess in guesses if guess.field in PLACES and guess.meaning.number > 1
+    }
     unnamed = len(fields & {*PLACES}) > 1 and fields.isdisjoint({"line1", Part.CITY_LINE})
-    likely = [one for one in found if not one.field and one.scores.get("line1", 0.0) >= 1]
-    street = max(likely, key=lambda one: one.scores["line1"], default=None) if unnamed else None
+    likely = [guess for guess in guesses if not guess.field and guess.scores.get("line1", 0.0) >= 1]
+    street = max(likely, key=lambda guess: guess.scores["line1"], default=None) if unnamed else None
     marked = []
-    for guess in found:
+    for guess in guesses:
         number = str(guess.meaning.number)
         if guess is street:
             marked.append(replace(guess, field="line1"))
@@ -404,20 +410,20 @@ def _addresses(found: list[Guess]) -> Iterator[Guess]:
             yield guess
 
 
-def _typed(found: list[Guess]) -> Iterator[Guess]:
+def _typed(guesses: list[Guess]) -> Iterator[Guess]:
     """Keep columns of types of emails, phones and addresses if all of their words are known."""
-    for guess in found:
+    for guess in guesses:
         of, words = TYPES.get(guess.field, ""), guess.counts
         unknown = of and not (words and all(type_by_word(of, word) for word in words))
         yield replace(guess, field="") if unknown else guess
 
 
-def _each_once(found: Iterable[Guess]) -> Iterator[Guess]:
+def _each_once(guesses: Iterable[Guess]) -> Iterator[Guess]:
     """Keep the confirmed, named or first column of a field; emails and phones have several."""
-    found = [*found]
+    guesses = [*guesses]
     kept: dict[tuple[str, str], Guess] = {}
-    keys = [(one.field, one.block if one.field in _OF_ADDRESS else "") for one in found]
-    pairs = [*zip(keys, found, strict=True)]
+    keys = [(guess.field, guess.block if guess.field in _OF_ADDRESS else "") for guess in guesses]
+    pairs = [*zip(keys, guesses, strict=True)]
 
     def rank(pair: tuple[tuple[str, str], Guess]) -> tuple[bool, bool, bool, float]:
         guess = pair[1]
@@ -427,7 +433,7 @@ def _each_once(found: Iterable[Guess]) -> Iterator[Guess]:
     for key, guess in sorted(pairs, key=rank):
         kept.setdefault(key, guess)
     named: set[str] = set()
-    titles = [guess for guess in found if guess.field == "user_title"]
+    titles = [guess for guess in guesses if guess.field == "user_title"]
     third = sorted(titles, key=lambda guess: (not guess.counts, -guess.meaning.score))[2:]
     for key, guess in pairs:
         name = heading_key(guess.place.heading)
@@ -437,12 +443,12 @@ def _each_once(found: Iterable[Guess]) -> Iterator[Guess]:
         yield guess if once else replace(guess, field="")
 
 
-def _doubted(found: list[Guess]) -> Iterator[Guess]:
+def _doubted(guesses: list[Guess]) -> Iterator[Guess]:
     """Say what a person has to look at: a heading that two columns have, cells of another form."""
     columns: dict[str, list[str]] = {}
-    for guess in found:
+    for guess in guesses:
         columns.setdefault(heading_key(guess.place.heading), []).append(guess.place.letter)
-    for guess in found:
+    for guess in guesses:
         same = columns[heading_key(guess.place.heading)]
         wrong = 1 - guess.share(PLAUSIBLE.get(guess.field, bool))
         doubt = f"; rename one of the columns {word_list(same)} in the roster" if same[1:] else ""

@@ -46,16 +46,16 @@ def confirmed(folder: Path) -> Confirmed:
     letters of rosters without headings. Files that are no mappings are skipped. The field of the
     primary IDs of External users is Part.EMPL_ID.
     """
-    found: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    lookups: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     try:
         paths = sorted(folder.glob("*.yaml"), key=lambda path: -path.stat().st_mtime)[:_MOST]
     except OSError:
         paths = []
     for path in paths:
-        for key, own in _of(path, found).items():
-            found[key, ""].setdefault(_one(own), path.name)
-    agreed = {key: one for key, one in found.items() if len(one) == 1 and "" not in one}
-    return {key: next(iter(one.items())) for key, one in agreed.items()}
+        for key, own in _of(path, lookups).items():
+            lookups[key, ""].setdefault(_one(own), path.name)
+    agreed = {key: codes for key, codes in lookups.items() if len(codes) == 1 and "" not in codes}
+    return {key: next(iter(codes.items())) for key, codes in agreed.items()}
 
 
 def _one(fields: set[str]) -> str:
@@ -69,8 +69,12 @@ def _takes_as_it_is(rule: MappedField) -> bool:
     """Whether a rule makes of a cell what a first mapping makes of it, too."""
     parts = [part for _, part in rule.nested_and_lone_values]
     templates = [template for part in parts for template in part.templates]
-    whole = all(one.lone_cell or one.lone_value or one.constant for one in templates)
-    return whole and all(map(_is_written, parts)) and any(one.lone_cell for one in templates)
+    whole = all(
+        template.lone_cell or template.lone_value or template.constant for template in templates
+    )
+    return (
+        whole and all(map(_is_written, parts)) and any(template.lone_cell for template in templates)
+    )
 
 
 def _is_written(rule: Rule) -> bool:
@@ -88,10 +92,10 @@ def _looked_up(document: MappingDocument, rule: MappedField) -> Codes:
 
 def _of(path: Path, codes: defaultdict[tuple[str, str], dict[str, str]]) -> Mapping[str, set[str]]:
     """Return the fields of each heading in a mapping, and add the codes of words below it."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
+    columns: defaultdict[str, set[str]] = defaultdict(set)
     document, _ = examine(path)
     if document is None or document.file.roster.header == NO_HEADINGS:
-        return found
+        return columns
     lines = read_text_bounded(path, SIZE_LIMIT).splitlines()
     guessed = "\n".join(filter(is_marked, lines))
     for rule in document.fields:
@@ -103,11 +107,11 @@ def _of(path: Path, codes: defaultdict[tuple[str, str], dict[str, str]]) -> Mapp
                 known = field if _takes_as_it_is(rule) else ""
                 names = [*map(heading_key, (heading, *document.file.headings.get(heading, ())))]
                 for name in names:
-                    found[name].add(known)
+                    columns[name].add(known)
                 for code, steps in _looked_up(document, rule) if known in _LIKED else ():
                     line, _ = document.source.locate(steps)
                     if not is_marked(lines[line - 1]) and code not in {None, "", TO_CHOOSE}:
                         for name in names:
                             word = heading_key(str(steps[-1]))
                             codes[name, word].setdefault(str(code), path.name)
-    return found
+    return columns

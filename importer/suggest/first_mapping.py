@@ -110,8 +110,8 @@ class MappingDraft:
             if guess.counts or guess.field != "country" or roster.frame.empty:  # else it shows none
                 self.by_field.setdefault(guess.field, []).append(guess)
         usual_ids = (Part.EMPL_ID, Part.BARCODE) if self.external else (Part.BARCODE, Part.EMPL_ID)
-        found = filter(None, map(self.first, ("primary_id", Part.PRIMARY_ID, *usual_ids)))
-        named = sorted(found, key=lambda guess: not guess.confirmed)
+        ids = filter(None, map(self.first, ("primary_id", Part.PRIMARY_ID, *usual_ids)))
+        named = sorted(ids, key=lambda guess: not guess.confirmed)
         chosen = [guess for guess in self.guesses if _has(guess, choices.primary_id)][:1]
         self.ids = [*chosen, *(guess for guess in named if guess not in chosen)]
         self._codes = {(GROUP, heading_key(word)): code for word, code in choices.groups.items()}
@@ -144,8 +144,8 @@ class MappingDraft:
     @property
     def possible_ids(self) -> list[Guess]:
         """The columns that could be the primary ID: those that name one, cards, and others."""
-        able = [one for one in self.public if one.identifies and one not in self.ids]
-        return [*self.ids, *sorted(able, key=lambda one: "card" not in one.meaning.concepts)]
+        able = [guess for guess in self.public if guess.identifies and guess not in self.ids]
+        return [*self.ids, *sorted(able, key=lambda guess: "card" not in guess.meaning.concepts)]
 
     def possible(self, wanted: str) -> list[Guess]:
         """Return the columns without a field that could be this, by their scores for it."""
@@ -154,9 +154,11 @@ class MappingDraft:
         def score(guess: Guess) -> float:
             return max(guess.scores.get(field, 0.0) for field in fields)
 
-        able = [one for one in self.public if one.counts and not one.field and score(one) > 0]
+        able = [
+            guess for guess in self.public if guess.counts and not guess.field and score(guess) > 0
+        ]
         few = wanted == GROUP
-        return sorted(able, key=lambda one: (-score(one), len(one.counts) if few else 0))
+        return sorted(able, key=lambda guess: (-score(guess), len(guess.counts) if few else 0))
 
     @property
     def divided(self) -> tuple[Guess, list[str], list[str]] | None:
@@ -182,22 +184,24 @@ class MappingDraft:
     @property
     def left(self) -> list[tuple[Guess, list[str], list[str]]]:
         """Columns of which some words say that people left, with the other words and these."""
-        found = []
+        left = []
         for guess in self.public:
             if guess.few and not guess.field:
                 gone = [word for word in guess.counts if "".join(words_of(word)) in LEFT | DEAD]
                 others = [word for word in guess.counts if word not in gone]
                 if gone and others and len(guess.counts) < guess.filled:
-                    found.append((guess, others, gone))
-        return found
+                    left.append((guess, others, gone))
+        return left
 
     @property
     def deceased(self) -> list[tuple[str, list[str]]]:
         """The headings of columns about people who have died, with the words of cells for it."""
         named = (guess for guess in self.guesses if not guess.field)
         about = (guess for guess in named if DEAD & {*words_of(guess.place.heading)})
-        found = ((g.place.heading, [one for one in g.counts if folded(one) in YES]) for g in about)
-        return [(heading, yes) for heading, yes in found if yes]
+        words = (
+            (g.place.heading, [word for word in g.counts if folded(word) in YES]) for g in about
+        )
+        return [(heading, yes) for heading, yes in words if yes]
 
     @property
     def nulls(self) -> Mapping[str, bool]:
@@ -205,8 +209,8 @@ class MappingDraft:
         columns = self.by_field.get("last_name", ())
         names = {text.casefold() for guess in columns for text in guess.counts if text.isalpha()}
         others = (guess for guess in self.guesses if guess.field != "last_name")
-        found = (text for guess in others for text in guess.counts if text.casefold() in NULLS)
-        return {text: text.casefold() in names for text in found}
+        texts = (text for guess in others for text in guess.counts if text.casefold() in NULLS)
+        return {text: text.casefold() in names for text in texts}
 
     def street(self, street: Guess) -> tuple[Guess, ...]:
         """Return the column of a street, with that of its number where it has one of its own."""
@@ -243,7 +247,7 @@ class MappingDraft:
         """
         if code := self._codes.get((field, heading_key(word))):
             return code, CHOSEN
-        names = (one.place.heading for one in self.by_field.get(field, ()))
+        names = (guess.place.heading for guess in self.by_field.get(field, ()))
         ours = (name for name in names if self.beside.taken(name)[0] == field)
         known, today = {row.code for row in self._rows(field)}, self.beside.today.isoformat()
 
@@ -251,8 +255,8 @@ class MappingDraft:
             ahead = is_iso(code) and code >= today
             return bool(code) and (ahead if field in ENDS else not known or code in known)
 
-        found = [pair for name in ours if holds((pair := self.beside.taken(name, word))[0])]
-        return found[0] if len({code for code, _ in found}) == 1 else ("", "")
+        codes = [pair for name in ours if holds((pair := self.beside.taken(name, word))[0])]
+        return codes[0] if len({code for code, _ in codes}) == 1 else ("", "")
 
     def code(self, field: str, word: str) -> tuple[str, str, str]:
         """Return Alma's code for a word with its mark, and a question with near codes.
@@ -304,10 +308,10 @@ def _chosen(guessed: Iterable[Guess], choices: Choices) -> Iterator[Guess]:
             yield guess
 
 
-def spellings(found: Iterable[Guess]) -> list[tuple[str, int]]:
+def spellings(guesses: Iterable[Guess]) -> list[tuple[str, int]]:
     """Return each word of some columns once, with its count; neither `*` nor a word for a blank."""
     words: dict[str, tuple[str, int]] = {}
-    for guess in found:
+    for guess in guesses:
         for text in sorted(t for t in guess.counts if t != OTHERWISE and t.casefold() not in NULLS):
             key = heading_key(text)
             word, count = words.get(key, (text, 0))
@@ -484,7 +488,9 @@ class _Text:
             part["skip"] = f"[{', '.join(entries)}]{_GUESS}"
         part |= comments(*self._only())
         headings = (guess.place.heading for guess in draft.guesses)
-        if unused := [scalar(one) for one in headings if one not in {*self.used, *skipped}]:
+        if unused := [
+            scalar(heading) for heading in headings if heading not in {*self.used, *skipped}
+        ]:
             part |= comments(
                 "No line below uses these columns. Remove the `#` and one blank to keep",
                 "them out of Alma without a notice; columns not in this list are reported.",
@@ -590,8 +596,8 @@ class _Text:
         source = self._cell(guess)
         if field == "last_name":
             around = (self.draft.first(Part.BEFORE_LAST), guess, self.draft.first(Part.SECOND_LAST))
-            if len(there := [one for one in around if one]) > 1:
-                source = scalar(" ".join(self._placeholder(one) for one in there))
+            if len(there := [guess for guess in around if guess]) > 1:
+                source = scalar(" ".join(self._placeholder(guess) for guess in there))
         return rule(source, clean="[name]" if guess.shouted and field != "middle_name" else "")
 
     def _whole_name(self) -> dict[str, str]:
@@ -627,16 +633,18 @@ class _Text:
         if draft.external and field in FIELDS and FIELDS[field].facts.reach is Reach.INTERNAL_ONLY:
             return ""
         several = draft.by_field[field] if field == "user_title" else [guess]
-        several = sorted(several, key=lambda one: one.filled)  # `Dr.` of some before `Ms` of all
+        several = sorted(
+            several, key=lambda guess: guess.filled
+        )  # `Dr.` of some before `Ms` of all
         source, keys = self._cell(guess), dict[str, str]()
         if len(several) > 1:
-            source = f"[{', '.join(self._cell(one) for one in several)}]"
+            source = f"[{', '.join(self._cell(guess) for guess in several)}]"
         if any(map(draft.takes_lookup, several)):
             keys["lookup"] = self._lookup(several)
         elif field in _US_STEPS and draft.american and not draft.first("country", block):
             keys["clean"] = f"[{_US_STEPS[field]}]"
         elif field == "line1" and len(lines := draft.street(guess)) > 1:
-            source = scalar(" ".join(self._placeholder(one) for one in lines))
+            source = scalar(" ".join(self._placeholder(guess) for guess in lines))
         elif field == "password" and again is not None:
             keys["agrees_with"] = self._cell(again)
         if field in ENDS and (parts := without_a_day(guess.counts)):
@@ -719,8 +727,8 @@ class _Text:
         draft, more = self.draft, dict[str, Node]()
         card = draft.first(Part.BARCODE)
         if card is None and draft.external:  # whatever its form: it is no primary ID there
-            able = (one for one in draft.possible_ids if one.identifies)
-            card = next((one for one in able if "card" in one.meaning.concepts), None)
+            able = (guess for guess in draft.possible_ids if guess.identifies)
+            card = next((guess for guess in able if "card" in guess.meaning.concepts), None)
         if card is not None and card not in draft.ids[:1]:
             entry = {"id_type": f"BARCODE{_GUESS}", "value": self._taken(card)}
             if draft.external:
@@ -732,8 +740,10 @@ class _Text:
 
     def _lookup(self, columns: Iterable[Guess]) -> str:
         """Return the lookup for the words of columns of one field."""
-        words = [replace(one, counts=words_for_dates(one.counts)) if one.field in ENDS else one
-                 for one in columns]  # fmt: skip
+        words = [
+            replace(guess, counts=words_for_dates(guess.counts)) if guess.field in ENDS else guess
+            for guess in columns
+        ]
         table = LOOKUPS[words[0].field]
         self.lookups.setdefault(table, {}).update((guess.place, guess) for guess in words)
         return scalar(table)

@@ -70,8 +70,8 @@ def _has_letters(text: str) -> bool:
 @lru_cache(maxsize=16_384)
 def day_of(text: str) -> date | None:
     """Return a date in the first order in which it reads, None if it is no usual one."""
-    found = (Dates(order=order).read(text) for order in ORDER_WORDS)
-    return next((day for day in found if isinstance(day, date) and day.year in YEARS), None)
+    days = (Dates(order=order).read(text) for order in ORDER_WORDS)
+    return next((day for day in days if isinstance(day, date) and day.year in YEARS), None)
 
 
 def is_like_an_id(text: str) -> bool:
@@ -144,7 +144,7 @@ def is_like_a_street(text: str) -> bool:
 def is_like_a_phone(text: str, region: str) -> bool:
     """Return whether a number can be called from here or a region, and is typed with signs."""
     typed = PHONE.fullmatch(text) and not DIGITS.fullmatch(text) and not day_of(text)
-    return bool(typed) and any(read_phone(text, one).whole for one in (HOME_REGION, region))
+    return bool(typed) and any(read_phone(text, where).whole for where in (HOME_REGION, region))
 
 
 def is_like_a_name(text: str) -> bool:

@@ -36,16 +36,16 @@ def best_reading(path: Path, layout: Layout, beside: Beside) -> Reading:
         headless = replace(layout, header=NO_HEADINGS)
         return Reading(read(path, headless), headless)
     chosen, merit = first.source.header[-1], _merit(first, beside)
-    found = {chosen: (first, merit)}
+    readings = {chosen: (first, merit)}
     certain = merit > 2 and 2 * merit >= sum(bool(place.heading.strip()) for place in first.places)
     for row in () if certain else sorted({*range(1, _ROWS + 1)} - {chosen}):
         with suppress(RosterError):
             other = read(path, replace(layout, header=(row,)))
             if not looks_like_a_person(place.heading for place in other.places):
-                found[row] = other, _merit(other, beside)
-    best = max(found, key=lambda row: (found[row][1], row == chosen))
+                readings[row] = other, _merit(other, beside)
+    best = max(readings, key=lambda row: (readings[row][1], row == chosen))
     named = layout if best == chosen else replace(layout, header=(best,))
-    return Reading(found[best][0], named)
+    return Reading(readings[best][0], named)
 
 
 def _merit(roster: Roster, beside: Beside) -> int:

@@ -75,15 +75,21 @@ def read_profile(path: Path, chosen: str = "") -> Profile:
         )
         raise MappingError((msg,)) from None
     names = [profile.name for profile in profiles]
-    found = [one for one in profiles if one.name == chosen or (not chosen and len(names) == 1)]
-    if not found:
+    chosen_ones = [
+        profile
+        for profile in profiles
+        if profile.name == chosen or (not chosen and len(names) == 1)
+    ]
+    if not chosen_ones:
         there = ", ".join(f"`{other}`" for other in names) or "none"
         guess = nearest(chosen, names) or "."
         wrong = f"there is no profile `{chosen}`{guess}" if chosen else "which profile?"
         raise MappingError((f"{wrong} The file has {there}; name one with --profile",))
-    if found[0].kind in _REFUSED:
-        raise MappingError((f"The profile `{found[0].name}` {_REFUSED[found[0].kind]}",))
-    return found[0]
+    if chosen_ones[0].kind in _REFUSED:
+        raise MappingError(
+            (f"The profile `{chosen_ones[0].name}` {_REFUSED[chosen_ones[0].kind]}",)
+        )
+    return chosen_ones[0]
 
 
 _REFUSED = {
@@ -138,7 +144,7 @@ def to_mapping(profile: Profile) -> str:
         usual = (record_type.default or "PUBLIC").upper()
         whole["record_type"] = scalar(usual)
         if record_type.header:
-            others = ", ".join(one for one in ("PUBLIC", "STAFF", "CONTACT") if one != usual)
+            others = ", ".join(kind for kind in ("PUBLIC", "STAFF", "CONTACT") if kind != usual)
             column = scalar(names.get(record_type.header, record_type.header))
             roster["skip"] = f"[{{when: {{{column}: [{others}]}}, reason: another record type}}]"
     new = "reject" if partial else "create"
@@ -192,7 +198,9 @@ def _record(
     swaps = {FIELDS[item.path].parent: _ON_UPDATE.get(item.swap or "") for item in taken}
     contact: dict[str, Node] = {}
     for parent in LISTS:
-        required = [one for one in FIELDS.values() if one.parent == parent and one.facts.required]
+        required = [
+            field for field in FIELDS.values() if field.parent == parent and field.facts.required
+        ]
         policy = "add" if profile.kind == "ENRICH" else swaps.get(parent)
         for number, entry in enumerate(lists.get(parent, ())):
             for known in required:

@@ -87,10 +87,10 @@ def card(
     values = {str(label): str(text) for label, text in mapped.frame.loc[row].items()}
     lacks, told = lacking(document), explain(document)
     wrong: dict[str, Problem] = {}
-    for one in mapped.problems:
-        if one.origin.row == row and one.severity.holds:
-            wrong.setdefault(one.field, one)
-    scalars = {one.label: one for one in compiled.scalars}
+    for problem in mapped.problems:
+        if problem.origin.row == row and problem.severity.holds:
+            wrong.setdefault(problem.field, problem)
+    scalars = {column.label: column for column in compiled.scalars}
     paths = [path for path in (*FIELDS, *scalars) if path in scalars or path in lacks]
     user = [
         _line(scalars[path], values, told.get(path, ""), wrong.get(path), codes)
@@ -145,7 +145,10 @@ def marks(
 def _usable(document: MappingDocument, roster: Roster) -> MappingDocument:
     """Return the mapping without what a person still has to choose, and without missing columns."""
     file: Any = document.file
-    for rule in (*document.scalars, *(one for entry in document.entries for one in entry.fields)):
+    for rule in (
+        *document.scalars,
+        *(field for entry in document.entries for field in entry.fields),
+    ):
         if TO_CHOOSE in (*rule.headings, rule.rule.constant):
             file = _without(file, rule.at)
     there = {heading_key(place.heading) for place in roster.places}
@@ -158,20 +161,24 @@ def _without(part: Any, steps: KeyPath) -> Any:
     """Return a part of the mapping without the value at these steps."""
     key, rest = steps[0], steps[1:]
     if isinstance(part, tuple):
-        return tuple(_without(one, rest) if at == key else one for at, one in enumerate(part))
+        return tuple(_without(rule, rest) if at == key else rule for at, rule in enumerate(part))
     value = _without(getattr(part, str(key)), rest) if rest else None
     return part.model_copy(update={str(key): value})
 
 
 def _line(
-    one: CompiledColumn, values: dict[str, str], rule: str, wrong: Problem | None, codes: CodeTables
+    column: CompiledColumn,
+    values: dict[str, str],
+    rule: str,
+    wrong: Problem | None,
+    codes: CodeTables,
 ) -> CardLine:
-    label, field = one.label, one.field
+    label, field = column.label, column.field
     text, note = as_shown(field, values[label], codes)
     if label in SECRETS and text:
         text = "set, but not shown"
     return CardLine(
-        field_name(label), key_of(one.mapped.at), text, note, *_source([one]), rule,
+        field_name(label), key_of(column.mapped.at), text, note, *_source([column]), rule,
         what(wrong, show_values=field.path not in SECRETS) if wrong else "",
     )  # fmt: skip
 
@@ -184,11 +191,13 @@ def _entry(
     codes: CodeTables,
 ) -> Iterator[CardLine]:
     """Yield the line of an entry: an address is one, and so is a note with all about it."""
-    found = [(one, one.field, values[one.label], wrong.get(one.label)) for one in fields]
-    found = [each for each in found if each[2] or each[3]]
-    named = {field.name: text for _, field, text, _ in found}
+    lines = [
+        (column, column.field, values[column.label], wrong.get(column.label)) for column in fields
+    ]
+    lines = [each for each in lines if each[2] or each[3]]
+    named = {field.name: text for _, field, text, _ in lines}
     aside = {TYPE_FIELD.get(parent), "segment_type"}
-    main = [each for each in found if not (each[1].name in aside or each[1].shape is Shape.FLAG)]
+    main = [each for each in lines if not (each[1].name in aside or each[1].shape is Shape.FLAG)]
     if main:
         texts = (as_shown(field, text, codes)[0] for _, field, text, _ in main)
         faults = (what(fault, show_values=True) for *_, fault in main if fault)
@@ -196,21 +205,21 @@ def _entry(
             field_name(f"{parent}[{named.get(TYPE_FIELD.get(parent, ''), '')}]"),
             key_of(main[0][0].mapped.at), ", ".join(filter(None, texts)),
             "preferred" if named.get("preferred") == "true" else "",
-            *_source(one for one, *_ in main), "", " ".join(faults),
+            *_source(column for column, *_ in main), "", " ".join(faults),
         )  # fmt: skip
 
 
 def _source(fields: Iterable[CompiledColumn]) -> tuple[str, bool]:
     """Return the columns behind values, or the kind of rule, and whether they are as they are."""
     fields = [*fields]
-    places = [*dict.fromkeys(place for one in fields for place in one.places)]
+    places = [*dict.fromkeys(place for column in fields for place in column.places)]
     plain = all(
-        one.mapped.rule.lone_cells and not one.mapped.rule.changes
-        for one in fields if one.places
+        column.mapped.rule.lone_cells and not column.mapped.rule.changes
+        for column in fields if column.places
     )  # fmt: skip
     if len(places) == 1:
         return f"{places[0].letter} {places[0].heading}", plain
     if places:
         return " ".join(place.letter for place in places), plain
-    same = all(one.mapped.rule.constant is not None for one in fields)
+    same = all(column.mapped.rule.constant is not None for column in fields)
     return "the same for all" if same else "a rule", False

@@ -103,7 +103,7 @@ def columns(
     marks = "\n".join(
         line for line in mapping_text(document.path).splitlines() if editing.is_marked(line)
     )
-    found = []
+    listed = []
     secret = secret_columns(roster.places, document, ())
     frame = without_secrets(roster, roster.frame, secret)
     for at, place in enumerate(roster.places):
@@ -121,7 +121,7 @@ def columns(
         elif target == "" and likely and place.heading not in document.file.roster.unused:
             doubt = "not used yet"
         values = dict.fromkeys(texts[filled].head(50).tolist())
-        found.append(
+        listed.append(
             RosterColumn(
                 place,
                 tuple(values)[:SAMPLES],
@@ -134,11 +134,11 @@ def columns(
                 doubt,
             )
         )
-    return found
+    return listed
 
 
 def moves(
-    found: Collection[RosterColumn],
+    columns: Collection[RosterColumn],
     wanted: dict[str, str],
     names: Mapping[str, str],
     agreed: Collection[str],
@@ -151,28 +151,28 @@ def moves(
     """
     asked: dict[str, dict[str, object]] = {}
     takers: dict[str, RosterColumn] = {}
-    for one in found:
-        target = wanted.get(one.place.letter, one.target)
-        if not target or target == one.target or target in NEW:
+    for column in columns:
+        target = wanted.get(column.place.letter, column.target)
+        if not target or target == column.target or target in NEW:
             continue
-        if (other := takers.setdefault(target, one)) is not one:
+        if (other := takers.setdefault(target, column)) is not column:
             msg = (
-                f"“{other.place.heading}” and “{one.place.heading}” both go to "
+                f"“{other.place.heading}” and “{column.place.heading}” both go to "
                 f"{names.get(target, target)}. Choose another field for one of them."
             )
             raise UsageError(msg)
-        for holder in found:
+        for holder in columns:
             left = wanted.get(holder.place.letter, holder.target)
-            if holder is one or target not in holder.keys or left not in {holder.target, target}:
+            if holder is column or target not in holder.keys or left not in {holder.target, target}:
                 continue
-            if one.place.letter in agreed:
+            if column.place.letter in agreed:
                 if holder.target is not None:
                     wanted[holder.place.letter] = ""
             else:
-                few = one.distinct if one.distinct < holder.distinct else 0
+                few = column.distinct if column.distinct < holder.distinct else 0
                 few = few if target.endswith(("primary_id", "value")) else 0
-                asked[one.place.letter] = {
-                    "heading": one.place.heading, "other": holder.place.heading,
+                asked[column.place.letter] = {
+                    "heading": column.place.heading, "other": holder.place.heading,
                     "field": names.get(target, target), "few": few,
                 }  # fmt: skip
     return asked
@@ -184,7 +184,7 @@ Clear = tuple[KeyPath, Callable[[str], str]]
 
 def cleared(text: str, clears: Iterable[Clear]) -> str:
     """Return a mapping's text without these parts, at last and from the end, as entries move up."""
-    for _, clear in sorted(clears, key=lambda one: one[0], reverse=True):
+    for _, clear in sorted(clears, key=lambda pair: pair[0], reverse=True):
         text = clear(text)
     return text
 
@@ -231,12 +231,12 @@ def _likely(guess: Guess, targets: tuple[tuple[str, Targets], ...]) -> Iterator[
         names = _LIKELY.get(field, (field,))
     else:
         names = _ID if guess.identifies else ("user_group",) if guess.worded else ()
-    found: dict[str, str] = {}
+    likely: dict[str, str] = {}
     for _, group in targets:
         for key, label in group:
             if key.rpartition("/")[2] in names:
-                found.setdefault(label, key)  # an entry of this mapping before a new one
-    yield from ((key, label) for label, key in found.items())
+                likely.setdefault(label, key)  # an entry of this mapping before a new one
+    yield from ((key, label) for label, key in likely.items())
 
 
 def targets(document: MappingDocument) -> tuple[tuple[str, Targets], ...]:
@@ -247,7 +247,7 @@ def targets(document: MappingDocument) -> tuple[tuple[str, Targets], ...]:
         for entry in document.entries
         for name in (
             *(_ADDRESS if entry.parent.endswith("address") else ()),
-            *(one.field.name for one in entry.fields if one.cells),
+            *(column.field.name for column in entry.fields if column.cells),
         )
     }
     others = tuple(
@@ -273,8 +273,8 @@ def _gone(document: MappingDocument, steps: KeyPath, left: Collection[KeyPath]) 
     `left`: all fields that take none any more.
     """
     for entry in document.entries:
-        needs = any(one.at in left and one.field.facts.required for one in entry.fields)
-        others = any(one.headings for one in entry.fields if one.at not in left)
+        needs = any(column.at in left and column.field.facts.required for column in entry.fields)
+        others = any(column.headings for column in entry.fields if column.at not in left)
         if steps[:-1] == entry.at and needs and not others:
             return entry.at
     return steps

@@ -418,7 +418,7 @@ def _policies(mapping: MappingDocument) -> Iterator[Panel]:
         ]
         for entry in mapping.entries if name == "on_update" else ():
             if entry.at[0] == "record":
-                main = (one.field.name for one in entry.fields if one.field.facts.required)
+                main = (column.field.name for column in entry.fields if column.field.facts.required)
                 values = [OnUpdate.REPLACE, *OF_ENTRIES]
                 written = entry.part.on_update or OnUpdate.REPLACE
                 of = entry_label(entry, next(main, ""))

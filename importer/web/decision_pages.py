@@ -61,7 +61,7 @@ class Queue:
     def of(cls, ledger: Ledger) -> Queue:
         """Read the questions of a run, and the answers that still fit them."""
         rows = open_rows(ledger)
-        asked = (row for row, found in rows.items() if choices(found))
+        asked = (row for row, problems in rows.items() if choices(problems))
         ordered = sorted(asked, key=lambda row: (_kind(rows[row]), row))
         given = given_answers(ledger.folder).items()
         valid = {row: text for row, text in given if text in choices(rows.get(row, ()))}
@@ -90,7 +90,7 @@ class QuestionKind(NamedTuple):
 
 
 def _kind(problems: Sequence[Problem]) -> QuestionKind:
-    first = max(problems, key=lambda one: is_danger(one.code))
+    first = max(problems, key=lambda problem: is_danger(problem.code))
     return QuestionKind(not is_danger(first.code), first.code)
 
 
@@ -103,7 +103,7 @@ def decisions(visit: Visit) -> web.Response:
         row = wanted if wanted in queue.rows else next(iter(left), None)
         question = None if row is None else Desk(visit.space, ledger, queue).question(row)
         read = ShownNames(ledger, show_values=True)
-        names = {one: read.of(ledger.row(one)) for one in queue.answers}
+        names = {row: read.of(ledger.row(row)) for row in queue.answers}
         unused = unused_answers(visit, ledger)
     return visit.step_page(
         "decisions.html.j2", "Decisions",
@@ -123,7 +123,7 @@ def answer(visit: Visit) -> web.Response:
             raise NotDoneError(422, "This row has no such decision", sentence, here)
         same = visit.text("same") == "yes"
         alike = [*Desk(visit.space, ledger, queue).alike(row)] if same else ()
-    fitting = [one for one in alike if text in choices(queue.rows[one])]
+    fitting = [row for row in alike if text in choices(queue.rows[row])]
     given = dict.fromkeys((row, *fitting), text)
     save_answers(visit.run, given_answers(visit.run) | given)
     return see(f"{here}?{urlencode({'kind': kind, 'done': row})}")
@@ -176,7 +176,9 @@ class Desk:
             self.records, self.keep = _records_of(
                 space, ledger.folder, ledger.value(RunValue.SEAL) or ""
             )
-        wanted = dict.fromkeys(user for one in queue.rows.values() for user in possible_users(one))
+        wanted = dict.fromkeys(
+            user for problems in queue.rows.values() for user in possible_users(problems)
+        )
         self.known = dict(_users(space, ledger, tuple(wanted)))
 
     def question(self, row: int) -> dict[str, object]:
@@ -191,15 +193,15 @@ class Desk:
         file = facts.origin(row).file + (f", sheet {facts.sheet}" if facts.sheet else "")
         own = f"Row {row_label(row)} of the roster", file
         people = [self.records.get(row), *(self._user(user, row) for user in users)]
-        sides = [self._texts(one) for one in people]
-        more = [one for one in sides[1].items() if one[0] not in sides[0]] if users else ()
+        sides = [self._texts(user) for user in people]
+        more = [text for text in sides[1].items() if text[0] not in sides[0]] if users else ()
         return {
             "row": row,
             "kind": _kind(problems).title,
             "name": self.names.of(self.ledger.row(row)),
-            "problems": [what(one, show_values=True, begin=True) for one in problems],
+            "problems": [what(problem, show_values=True, begin=True) for problem in problems],
             "titles": [own, *(self._title(user, row) for user in users)],
-            "unseen": any(one is None for one in people[1:]),
+            "unseen": any(user is None for user in people[1:]),
             "fields": [*_compare(sides)],
             "more": more,
             "options": [*self._options(row, problems)],
@@ -213,8 +215,8 @@ class Desk:
 
     def _other(self, user: str, row: int) -> int | None:
         """Return the other row that has a primary ID."""
-        rows = (one for one, user_ in self.records.items() if user_.primary_id == user)
-        return next((one for one in rows if one != row), None)
+        rows = (row for row, user_ in self.records.items() if user_.primary_id == user)
+        return next((other for other in rows if other != row), None)
 
     def _options(self, row: int, problems: Sequence[Problem]) -> Iterator[tuple[str, str, bool]]:
         """Yield the answers that the command line offers too: each, and what it does.
@@ -262,8 +264,8 @@ class Desk:
 
     def _title(self, user: str, row: int) -> tuple[str, str]:
         """Return the heading of a user's column, and whose user it is."""
-        if found := self.known.get(user):
-            fields = dict(fields_of(found))
+        if record := self.known.get(user):
+            fields = dict(fields_of(record))
             source = fields.get("source_institution_code", "")
             owner = fields.get("external_id", "") or "your library's own"
             kind = fields.get("account_type", "").capitalize()
@@ -279,15 +281,15 @@ class Desk:
         That is both names and one more value; for an ID of another person, the last name and an
         email or phone.
         """
-        codes = {one.code for one in self.queue.rows[row]}
+        codes = {problem.code for problem in self.queue.rows[row]}
         other_person = Code.ANOTHER_PERSON in codes
         needed = {"Last name"} if other_person else {"First name", "Last name"}
         mine = self._agreed(row)
-        more = {one for one in mine - needed if not other_person or _is_contact(one)}
+        more = {field for field in mine - needed if not other_person or _is_contact(field)}
         if not needed <= mine or not more:
             return
         for other in self.queue.open(_kind(self.queue.rows[row]).code):
-            same = codes == {one.code for one in self.queue.rows[other]}
+            same = codes == {problem.code for problem in self.queue.rows[other]}
             if other != row and same and mine <= self._agreed(other):
                 yield other
 
@@ -296,19 +298,23 @@ class Desk:
         users = possible_users(self.queue.rows[row])
         user = self.known.get(users[0]) if len(users) == 1 else None
         left, right = self._texts(self.records.get(row)), self._texts(user)
-        names = [one for one in left.keys() & right.keys() if one in _PERSON or _is_contact(one)]
-        return frozenset(one for one in names if left[one].casefold() == right[one].casefold())
+        names = [
+            field for field in left.keys() & right.keys() if field in _PERSON or _is_contact(field)
+        ]
+        return frozenset(
+            field for field in names if left[field].casefold() == right[field].casefold()
+        )
 
     def _texts(self, user: User | None) -> dict[str, str]:
         """Return the fields of a record by name, several values of one name together."""
-        found: dict[str, list[str]] = {}
+        named: dict[str, list[str]] = {}
         for path, value in fields_of(user) if user else ():
             name, text, code = field_name(path), shown(path, value, show_values=True), ""
             if path in FIELDS and text == value:
                 text, code = as_shown(FIELDS[path], text, self.codes)
             if not any(word in name.casefold() for word in _QUIET):
-                found.setdefault(name, []).append(f"{text} {code}".strip())
-        return {name: " · ".join(texts) for name, texts in found.items()}
+                named.setdefault(name, []).append(f"{text} {code}".strip())
+        return {name: " · ".join(texts) for name, texts in named.items()}
 
 
 _PERSON = frozenset({"First name", "Last name", "Birth date"})
@@ -330,12 +336,12 @@ def _compare(
     Of each text: the equal beginning, what differs, and the equal end.
     """
     for name, text in sides[0].items():
-        found = [side.get(name, "") for side in sides[1:]]
-        differ = [other for other in found if other and other.casefold() != text.casefold()]
-        alone = "only in the roster" if found else ""
-        verdict = "differs" if differ else "equal" if any(found) else alone
+        texts = [side.get(name, "") for side in sides[1:]]
+        differ = [other for other in texts if other and other.casefold() != text.casefold()]
+        alone = "only in the roster" if texts else ""
+        verdict = "differs" if differ else "equal" if any(texts) else alone
         row = _split(text, differ[0]) if differ else (text, "", "")
-        yield name, [row, *(_split(one, text) for one in found)], verdict
+        yield name, [row, *(_split(side, text) for side in texts)], verdict
 
 
 def _split(text: str, other: str) -> tuple[str, str, str]:
@@ -360,10 +366,10 @@ def _users(space: Workspace, ledger: Ledger, wanted: tuple[str, ...]) -> Iterato
     if not wanted or alma is None:
         return
     with suppress(NoCacheError), UserCache.open(alma.cache(space.folder / "users")) as cache:
-        for one in wanted:
-            match = find_users(cache, PersonQuery((("primary_id", one),)))
+        for primary_id in wanted:
+            match = find_users(cache, PersonQuery((("primary_id", primary_id),)))
             if isinstance(match, MatchResult):
-                yield from ((one, user) for user in match.every_user)
+                yield from ((primary_id, user) for user in match.every_user)
 
 
 @lru_cache(maxsize=2)
@@ -376,5 +382,5 @@ def _records_of(
     """
     with Ledger.open(folder) as ledger:
         rosters = validate(reopen_inputs(ledger.facts, space.codes()))
-        records = {one.row: new_user(one) for one in rosters.drafts(open_rows(ledger), {})}
+        records = {draft.row: new_user(draft) for draft in rosters.drafts(open_rows(ledger), {})}
         return records, {row: rosters.match(row).keep_old_id for row in records}

@@ -49,14 +49,14 @@ _PAGE = 25
 def home(visit: Visit) -> web.Response:
     """Show the loads, and where to drop a roster."""
     find, at = visit.text("find").strip().casefold(), visit.page_number
-    show = next((one for one in Show if one == visit.text("show")), Show.ALL)
+    show = next((choice for choice in Show if choice == visit.text("show")), Show.ALL)
     every = loads(visit.space)
-    listed = (one for one in every if _is_in(one, show))
-    shown = [one for one in listed if find in f"{one.name}\n{one.file}\n{one.who}".casefold()]
+    listed = (load for load in every if _is_in(load, show))
+    shown = [load for load in listed if find in f"{load.name}\n{load.file}\n{load.who}".casefold()]
     return visit.page(
         "loads.html.j2",
         show=show,
-        counts={one: sum(_is_in(load, one) for load in every) for one in Show},
+        counts={choice: sum(_is_in(load, choice) for load in every) for choice in Show},
         shown=shown[(at - 1) * _PAGE : at * _PAGE],
         total=len(every),
         pages=-(-len(shown) // _PAGE),
@@ -200,7 +200,7 @@ def sheet(visit: Visit) -> web.Response:
         "Sheet",
         roster=roster,
         problem=problem,
-        notices=[sentence(one, show_values=True) for one in roster.notices] if roster else (),
+        notices=[sentence(notice, show_values=True) for notice in roster.notices] if roster else (),
         top=top,
         most=TOP,
         lines=_without_secrets(top, roster, document),
@@ -269,8 +269,8 @@ class Fit:
 
 def _fits(space: Workspace, draft: Draft, roster: Roster | None) -> list[Fit]:
     """Return the mappings: the one that a file of this name had, then those that use most of it."""
-    others = (one.facts for one in space.drafts() if one.name != draft.name)
-    names = (one.mapping for one in others if one.file == draft.facts.file and one.mapping)
+    others = (known.facts for known in space.drafts() if known.name != draft.name)
+    names = (facts.mapping for facts in others if facts.file == draft.facts.file and facts.mapping)
     fits, before = [], next(names, "")  # of the newest
     for path in space.mappings():
         document, findings = examine(path)

@@ -58,24 +58,26 @@ class Checked:
         """Make corrections, and check their rows again: alone in a large roster."""
         roster = self.inputs.roster
         whole = len(roster.frame) <= SMALL
-        rows = {*roster.frame.index} if whole else {one.row for one in made}
+        rows = {*roster.frame.index} if whole else {correction.row for correction in made}
         before = replace(
             roster,
             frame=roster.frame.loc[sorted(rows)],
             blank=roster.blank if whole else (),
             left_out=roster.left_out if whole else (),
             notices=roster.notices if whole else (),
-            problems=tuple(one for one in roster.problems if whole or one.origin.row in rows),
+            problems=tuple(
+                problem for problem in roster.problems if whole or problem.origin.row in rows
+            ),
         )
         after = correct(before, made, "The correction", self.inputs.secret)
         part = _mapped(self.inputs, after)
-        found = _decided(part)
+        checked = _decided(part)
         if whole:
-            self.inputs, self.decided = part, found
+            self.inputs, self.decided = part, checked
             return
 
         def others(problems: Iterable[Problem]) -> list[Problem]:
-            return [one for one in problems if one.origin.row not in rows]
+            return [problem for problem in problems if problem.origin.row not in rows]
 
         frame = roster.frame
         frame.loc[after.frame.index] = after.frame  # a copy of all rows would take longer
@@ -90,17 +92,17 @@ class Checked:
         )
         self.inputs = replace(self.inputs, roster=corrected)
         problems = others(self.decided.problems)
-        problems += (one for one in found.problems if one.origin.row in rows)
+        problems += (problem for problem in checked.problems if problem.origin.row in rows)
         self.decided = Fates(
-            {**self.decided.fates, **found.fates},
-            tuple(sorted(problems, key=lambda one: one.origin.row)),
+            {**self.decided.fates, **checked.fates},
+            tuple(sorted(problems, key=lambda problem: problem.origin.row)),
             {},
         )
         self.partial |= rows
 
     def rows(self, fate: Fate) -> list[int]:
         """Return the rows with a fate, in order."""
-        return [row for row, one in self.decided.fates.items() if one is fate]
+        return [row for row, its in self.decided.fates.items() if its is fate]
 
 
 def _mapped(mapped: MappedRoster, roster: Roster) -> MappedRoster:
@@ -115,7 +117,9 @@ def _decided(mapped: MappedRoster) -> Fates:
     """
     empty = mapped.roster.frame.empty and not mapped.roster.left_out
     problems = () if empty else validate((mapped,)).problems
-    out = {one.origin.row: Fate.SKIPPED for one in problems if one.code is Code.RESOLVED}
+    out = {
+        problem.origin.row: Fate.SKIPPED for problem in problems if problem.code is Code.RESOLVED
+    }
     return decide_fates(mapped.rows() | out, problems, answers={}, only_new=())
 
 
@@ -258,10 +262,10 @@ class Draft:
     def counts(self) -> DraftCounts | None:
         """The counts of its last check, None if it was changed since or never checked."""
         try:
-            found = DraftCounts.model_validate_json((self.folder / COUNTS).read_text("utf-8"))
+            counts = DraftCounts.model_validate_json((self.folder / COUNTS).read_text("utf-8"))
         except (OSError, ValueError):
             return None
-        return found if found.version == self.facts.version else None
+        return counts if counts.version == self.facts.version else None
 
     @property
     def roster(self) -> Path:
@@ -364,19 +368,31 @@ class Draft:
         Raises StaleError if somebody else corrected one of these cells since.
         """
         made = self.made()
-        moment = next((one.when for one in reversed(made) if one.who == who), "")
-        last = tuple(one for one in made if (one.who, one.when) == (who, moment))
+        moment = next(
+            (correction.when for correction in reversed(made) if correction.who == who), ""
+        )
+        last = tuple(
+            correction for correction in made if (correction.who, correction.when) == (who, moment)
+        )
         if not last:
             return ()
-        cells = {(one.row, one.column) for one in last}
-        rows = {one.row for one in last}
+        cells = {(correction.row, correction.column) for correction in last}
+        rows = {correction.row for correction in last}
         later = made[made.index(last[-1]) + 1 :]
         if any(
-            (one.row, one.column) in cells or (one.leaves_out and one.row in rows) for one in later
+            (correction.row, correction.column) in cells
+            or (correction.leaves_out and correction.row in rows)
+            for correction in later
         ):
             msg = "Somebody else corrected one of these cells since."
             raise StaleError(msg)
-        self._keep_made([one for one in made if (one.who, one.when) != (who, moment)])
+        self._keep_made(
+            [
+                correction
+                for correction in made
+                if (correction.who, correction.when) != (who, moment)
+            ]
+        )
         return last
 
     def edit(self, mapping: Path, text: str) -> None:
@@ -406,7 +422,7 @@ class Draft:
         """Return whether the mapping's text is as the last change made here has left it."""
         with suppress(OSError):
             now = hashlib.sha256(mapping.read_bytes()).hexdigest()
-            return any(now in one.name for one in self._edits()[-1:])
+            return any(now in path.name for path in self._edits()[-1:])
         return False
 
     def _edits(self) -> list[Path]:

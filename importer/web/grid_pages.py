@@ -111,7 +111,7 @@ def grid_rows(visit: Visit) -> web.Response:
     return web.json_response(
         {
             **shown.state(),
-            "undoable": any(one.who == visit.operator for one in visit.draft.made()),
+            "undoable": any(correction.who == visit.operator for correction in visit.draft.made()),
             "columns": shown.columns(visit.text("show")),
             "found": len(rows),
             "page": at,
@@ -136,22 +136,22 @@ def save_cells(visit: Visit) -> web.Response:
         made = _corrections(visit, Grid(draft, checked, before), asked)
     except StaleError as error:
         shown, known = Grid(draft, checked, before), checked.inputs.roster.frame.index
-        rows = dict.fromkeys(one.row for one in asked.edits)
-        rows |= dict.fromkeys(one.row for one in draft.made()[-PAGE:])
+        rows = dict.fromkeys(edit.row for edit in asked.edits)
+        rows |= dict.fromkeys(correction.row for correction in draft.made()[-PAGE:])
         lines = shown.lines([row for row in rows if row in known])
         now = {**shown.state(), "sentence": str(error), "lines": lines}
         return web.json_response(now, status=409)
     if made:
         draft.correct(checked, made)
-    rows = dict.fromkeys((*(one.row for one in asked.edits), *asked.leave_out))
-    rows |= dict.fromkeys(one.row for one in made)
+    rows = dict.fromkeys((*(edit.row for edit in asked.edits), *asked.leave_out))
+    rows |= dict.fromkeys(correction.row for correction in made)
     shown = Grid(draft, checked, before)
     return web.json_response(
         {
             **shown.state(),
             "lines": shown.lines(list(rows)[:PAGE]),
             "saved": len(made),
-            "alike": sum(shown.alike(one) for one in asked.edits) if len(asked.edits) == 1 else 0,
+            "alike": sum(shown.alike(edit) for edit in asked.edits) if len(asked.edits) == 1 else 0,
         }
     )
 
@@ -182,27 +182,27 @@ def _corrections(visit: Visit, grid: Grid, asked: Edits) -> list[Correction]:
     positions = {place.letter: at for at, place in enumerate(roster.places)}
     rows = [row for row in asked.leave_out if row in roster.frame.index]
     made = [Correction(row, "", "", "", LEAVE_OUT, *by, "") for row in rows]
-    shown = dict(grid.checked.inputs.cells({one.row for one in asked.edits}))
+    shown = dict(grid.checked.inputs.cells({edit.row for edit in asked.edits}))
     texts: dict[tuple[int, int], str] = {}  # as this request has changed them so far
-    for one in asked.edits:
-        at, wanted = positions.get(one.column), clean(one.now)[0]
-        if at is None or shown.get(one.row, {at: NOT_KEPT})[at] == NOT_KEPT:
-            msg = f"Row {one.row}, column {one.column} cannot be corrected here."
+    for edit in asked.edits:
+        at, wanted = positions.get(edit.column), clean(edit.now)[0]
+        if at is None or shown.get(edit.row, {at: NOT_KEPT})[at] == NOT_KEPT:
+            msg = f"Row {edit.row}, column {edit.column} cannot be corrected here."
             raise StaleError(msg)
-        now = str(roster.frame.at[one.row, at])
-        if {one.was, wanted}.isdisjoint({now, texts.get((one.row, at), now)}):
-            heading = roster.places[at].heading or one.column
-            place = f"Row {one.row}, {heading}"
-            msg = f"{place}: somebody else entered “{now}”, and you “{one.now}”. Choose one."
+        now = str(roster.frame.at[edit.row, at])
+        if {edit.was, wanted}.isdisjoint({now, texts.get((edit.row, at), now)}):
+            heading = roster.places[at].heading or edit.column
+            place = f"Row {edit.row}, {heading}"
+            msg = f"{place}: somebody else entered “{now}”, and you “{edit.now}”. Choose one."
             raise StaleError(msg)
-        alike = one.alike and grid.has_codes(at)
-        others = roster.frame.index[roster.frame[at] == one.was] if alike else ()
-        for row in dict.fromkeys((one.row, *map(int, others))):
+        alike = edit.alike and grid.has_codes(at)
+        others = roster.frame.index[roster.frame[at] == edit.was] if alike else ()
+        for row in dict.fromkeys((edit.row, *map(int, others))):
             was = texts.get((row, at), str(roster.frame.at[row, at]))
-            if was != wanted and (row == one.row or was == one.was):
+            if was != wanted and (row == edit.row or was == edit.was):
                 texts[row, at], heading = wanted, roster.places[at].heading
-                made.append(Correction(row, one.column, heading, was, one.now, *by, ""))
-    made = [replace(one, id=grid.person(one.row, texts)) for one in made]
+                made.append(Correction(row, edit.column, heading, was, edit.now, *by, ""))
+    made = [replace(correction, id=grid.person(correction.row, texts)) for correction in made]
     return list(dict.fromkeys(made))
 
 
@@ -231,7 +231,7 @@ class Grid:
     @cached_property
     def edited(self) -> frozenset[tuple[int, str]]:
         """The cells that were corrected."""
-        return frozenset((one.row, one.column) for one in self.draft.made())
+        return frozenset((correction.row, correction.column) for correction in self.draft.made())
 
     @cached_property
     def again(self) -> list[dict[str, object]]:
@@ -244,12 +244,12 @@ class Grid:
             return []
         columns = {place.letter: at for at, place in enumerate(self.roster.places)}
         cells = {
-            (one.origin.row, place.letter): place
-            for one in self.checked.decided.problems if one.severity.holds
-            for place in one.places if one.origin.row in self.roster.frame.index
+            (problem.origin.row, place.letter): place
+            for problem in self.checked.decided.problems if problem.severity.holds
+            for place in problem.places if problem.origin.row in self.roster.frame.index
         }  # fmt: skip
         shown = dict(self.checked.inputs.cells({row for row, _ in cells}))
-        found: list[dict[str, object]] = []
+        offers: list[dict[str, object]] = []
         for (row, letter), place in cells.items():
             at = columns[letter]
             was, heading = shown[row][at], place.heading
@@ -258,8 +258,8 @@ class Grid:
             if now is not None:
                 edit = CellEdit(row=row, column=letter, was=was, now=now)
                 name = self._name(shown[row])
-                found.append({"heading": heading, "name": name, "edit": edit.model_dump()})
-        return found[:PAGE]
+                offers.append({"heading": heading, "name": name, "edit": edit.model_dump()})
+        return offers[:PAGE]
 
     def has_codes(self, position: int) -> bool:
         """Return whether a column takes words of a list, such as codes; others are of a person."""
@@ -303,7 +303,12 @@ class Grid:
             ],
             "counts": {
                 FOUND: len(
-                    {row for one in self.causes.values() if not one.whole for row in one.numbers}
+                    {
+                        row
+                        for cause in self.causes.values()
+                        if not cause.whole
+                        for row in cause.numbers
+                    }
                 ),
                 WRONG: wrong,
                 EVERY: rows,
@@ -319,7 +324,7 @@ class Grid:
         first = [place.letter for place in group.first.places] if group else []
         ordered = sorted(
             enumerate(self.uses),
-            key=lambda one: (one[1].letter not in first, not one[1].labels, one[0]),
+            key=lambda column: (column[1].letter not in first, not column[1].labels, column[0]),
         )
         mapping = self.checked.inputs.mapping
         fields: dict[str, dict[str, None]] = {}
@@ -351,11 +356,11 @@ class Grid:
         if not (text := find.strip().casefold()):
             return rows
         frame = self.roster.frame
-        found = frame.index[:0]
+        index = frame.index[:0]
         for at in self._positions(*_SEARCHED):
             has = frame[at].str.casefold().str.contains(text, regex=False)
-            found = found.union(frame.index[has])
-        return [row for row in rows if row in found or str(row) == text]
+            index = index.union(frame.index[has])
+        return [row for row in rows if row in index or str(row) == text]
 
     def _sorted(self, rows: list[int], sort: str) -> list[int]:
         letters = [place.letter for place in self.roster.places]
@@ -377,8 +382,8 @@ class Grid:
             EDITED: lambda: {row for row, _ in self.edited},
             OUT: lambda: self.roster.left_out,
         }
-        causes = (one for one in self.causes.values() if not one.whole)
-        return sorted(lists.get(show, lambda: {row for one in causes for row in one.rows})())
+        causes = (cause for cause in self.causes.values() if not cause.whole)
+        return sorted(lists.get(show, lambda: {row for cause in causes for row in cause.rows})())
 
     def _positions(self, *labels: str) -> list[int]:
         """Return the positions of the columns of some fields, each once, in the fields' order."""
@@ -397,9 +402,9 @@ class Grid:
         wanted = {*rows}
         cells = dict(self.checked.inputs.cells(wanted))
         problems: dict[int, list[Problem]] = {}
-        for one in self.checked.decided.problems:
-            if one.origin.row in wanted and one.severity is not Severity.REPAIRED:
-                problems.setdefault(one.origin.row, []).append(one)
+        for problem in self.checked.decided.problems:
+            if problem.origin.row in wanted and problem.severity is not Severity.REPAIRED:
+                problems.setdefault(problem.origin.row, []).append(problem)
         return [self._line(row, cells.get(row), problems.get(row, ())) for row in rows]
 
     def _line(
@@ -407,17 +412,17 @@ class Grid:
     ) -> dict[str, object]:
         wrong: dict[str, list[dict[str, object]]] = {}
         told = []
-        for one in sorted(problems, key=lambda one: not one.severity.holds):
-            place = one.places[0] if one.places else None
-            text, holds = what(one, show_values=True, begin=True), one.severity.holds
-            advice = _DECIDED if choices((one,)) else one.to_do
-            for each in one.places:
-                why = text if len(one.places) == 1 else sentence(one, show_values=True)
-                fix = _IN_MAPPING.get(one.code, "")
+        for problem in sorted(problems, key=lambda problem: not problem.severity.holds):
+            place = problem.places[0] if problem.places else None
+            text, holds = what(problem, show_values=True, begin=True), problem.severity.holds
+            advice = _DECIDED if choices((problem,)) else problem.to_do
+            for each in problem.places:
+                why = text if len(problem.places) == 1 else sentence(problem, show_values=True)
+                fix = _IN_MAPPING.get(problem.code, "")
                 shown = {"text": why, "advice": advice, "holds": holds, "fix": fix}
                 wrong.setdefault(each.letter, []).append(shown)
             column = (place.heading or place.letter) if place else ""
-            short = what(one, show_values=True) if place else text
+            short = what(problem, show_values=True) if place else text
             told.append({"column": column, "text": short, "holds": holds})
         return {
             "row": row,
@@ -438,13 +443,13 @@ class Grid:
 
     def _likely(self, cells: tuple[str, ...], wrong: Collection[str]) -> dict[str, str]:
         """Return, by column, the closest of the words that a wrong cell may have."""
-        found: dict[str, str] = {}
+        likely: dict[str, str] = {}
         for at, use in enumerate(self.uses):
             if use.letter in wrong and cells[at] and use.choices:
                 close = similar(cells[at], use.choices)
                 if close and close[0] != cells[at]:
-                    found[use.letter] = close[0]
-        return found
+                    likely[use.letter] = close[0]
+        return likely
 
 
 def _key(group: ProblemGroup) -> str:

@@ -62,14 +62,14 @@ def _answered_dangers(ledger: Ledger) -> list[ProblemGroup]:
     Rows that are not to be loaded do not count; nothing does before the first approval.
     """
     rows = set[int]()
-    for one in made_by_people(ledger) if ledger.was_applied else ():
-        if one.event == JournalEvent.DECIDED:
-            rows.add(one.row)
-        elif one.event == JournalEvent.APPLY:
+    for entry in made_by_people(ledger) if ledger.was_applied else ():
+        if entry.event == JournalEvent.DECIDED:
+            rows.add(entry.row)
+        elif entry.event == JournalEvent.APPLY:
             rows.clear()
     to_write = (row for row in sorted(rows) if (known := ledger.row(row)) and known.act)
-    found = view.group_problems(one for row in to_write for one in ledger.problems(row))
-    return [one for one in found if view.is_danger(one.code)]
+    groups = view.group_problems(problem for row in to_write for problem in ledger.problems(row))
+    return [group for group in groups if view.is_danger(group.code)]
 
 
 def held_by(visit: Visit) -> str:
@@ -87,7 +87,7 @@ def live(visit: Visit) -> web.Response:
     with Ledger.open(run) as ledger:
         states, sittings, facts = ledger.progress(), Sittings.of(ledger), ledger.facts
         of = sum(states.values())
-        done = of - sum(states.get(one, 0) for one in OPEN)
+        done = of - sum(states.get(state, 0) for state in OPEN)
         now, first = space.at_work(run, sittings), sittings.first
         asks = None if now.busy else Asks.of(ledger)
         if asks is not None:
@@ -95,9 +95,9 @@ def live(visit: Visit) -> web.Response:
             if ended or (now.exit is None and not asks.standing.began):
                 return see(visit.run_address)
         entries = list(newest(ledger, _SEEN))
-        sitting = list(takewhile(lambda one: one.event != "apply", entries))
+        sitting = list(takewhile(lambda entry: entry.event != "apply", entries))
         began = entries[len(sitting)] if len(sitting) < len(entries) else None
-        if now.busy and now.task and not any(one > now.task.started for one in sittings.began):
+        if now.busy and now.task and not any(began > now.task.started for began in sittings.began):
             sitting, began, first = [], None, now.task.first  # it has not noted that it began
         first = first if first < of else 0  # all rows were approved
         state = _state(run, now)
@@ -162,7 +162,9 @@ def _heading(state: str, done: int, of: int, first: int, alma: str) -> str:
 def _rate(sitting: list[JournalEntry], began: JournalEntry | None) -> float:
     """Return the rows a second since the load was started or, if that is long ago, lately."""
     ended = [
-        one for one in sitting if one.row and one.event not in {State.INTENT, JournalEvent.UNSENT}
+        entry
+        for entry in sitting
+        if entry.row and entry.event not in {State.INTENT, JournalEvent.UNSENT}
     ]
     since = began or (sitting[-1] if sitting else None)
     seconds = (ended[0].time - since.time).total_seconds() if ended and since else 0
@@ -172,17 +174,17 @@ def _rate(sitting: list[JournalEntry], began: JournalEntry | None) -> float:
 def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[tuple[str, str, str, str]]:
     """Yield what happened last, the newest first, each row once."""
     names, rows = ShownNames(ledger, show_values=True), set[int]()
-    for one in entries:
+    for entry in entries:
         if len(rows) == _LINES:
             return
-        row = ledger.row(one.row) if one.row and one.row not in rows else None
+        row = ledger.row(entry.row) if entry.row and entry.row not in rows else None
         if row is None:
             continue
-        rows.add(one.row)
-        who, end = f"Row {row_label(one.row)}: {names.of(row)}", row.result
-        if one.event == JournalEvent.DECIDED:
+        rows.add(entry.row)
+        who, end = f"Row {row_label(entry.row)}: {names.of(row)}", row.result
+        if entry.event == JournalEvent.DECIDED:
             line = ("people", "", f"{who}, decided")
-        elif one.event == State.INTENT or end is None:
+        elif entry.event == State.INTENT or end is None:
             line = ("play", "", f"{who}, being written")
         elif end in {Result.REFUSED, Result.HELD, Result.UNKNOWN}:
             line = ("alert", "warn-text", f"{who}, {ENDS[end]}")
@@ -191,4 +193,4 @@ def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[tuple[str, s
             told, more = ", ".join(list(fields)[:_FIELDS]), len(fields) - _FIELDS
             told += f" and {more} more" if more > 0 else ""
             line = ("check", "good-text", f"{who}, {ENDS[end]}{f': {told}' if told else ''}")
-        yield f"{one.time.astimezone():%H:%M:%S}", *line
+        yield f"{entry.time.astimezone():%H:%M:%S}", *line

@@ -36,7 +36,7 @@ def events_of(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
     if draft:
         file, by = draft.facts.file, draft.facts.by or ledger.facts.operator
         yield Event(draft.facts.created.astimezone(), by, "file", f"dropped {file}")
-        for who, made in groupby(draft.made(), key=lambda one: one.who):
+        for who, made in groupby(draft.made(), key=lambda correction: correction.who):
             cells = list(made)
             text = f"corrected {counted(len(cells), 'cell')}"
             yield Event(datetime.fromisoformat(cells[-1].when), who, "pencil", text)
@@ -285,13 +285,13 @@ def loads(space: Workspace) -> list[ListedLoad]:
     """Return all loads with those in the trash, newest first."""
     seen = list(seen_runs(space))
     running = list(space.tasks.running())
-    found, taken = [], set[str]()
+    loads_, taken = [], set[str]()
     for draft in space.drafts(trashed=True):
-        runs = [one for one in seen if one.is_from(draft)]
-        taken |= {one.name for one in runs}
-        found.append(_load(space, draft, runs[0] if runs else None, running))
-    found += (_load(space, None, one, running) for one in seen if one.name not in taken)
-    return sorted(found, key=lambda load: load.when, reverse=True)
+        runs = [run for run in seen if run.is_from(draft)]
+        taken |= {run.name for run in runs}
+        loads_.append(_load(space, draft, runs[0] if runs else None, running))
+    loads_ += (_load(space, None, run, running) for run in seen if run.name not in taken)
+    return sorted(loads_, key=lambda load: load.when, reverse=True)
 
 
 def _load(
@@ -317,7 +317,7 @@ def draft_of(space: Workspace, facts: RunFacts, *, trashed: bool = False) -> Dra
     """
     roster = Path(facts.roster.path)
     drafts = () if facts.command == "undo" else space.drafts(trashed=trashed)
-    return next((one for one in drafts if one.roster == roster), None)
+    return next((load for load in drafts if load.roster == roster), None)
 
 
 def name_of(facts: RunFacts) -> str:
@@ -350,10 +350,10 @@ def _has_draft_of(facts: RunFacts, draft: Draft) -> bool:
 
 def open_loads(space: Workspace, draft: Draft) -> Iterator[str]:
     """Yield the names of the runs that load a draft, began and are not done."""
-    for one in seen_runs(space):
-        known = one.known if one.is_from(draft) else None
-        if known and known.left and (known.applied or space.is_busy(space.runs / one.name)):
-            yield one.name
+    for run in seen_runs(space):
+        known = run.known if run.is_from(draft) else None
+        if known and known.left and (known.applied or space.is_busy(space.runs / run.name)):
+            yield run.name
 
 
 def last_load(space: Workspace, run: str) -> Summary | None:
@@ -361,9 +361,9 @@ def last_load(space: Workspace, run: str) -> Summary | None:
 
     A load that was undone is none, nor is one of corrected rejects.
     """
-    runs = [(one.name, one.known) for one in seen_runs(space) if one.known]
-    whole = (one for one in runs if one[1].facts.command == "plan" and not one[1].corrects)
-    before = dropwhile(lambda one: one[0] != run, whole)
+    runs = [(run.name, run.known) for run in seen_runs(space) if run.known]
+    whole = (run for run in runs if run[1].facts.command == "plan" and not run[1].corrects)
+    before = dropwhile(lambda pair: pair[0] != run, whole)
     _, plan = next(before, ("", None))
     mapping = Path(plan.facts.mapping.path).name if plan else ""
     for _, known in before:
@@ -377,7 +377,7 @@ def ledger_stamp(folder: Path) -> tuple[tuple[int, int], ...]:
     """Return what is another value after any change of a run's ledger. Raises OSError."""
     paths = (folder / FILE, folder / f"{FILE}-wal")
     stats = (path.stat() for path in paths if path.exists())
-    return tuple((one.st_mtime_ns, one.st_size) for one in stats)
+    return tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
 
 
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
@@ -407,7 +407,7 @@ def _known(folder: Path, _changed: tuple[tuple[int, int], ...]) -> KnownRun:
     with Ledger.open(folder) as ledger:
         states = ledger.progress()
         of = sum(states.values())
-        done = of - sum(states.get(one, 0) for one in OPEN)
+        done = of - sum(states.get(state, 0) for state in OPEN)
         asked = frozenset(open_rows(ledger)) if ledger.facts.command != "check" else frozenset()
         counts, applied = summarize(ledger), ledger.was_applied
         its = lineage(ledger)

@@ -84,9 +84,9 @@ def _here(
     words = dict[str, tuple[str, str]]()
     for mapped, at, rule in document.nested_rules:
         name, place = field_name(mapped.field.path), document.source.place(at)
-        if any(cell.heading == TO_CHOOSE for one in rule.templates for cell in one.cells):
+        if any(cell.heading == TO_CHOOSE for template in rule.templates for cell in template.cells):
             words[place] = f"Under Columns, choose the column for “{name}”.", name
-        elif any(one.constant == TO_CHOOSE for one in rule.templates):
+        elif any(template.constant == TO_CHOOSE for template in rule.templates):
             words[place] = f"Under Rules, open “Same for everybody” and choose: {name.lower()}.", ""
     for finding in findings:
         if not finding.startswith(f"{roster.source.path.name}:"):
@@ -133,27 +133,33 @@ def save(visit: Visit) -> web.Response:
     kept = {f"target-{letter}" for letter in visit.texts("keep")}
     wanted = {name.removeprefix("target-"): text for name, text in visit.fields
               if name.startswith("target-") and name not in kept}  # fmt: skip
-    found = columns(roster, document, guesses(roster, beside(visit)))
+    guessed = columns(roster, document, guesses(roster, beside(visit)))
     names = {key: label for _, group in targets(document) for key, label in group}
-    if asked := moves(found, wanted, names, visit.texts("move")):
+    if asked := moves(guessed, wanted, names, visit.texts("move")):
         return _page(visit, wanted, asked)
     coded = words(roster, document, visit.space.codes())
     controls = [control for field in coded for control in field.controls]
-    controls += (one for panel in panels(document, visit.now.date()) for one in panel.controls)
+    controls += (
+        control for panel in panels(document, visit.now.date()) for control in panel.controls
+    )
     text, clears = _with_values(visit, mapping_text(document.path), controls)
     changed = [
-        (one, target)
-        for one in found
-        if (target := wanted.get(one.place.letter)) is not None
-        and (one.doubt or target != one.target)
+        (column, target)
+        for column in guessed
+        if (target := wanted.get(column.place.letter)) is not None
+        and (column.doubt or target != column.target)
     ]
     text, gone = matched(document, text, changed)
     taken = {steps_of(target) for _, target in changed if target and target not in NEW}
     clears = [clear for clear in clears if clear[0] not in taken]  # now from a column
     text = cleared(text, (*clears, *gone))
     after, findings = examine(chosen, text)
-    known = {_PLACES.sub("", one) for one in before}
-    added = [one for one in findings if not (_PLACES.sub("", one) in known or _LACKS.search(one))]
+    known = {_PLACES.sub("", finding) for finding in before}
+    added = [
+        finding
+        for finding in findings
+        if not (_PLACES.sub("", finding) in known or _LACKS.search(finding))
+    ]
     if after is None or added:
         raise UsageError((*added, "This is no mapping.")[0])
     draft.edit(chosen, text)

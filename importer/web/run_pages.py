@@ -83,8 +83,10 @@ class ReviewPage:
     def to_view(self) -> frozenset[str]:
         """What must be viewed before it is approved, by name."""
         if self.applied:
-            return frozenset(one.code.value for one in self.asks.answered)
-        return frozenset(one.key for one in self.survey.looks if one.dangerous and not one.check)
+            return frozenset(question.code.value for question in self.asks.answered)
+        return frozenset(
+            look.key for look in self.survey.looks if look.dangerous and not look.check
+        )
 
 
 def review(space: Workspace, folder: Path) -> ReviewPage:
@@ -212,7 +214,9 @@ def start_apply(visit: Visit) -> web.Response:
     whole = visit.text("limit") == visit.text("proposed")  # else a number was typed
     wrong = {
         "unviewed": shown.to_view - set(visit.texts("viewed")),
-        "unticked": [one.check for one in shown.asks.standing.checks if one.check not in ticked],
+        "unticked": [
+            check.check for check in shown.asks.standing.checks if check.check not in ticked
+        ],
         "code": shown.code != "" and visit.text("code").strip().casefold() != shown.code.casefold(),
         "limit": not whole if limit is None else limit == 0,
         "deletions": deleted > 0 and typed != deleted,
@@ -221,7 +225,7 @@ def start_apply(visit: Visit) -> web.Response:
         return _shown(visit, shown, {**wrong, "deleted": deleted})
     return visit.start(
         "apply", f"runs/{run.name}",
-        *(word for one in sorted(ticked) for word in ("--allow", one)),
+        *(word for check in sorted(ticked) for word in ("--allow", check)),
         *(("--limit", str(limit)) if limit else ()),
         *(("--delete", str(typed)) if deleted else ()),
         SEAL, shown.asks.standing.seal, "--yes", "--json",
@@ -257,7 +261,7 @@ def row(visit: Visit) -> web.Response:
             row=found(row_history(ledger, wanted, show_values=True)),
             name=ShownNames(ledger, show_values=True).of(ledger.row(wanted)),
             asks=bool(choices(ledger.problems(wanted))),
-            answers={one.value: words for one, words in DECISIONS.items()},
+            answers={answer.value: words for answer, words in DECISIONS.items()},
         )  # fmt: skip
 
 
@@ -277,12 +281,12 @@ def correct(visit: Visit) -> web.Response:
     position = visit.number("roster")
     with Ledger.open(visit.run) as ledger:
         facts = ledger.facts
-        workbook = found(workbooks((one.name for one in present(visit.run)), facts).get(position))
+        workbook = found(workbooks((file.name for file in present(visit.run)), facts).get(position))
         hold(ledger, workbook)
     first = draft_of(visit.space, facts)
     load = f"{first.title if first else name_of(facts)}, rejects"
     of, drafts = (visit.run.name, workbook), visit.space.drafts()
-    draft = next((one for one in drafts if (one.facts.run, one.facts.file) == of), None)
+    draft = next((known for known in drafts if (known.facts.run, known.facts.file) == of), None)
     if draft is None:
         folder = visit.space.folder / DRAFTS
         draft = Draft.create(folder, workbook, visit.now, visit.operator, visit.run.name, load)

@@ -65,7 +65,10 @@ def settings(visit: Visit) -> web.Response:
 def _findings(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what the doctor found, with its advice as actions."""
     with suppress(KeyError, TypeError, ValueError):  # of another version
-        return [{**one, "advice": from_json(one["advice"])} for one in result.get("findings", ())]
+        return [
+            {**finding, "advice": from_json(finding["advice"])}
+            for finding in result.get("findings", ())
+        ]
     return []
 
 
@@ -114,7 +117,7 @@ def _jobs(visit: Visit) -> list[JobOverview]:
 def decide_job(visit: Visit) -> web.Response:
     """Start `job allow` or `job skip` for a job of this page, with a reason."""
     file, do, why = visit.text("file"), visit.text("do"), visit.text("why").strip()
-    job = found(next((one for one in _jobs(visit) if str(one.path) == file), None))
+    job = found(next((known for known in _jobs(visit) if str(known.path) == file), None))
     here, run, load = f"{visit.base}/settings#jobs", visit.text("run"), job.memory.held
     if do not in {"allow", "skip"} or not why:
         sentence = "Type why, for the history of the job. Nothing was changed."

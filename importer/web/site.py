@@ -227,7 +227,7 @@ class Visit:
             draft = draft_of(self.space, known.facts) if known else None
         else:
             draft = self.draft
-            newest = next((one for one in seen_runs(self.space) if one.is_from(draft)), None)
+            newest = next((run for run in seen_runs(self.space) if run.is_from(draft)), None)
             folder = self.space.runs / newest.name if newest else None
             known = newest.known if newest else None
         named = draft.title if draft else name_of(known.facts) if known else ""
@@ -278,8 +278,8 @@ def day(text: str, month: str = "%b") -> str:
     """Return a date in words: `Nov 29, 2027` for 2027-11-29; any other text as it is."""
     if not is_iso(text):
         return text
-    found = date.fromisoformat(text)
-    return f"{found:{month}} {found.day}, {found.year}"
+    day = date.fromisoformat(text)
+    return f"{day:{month}} {day.day}, {day.year}"
 
 
 def as_shown(field: Field, text: str, codes: CodeTables) -> tuple[str, str]:
@@ -384,5 +384,5 @@ def _environment() -> Environment:
         "panel_title": lambda name: field_name(name) if name.islower() else name,
         "file_name": lambda p: PurePath(p).name,
     }
-    pages.tests["contains"] = lambda many, one: one in many
+    pages.tests["contains"] = lambda many, value: value in many
     return pages

@@ -40,7 +40,9 @@ def task(visit: Visit) -> web.Response:
         so_far=duration(int((visit.now - shown.started).total_seconds())),
         repeats=shown.words[0] not in _DECIDED,
         no_access=code == Exit.ACCESS,
-        settings=any(one and one.address.startswith(f"{visit.base}/settings") for one in controls),
+        settings=any(
+            link and link.address.startswith(f"{visit.base}/settings") for link in controls
+        ),
     )  # fmt: skip
 
 

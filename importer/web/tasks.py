@@ -95,7 +95,7 @@ class Workspace:
         if task and (len(later) > 1 or (later and tasks.ended_before(task, later[0]))):
             task = None
         ended = tasks.exit(task) if task else None
-        loads = since and any(one >= datetime.fromisoformat(since) for one in sittings.began)
+        loads = since and any(began >= datetime.fromisoformat(since) for began in sittings.began)
         return AtWork(
             task,
             ended,
@@ -141,8 +141,8 @@ class Workspace:
 
     def draft(self, name: str, *, trashed: bool = False) -> Draft | None:
         """Return a draft by its name, None if there is none; one in the trash if asked for."""
-        found = Draft.open(self.folder / DRAFTS / name) if Path(name).name == name else None
-        return found if found and (trashed or not found.facts.trashed) else None
+        draft = Draft.open(self.folder / DRAFTS / name) if Path(name).name == name else None
+        return draft if draft and (trashed or not draft.facts.trashed) else None
 
     def codes(self) -> CodeTables:
         """Return the saved code tables, or none. Raises UsageError where the file is wrong."""
@@ -167,12 +167,12 @@ class Workspace:
 
     def mapping(self, name: str) -> Path | None:
         """Return a mapping by its file name; a ready one is copied into this folder first."""
-        found = next((path for path in self.mappings() if path.name == name), None)
-        if found is None or found.parent == self.folder / "mappings":
-            return found
+        mapping = next((path for path in self.mappings() if path.name == name), None)
+        if mapping is None or mapping.parent == self.folder / "mappings":
+            return mapping
         own = self.folder / "mappings" / name
         own.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(found, own)
+        shutil.copyfile(mapping, own)
         return own
 
 
@@ -210,11 +210,11 @@ class Sittings:
     @classmethod
     def of(cls, ledger: Ledger) -> Sittings:
         """Read them from the history of a run."""
-        noted = [one for one in made_by_people(ledger) if one.event in {"apply", *_ENDS}]
-        began = [one for one in noted if one.event == JournalEvent.APPLY]
+        noted = [entry for entry in made_by_people(ledger) if entry.event in {"apply", *_ENDS}]
+        began = [entry for entry in noted if entry.event == JournalEvent.APPLY]
         first = began[-1].detail.removeprefix("limit ") if began else ""
         cut = bool(began) and noted[-1].event not in _ENDS
-        return cls(tuple(one.time for one in began), int(first or 0), cut)
+        return cls(tuple(entry.time for entry in began), int(first or 0), cut)
 
 
 _ENDS = (JournalEvent.PAUSED, JournalEvent.FINISHED)
@@ -370,8 +370,8 @@ class Tasks:
     def running(self) -> Iterator[Task]:
         """Yield the tasks that have not ended; those that have are looked at once."""
         names = set[str]()
-        with suppress(FileNotFoundError), os.scandir(self.folder) as found:
-            names = {one.name for one in found}
+        with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
+            names = {entry.name for entry in entries}
         for name in sorted(names - self._ended.keys()):
             task = self.find(name)
             if task and self.exit(task) is None:
@@ -427,8 +427,8 @@ class Tasks:
     def result(self, task: Task) -> dict[str, object]:
         """Return the JSON that the command printed, {} if there is none."""
         with suppress(OSError, ValueError):
-            found = json.loads((self.folder / task.id / OUT).read_text("utf-8"))
-            return found if isinstance(found, dict) else {}
+            result = json.loads((self.folder / task.id / OUT).read_text("utf-8"))
+            return result if isinstance(result, dict) else {}
         return {}
 
 

@@ -127,8 +127,10 @@ def _codes_of(
     for key, words in spellings.items():
         word, code = spelled[key], codes.get(key, "")
         close = similar(word, names, 3, 50)
-        near = tuple((one, labels[one]) for one in dict.fromkeys(names[name] for name in close))
-        meant = similar(key, [one for one in close[:1] if one in has_code], least=75)
+        near = tuple(
+            (label, labels[label]) for label in dict.fromkeys(names[name] for name in close)
+        )
+        meant = similar(key, [label for label in close[:1] if label in has_code], least=75)
         typo = spelled.get(meant[0], meant[0]) if meant else ""
         chosen = "" if code == TO_CHOOSE else code
         control = Control(("code", *rule.at, word), chosen, partial(write, word=word))
@@ -149,16 +151,16 @@ def _spellings(
 
     There are none where the rule takes no codes or dates, or takes them in another way.
     """
-    found: dict[str, Counter[str]] = {}
+    spellings: dict[str, Counter[str]] = {}
     coded = rule.field.shape in {Shape.CODE, Shape.DATE}
     if not coded or not rule.rule.lone_cells or len(rule.cells) != 1:
-        return found
+        return spellings
     if not isinstance(rule.rule.lookup, str | None):
-        return found
+        return spellings
     wanted = heading_key(rule.cells[0])
     columns = [at for at, place in enumerate(roster.places) if heading_key(place.heading) == wanted]
     frame = roster.frame.drop(index=[*misplaced(roster, secret)])
     for word in frame[columns[0]] if len(columns) == 1 else ():
         if word:
-            found.setdefault(heading_key(word), Counter())[word] += 1
-    return found
+            spellings.setdefault(heading_key(word), Counter())[word] += 1
+    return spellings
