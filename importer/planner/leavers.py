@@ -119,13 +119,6 @@ class Leavers:
         same = key != "" and user.id_key == key
         return same or self._returned(user, user) is not None
 
-    def only_takes_back(self, before: User, after: User) -> bool:
-        """Return whether an update of who is back removes no entry but what the leaving added."""
-        returned = self._returned(before, before)
-        if returned is None:
-            return False
-        return all(one.kind is not ChangeKind.REMOVE for one in differences(returned, after))
-
     def _returned(self, user: User, record: User) -> User | None:
         """Return a record of a user without what the leaving changed, None if none of it is there.
 
@@ -260,13 +253,14 @@ def come_back(case: Case, planned: Planned, leavers: Leavers) -> Planned:
     again = updated.step if isinstance(updated.step, Update) else undone
     if not (changes := differences(live, again.after)):
         return planned
+    since = differences(undone.after, again.after)  # it may remove only what the leaving added
     returns = replace(
         again,
         primary_id=step.primary_id,
         before=live,
         changes=changes,
         override=tuple(dict.fromkeys((*undone.override, *again.override))),
-        takes_back=leavers.only_takes_back(live, again.after),
+        takes_back=all(change.kind is not ChangeKind.REMOVE for change in since),
     )
     sentence = "was missing from earlier rosters; what was changed for that is taken back"
     problem = Problem.of(Code.RETURNED, case.draft.origin, sentence, field="primary_id")
