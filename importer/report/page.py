@@ -22,7 +22,7 @@ from importer.model.user import AccountType
 from importer.report import view, wording
 from importer.report.lineage import NextStep, events_in, next_step
 from importer.report.masking import CUT, mask_all, printable, shown
-from importer.report.view import Difference, ListedRow, ProblemGroup, RunView, ShownNames, Survey
+from importer.report.view import Difference, ProblemGroup, RunView, ShownNames
 
 MOST_GROUPS = 60
 """Problem groups shown of one severity; the page counts the others."""
@@ -64,6 +64,10 @@ def _render(
     ledger, summary, facts = run.ledger, run.summary, run.facts
     show_values = table.show_values
     survey = run.shown if show_values else run.masked
+    lists = {
+        "In the last load, not in this roster": survey.missing,
+        "Cannot borrow after this load": survey.blocked,
+    }
     return (
         environment()
         .get_template("report.html.j2")
@@ -82,7 +86,7 @@ def _render(
             ],
             looks=survey.looks,
             problems=tuple(_sections(run.groups)),
-            people=[people for people in _people(survey) if people[2]],
+            people={title: people for title, people in lists.items() if people},
             table=table,
             new_users=view.new_users(ledger, show_values=show_values),
             differences=view.by_kind(table.differences),
@@ -131,12 +135,6 @@ def environment(package: str = "importer.report") -> Environment:
     environment.filters["look_line"] = view.look_line
     environment.globals |= {name.lower(): getattr(wording, name) for name in _TABLES}
     return environment
-
-
-def _people(survey: Survey) -> Iterator[tuple[str, str, tuple[ListedRow, ...]]]:
-    """Yield the lists of people, each with its key and title: who is missing, who cannot borrow."""
-    yield "missing", "In the last load, not in this roster", survey.missing
-    yield "blocked", "Cannot borrow after this load", survey.blocked
 
 
 def _sections(

@@ -37,15 +37,10 @@ BO = {"Id": 4002, "First": "Bo", "Last": "Doe", "Born": "1980-03-04"}
 NAMESAKE = ANA | {"Id": 4003}
 
 
-def frame(*rows: dict[str, object]) -> pd.DataFrame:
-    """These rows."""
-    return pd.DataFrame(rows)
-
-
 def test_what_the_run_keeps_is_used_from_then_on(folder: Path) -> None:
     """Privately: by apply, resolve and undo, also after the folder was moved; a change is seen."""
     importer.apply(importer.plan([ANA], MAPPING))
-    run = importer.plan(frame(NAMESAKE, BO), MAPPING, folder="runs/second")
+    run = importer.plan(pd.DataFrame([NAMESAKE, BO]), MAPPING, folder="runs/second")
     assert run.rows()["fate"].tolist() == ["review", "ready"]
     kept = [run.folder / name for name in ("roster.csv", "mapping.yaml")]
     assert [stat.S_IMODE(path.stat().st_mode) for path in kept] == [0o600, 0o600]
@@ -53,7 +48,7 @@ def test_what_the_run_keeps_is_used_from_then_on(folder: Path) -> None:
     importer.resolve(moved, "2", "create")
     importer.apply(moved)
     assert moved.rows()["result"].tolist() == ["created", "created"]
-    assert importer.plan(frame(NAMESAKE, BO), MAPPING).summary.unchanged == 2
+    assert importer.plan(pd.DataFrame([NAMESAKE, BO]), MAPPING).summary.unchanged == 2
     back = importer.undo(moved, delete_created=True)
     assert importer.apply(back, allow=["removals"], delete=2).summary.deleted == 2
     changed = importer.plan([BO], MAPPING)
