@@ -10,7 +10,7 @@ checked between an intent and its write is `WriteGate` in `run_lock`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -237,24 +237,21 @@ class Journal:
                 add_problems(self.ledger, outcome.problems)
                 self._append(outcome.row, outcome.state, outcome.detail)
 
-    def record_delivery(
-        self, rows: Collection[int], again: Mapping[int, tuple[User, User]], detail: str
-    ) -> None:
+    def record_delivery(self, images: Mapping[int, Image | None], detail: str) -> None:
         """Record that the planned steps of these rows are in a file for the SIS load.
 
-        `again`: the records before and after of those that changed in Alma since the plan. The
-        records that the load overwrites are kept.
+        `images`: what the load overwrites and has, None where that is as planned; it is kept.
         """
         image = (
             "INSERT OR REPLACE INTO images SELECT row, before, after, '' FROM steps WHERE row = ?"
         )
         with self._writing():
-            for row in rows:
+            for row, changed in images.items():
                 self.ledger.connection.execute(image, (row,))
-                if row in again:
+                if changed is not None:
                     self.ledger.connection.execute(
                         "UPDATE images SET before = ?, sent = ? WHERE row = ?",
-                        (*(user.to_json() for user in again[row]), row),
+                        (changed.was.to_json(), changed.sent.to_json(), row),
                     )
                 self._state(row, State.DELIVERED)
                 self._append(row, State.DELIVERED, "")

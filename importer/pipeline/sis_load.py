@@ -13,12 +13,11 @@ from importer.alma.client import Alma
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.files import new_file
 from importer.ledger.journal import Journal, Outcome, Pending, history
-from importer.ledger.ledger import Ledger, State
+from importer.ledger.ledger import GONE, Ledger, State
 from importer.loader.read import read
 from importer.model.fields import FIELDS
-from importer.model.people import Common
-from importer.model.plan import SisRules
-from importer.model.problem import Code, Origin, Problem, changed_in_alma
+from importer.model.plan import Image, SisRules
+from importer.model.problem import Code, Origin, Problem
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.run import RunFacts
 from importer.model.text import counted, word_list
@@ -29,14 +28,20 @@ from importer.pipeline.lookup import Users
 from importer.pipeline.still_good import check_same_institution
 from importer.planner.drafts import DraftUser
 from importer.planner.merge import new_user
-from importer.planner.patch import carried_over
-from importer.planner.person import is_still
 from importer.planner.sis_load import in_file, repeated
 from importer.users.cache import UserCache, find_read
 from importer.users.matching import PersonQuery, identifiers
 from importer.users.refresh import bring_up_to_date
-from importer.writer.executor import ANOTHER, CHANGED, VANISHED
-from importer.writer.outcomes import NoWrite, WriteFound, has_id, refusal_problem, verify
+from importer.writer.outcomes import (
+    VANISHED,
+    NoWrite,
+    WriteFound,
+    carried,
+    has_id,
+    held,
+    refusal_problem,
+    verify,
+)
 from importer.writer.sis_xml import write_sis_zip
 
 
@@ -87,8 +92,8 @@ async def deliver(
     assert users.cache is not None  # noqa: S101  the caller opened it
     doubtful = tuple(journal.step(row) for row in journal.rows_in(State.UNKNOWN))
     journal.record_outcomes(compare(doubtful, users.cache, {}, ledger.facts))
-    rows, again = await _to_load(ledger, journal, users, limit)
-    if not rows:
+    images = await _to_load(ledger, journal, users, limit)
+    if not images:
         return (), 0
     number = sum(entry.event == State.DELIVERED for entry in history(ledger, 0)) + 1
     out = ledger.folder / f"sis-load-{number:02}.zip"
@@ -97,65 +102,50 @@ async def deliver(
     counts = list[int]()
 
     def records() -> Iterator[User]:
-        for row in rows:
+        for row, changed in images.items():
             step = journal.step(row)
-            before, after = again.get(row, (step.before, step.after))
-            if before is not None:
-                after = in_file(after, before, keeps_blank=rules.keeps_blank)
-                counts.append(repeated(after, before))
+            image = changed or Image(step.before, step.after)
+            after = image.sent
+            if image.before is not None:
+                after = in_file(after, image.before, keeps_blank=rules.keeps_blank)
+                counts.append(repeated(after, image.before))
             yield after
 
     zips = write_sis_zip(records(), out)
     hashes = (f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in zips)
-    journal.record_delivery(rows, again, ", ".join(hashes))
+    journal.record_delivery(images, ", ".join(hashes))
     return zips, sum(counts)
 
 
 async def _to_load(
     ledger: Ledger, journal: Journal, users: Users, limit: int | None
-) -> tuple[list[int], dict[int, tuple[User, User]]]:
-    """Return the rows whose records go into the file, and the records of those that changed.
+) -> dict[int, Image | None]:
+    """Return the rows whose records go into the file; with what to load where the user changed.
 
-    The others are as planned already, or held.
+    The others are as planned already, or held. Raises AlmaError.
     """
-    rows, again = list[int](), dict[int, tuple[User, User]]()
+    facts, images = ledger.facts, dict[int, Image | None]()
     for row in journal.rows_in(State.PLANNED, State.UNKNOWN)[:limit]:
         step = journal.step(row)
-        match await _planned_again(step, users, ledger.facts.common):
-            case str() as why:
-                held = changed_in_alma(ledger.facts.origin(row), why)
-                journal.record_outcome(row, State.HELD, why, problems=[held])
-            case (before, after) if before == after:
-                journal.record_outcome(row, State.ALREADY, "was so already", answered=before)
-            case (before, after):
-                rows.append(row)
-                again[row] = before, after
-            case None:
-                rows.append(row)
-    return rows, again
-
-
-async def _planned_again(
-    step: Pending, users: Users, common: Common
-) -> tuple[User, User] | str | None:
-    """Return a step's user as it is now and as it is to be, or why the row is held.
-
-    None where the user is as it was planned, also one that is to be created. Raises AlmaError.
-    """
-    before = step.before
-    ids = identifiers(step.after) if before is None else (step.primary_id,)
-    matched = await users.find(PersonQuery(tuple(("primary_id", value) for value in ids)))
-    if matched.failed:
-        raise UnavailableError(matched.failed)
-    if before is None:
-        return EXISTS if matched.users else None
-    there = (user for user in matched.every_user if has_id(user, step.primary_id))
-    if (live := next(there, None)) is None or live == before:
-        return VANISHED if live is None else None
-    if not is_still((before,), live, common):
-        return ANOTHER
-    after, theirs = carried_over(before, step.after, live)
-    return CHANGED if theirs else (live, after)
+        ids = (step.primary_id,) if step.before is not None else identifiers(step.after)
+        matched = await users.find(PersonQuery(tuple(("primary_id", value) for value in ids)))
+        if matched.failed:
+            raise UnavailableError(matched.failed)
+        there = (user for user in matched.every_user if has_id(user, step.primary_id))
+        live = next(there, None)
+        if step.before is None and matched.users:
+            journal.record_outcomes([held(step, EXISTS, facts)])
+        elif step.before == live:
+            images[row] = None
+        else:
+            match carried(step, live, facts):
+                case Image() as image:
+                    images[row] = image
+                case Outcome() as outcome:
+                    journal.record_outcomes([outcome])
+                case None:
+                    journal.record_outcomes([held(step, VANISHED, facts, GONE)])
+    return images
 
 
 EXISTS = "Since the plan was made, Alma got a user with an ID of this row."
@@ -228,8 +218,7 @@ def compare(
                 yield Outcome(step.row, State.REFUSED, "", None, (problem,))
             case NoWrite.EDITED:
                 message = "Alma has neither what the file says nor what was there before."
-                held = changed_in_alma(origin, message)
-                yield Outcome(step.row, State.HELD, message, None, (held,))
+                yield held(step, message, facts)
             case _:
                 pass
 

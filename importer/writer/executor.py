@@ -8,12 +8,12 @@ a late write may still arrive.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from importer.alma.client import Alma
-from importer.alma.models import OBLIGATIONS, obligations
+from importer.alma.models import OBLIGATIONS
 from importer.alma.pacing import run_concurrently
 from importer.alma.responses import NotFoundError, UnreadableUserError
 from importer.errors import (
@@ -27,24 +27,25 @@ from importer.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from importer.ledger.journal import Journal, Pending
+from importer.ledger.journal import Journal, Outcome, Pending
 from importer.ledger.ledger import GONE, JournalEvent, State
-from importer.model.plan import Act
-from importer.model.problem import Code, Problem, changed_in_alma
+from importer.model.plan import Act, Image
+from importer.model.problem import Code, Problem
 from importer.model.text import counted
 from importer.model.user import User
 from importer.planner.borrowing import role_obstacles
-from importer.planner.leavers import without_counts
-from importer.planner.patch import carried_over, same_as_sent
-from importer.planner.person import is_still
-from importer.planner.retiring import is_as_planned
+from importer.planner.patch import same_as_sent
 from importer.writer.outage import MOST_FAILURES, Failures
 from importer.writer.outcomes import (
+    CHANGED,
+    VANISHED,
     NoWrite,
     WriteFound,
+    already,
+    carried,
     has_id,
     has_more,
-    is_gone,
+    held,
     is_renamed,
     refusal_problem,
     verify,
@@ -68,9 +69,6 @@ _ENDED = (State.APPLIED, State.ALREADY, State.HELD, State.REFUSED)
 TAKEN = frozenset({"401851", "4018994"})
 """Alma's codes for an ID that is taken (contract 2.4)."""
 
-VANISHED = "This user was deleted in Alma since the plan was made."
-ANOTHER = "Another person has this ID in Alma since the plan was made."
-CHANGED = "Since the plan was made, someone changed in Alma what this update would change."
 CHANGED_AFTER = (
     "The reply to this update was lost, and someone has changed the record in Alma since. "
     "Parts of the update may be there."
@@ -212,7 +210,7 @@ class Executor:
     # sending
 
     async def _send(self, step: Pending) -> State:
-        send = {Act.CREATE: self._create, Act.UPDATE: self._update, Act.DELETE: self._delete}
+        send = self._create if step.act is Act.CREATE else self._change
         calls: list[int] = []
 
         def leaving() -> None:
@@ -220,7 +218,7 @@ class Executor:
             calls.append(step.row)
 
         try:
-            return await send[step.act](step, leaving)
+            return await send(step, leaving)
         except RefusedError as refusal:
             self._failures.answered()
             if not (step.act is Act.CREATE and refusal.code in TAKEN):
@@ -234,7 +232,7 @@ class Executor:
         except (UnavailableError, ThrottledError, DailyLimitError, AccessError) as error:
             if isinstance(error, UnreadableUserError) and not calls:
                 self._failures.answered()
-                return self._hold(step, str(error))
+                return self._end(held(step, str(error), self._facts))
             if error.of_write and isinstance(error, DailyLimitError | AccessError):
                 # no refusal in Alma's own words of this record, so Alma is asked before it is sent
                 self.journal.record_outcome(step.row, State.UNKNOWN, str(error))
@@ -263,99 +261,67 @@ class Executor:
             sending=lambda: self.journal.record_intent(step.row, None, step.after),
             leaving=leaving,
         )
-        return self._done(step, None, step.after, answered)
+        return self._done(step.row, answered)
 
-    async def _update(self, step: Pending, leaving: Callable[[], None]) -> State:
-        """Change the record as it is now.
+    async def _change(self, step: Pending, leaving: Callable[[], None]) -> State:
+        """Change or delete the record as it is now.
 
-        The client reads it just before, and again if a reading is not fresh any more; `change`
-        compares each reading with the plan and records what is about to be sent.
+        The client reads it just before, and again if a reading is not fresh any more; each reading
+        is compared with the plan, and what is about to be sent is recorded.
         """
         ended: State | None = None
-        sends = step.attempts
-        before, body = step.before or step.after, step.body
-        counts = self._facts.holds_open(step.row)
 
-        def change(current: User | None) -> User | None:
-            nonlocal ended, sends, before, body
-            if current is None or not has_id(current, step.primary_id):
-                return None
-            known = (step.before or step.after, *((body,) if sends else ()))
-            if not is_still(known, current, self._facts.common):
-                ended = self._hold(step, ANOTHER)
-                return None
-            if counts:
-                if has := obligations(current):
-                    message = f"This user has {has}, and was not changed."
-                    ended = self._hold(step, message, code=Code.NOT_DELETED)
-                    return None
-                current = without_counts(current)
-            merged, theirs = carried_over(step.before or step.after, step.after, current)
-            if theirs:
-                ended = self._hold(step, CHANGED)
-                return None
-            if merged == current:
-                ended = self._already(step, sends, "was so already", current)
-                return None
-            before, body = current, merged
-            sends += 1
-            self.journal.record_intent(step.row, before, body)
-            return body
+        def write(current: User | None) -> User | None:
+            nonlocal ended
+            match carried(self.journal.step(step.row), current, self._facts):
+                case Image(before, sent):
+                    self.journal.record_intent(step.row, before, sent)
+                    return sent
+                case Outcome() as outcome:
+                    ended = self._end(outcome)
+                case None:
+                    pass
+            return None
 
+        deleted, answered = step.act is Act.DELETE, None
         try:
-            answered = await self.alma.update_user(
-                step.primary_id, change, step.override, leaving, OBLIGATIONS if counts else "none"
-            )
-        except NotFoundError:
+            if deleted:
+                await self.alma.delete_user(step.primary_id, lambda now: bool(write(now)), leaving)
+            else:
+                expand = OBLIGATIONS if self._facts.holds_open(step.row) else "none"
+                answered = await self.alma.update_user(
+                    step.primary_id, write, step.override, leaving, expand
+                )
+        except NotFoundError:  # somebody was faster
             self._failures.answered()
-            ended = answered = None
+            ended = None
         if answered is not None:
-            return self._done(step, before, body, answered)
-        return ended or await self._vanished(step, sends)
+            return self._done(step.row, answered)
+        if deleted and ended is None:
+            self._failures.answered()
+            return self.journal.record_outcome(step.row, State.APPLIED)
+        return ended or await self._vanished(step)
 
-    async def _vanished(self, step: Pending, sends: int) -> State:
+    async def _vanished(self, step: Pending) -> State:
         """Record the end of an update whose user is not in Alma under the ID of the plan.
 
         A colleague with a copy of the run may have given the user the new ID already.
         """
         found = await self.alma.get_user(step.new_id) if step.renames else None
         if found is None or not is_renamed(step, found, self._facts.common):
-            return self._hold(step, VANISHED, GONE)
+            return self._end(held(step, VANISHED, self._facts, GONE))
         if same_as_sent(step.after, found, step.before):
-            return self._hold(step, CHANGED)
-        return self._already(step, sends, "was so already", found)
+            return self._end(held(step, CHANGED, self._facts))
+        return self._end(already(self.journal.step(step.row), "was so already", found))
 
-    async def _delete(self, step: Pending, leaving: Callable[[], None]) -> State:
-        ended: State | None = None
-        sends = step.attempts
-
-        def agreed(current: User | None) -> bool:
-            nonlocal ended, sends
-            if is_gone(step, current) or current is None:
-                ended = self._already(step, sends, "was gone already")
-                return False
-            if has := obligations(current):
-                message = f"This user has {has}, and was not deleted."
-                ended = self._hold(step, message, code=Code.NOT_DELETED)
-                return False
-            if not is_as_planned(step.before or step.after, current):
-                ended = self._hold(step, CHANGED)
-                return False
-            sends += 1
-            self.journal.record_intent(step.row, current, current)
-            return True
-
-        with suppress(NotFoundError):  # somebody was faster
-            await self.alma.delete_user(step.primary_id, agreed, leaving)
-        self._failures.answered()
-        return self.journal.record_outcome(step.row, State.APPLIED) if ended is None else ended
-
-    def _done(self, step: Pending, before: User | None, sent: User, answered: User) -> State:
+    def _done(self, row: int, answered: User) -> State:
+        step = self.journal.step(row)
         if not has_id(answered, step.new_id):
             msg = "Alma replied with another user than the one that was sent."
             raise UnknownOutcomeError(msg)
         self._failures.answered()
-        return self._apply(step, "", same_as_sent(sent, answered, before), answered)
+        before = step.sent.before if step.sent else None
+        return self._apply(step, "", same_as_sent(step.body, answered, before), answered)
 
     # asking what became of a write
 
@@ -406,9 +372,9 @@ class Executor:
             case NoWrite.MISSING:
                 return self.journal.record_outcome(step.row, State.PLANNED, "is not in Alma")
             case NoWrite.USER_DELETED:
-                return self._hold(step, VANISHED, GONE)
+                return self._end(held(step, VANISHED, self._facts, GONE))
             case NoWrite.EDITED:
-                return self._hold(step, CHANGED_AFTER)
+                return self._end(held(step, CHANGED_AFTER, self._facts))
 
     # recording the result of a step
 
@@ -439,26 +405,12 @@ class Executor:
             step.row, state, detail, answered=answered, problems=problems
         )
 
-    def _already(
-        self, step: Pending, sends: int, detail: str, current: User | None = None
-    ) -> State:
-        """Record that Alma has it already; if an attempt was made before, by this run."""
-        state = State.APPLIED if sends else State.ALREADY
-        return self.journal.record_outcome(step.row, state, detail, answered=current)
-
     def _refuse(self, step: Pending, refusal: RefusedError) -> State:
         sent = self.journal.step(step.row)
         problem = refusal_problem(sent, refusal, self._facts.origin(step.row))
         detail = f"{refusal.code} {refusal.tracking_id}".strip()
         return self.journal.record_outcome(step.row, State.REFUSED, detail, problems=[problem])
 
-    def _hold(
-        self, step: Pending, message: str, detail: str = "", *, code: Code = Code.CHANGED_IN_ALMA
-    ) -> State:
-        origin = self._facts.origin(step.row)
-        problem = Problem.of(code, origin, message)
-        if code is Code.CHANGED_IN_ALMA:
-            problem = changed_in_alma(origin, message)
-        return self.journal.record_outcome(
-            step.row, State.HELD, detail or message, problems=[problem]
-        )
+    def _end(self, outcome: Outcome) -> State:
+        self.journal.record_outcomes([outcome])
+        return outcome.state

@@ -1,4 +1,6 @@
-"""What became of a write: refused by Alma, and why; or there or not, if its reply is lost.
+"""What a step writes of the record as it is now, or how it ends without that.
+
+And what became of a write: refused by Alma, and why; or there or not, if its reply is lost.
 
 Alma checks a whole record again at each update, so an address without its first line, or a code
 that was deleted since, keeps the user from being updated at all (contract 2.4).
@@ -10,17 +12,73 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from importer.alma.models import obligations
 from importer.alma.responses import Refusal, explain_refusal
 from importer.errors import RefusedError
-from importer.ledger.journal import Pending
+from importer.ledger.journal import Outcome, Pending
+from importer.ledger.ledger import State
 from importer.model.fields import LISTS, PATRON, STICKY, text
 from importer.model.people import Common
-from importer.model.plan import Act
-from importer.model.problem import VALUE, Code, Origin, Problem, Repairs
+from importer.model.plan import Act, Image
+from importer.model.problem import VALUE, Code, Origin, Problem, Repairs, changed_in_alma
+from importer.model.run import RunFacts
 from importer.model.user import DELETED, AccountType, RecordPart, User
 from importer.planner.entries import comparable, current, entries, same_id
+from importer.planner.leavers import without_counts
 from importer.planner.patch import carried_over, same_as_sent
 from importer.planner.person import is_still
+from importer.planner.retiring import is_as_planned
+
+VANISHED = "This user was deleted in Alma since the plan was made."
+ANOTHER = "Another person has this ID in Alma since the plan was made."
+CHANGED = "Since the plan was made, someone changed in Alma what this update would change."
+
+
+def carried(step: Pending, live: User | None, facts: RunFacts) -> Image | Outcome | None:
+    """Return what an update or a delete overwrites and sends, or how it ends without that.
+
+    `live` is the user with its ID as Alma has it now, to which the planned changes are carried
+    over. It ends where Alma has them, and needs review where the user is another person, has
+    something open, or somebody changed what it changes. None where nobody has the ID any more.
+    """
+    was, deletes = step.before or step.after, step.act is Act.DELETE
+    if deletes and is_gone(step, live):
+        return already(step, "was gone already")
+    if live is None or not has_id(live, step.primary_id):
+        return None
+    known = (was, step.body) if step.attempts else (was,)
+    if not (deletes or is_still(known, live, facts.common)):
+        return held(step, ANOTHER, facts)
+    has = obligations(live)
+    if has and (deletes or facts.holds_open(step.row)):
+        why = f"This user has {has}, and was not {'deleted' if deletes else 'changed'}."
+        return held(step, why, facts, code=Code.NOT_DELETED)
+    if deletes:
+        after, changed = live, not is_as_planned(was, live)
+    else:
+        live = without_counts(live)
+        after, theirs = carried_over(was, step.after, live)
+        changed = bool(theirs)
+    if changed:
+        return held(step, CHANGED, facts)
+    is_so = after == live and not deletes
+    return already(step, "was so already", live) if is_so else Image(live, after)
+
+
+def already(step: Pending, detail: str, live: User | None = None) -> Outcome:
+    """Return that Alma has a step already; by this run, if an attempt was made before."""
+    state = State.APPLIED if step.attempts else State.ALREADY
+    return Outcome(step.row, state, detail, live, ())
+
+
+def held(
+    step: Pending, why: str, facts: RunFacts, detail: str = "", code: Code = Code.CHANGED_IN_ALMA
+) -> Outcome:
+    """Return that a step needs review; `detail`: for the history, if not why."""
+    origin = facts.origin(step.row)
+    problem = Problem.of(code, origin, why)
+    problem = changed_in_alma(origin, why) if code is Code.CHANGED_IN_ALMA else problem
+    return Outcome(step.row, State.HELD, detail or why, None, (problem,))
 
 
 @dataclass(frozen=True, slots=True)

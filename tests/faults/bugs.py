@@ -15,7 +15,7 @@ from importer.ledger.ledger import State
 from importer.model.problem import Code, Problem
 from importer.model.user import User
 from importer.pipeline import check
-from importer.writer import executor
+from importer.writer import executor, outcomes
 from importer.writer.executor import Executor
 
 
@@ -110,7 +110,7 @@ def put_without_merge() -> None:
     def planned(_before: User, after: User, _now: User) -> tuple[User, tuple[str, ...]]:
         return after, ()
 
-    setattr(executor, "carried_over", planned)  # noqa: B010
+    setattr(outcomes, "carried_over", planned)  # noqa: B010
 
 
 def absent_on_any_error() -> None:

@@ -215,7 +215,7 @@ class Points:
 
         setattr(apply, "Executor", Hurried)  # noqa: B010
         setattr(executor, "GLANCE", 1_000_000.0)  # noqa: B010
-        for name in ("start", "note", "record_intent", "record_outcome", "record_unsent"):
+        for name in ("start", "note", "record_intent", "record_outcomes", "record_unsent"):
             self.wrap(Journal, name, name)
         self.wrap(Journal, "_append", "append, not committed")
         self.wrap(journal, "write_mark", "mark")

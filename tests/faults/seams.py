@@ -244,7 +244,7 @@ def a_report_that_believes(patch: Patch) -> None:
 
 def loans_of_yesterday(patch: Patch) -> None:
     """What a user borrowed since the plan is not looked at."""
-    patch.setattr("importer.writer.executor.obligations", lambda _user: "")
+    patch.setattr("importer.writer.outcomes.obligations", lambda _user: "")
 
 
 def a_job_that_asks_no_guard(patch: Patch) -> None:

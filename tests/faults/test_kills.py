@@ -104,7 +104,7 @@ def test_killed_once_at_every_kind_of_point(ground: Ground, tmp_path: Path) -> N
     wanted = {
         *("before record_intent", "after record_intent", "before mark", "after mark"),
         *("before POST", "after POST", "after PUT", "after GET", "after append, not committed"),
-        *("before record_outcome", "after record_outcome", "before start", "after note"),
+        *("before record_outcomes", "after record_outcomes", "before start", "after note"),
         *("before report", "after report"),
     }
     assert wanted <= _killed_amid(ground, tmp_path)
