@@ -259,8 +259,7 @@ async def probe(
         except (UnclearError, KeyError) as error:
             lacks = isinstance(error, KeyError)
             unclear[name] = f"Alma's reply has no {error}" if lacks else str(error)
-        finally:
-            await lab.delete(*sorted(lab.alive))
+        await lab.delete(*sorted(lab.alive))  # after Ctrl-C or an outage, the next probe does
     report(len(EXPERIMENTS), len(EXPERIMENTS))
     return MeasuredFacts(
         institution=institution.code,
