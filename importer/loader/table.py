@@ -331,7 +331,7 @@ def build(
 
     out = sheet.hidden_rows.intersection(filled) if visible_only else set()
     numbered = {row for row, cell in marks.items() if cell.number}
-    shown = frame.loc[filled.difference([*out])]
+    shown = _only(frame, filled.difference([*out]))
     not_people = (
         {}
         if all_people
@@ -351,7 +351,7 @@ def build(
         for row, text in _added_column(rows, columns, DECISION, first).items()
         if text.strip() and row in there
     }
-    frame = frame.loc[kept] if len(kept) < len(frame) else frame
+    frame = _only(frame, kept)
     second = 0 if all_people else _second(frame)
     if numbers:
         frame.index = frame.index.map(numbers)
@@ -371,6 +371,11 @@ def build(
             for at, texts in lines.items()
         },
     )
+
+
+def _only(frame: pd.DataFrame, rows: pd.Index[int]) -> pd.DataFrame:
+    """Return these rows of a frame; it itself, uncopied, if they are all."""
+    return frame.loc[rows] if len(rows) < len(frame) else frame
 
 
 def _added_column(
@@ -476,7 +481,7 @@ def _not_people(
         for row in below.difference([*numbered]).tolist()
         if _is_line((*shown.loc[row], *sheet.rows[row - 1][columns.end :]))
     ]
-    left = shown.loc[shown.index.difference([*repeated, *drawn])]
+    left = _only(shown, shown.index.difference([*repeated, *drawn]))
     return (
         dict.fromkeys(repeated, "repeats the headings")
         | dict.fromkeys(drawn, "is a line of dashes below the headings")
