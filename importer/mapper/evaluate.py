@@ -70,7 +70,7 @@ def evaluate(
         evaluation.entry(entry)
     columns = {label: evaluation.columns[label] for label in mapping.layout.targets}
     frame = pd.DataFrame(columns, index=evaluation.numbers, dtype=object)
-    # a country's rule and that of a date in its column's order are evaluated twice
+    # a country's rule is evaluated twice
     each_once = dict.fromkeys(evaluation.problems)
     return Candidates(
         source=roster.source,
@@ -307,11 +307,14 @@ class Evaluation:
         *,
         before_dates: bool = False,
     ) -> Values:
-        """Evaluate a rule for these rows, each key after the other; or only those before `dates`.
+        """Evaluate a rule for these rows, each key after the other.
 
+        `before_dates`: only the keys before `dates`, and nothing is reported.
         `located`: the countries that the field's entry is in, None if it has none.
         """
-        report = partial(self.report, places=column.places)
+        report = partial(
+            (lambda *_, **__: None) if before_dates else self.report, places=column.places
+        )
         work = Work(self.mapping, column, rule, located, self.numbers, report)
         values = Values.of(self.same(""), np.zeros_like(rows), rows)
         for key in keys.keys_for(rule, column.field):

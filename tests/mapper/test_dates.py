@@ -86,6 +86,16 @@ def test_a_moment_in_utc_may_be_of_another_day(tmp_path: Path) -> None:
     assert list(bench.map(*cells).frame["birth_date"]) == ["2001-04-02"] * 2
 
 
+def test_a_row_that_only_shows_the_order_has_no_problem(tmp_path: Path) -> None:
+    """A part that no entry takes is told about rows that have the entries."""
+    entry = "{{when: {{T: a}}, line1: x, city: y, address_type: home, start_date: {}}}"
+    dates = (f"{{from: <S>, clean: [{{split: {{on: ';', take: {take}}}}}]}}" for take in (1, 2))
+    record = f"contact_info: {{address: [{', '.join(map(entry.format, dates))}]}}"
+    cell = "2026-01-01;2026-02-01;2026-03-01"
+    problems = Bench(tmp_path, record, columns="S|T").map((cell, "a"), (cell, "b")).problems
+    assert [row for row, code, _ in told(problems) if code == "too-many-parts"] == [2]
+
+
 @given(st.text(max_size=20))
 def test_no_text_breaks_the_reader(text: str) -> None:
     """Every text is a date or a reason why not."""
