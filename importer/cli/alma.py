@@ -149,9 +149,9 @@ def doctor(
         if settings.alma_proxy:
             host = urlsplit(settings.alma_proxy).hostname
             findings.append(Finding("proxy", FindingState.OK, f"Calls to Alma go through {host}."))
-        found = with_alma(office(), lambda alma: examine_alma(alma, tables, saved, today))
-        known = {one.name for one in findings}  # a damaged file is not one that is missing
-        findings += [one for one in found if one.name not in known]
+        of_alma = with_alma(office(), lambda alma: examine_alma(alma, tables, saved, today))
+        known = {finding.name for finding in findings}  # a damaged file is not one that is missing
+        findings += [finding for finding in of_alma if finding.name not in known]
     except ImporterError as error:
         findings.append(Finding("Alma", FindingState.BAD, error.prose, error.advice, error.exit))
     return write_findings(findings, as_json=as_json)
@@ -159,12 +159,12 @@ def doctor(
 
 def _first_contact(pin_user: str, *, as_json: bool) -> int:
     today = now().date()
-    found = with_alma(office(), lambda alma: read_first_contact(alma, pin_user, today))
-    known = found.facts.model_dump(mode="json")
-    code = write_findings(found.findings, as_json=as_json, known=known)
+    first = with_alma(office(), lambda alma: read_first_contact(alma, pin_user, today))
+    known = first.facts.model_dump(mode="json")
+    code = write_findings(first.findings, as_json=as_json, known=known)
     say("Nothing was written to Alma.")
-    if found.facts.facts:
-        save_facts(FIRST_CONTACT, found.facts)
+    if first.facts.facts:
+        save_facts(FIRST_CONTACT, first.facts)
         say(f"{FIRST_CONTACT} says whether Alma shows PINs.")
     return code
 
@@ -190,8 +190,8 @@ def _probe(external_id: str, also_for: str, *, as_json: bool) -> int:
         *(f"{name} is {value}." for name, value in measured.facts.items()),
         *(f"{name} could not be measured: {why}." for name, why in measured.unclear.items()),
         *(
-            f"{one.sentence} {with_commands(one.choices)}".rstrip()
-            for one in consequences(measured.facts)
+            f"{consequence.sentence} {with_commands(consequence.choices)}".rstrip()
+            for consequence in consequences(measured.facts)
         ),
     )
     emit({**measured.model_dump(mode="json"), "exit": 0}, lines, as_json=as_json)
@@ -206,8 +206,8 @@ def _probe(external_id: str, also_for: str, *, as_json: bool) -> int:
 def _here() -> Iterator[Finding]:
     """Yield the findings about this folder and this computer."""
     here, env = Path(), Path(".env")
-    ours = (one for one in (here, RUNS, USERS) if os.path.isdir(one))  # noqa: PTH112  which raises nothing
-    if closed := [str(one.absolute()) for one in ours if not os.access(one, os.W_OK)]:
+    ours = (path for path in (here, RUNS, USERS) if os.path.isdir(path))  # noqa: PTH112  which raises nothing
+    if closed := [str(path.absolute()) for path in ours if not os.access(path, os.W_OK)]:
         advice = "Make yourself its owner, or work in a folder of your own."
         sentence = f"Nothing can be written in {word_list(closed)}."
         yield Finding("folder", FindingState.BAD, sentence, advice, Exit.USAGE)

@@ -94,10 +94,10 @@ def check_job(job: Job) -> Iterator[Finding]:
     """Yield what is right and wrong with a job. Places are read, and nothing is written."""
     for name, examine in _checks(job):
         try:
-            found = examine()
+            finding = examine()
         except ImporterError as error:
-            found = Finding(name, FindingState.BAD, error.prose, error.advice, error.exit)
-        yield Finding(name, FindingState.OK, found) if isinstance(found, str) else found
+            finding = Finding(name, FindingState.BAD, error.prose, error.advice, error.exit)
+        yield Finding(name, FindingState.OK, finding) if isinstance(finding, str) else finding
 
 
 def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding | str]]]:
@@ -136,11 +136,11 @@ def _mapping(path: Path) -> str:
 
 def _pick_up(job: Job, part: JobRoster) -> Finding | str:
     with opened(job, part.source) as place:
-        found = matching(place, part.source.pattern)
-    if not found:
+        files = matching(place, part.source.pattern)
+    if not files:
         sentence = f"There is no file {part.source.pattern} in {part.source} now."
         return Finding("pick-up", FindingState.WARN, sentence)
-    newest = max(found, key=lambda file: position(file, part.order, "newest", Feed()))
+    newest = max(files, key=lambda file: position(file, part.order, "newest", Feed()))
     return f"The newest file in {part.source} is {newest.name}, of {newest.changed:%Y-%m-%d %H:%M}."
 
 
@@ -234,7 +234,7 @@ def list_jobs(
     It also shows what a person can do.
     """
     jobs = list(jobs_in(folder, now()))
-    emit({"jobs": [one.as_json() for one in jobs]}, in_lines(jobs), as_json=as_json)
+    emit({"jobs": [job.as_json() for job in jobs]}, in_lines(jobs), as_json=as_json)
     if not jobs:
         first = command_line("job", "new", str(folder / "nightly.yaml"), "-m", "MAPPING")
         say(f"There are no jobs in the folder {folder.absolute()}. To write one, type:\n  {first}")
@@ -299,5 +299,5 @@ def skip(
 def _decided(file: Path, decision: LoadDecision, as_json: bool) -> None:  # noqa: FBT001
     """Show a decision, and the command that carries it out at once."""
     run = f"To run the job now, type: {command_line('job', 'run', str(file))}"
-    lines = (f"{decision}", *(f"File: {one}" for one in decision.files), run)
+    lines = (f"{decision}", *(f"File: {name}" for name in decision.files), run)
     emit(decision.model_dump(mode="json"), lines, as_json=as_json)

@@ -65,7 +65,7 @@ def plan(
         raise UsageError(msg)
     rosters = paired(roster, mapping, visible_only=visible_only)
     if corrections is not None:  # of the page, of its only roster
-        rosters = tuple(replace(one, corrections=corrections) for one in rosters)
+        rosters = tuple(replace(roster, corrections=corrections) for roster in rosters)
     edits = tuple(overwrite_edits)
     request = Request(rosters, codes, output, not no_refresh, edits, sis)
     with plans.plan(office(), request, Screen(), Stop()) as ledger:

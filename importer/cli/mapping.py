@@ -156,7 +156,7 @@ def ready(
     files = {path.stem: path for path in every}
     if not name:
         width = max(map(len, files))
-        write(*(f"{one:{width}}  {load(path).title}" for one, path in sorted(files.items())))
+        write(*(f"{name:{width}}  {load(path).title}" for name, path in sorted(files.items())))
         return
     if name not in files:
         msg = f"There is no ready mapping {name}; there are {word_list(sorted(files))}."
@@ -196,8 +196,9 @@ def _group_column(draft: MappingDraft, words: Iterable[str]) -> str:
     if len(having) == 1:
         return "" if having[0] is guessed else having[0].place.heading
     if having:
+        places = word_list([str(guess.place) for guess in having])
         msg = (
-            f"--group: columns {word_list([str(one.place) for one in having])} have these words. "
+            f"--group: columns {places} have these words. "
             "Leave out --group, and write one of these headings as `user_group` in the mapping."
         )
     else:
@@ -240,23 +241,23 @@ def check(
         mapped = read_inputs(RosterRequest(book, file, sheet), tables, now().date())
         preview = _preview(mapped, show_values=show_values)
     document = load(file)
-    found = {
+    groups = {
         "to_do": checked(document, Level.TO_DO),
         "codes": wrong_codes(document, tables),
         "remarks": checked(document, Level.HINT),
         "tests": failing_tests(document),
     }
-    lines = [*_findings(document, found)]
+    lines = [*_findings(document, groups)]
     if not tables.tables:
         lines.append("Its codes were not checked; `importer codes fetch` gets Alma's code tables.")
     if preview:
         lines += _preview_lines(preview)
     if preview and preview["sample"] and not show_values:
         lines += ("", "Values are masked; --show-values shows them.")
-    done = Exit.USAGE if found["tests"] else Exit.DONE
-    values = {"mapping": document.name, **found, **preview, "exit": int(done)}
+    done = Exit.USAGE if groups["tests"] else Exit.DONE
+    values = {"mapping": document.name, **groups, **preview, "exit": int(done)}
     emit(values, lines, as_json=as_json)
-    if roster is not None and not (found["to_do"] or found["tests"]):
+    if roster is not None and not (groups["to_do"] or groups["tests"]):
         say("To check every row of the roster, run:")
         say(f"  {command_line('check', str(roster), '-m', str(file))}")
     return done
@@ -297,7 +298,7 @@ def template(
         raise UsageError(msg)
     chosen = load(file)
     columns = write_blank(chosen, saved_codes(codes), output)
-    listed = [{"heading": one.heading, "required": one.required} for one in columns]
+    listed = [{"heading": column.heading, "required": column.required} for column in columns]
     values = {"file": str(output), "version": version_of(chosen), "columns": listed}
     sentence = f"The roster template with {len(columns)} columns is in {output}."
     emit(values, (sentence,), as_json=as_json)
@@ -329,16 +330,16 @@ def import_profile(
     say(f"  {command_line('mapping', 'check', str(output))}")
 
 
-def _findings(document: MappingDocument, found: dict[str, tuple[str, ...]]) -> Iterator[str]:
+def _findings(document: MappingDocument, groups: dict[str, tuple[str, ...]]) -> Iterator[str]:
     """Yield the findings, then the state of the mapping in one sentence."""
     titles = ("To do", "Codes that Alma does not have", "Please check", "Its own tests fail")
-    for title, part in zip(titles, found.values(), strict=True):
+    for title, part in zip(titles, groups.values(), strict=True):
         if part:
             yield from (f"{title}:", *(f"  {finding}" for finding in part), "")
     counts = (
-        ("code", len(found["codes"]), "unknown"),
-        ("point", len(found["to_do"]), "to do"),
-        ("test", len(found["tests"]), "not passed"),
+        ("code", len(groups["codes"]), "unknown"),
+        ("point", len(groups["to_do"]), "to do"),
+        ("test", len(groups["tests"]), "not passed"),
     )
     parts = [
         f"{counted(count, noun)} {'is' if count == 1 else 'are'} {state}"
@@ -361,8 +362,8 @@ def _preview(mapped: MappedRoster, *, show_values: bool) -> dict[str, Any]:
             for c in mapped.columns()
         ],
         "failing": [
-            f"{sentence(one, show_values=show_values)}\n{with_commands(one.advice)}"
-            for one in failing
+            f"{sentence(test, show_values=show_values)}\n{with_commands(test.advice)}"
+            for test in failing
         ],
         "constants": [
             f"{notice.sentence()}. {with_commands(notice.advice)}" for notice in constants

@@ -175,11 +175,11 @@ def write_findings(findings: Iterable[Finding], *, as_json: bool, **values: obje
 
     findings = tuple(findings)
     code = Exit.worst({finding.exit for finding in findings})
-    found = {**values, "findings": [one.as_json() for one in findings], "exit": int(code)}
+    result = {**values, "findings": [finding.as_json() for finding in findings], "exit": int(code)}
     lines = (
         f"{f.state.upper():4}  {f.name}: {f.sentence} {with_commands(f.choices)}" for f in findings
     )
-    emit(found, map(str.rstrip, lines), as_json=as_json)
+    emit(result, map(str.rstrip, lines), as_json=as_json)
     return code
 
 

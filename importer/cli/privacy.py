@@ -65,8 +65,8 @@ def person(
         msg = "The ID is blank. Name an ID of the person."
         raise UsageError(msg)
     ids = _ids(person_id)
-    found = [*_traces(ids)]
-    erasable = [one for one in found if not one.stays]
+    traces = [*_traces(ids)]
+    erasable = [trace for trace in traces if not trace.stays]
     if erase and erasable and not yes:
         confirm(
             f"This erases what {counted(len(erasable), 'place')} have about the person. Type the "
@@ -76,43 +76,48 @@ def person(
             "That is not the ID. Nothing was erased.",
         )
     if erase:
-        for one in erasable:
-            _erase(one, ids)
-    runs = [str(one.path) for one in found if one.kind == "run"]
+        for trace in erasable:
+            _erase(trace, ids)
+    runs = [str(trace.path) for trace in traces if trace.kind == "run"]
     values = {
         "ids": sorted(ids),
         "found": [
-            {"kind": one.kind, "path": str(one.path), "about": one.about, "stays": one.stays}
-            for one in found
+            {
+                "kind": trace.kind,
+                "path": str(trace.path),
+                "about": trace.about,
+                "stays": trace.stays,
+            }
+            for trace in traces
         ],
         "erased": len(erasable) if erase else 0,
     }
     lines = (
-        f"{one.kind}  {one.path}{f'  ({text})' if (text := one.about or one.stays) else ''}"
-        for one in found
+        f"{trace.kind}  {trace.path}{f'  ({text})' if (text := trace.about or trace.stays) else ''}"
+        for trace in traces
     )
     emit(values, lines, as_json=as_json)
-    if not found:
+    if not traces:
         say("Nothing about this person is stored here.")
     elif erase:
         say(f"Erased in {counted(len(erasable), 'place')}.")
-    for one in found:
-        if one.stays and one.kind != "run":
-            say(f"{one.path} was not changed: {one.stays}")
+    for trace in traces:
+        if trace.stays and trace.kind != "run":
+            say(f"{trace.path} was not changed: {trace.stays}")
     if (practice := Path(PRACTICE)).is_dir():
         say("What the practice of the local page has is listed by:")
         say(f"  {command_line('-C', str(practice), 'person', person_id)}")
     if runs:
         say("A run is a record of what was done, and stays whole. To delete these runs, type:")
         say(f"  {command_line('purge', *runs, '--yes')}")
-    return Exit.REJECTS if erase and len(erasable) < len(found) else Exit.DONE
+    return Exit.REJECTS if erase and len(erasable) < len(traces) else Exit.DONE
 
 
 def _ids(person_id: str) -> frozenset[str]:
     """Return the IDs of a person without case: this one, those of its user, and former ones."""
     ids = one_person.known_as({person_id.strip().casefold()})
     for cache in open_user_caches():
-        for primary_id, user in [found for one in ids for found in users_with_id(cache, one)]:
+        for primary_id, user in [pair for key in ids for pair in users_with_id(cache, key)]:
             ids |= {primary_id.casefold(), *(identifiers(user) if user else ())}
     return one_person.known_as(ids)
 
@@ -124,25 +129,25 @@ def _of_runs(ids: frozenset[str]) -> tuple[list[Trace], set[str], dict[Path, Pat
     was begun and neither finished nor undone. A roster may write an ID in another way than Alma,
     without its zeros for example.
     """
-    found, known, unfinished = list[Trace](), set[str](), dict[Path, Path]()
+    traces, known, unfinished = list[Trace](), set[str](), dict[Path, Path]()
     for saved in list_runs():
         if saved.fault:
             fault = f"it cannot be read: {saved.fault}"
-            found.append(Trace("run", saved.folder, stays=fault))
+            traces.append(Trace("run", saved.folder, stays=fault))
             continue
         with Ledger.open(saved.folder) as ledger:
             rows, rosters = (
                 one_person.rows_about(ledger, ids),
-                [one for one, _ in ledger.facts.rosters],
+                [roster for roster, _ in ledger.facts.rosters],
             )
             _, undone = ledger.undone
             if ledger.was_applied and ledger.left and not undone:
-                unfinished |= {Path(one.path).resolve(): saved.folder for one in rosters}
+                unfinished |= {Path(roster.path).resolve(): saved.folder for roster in rosters}
         known |= {rosters[RowId.of(row).roster].sha256 for row in rows if row}
         if rows or any(_contains(file, ids) for file in kept_files(saved.folder)):
             about = counted(len(rows), "row")
-            found.append(Trace("run", saved.folder, about, "delete it whole"))
-    return found, known, unfinished
+            traces.append(Trace("run", saved.folder, about, "delete it whole"))
+    return traces, known, unfinished
 
 
 def _traces(ids: frozenset[str]) -> Iterator[Trace]:
@@ -226,10 +231,10 @@ def _contains(file: Path, ids: Collection[str]) -> bool:
     try:
         return _has_cell(file, Layout(), ids)
     except WhichSheetError as error:
-        return any(_has_cell(file, Layout(sheet=one), ids) for one in error.sheets)
+        return any(_has_cell(file, Layout(sheet=sheet), ids) for sheet in error.sheets)
     except RosterError:
         content = file.read_bytes().decode("utf-8", "replace").casefold()
-        return any(one in content for one in ids)
+        return any(key in content for key in ids)
 
 
 def _has_cell(file: Path, layout: Layout, ids: Collection[str]) -> bool:
@@ -274,27 +279,27 @@ def purge(
     if limit is None:
         folders = _named(run, saved)
     else:
-        stay = {one.folder: one.fault for one in saved if one.since is None}
-        saved = [one for one in saved if one.since is not None and one.since < limit]
-        folders, page = [one.folder for one in saved], unused_since(Path(), limit)
+        stay = {run.folder: run.fault for run in saved if run.since is None}
+        saved = [run for run in saved if run.since is not None and run.since < limit]
+        folders, page = [run.folder for run in saved], unused_since(Path(), limit)
     # first what frees space: on a full disk, the memory cannot be opened before
     stay |= {path: why for path in folders if (why := _why_not_deleted(path, delete=yes))}
     decisions = answers.count_decisions(limit) if limit is not None else 0
     if limit is not None and yes:
         stay |= {folder: why for folder in page if (why := _delete(folder))}
         memory.forget(limit)
-    gone, page = ([one for one in paths if one not in stay] for paths in (folders, page))
-    for one in saved if limit is not None else ():
-        if one.fault and one.folder in gone:
-            say(f"{one.fault} Its age is that of its newest file.")
-    found = {
+    gone, page = ([path for path in paths if path not in stay] for paths in (folders, page))
+    for kept_run in saved if limit is not None else ():
+        if kept_run.fault and kept_run.folder in gone:
+            say(f"{kept_run.fault} Its age is that of its newest file.")
+    result = {
         "runs": list(map(str, gone)),
         "page": list(map(str, page)),
         "stay": [{"run": str(folder), "fault": why} for folder, why in stay.items()],
         "decisions": decisions,
         "removed": yes,
     }
-    emit(found, map(str, (*gone, *page)), as_json=as_json)
+    emit(result, map(str, (*gone, *page)), as_json=as_json)
     how = "; run again with --yes to delete them" if gone or page or decisions else ""
     what = "deleted" if yes else f"would be deleted{how}"
     and_answers = f" and {counted(decisions, 'decision')} about patrons" if decisions else ""
@@ -307,15 +312,15 @@ def purge(
 
 
 def _limit(older_than: str) -> datetime:
-    found = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
-    if found is None:
+    days = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
+    if days is None:
         msg = f"{older_than or 'Nothing'} is not an age in days. Write it like --older-than 30d."
         raise UsageError(msg)
-    return now() - timedelta(days=int(found[1]))
+    return now() - timedelta(days=int(days[1]))
 
 
 def _named(runs: list[str], saved: list[SavedRun]) -> list[Path]:
-    known, folders = {one.folder.resolve() for one in saved}, map(find_folder, runs)
+    known, folders = {run.folder.resolve() for run in saved}, map(find_folder, runs)
     named = {folder.parent.resolve() / folder.name: folder for folder in folders}
     for folder in named.values():
         if folder.resolve() not in known and not (folder / FILE).is_file():
@@ -348,8 +353,10 @@ def _delete(folder: Path, *, but: str = "") -> str:
     A run that cannot be deleted whole stays a run, which can be purged later.
     """
     try:
-        inside = sorted(folder.iterdir(), key=lambda one: one.name.startswith(FILE)) if but else []
-        for path in [one for one in inside if one.name != but] if but else [folder]:
+        inside = (
+            sorted(folder.iterdir(), key=lambda path: path.name.startswith(FILE)) if but else []
+        )
+        for path in [file for file in inside if file.name != but] if but else [folder]:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:

@@ -132,7 +132,7 @@ def show(
     with _opened(run) as ledger:
         history = row_history(ledger, row, show_values=show_values)
         if history is None:
-            rows = [one.row for one in ledger.every_row()]
+            rows = [row.row for row in ledger.every_row()]
             there = f" Its rows are {row_label(rows[0])} to {row_label(rows[-1])}." if rows else ""
             msg = f"The roster of this run has no row {row_label(row)}.{there}"
             raise UsageError(msg)
@@ -203,7 +203,7 @@ def resolve(
             case int(), str(), "", None:
                 decisions = [Decision(row, Answer(how), user)]
             case None, str(), str(), None if code:
-                decisions = [Decision(one, Answer(how)) for one in rows_with(ledger, code)]
+                decisions = [Decision(row, Answer(how)) for row in rows_with(ledger, code)]
             case None, None, "", Path():
                 decisions, left = decisions_in_file(ledger, file)
             case _:

@@ -54,8 +54,8 @@ def sandbox(
 ) -> None:
     """Run a practice Alma on this computer until Ctrl-C."""
     if switch == ["list"]:
-        for name, one in SWITCHES.items():
-            say(f"{name}={'|'.join(one.values)}\n    {one.text} [{one.mark}]")
+        for name, about in SWITCHES.items():
+            say(f"{name}={'|'.join(about.values)}\n    {about.text} [{about.mark}]")
         return
     tables = read_file(codes) if codes else NO_CODES
     options = Options(

@@ -137,7 +137,7 @@ def duplicates(
             for one, other in (pair.texts,)
         )
         write_list(output, heads, rows)
-    found, lines = [], list[str]()
+    listed, lines = [], list[str]()
     for pair in pairs:
         people = [
             {
@@ -148,12 +148,12 @@ def duplicates(
             }
             for texts in pair.texts
         ]
-        found.append({"users": people, "agreement": pair.agreement, "obstacle": pair.obstacle})
+        listed.append({"users": people, "agreement": pair.agreement, "obstacle": pair.obstacle})
         why = f"; not to merge: {pair.obstacle}" if pair.obstacle else ""
         lines.append(f"{pair.agreement}{why}")
-        lines += ("  " + "  ".join(filter(None, one.values())) for one in people)
+        lines += ("  " + "  ".join(filter(None, texts.values())) for texts in people)
     offered = sum(not pair.obstacle for pair in pairs)
-    emit({"pairs": found, "offered": offered, "unread": unread}, lines, as_json=as_json)
+    emit({"pairs": listed, "offered": offered, "unread": unread}, lines, as_json=as_json)
     say(f"{counted(len(pairs), 'pair')} of users; {offered:,} can be merged with Merge Users.")
     if unread:
         say(f"{counted(unread, 'user')} were not read yet. `importer users refresh --full` does.")

@@ -285,7 +285,7 @@ class Candidates:
             column = self.layout.targets.get(label)
             if column is not None and column.drop_bad and problem.severity is Severity.REJECT:
                 with_it = self._taking(label, row, followers[label])
-                if not any(self.layout.targets[one].needed for one in with_it):
+                if not any(self.layout.targets[label].needed for label in with_it):
                     taking[label, row] = with_it
         dropped: defaultdict[str, set[int]] = defaultdict(set)
         for (label, row), with_it in taking.items():
@@ -295,7 +295,7 @@ class Candidates:
         for problem in problems:
             label, row = problem.field, problem.origin.row
             if (label, row) in taking and problem.severity is Severity.REJECT:
-                names = [f"`{one}`" for one in (label, *taking[label, row])]
+                names = [f"`{name}`" for name in (label, *taking[label, row])]
                 what = f"{word_list(names)} are" if names[1:] else "the value is"
                 message = f"{problem.message}; {what} left out"
                 shown.append(replace(problem, severity=Severity.WARNING, message=message))
@@ -309,9 +309,13 @@ class Candidates:
         Of a field that may take a cell in its place, the cell counts if it has a text.
         """
         if not followers or not self.frame.at[row, label]:
-            return tuple(one for one in followers if not self.frame.at[row, one])
+            return tuple(follower for follower in followers if not self.frame.at[row, follower])
         cells, targets = self.cells.loc[row], self.layout.targets
-        return tuple(one for one in followers if not any(cells[at] for at in targets[one].instead))
+        return tuple(
+            follower
+            for follower in followers
+            if not any(cells[at] for at in targets[follower].instead)
+        )
 
     def _without(self, dropped: Mapping[str, Collection[int]]) -> Candidates:
         """Return the rows without some values, by label."""

@@ -240,7 +240,7 @@ def _texts_of(part: RecordPart, prefix: str, but: str = "") -> Iterator[tuple[st
     for name in type(part).model_fields:
         value = getattr(part, name)
         parts = value if isinstance(value, tuple) else (value,)
-        deeper = any(isinstance(one, RecordPart) and not isinstance(one, Coded) for one in parts)
+        deeper = any(isinstance(part, RecordPart) and not isinstance(part, Coded) for part in parts)
         if name == but or deeper or isinstance(value, ContactInfo) or value is False:
             continue
         if shown := text(value):

@@ -146,8 +146,10 @@ class Roster:
         first = RowId(position, 0).packed
 
         def moved(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-            pairs = ((one, one.origin) for one in problems)
-            return tuple(replace(one, origin=replace(at, row=at.row + first)) for one, at in pairs)
+            pairs = ((problem, problem.origin) for problem in problems)
+            return tuple(
+                replace(problem, origin=replace(at, row=at.row + first)) for problem, at in pairs
+            )
 
         return replace(
             self,

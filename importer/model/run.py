@@ -240,7 +240,7 @@ class RunFacts(Kept):
     @property
     def lists(self) -> bool:
         """Whether a plan lists users for Alma's own jobs."""
-        return any(one.retires == "list" for _, one in self.rosters)
+        return any(roster.retires == "list" for _, roster in self.rosters)
 
     def of(self, row: int) -> tuple[RosterFacts, MappingFacts]:
         """Return the roster of a row, and its mapping."""
@@ -385,7 +385,7 @@ class Summary(Kept):
         to_send = total((Act.CREATE, Act.UPDATE, Act.DELETE))
         return (
             total(Fate) == self.rows
-            and sum(one.rows for one in self.rosters or ()) in {0, self.rows}
+            and sum(roster.rows for roster in self.rosters or ()) in {0, self.rows}
             and (self.create is None or total(Act) == self.ready)
             and (self.created is None or total(Result) == to_send)
         )

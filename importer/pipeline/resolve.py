@@ -112,7 +112,9 @@ class Review:
         """
         not_taken = []
         with self._opened:
-            if alma is not None and any(one.answer is not Answer.REJECT for one in decisions):
+            if alma is not None and any(
+                decision.answer is not Answer.REJECT for decision in decisions
+            ):
                 await check_same_institution(self.facts, alma)
             for number, decision in enumerate(decisions, start=1):
                 try:
@@ -138,16 +140,18 @@ class Review:
 
         It stays where the roster or the mapping was changed since the plan: nothing is sent then.
         """
-        created = {one.row for one in self.ledger.planned() if one.act is Act.CREATE}
+        created = {planned.row for planned in self.ledger.planned() if planned.act is Act.CREATE}
         with suppress(StalePlanError):
             counted_now = [*no_end_dates(self._rosters, created)]
-            before = [one for one in self.ledger.problems() if one.code is Code.NO_END_DATE]
+            before = [
+                problem for problem in self.ledger.problems() if problem.code is Code.NO_END_DATE
+            ]
             if counted_now != before:
                 self._journal.replace_problems(Code.NO_END_DATE, counted_now)
 
     def _has_other_rows(self, row: int) -> bool:
         """Return whether it is open which of a row and others of its person to load."""
-        problems = (one for draft in self._group(row) for one in self._asked(draft.row))
+        problems = (problem for draft in self._group(row) for problem in self._asked(draft.row))
         return any(problem.asks(About.ROWS) for problem in problems)
 
     def _asked(self, row: int) -> list[Problem]:
@@ -215,12 +219,12 @@ class Review:
             self._record(decision.row, decision.answer, undone, "restore what nobody changed since")
             return
         draft = self._draft(decision.row)
-        found = await search_alma(alma, PersonQuery(draft.every_identifier))
-        if found.failed:
-            raise UnavailableError(found.failed)
+        result = await search_alma(alma, PersonQuery(draft.every_identifier))
+        if result.failed:
+            raise UnavailableError(result.failed)
         typed = decision.answer
         if typed is Answer.LOAD:
-            decision = self._as_it_is(decision, draft, found)
+            decision = self._as_it_is(decision, draft, result)
         answer, live, user = decision.answer, None, ""
         if answer.names_user:
             retires = self._rosters.match(draft.row).retire is not None
@@ -228,7 +232,7 @@ class Review:
             user = live.id_key
             self._check_newest(draft.row, user)
         in_question = live is not None and self._in_question(draft.row, live)
-        case = self._context.case(draft, found)
+        case = self._context.case(draft, result)
         changes = changes_asked(self.ledger.problems(draft.row)) if in_question else ()
         planned = self._context.answer(case, answer, live, changes, in_question=in_question)
         if not isinstance(planned, Planned):
@@ -246,12 +250,12 @@ class Review:
         self._record(draft.row, done, planned, said)
         self._keep(answer, live, draft, typed)
 
-    def _as_it_is(self, decision: Decision, draft: DraftUser, found: MatchResult) -> Decision:
+    def _as_it_is(self, decision: Decision, draft: DraftUser, result: MatchResult) -> Decision:
         """Return which user is updated, or that one is created, as the plan would do by itself.
 
         Raises UsageError if that is a question, too.
         """
-        who = identify(self._context.case(draft, found))
+        who = identify(self._context.case(draft, result))
         if who.questions:
             raise UsageError(who.questions[0].sentence(begin=True))
         if who.user is None:
@@ -308,24 +312,24 @@ class Review:
                     "and plan it again."
                 )
                 raise UsageError(msg)
-        there = [one for one in group if not why_not(self.ledger, Decision(one.row, Answer.REJECT))]
+        there = [row for row in group if not why_not(self.ledger, Decision(row.row, Answer.REJECT))]
         loaded = {Answer.ONLY: [own], Answer.SEPARATE: there}.get(decision.answer, [])
-        planned = [await self._compared(self._draft(one.row), _needed(alma)) for one in loaded]
+        planned = [await self._compared(self._draft(row.row), _needed(alma)) for row in loaded]
         users: defaultdict[str, set[int]] = defaultdict(set)
-        for one in planned:
-            if isinstance(one.step, Update | Unchanged):
-                user = one.step.primary_id.casefold()
+        for row in planned:
+            if isinstance(row.step, Update | Unchanged):
+                user = row.step.primary_id.casefold()
                 others = self._planned_for[user].difference(draft.row for draft in there)
-                users[user] |= {one.step.row, *others}
+                users[user] |= {row.step.row, *others}
         said = DECISIONS[decision.answer]
         out = f"{OTHER_LOADED}, row {row_label(own.row)}" if loaded else said
         for draft in there:
             if draft not in loaded:
                 self._record(draft.row, Answer.REJECT, None, out)
-        for draft, one in zip(loaded, planned, strict=True):
-            step = review_collision(one.step, users, self.facts.origin)
+        for draft, row in zip(loaded, planned, strict=True):
+            step = review_collision(row.step, users, self.facts.origin)
             asked = [p for p in self._asked(draft.row) if not p.asks(About.ROWS)]
-            self._record(draft.row, decision.answer, replace(one, step=step), said, asked)
+            self._record(draft.row, decision.answer, replace(row, step=step), said, asked)
         keys = frozenset(draft.key for draft in group)
         answer, person = decision.answer, group_hash(group)
         made = Resolution(person, answer, answer, own.key, keys, self.operator, self.now())
@@ -334,8 +338,8 @@ class Review:
     async def _compared(self, draft: DraftUser, alma: Alma) -> Planned:
         """Return the step of a row. Raises UsageError if a newer plan loaded its user."""
         match = self._rosters.match(draft.row)
-        found = await find_people(Users(alma, self.now), draft, match, self._context.common)
-        planned = self._context.plan(draft, found)
+        result = await find_people(Users(alma, self.now), draft, match, self._context.common)
+        planned = self._context.plan(draft, result)
         if isinstance(planned.step, Update | Unchanged):
             self._check_newest(draft.row, planned.step.primary_id)
         return planned
@@ -382,9 +386,9 @@ class Review:
             advice=advice,
             severity=Severity.WARNING if planned else Severity.REJECT,
         )
-        known = {(one.code, one.value) for one in self.ledger.problems(row)}
+        known = {(problem.code, problem.value) for problem in self.ledger.problems(row)}
         warnings = planned.warnings if planned else ()
-        new = (one for one in warnings if (one.code, one.value) not in known)
+        new = (problem for problem in warnings if (problem.code, problem.value) not in known)
         problems = (note, *new, *asked)
         for user in self._users(row):
             self._planned_for[user].discard(row)

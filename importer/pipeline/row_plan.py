@@ -213,7 +213,10 @@ def among(rosters: Sequence[MappedRoster]) -> ExpectedUsers:
     _, part = mapped.match.leaving
     owners: Collection[str] = part.among.external_id
     if not owners and mapped.mapping.file.owning_system:  # another system owns the others
-        owners = {"", *(text for one in rosters for text in one.candidates.texts(EXTERNAL_SYSTEM))}
+        owners = {
+            "",
+            *(text for roster in rosters for text in roster.candidates.texts(EXTERNAL_SYSTEM)),
+        }
     return ExpectedUsers(
         mapped.match,
         mapped.mapping.file.account_type,

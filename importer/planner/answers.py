@@ -168,7 +168,7 @@ def _concerned(draft: DraftUser, problems: Collection[Problem]) -> frozenset[str
     Beside the users in question: the row's own ID if its name is, and all of its IDs if staff gave
     the user another one, so that the next card is another question.
     """
-    ids = {one.question.user for one in problems if one.question is not None} - {""}
+    ids = {problem.question.user for problem in problems if problem.question is not None} - {""}
     if any(problem.asks(About.NAME) for problem in problems):
         ids.add(draft.key)
     if any(problem.code is Code.CARD_DIFFERS for problem in problems):

@@ -174,7 +174,7 @@ def _is_active(role: UserRole) -> bool:
 def active_blocks(user: User) -> list[UserBlock]:
     """Return the blocks of a user that count."""
     blocks = user.user_block or ()
-    return [one for one in blocks if (one.block_status or "active").casefold() == "active"]
+    return [block for block in blocks if (block.block_status or "active").casefold() == "active"]
 
 
 def obstacles(user: User, today: date) -> Iterator[tuple[Code, str]]:

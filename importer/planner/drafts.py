@@ -71,7 +71,7 @@ class DraftEntry:
         where another text is another entry.
         """
         columns = self.targets.items()
-        names = {name for name, one in columns if one.run_dependent or one.label in beside}
+        names = {name for name, column in columns if column.run_dependent or column.label in beside}
         core = {*_REQUIRED[self.parent], TYPE_FIELD[self.parent]}
         is_whole = names & core or (names and self.parent in ONLY_ADDED)
         return frozenset(self.targets if is_whole else names)
@@ -195,7 +195,7 @@ class DraftUser:
 
     def entries(self, parent: str) -> tuple[DraftEntry, ...]:
         """Return the row's entries of a list that have every required part."""
-        return tuple(one for one in self.every_entry(parent) if not one.is_blank)
+        return tuple(entry for entry in self.every_entry(parent) if not entry.is_blank)
 
     def every_entry(self, parent: str) -> list[DraftEntry]:
         """Return the row's entries of a list, and those that are blank in it, as in `_columns`."""

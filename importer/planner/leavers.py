@@ -265,7 +265,7 @@ def come_back(case: Case, planned: Planned, leavers: Leavers) -> Planned:
     sentence = "was missing from earlier rosters; what was changed for that is taken back"
     problem = Problem.of(Code.RETURNED, case.draft.origin, sentence, field="primary_id")
     of_edits = {Code.EDITED_IN_ALMA, Code.REPLACES_EDIT}  # of the record before the return
-    others = (one for one in planned.warnings if one.code not in of_edits)
+    others = (warning for warning in planned.warnings if warning.code not in of_edits)
     return replace(
         planned,
         step=returns,

@@ -111,11 +111,14 @@ def person_of_user(user: User) -> Person:
     """Return what Alma has about a user, with all of the user's IDs."""
     contact = user.contact_info or ContactInfo()
     contacts = [
-        *(email_trait(one.email_address or "") for one in contact.email or ()),
-        *(phone_trait(one.phone_number or "") for one in contact.phone or ()),
+        *(email_trait(email.email_address or "") for email in contact.email or ()),
+        *(phone_trait(phone.phone_number or "") for phone in contact.phone or ()),
     ]
     born = user.birth_date.isoformat() if user.birth_date else ""
-    ids = [user.primary_id or "", *(one.value or "" for one in user.user_identifier or ())]
+    ids = [
+        user.primary_id or "",
+        *(identifier.value or "" for identifier in user.user_identifier or ()),
+    ]
     names = [getattr(user, name) or "" for name in NAMES]
     return _person(names, user.pref_name_suffix or "", born, contacts, ids)
 
@@ -277,7 +280,7 @@ def judge(
     `others`: everybody else who may be the row's person.
     """
     evidence = compare(row, user, common)
-    return evidence, verdict(evidence, rival=any(is_rival(row, one, common) for one in others))
+    return evidence, verdict(evidence, rival=any(is_rival(row, other, common) for other in others))
 
 
 def is_still(before: Iterable[User], live: User, common: Common) -> bool:
@@ -335,7 +338,9 @@ _SHORTEST_ID = 4
 def _independent(shared: Collection[str]) -> bool:
     """Return whether two of the IDs that a row and a user share were not made from each other."""
     cores = sorted((_core(value) for value in shared), key=len)
-    return any(one not in other for place, one in enumerate(cores) for other in cores[place + 1 :])
+    return any(
+        core not in other for place, core in enumerate(cores) for other in cores[place + 1 :]
+    )
 
 
 def _core(value: str) -> str:

@@ -219,7 +219,7 @@ def _segments(
         if _is_external(part)
         and not (
             parent == IDS
-            and any(same_id(current(part, "value"), one) for one in (user.primary_id, *had))
+            and any(same_id(current(part, "value"), value) for value in (user.primary_id, *had))
         )
     ]
     for flag in FLAGS.get(parent, ()):
@@ -244,8 +244,8 @@ def as_loaded(case: Case, planned: Planned, rules: SisRules) -> Planned:
     if isinstance(step, Held):
         kept = choices(step.problems) == (DECISIONS[Answer.REJECT],)
         codes = {Code.ACCOUNT_TYPE_DIFFERS, *((Code.ACCOUNT_TYPE_STAYS,) if kept else ())}
-        internal = [one for one in step.problems if one.code in codes]
-        why = [(by, _INTERNAL, one.value) for one in internal]
+        internal = [problem for problem in step.problems if problem.code in codes]
+        why = [(by, _INTERNAL, problem.value) for problem in internal]
     elif isinstance(step, Create | Update):
         why = [*_obstacles(step, by, match, rules)]
     else:
