@@ -457,7 +457,7 @@ def next_deletes(ledger: Ledger, limit: int | None) -> int:
     marks = ", ".join("?" * len(OPEN))
     query = (
         f"SELECT count(*) FROM (SELECT act FROM steps WHERE {SENT} AND state IN ({marks})"  # noqa: S608
-        " ORDER BY row LIMIT ?) WHERE act = 'delete'"
+        f" ORDER BY row LIMIT ?) WHERE act = '{Act.DELETE}'"
     )
     return ledger.number(query, *OPEN, -1 if limit is None else limit)
 
@@ -538,7 +538,7 @@ def add_steps(ledger: Ledger, steps: Iterable[Step]) -> None:
     A row that needs review has only its problems.
     """
     ledger.connection.executemany(
-        "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'planned', ?)",
+        f"INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, '{State.PLANNED}', ?)",  # noqa: S608
         (_columns_of(step) for step in steps if not isinstance(step, Held)),
     )
 

@@ -325,10 +325,9 @@ class Ledger(Database):
             for planned in undo.planned()
             if planned.act is Act.UNCHANGED or planned.result in {*ALREADY, *WRITTEN}
         }
-        ended = {Result.NOT_SENT, Result.UNKNOWN}.isdisjoint(undo.results())
         if undone:
             with self.transaction():
-                by = (undo.folder.name, ended and wrote <= undone)
+                by = (undo.folder.name, not undo.left and wrote <= undone)
                 self.keep(RunValue.UNDONE, _UNDONE.dump_json(by).decode())
 
     @property
@@ -435,7 +434,7 @@ class Ledger(Database):
         """
         held = "fate IN ('rejected', 'review')"
         if self.was_applied:
-            held += f" OR ({SENT} AND state IN ('refused', 'held'))"
+            held += f" OR ({SENT} AND state IN ('{State.REFUSED}', '{State.HELD}'))"
         held = f"({held}) AND rows.row % {ROSTER_ROWS} <= {ABSENT_ROWS}"
         if roster is None:
             return self._histories(held)
