@@ -315,7 +315,7 @@ def written(entry: object) -> Advice:
         case str(how):
             return by_hand(how)
         case list(entries):
-            return tuple(choice for one in entries for choice in written(one))
+            return tuple(choice for entry in entries for choice in written(entry))
         case {"when": str(when), **others}:
             return tuple(Choice(choice.do, when) for choice in written(others))
         case {"do": str(word), **others} if not others:

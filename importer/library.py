@@ -167,8 +167,8 @@ class Run:
         """Return every row: `row, fate, act, result, primary_id`; what is not known is blank."""
         with Ledger.open(self.folder) as ledger:
             rows = [
-                (row_label(one.row), one.fate, one.act or "", one.result or "", one.primary_id)
-                for one in ledger.every_row()
+                (row_label(row.row), row.fate, row.act or "", row.result or "", row.primary_id)
+                for row in ledger.every_row()
             ]
         return frame("row fate act result primary_id", rows)
 
@@ -180,12 +180,19 @@ class Run:
         with Ledger.open(self.folder) as ledger:
             rows = [
                 (
-                    row_label(one.origin.row),
-                    ", ".join(place.letter for place in one.places),
-                    ", ".join(place.heading for place in one.places),
-                    *(one.field, one.code, one.severity, one.sentence(), one.value, one.to_do),
+                    row_label(problem.origin.row),
+                    ", ".join(place.letter for place in problem.places),
+                    ", ".join(place.heading for place in problem.places),
+                    *(
+                        problem.field,
+                        problem.code,
+                        problem.severity,
+                        problem.sentence(),
+                        problem.value,
+                        problem.to_do,
+                    ),
                 )
-                for one in ledger.problems()
+                for problem in ledger.problems()
             ]
         return frame("row column heading field code severity message value advice", rows)
 
@@ -193,9 +200,9 @@ class Run:
         """Return every change of a plan: `row, primary_id, field, kind, before, after`."""
         with Ledger.open(self.folder) as ledger:
             rows = [
-                (row_label(one.row), one.primary_id, to.path, to.kind, to.old, to.new)
-                for one in ledger.planned()
-                for to in one.changes
+                (row_label(planned.row), planned.primary_id, to.path, to.kind, to.old, to.new)
+                for planned in ledger.planned()
+                for to in planned.changes
             ]
         return frame("row primary_id field kind before after", rows)
 
@@ -259,8 +266,8 @@ def read_users(*, refresh: bool = True, progress: Progress = SILENT) -> pd.DataF
     stop = Stop(progress.cancel)
     with tables.users(office(), Silent(progress), stop, refresh=refresh, full=False) as cache:
         every = [cells_of(user) for user in find_all(cache)]
-    names = dict.fromkeys(("primary_id", *(name for one in every for name in one)))
-    rows = [[one.get(name, "") for name in names] for one in every]
+    names = dict.fromkeys(("primary_id", *(name for user in every for name in user)))
+    rows = [[user.get(name, "") for name in names] for user in every]
     return pd.DataFrame(rows, columns=[*names], dtype=object)
 
 
@@ -276,12 +283,12 @@ def read_codes(*, save: bool = True) -> pd.DataFrame:
     True
     """
     read = tables.codes(office(), Silent(SILENT), CODES if save else None)
-    found = [
+    codes = [
         (name, row.code, row.description, row.enabled)
         for name, rows in read.tables.items()
         for row in rows
     ]
-    return frame("table code description enabled", found)
+    return frame("table code description enabled", codes)
 
 
 def read_roster(path: FileName, *, sheet: str = "") -> Roster:
@@ -460,7 +467,7 @@ def resolve(
     """
     labels, answer = [rows] if isinstance(rows, int | str) else rows, one_of(Answer, how)
     try:
-        decisions = [Decision(read_row_label(str(one)), answer, user) for one in labels]
+        decisions = [Decision(read_row_label(str(label)), answer, user) for label in labels]
     except ValueError:
         msg = "A row is named as in the column `row` of the frames, such as 14 or 2:14."
         raise UsageError(msg) from None

@@ -114,7 +114,7 @@ class Feed(BaseModel, frozen=True):
     @property
     def last(self) -> FeedFile | None:
         """The file that was loaded last."""
-        return next((one for one in reversed(self.files) if one.state is FileState.LOADED), None)
+        return next((file for file in reversed(self.files) if file.state is FileState.LOADED), None)
 
     def known(self, file: FoundFile) -> FeedFile | None:
         """Return what is remembered of a file of a place, if it is still as it was."""
@@ -122,19 +122,19 @@ class Feed(BaseModel, frozen=True):
 
     def state(self, file: FoundFile) -> FileState:
         """Return the state of a file of a place."""
-        return one.state if (one := self.known(file)) else FileState.SEEN
+        return known.state if (known := self.known(file)) else FileState.SEEN
 
     @cached_property
     def _by_file(self) -> dict[FoundFile, FeedFile]:
-        return {one.found: one for one in self.files}
+        return {file.found: file for file in self.files}
 
     def came(self, file: FoundFile) -> float:
         """Return since when a file waits: one that replaces a held or refused file, as long as it.
 
         Else its older values would be loaded after those of the files behind it.
         """
-        if (one := self.known(file)) is not None and one.since is not None:
-            return one.since
+        if (known := self.known(file)) is not None and known.since is not None:
+            return known.since
         stopped = [f.modified for f in self.files if f.name == file.name and f.state.stops]
         return min(stopped, default=file.modified)
 
@@ -146,11 +146,11 @@ class Feed(BaseModel, frozen=True):
         present = dict.fromkeys(there)
         names = {file.name for file in there}
         kept = [
-            one.model_copy(update={"state": FileState.GONE})
-            if one.state is FileState.REFUSED and one.name not in names
-            else one
-            for one in self.files
-            if one.found in present or one.state is not FileState.SEEN
+            file.model_copy(update={"state": FileState.GONE})
+            if file.state is FileState.REFUSED and file.name not in names
+            else file
+            for file in self.files
+            if file.found in present or file.state is not FileState.SEEN
         ]
         seen = [FeedFile.of(file, at=now) for file in present if self.known(file) is None]
         return self._with((*kept, *seen))
@@ -167,15 +167,15 @@ class Feed(BaseModel, frozen=True):
                      state=state, at=now, since=self.came(file.found) if state.is_over else None)
             for file in files
         ]  # fmt: skip
-        found = [one.found for one in changed]
-        over = {one.name for one in changed if state.is_over}
-        kept = (one for one in self.files if not (one.name in over and one.state.stops))
-        return self._with((*(one for one in kept if one.found not in found), *changed))
+        names = [file.found for file in changed]
+        over = {file.name for file in changed if state.is_over}
+        kept = (file for file in self.files if not (file.name in over and file.state.stops))
+        return self._with((*(file for file in kept if file.found not in names), *changed))
 
     def repeats(self, file: PickedFile) -> FeedFile | None:
         """Return the last earlier file whose content a file has again; None where it is new."""
-        over = (one for one in reversed(self.files) if one.state.is_over)
-        return next((one for one in over if one.sha256 == file.sha256), None)
+        over = (file for file in reversed(self.files) if file.state.is_over)
+        return next((known for known in over if known.sha256 == file.sha256), None)
 
     def _with(self, files: tuple[FeedFile, ...]) -> Self:
         return self.__class__(files=files[-_REMEMBERED:])
@@ -222,7 +222,7 @@ def matching(place: RosterFolder, pattern: str) -> list[FoundFile]:
         text = unicodedata.normalize("NFC", text)
         return text.lower() if ignores_case else text
 
-    found = [
+    files = [
         file
         for file in place.files()
         if fnmatchcase(same(file.name), same(pattern))
@@ -231,7 +231,7 @@ def matching(place: RosterFolder, pattern: str) -> list[FoundFile]:
         and file.name.isprintable()
         and not set(file.name) & set("/\\:")
     ]
-    return sorted(found, key=lambda file: (file.modified, file.name))
+    return sorted(files, key=lambda file: (file.modified, file.name))
 
 
 def digest_of(place: RosterFolder, file: FoundFile, folder: Path) -> str:

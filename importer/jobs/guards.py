@@ -43,9 +43,9 @@ def failed_guards(job: Job, load: Load, state: JobMemory) -> Iterator[FailedGuar
     yield from _earlier(job, load, state) if guards.earlier == "hold" else ()
     with Ledger.open(Path(load.run)) as ledger:
         failed = ledger.failed_checks()
-    for one in failed:
-        sentence = f"{one.sentence} (safety check `{one.check}` of the mapping)."
-        yield FailedGuard(name=one.check, sentence=sentence)
+    for guard in failed:
+        sentence = f"{guard.sentence} (safety check `{guard.check}` of the mapping)."
+        yield FailedGuard(name=guard.check, sentence=sentence)
 
 
 def _few(guards: Guards, people: int, state: JobMemory) -> Iterator[FailedGuard]:
@@ -91,7 +91,7 @@ def mappings_of(run: str) -> list[tuple[str, str]]:
     None where the run cannot be read.
     """
     rosters = of_run(run, lambda ledger: ledger.facts.rosters, ())
-    return [(one.shown, one.meaning) for _, one in rosters]
+    return [(roster.shown, roster.meaning) for _, roster in rosters]
 
 
 def is_undone(run: str) -> bool:

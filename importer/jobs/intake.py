@@ -129,9 +129,9 @@ class Inbox:
         feed, last = self.feed, self.feed.last
         if last is None:
             return [file for file in there if feed.state(file).is_over], []
-        over = [one for one in feed.files if one.state.is_over and one.name != last.name]
-        contents = {(one.name, one.sha256) for one in over}
-        names = {one.name for one in over}
+        over = [file for file in feed.files if file.state.is_over and file.name != last.name]
+        contents = {(file.name, file.sha256) for file in over}
+        names = {file.name for file in over}
         old, new = [], []
         for file in there:
             known = feed.known(file)
@@ -225,15 +225,15 @@ class Inbox:
     def _misnamed(self) -> str:
         """Return a sentence about a new file whose name only begins as those of this roster."""
         pattern, last = self.part.source.pattern, self.feed.last
-        begins = _letters(re.split(r"[*?\[]", pattern)[0])
-        found = [
+        begins, rosters = _letters(re.split(r"[*?\[]", pattern)[0]), self.job.file.rosters
+        names = [
             file.name
             for file in matching(self.place, f"*{Path(pattern).suffix}")
             if begins and _letters(file.name).startswith(begins)
             and file.modified > (last.modified if last is not None else 0)
-            and not any(fnmatchcase(file.name, one.source.pattern) for one in self.job.file.rosters)
+            and not any(fnmatchcase(file.name, roster.source.pattern) for roster in rosters)
         ]  # fmt: skip
-        return f"A file under another name is there: {found[-1]}. " if found else ""
+        return f"A file under another name is there: {names[-1]}. " if names else ""
 
     def put_away(self, file: PickedFile, stamp: str) -> None:
         """Rename or delete a file that was loaded, unless it was replaced by another one since.
@@ -360,7 +360,7 @@ class Intake:
             return
         feeds = (self._store.state.feed(part.source.address) for part in self._job.file.rosters)
         states = [feed.state(file.found) for feed, file in zip(feeds, held.files, strict=False)]
-        if any(one is not FileState.HELD for one in states):
+        if any(state is not FileState.HELD for state in states):
             self._store.remove_copies(held.files)
             self._store.state.open = None
             self._store.save()

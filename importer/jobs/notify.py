@@ -274,11 +274,11 @@ def incident(
     """
     told = str(error)
     if error.cause is Cause.PASSES:
-        same = (one.at for one in reported if one.exit is error.exit and one.passes)
+        same = (report.at for report in reported if report.exit is error.exit and report.passes)
         told = "" if now - next(same, now) < LASTS else "It lasts."
     elif error.exit is Exit.SAFETY_CHECK:
         told = f"{told.splitlines()[0]} {run}"
-    known = (one for one in reported if (one.exit, one.sentence) == (error.exit, told))
+    known = (report for report in reported if (report.exit, report.sentence) == (error.exit, told))
     return next(known, Reported(at=now, exit=error.exit, sentence=told))
 
 

@@ -61,14 +61,14 @@ class LocalFolder:
 
     def files(self) -> list[FoundFile]:
         """Return the ordinary files of the folder."""
-        found = []
+        files = []
         with self._trouble(f"The folder {self} cannot be read"):
             for path in self.folder.iterdir():
                 with suppress(FileNotFoundError):  # it was renamed meanwhile
                     if path.is_file():
                         at = path.stat()
-                        found.append(FoundFile(path.name, at.st_size, at.st_mtime))
-        return found
+                        files.append(FoundFile(path.name, at.st_size, at.st_mtime))
+        return files
 
     def fetch(self, name: str, target: Path) -> None:
         """Copy a file to this computer."""

@@ -117,8 +117,10 @@ class JobRun:
             self._reporter.ping("start")
             try:
                 code = Exit.worst(set(self._loads()))
-                deciding = (one for one in self.messages if one.exit is code)
-                headline = next((one.headline for one in (*deciding, *self.messages[-1:])), "")
+                deciding = (message for message in self.messages if message.exit is code)
+                headline = next(
+                    (message.headline for message in (*deciding, *self.messages[-1:])), ""
+                )
                 if code in FINE:
                     self._store.end_incidents()
                 self._memory.ran = Ran(
@@ -132,7 +134,7 @@ class JobRun:
                 self._store.save()
             except Exception as error:
                 shown = understood(error)  # as of a full disk
-                if all(one.headline != str(shown) for one in self.messages):
+                if all(message.headline != str(shown) for message in self.messages):
                     with suppress(Exception):  # the error itself is what is reported
                         self._report_trouble(shown, self._memory.active, ())
                 self._reporter.ping("fail")
@@ -453,7 +455,7 @@ class JobRun:
         if keep is None:
             return
         limit = self._tools.now() - keep
-        old = [str(one.folder) for one in list_runs() if (one.since or limit) < limit]
+        old = [str(run.folder) for run in list_runs() if (run.since or limit) < limit]
         for at in range(0, len(old), _PURGED):
             # by name, so that what people answered and who was missing is not forgotten
             self._tools.command("purge", *old[at : at + _PURGED], "--yes")

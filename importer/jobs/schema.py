@@ -97,11 +97,11 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def _duration(value: object) -> timedelta:
-    found = re.fullmatch(r"(\d{1,6})\s*([smhd])", str(value))
-    if not found:
+    matched = re.fullmatch(r"(\d{1,6})\s*([smhd])", str(value))
+    if not matched:
         msg = "must be a time, such as `60s`, `5m`, `26h` or `30d`"
         raise ValueError(msg)
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return timedelta(**{_UNITS[matched[2]]: int(matched[1])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +119,13 @@ class Limit:
 
 
 def _limit(value: object) -> Limit:
-    found = re.fullmatch(r"(\d{1,9})\s*(%?)", str(value))
+    matched = re.fullmatch(r"(\d{1,9})\s*(%?)", str(value))
     if value == "off":
         return Limit(None)
-    if not found or (found[2] and int(found[1]) > 100):
+    if not matched or (matched[2] and int(matched[1]) > 100):
         msg = "must be a number such as `200`, a percentage such as `20%`, or `off`"
         raise ValueError(msg)
-    return Limit(int(found[1]), percent=bool(found[2]))
+    return Limit(int(matched[1]), percent=bool(matched[2]))
 
 
 Every = Literal["newest", "file"]
@@ -326,13 +326,13 @@ def load_job(path: Path) -> Job:
         findings = in_order(source, _findings(error))
         raise JobFileError(findings, source.values.get("notify")) from None
     wrong = (*_contradictions(file), *_own_files(file, path.stem))
-    if found := [MappingFinding(*one) for one in wrong]:
-        raise JobFileError(in_order(source, found), source.values.get("notify"))
+    if found_wrong := [MappingFinding(*finding) for finding in wrong]:
+        raise JobFileError(in_order(source, found_wrong), source.values.get("notify"))
     return Job(path, file, hashlib.sha256(content).hexdigest())
 
 
 def _findings(error: ValidationError) -> list[MappingFinding]:
-    found = []
+    findings = []
     for detail in error.errors():
         steps: KeyPath = detail["loc"]
         if detail["type"] == "too_short" and detail["input"]:  # its parts are at fault
@@ -343,8 +343,8 @@ def _findings(error: ValidationError) -> list[MappingFinding]:
             wrong, steps = f"`{steps[-1]}` is missing", steps[:-1]
         else:
             wrong = in_our_words(detail, steps)
-        found.append(MappingFinding(steps, wrong))
-    return found
+        findings.append(MappingFinding(steps, wrong))
+    return findings
 
 
 def _contradictions(file: JobFile) -> Iterator[tuple[KeyPath, str]]:

@@ -228,8 +228,8 @@ class JobMemory(BaseModel):
     @property
     def largest(self) -> int:
         """The people of the largest of the last loads, since one in which `rows` was allowed."""
-        began = max((at for at, one in enumerate(self.loads) if "rows" in one.allowed), default=0)
-        return max((one.rows for one in self.loads[began:]), default=0)
+        began = max((at for at, load in enumerate(self.loads) if "rows" in load.allowed), default=0)
+        return max((load.rows for load in self.loads[began:]), default=0)
 
     def is_of_another(self, job: Path) -> bool:
         """Whether this is the state of another job file than this one, which is still there."""

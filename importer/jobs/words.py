@@ -82,11 +82,12 @@ def reasons(run: str, roster: int | None) -> Iterator[str]:
     worst: dict[int, Problem] = {}
     with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
         decided = frozenset(ledger.rows_with(Code.RESOLVED))
-        for one in ledger.problems():
-            row = one.origin.row  # what is about a whole roster may list its values
-            meant = not one.origin.whole and roster in {None, RowId.of(row).roster}
-            if one.severity.holds and meant and row not in decided:
-                worst[row] = min(worst.get(row, one), one, key=lambda one: _ORDER[one.severity])
+        for problem in ledger.problems():
+            row = problem.origin.row  # what is about a whole roster may list its values
+            meant = not problem.origin.whole and roster in {None, RowId.of(row).roster}
+            if problem.severity.holds and meant and row not in decided:
+                both = (worst.get(row, problem), problem)
+                worst[row] = min(both, key=lambda either: _ORDER[either.severity])
     groups = group_problems(replace(problem, value=CUT) for problem in worst.values())
     often = sorted(groups, key=lambda group: -group.count)
     for group in often[:_NAMED]:
@@ -177,7 +178,9 @@ def _until_then(job: Job, state: JobMemory) -> Iterator[str]:
     if state.last is not None:
         yield f"Loaded before it: {', '.join(state.last.files)}"
     feeds = (state.feed(part.source.address) for part in job.file.rosters)
-    behind = [str(one.found) for feed in feeds for one in feed.files if one.state is FileState.SEEN]
+    behind = [
+        str(file.found) for feed in feeds for file in feed.files if file.state is FileState.SEEN
+    ]
     if behind:
         listed = ", ".join((*behind[:_NAMED], *(("…",) if behind[_NAMED:] else ())))
         yield f"{counted(len(behind), 'file')} waiting behind it: {listed}"
@@ -228,7 +231,7 @@ def what_next(
 def _to_skip(job: Job, state: JobMemory) -> str:
     """Return how to continue without the files that are refused."""
     feeds = state.feeds.values()
-    names = (one.name for feed in feeds for one in feed.files if one.state is FileState.REFUSED)
+    names = (file.name for feed in feeds for file in feed.files if file.state is FileState.REFUSED)
     refused = [*dict.fromkeys(names)]  # a file that replaced another may be refused, too
     several = len(refused) > 1
     skip = f"To continue without {word_list(refused) if several else 'it'}, run:\n"
@@ -323,7 +326,11 @@ def what_was_done(job: Job, load: Load, state: JobMemory) -> tuple[str, list[str
         told = (f"{counted(summary.updated, 'membership')} ended.", *told[1:])
     if listed:
         told = (listed, *(told if planned else told[2:]))  # not what is written, and stays
-    decided = [str(one) for one in state.decisions if one.checks and one.run == load.run]
+    decided = [
+        str(decision)
+        for decision in state.decisions
+        if decision.checks and decision.run == load.run
+    ]
     if missed := not_loaded_by_alma(load):
         told = (missed[0], *told)
     lines = [*load.lines, *state.superseded, *decided, wording.every_row(summary)]
@@ -394,12 +401,12 @@ class JobOverview:
         memory, last = self.memory, self.memory.last
         held, load = memory.held, memory.open
         files = [
-            {"from": address, **one.model_dump(mode="json", include={"name", "size", "state"}),
-             "modified": one.found.changed.isoformat()}
-            for address, feed in memory.feeds.items() for one in feed.files
-            if not one.state.is_over and one.state is not FileState.GONE
+            {"from": address, **file.model_dump(mode="json", include={"name", "size", "state"}),
+             "modified": file.found.changed.isoformat()}
+            for address, feed in memory.feeds.items() for file in feed.files
+            if not file.state.is_over and file.state is not FileState.GONE
         ]  # fmt: skip
-        decidable = held is not None or any(one["state"] == "refused" for one in files)
+        decidable = held is not None or any(file["state"] == "refused" for file in files)
         return {
             "job": self.path.stem,
             "file": str(self.path),
@@ -416,7 +423,7 @@ class JobOverview:
             "files": files,
             "allow": allowing(self.path, held) if held and self.state != "wrong" else "",
             "skip": skipping(self.path, held) if decidable and self.state != "wrong" else "",
-            "decisions": [one.model_dump(mode="json") for one in memory.decisions[-10:]],
+            "decisions": [decision.model_dump(mode="json") for decision in memory.decisions[-10:]],
         }
 
 
@@ -426,8 +433,8 @@ _SHOWN = {"finished", "rows", "files", "run", "allowed"}
 def job_files(folder: Path) -> list[Path]:
     """Return the job files of a folder, in the order of their names. Raises UsageError."""
     try:
-        found = sorted(path for path in folder.iterdir() if path.suffix in ENDINGS)
-        return [path for path in found if path.is_file() and _is_job(path)]
+        paths = sorted(path for path in folder.iterdir() if path.suffix in ENDINGS)
+        return [path for path in paths if path.is_file() and _is_job(path)]
     except OSError as error:
         msg = f"{folder} cannot be read ({error.strerror}). Check the name of the folder."
         raise UsageError(msg) from error
@@ -471,7 +478,7 @@ def holding(run: Path) -> str:
         with suppress(ImporterError):
             held = Store(path.stem).read(waiting_only=True).held
             of_job = held is not None and Path(held.run).name == run.name
-            if of_job and any(one.stem == path.stem for one in job_files(Path())):
+            if of_job and any(job.stem == path.stem for job in job_files(Path())):
                 return path.stem
     return ""
 

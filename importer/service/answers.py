@@ -40,14 +40,14 @@ def resolve(
     """
     file = codes or (Path(run.facts.codes) if run.facts.codes else None)
     review = Review(run, saved_codes(file), office.occasion().measured, office.operator, office.now)
-    before = {one.row: one for one in run.returning()}
-    before |= {one.row: row for one in answers if (row := run.row(one.row))}
+    before = {row.row: row for row in run.returning()}
+    before |= {answer.row: row for answer in answers if (row := run.row(answer.row))}
 
     async def use(alma: Alma | None) -> list[str]:
         with working(surface, "Resolving", NEVER, alma) as progress:
             return await review.resolve_all(answers, alma, progress)
 
-    if all(one.answer is Answer.REJECT for one in answers):
+    if all(answer.answer is Answer.REJECT for answer in answers):
         left = asyncio.run(use(None))
     else:
         left = with_alma(office, use)

@@ -16,7 +16,7 @@ from importer.model.run import Kept, Summary
 Printable = Annotated[str, AfterValidator(printable)]
 Choices = Annotated[
     Advice,
-    PlainValidator(lambda one: one if isinstance(one, tuple) else from_json(one)),
+    PlainValidator(lambda value: value if isinstance(value, tuple) else from_json(value)),
     PlainSerializer(
         as_json, return_type=list[dict[str, str | tuple[str, ...] | int | bool | None]]
     ),
