@@ -40,11 +40,11 @@ class Exit(IntEnum):
 
     def __new__(cls, code: int, meaning: str = "", *todo: Action | Choice) -> Self:
         """Make a code with its texts."""
-        one = int.__new__(cls, code)
-        one._value_ = code
-        one.meaning = meaning
-        one.advice = tuple(do if isinstance(do, Choice) else Choice(do) for do in todo)
-        return one
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        member.advice = tuple(do if isinstance(do, Choice) else Choice(do) for do in todo)
+        return member
 
     DONE = 0, "done", Do.NOTHING
     BUG = 1, "a defect of the importer", ByHand("Report the line that it prints.")

@@ -263,18 +263,17 @@ def _in_one_line(part: JobRoster, files: list[FeedFile], last: FeedFile, *, repl
     """
     shown = [str(file.found) for file in files[-_NAMED:]]
     more = f", and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
-    one, was = ("it", "was") if len(files) == 1 else ("one of them", "were")
+    subject, was = ("it", "was") if len(files) == 1 else ("one of them", "were")
     told = f"{counted(len(files), 'older file')} {was} not loaded: {', '.join(shown)}{more}. "
     told += f"Newer: {last.found}. "
     if replaced:
-        return (
-            f"{told}Nothing needs to be done: the newer file replaces {one.replace('one of ', '')}."
-        )
+        which = subject.replace("one of ", "")
+        return f"{told}Nothing needs to be done: the newer file replaces {which}."
     place = "with the time of now"
     if part.order == "name":  # one after all names would make each later file an older one
         place = f"comes after {last.name} and before the name of the next file"
     return (
-        f"{told}If the newer file has everybody, nothing needs to be done. Else, to load {one} "
+        f"{told}If the newer file has everybody, nothing needs to be done. Else, to load {subject} "
         f"although its older values replace newer ones, copy it in {part.source} to a new name "
         f"that matches {part.source.pattern}, {place}, and run the job."
     )

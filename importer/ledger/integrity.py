@@ -139,7 +139,7 @@ def _states_agree(ledger: Ledger) -> bool:
     recorded: dict[int, str] = dict.fromkeys(states, State.PLANNED)
     for row, event in ledger.read("SELECT row, event FROM entries ORDER BY id"):
         if event == JournalEvent.DOUBT:
-            doubted = (one for one in sent if recorded[one] == State.PLANNED)
+            doubted = (row for row in sent if recorded[row] == State.PLANNED)
             recorded |= dict.fromkeys(doubted, State.UNKNOWN)
         elif row in recorded and event in _STATES:
             recorded[row] = event
@@ -199,8 +199,8 @@ def end_is_lost(ledger: Ledger) -> bool:
     marked = rb"(\d{20}) ([0-9a-f]{64}) " + run_hash(ledger).encode("ascii")
     query = "SELECT hash FROM entries WHERE id = CAST(? AS INTEGER)"
     for path in mark_paths(ledger.folder):
-        if found := re.fullmatch(marked, read_mark(path)):
-            number, entry_hash = (part.decode("ascii") for part in found.groups())
+        if matched := re.fullmatch(marked, read_mark(path)):
+            number, entry_hash = (part.decode("ascii") for part in matched.groups())
             if next(ledger.read(query, (number,)), None) != (entry_hash,):
                 return True
     return False

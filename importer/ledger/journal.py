@@ -172,8 +172,8 @@ class Journal:
                 Image(_user(overwritten), User.from_json(sent)) if sent else None,
             )  # fmt: skip
 
-        (found,) = self.ledger.parsed(pending, query, (State.INTENT, JournalEvent.UNSENT, row))
-        return found
+        (open_step,) = self.ledger.parsed(pending, query, (State.INTENT, JournalEvent.UNSENT, row))
+        return open_step
 
     def tries(self, row: int, ago: timedelta = timedelta()) -> int:
         """Return how often a row was tried in vain since a person decided, and that long ago.
@@ -336,8 +336,8 @@ class Journal:
         if not self._end_is_lost:
             number, row, hash_ = self._last
             mark = mark_text(number, hash_, self._run)
-            found = [write_mark(path, mark, durable=row == 0) for path in self._marks]
-            self._went_back |= any(b"" < before < self._mark for before in found)
+            marked = [write_mark(path, mark, durable=row == 0) for path in self._marks]
+            self._went_back |= any(b"" < before < self._mark for before in marked)
             self._mark = mark
 
     def mark_went_back(self) -> bool:
@@ -398,8 +398,10 @@ def _entries(ledger: Ledger, condition: str, value: int | str | None) -> Iterato
 def applied_since(ledger: Ledger, entry: int) -> tuple[frozenset[int], int]:
     """Return the rows that were applied or resolved after an entry, and the last such entry."""
     query = "SELECT row, id FROM entries WHERE event IN (?, ?) AND id > ?"
-    found = list(ledger.read(query, (State.APPLIED, JournalEvent.DECIDED, entry)))
-    return frozenset(row for row, _ in found), max((number for _, number in found), default=entry)
+    entries = list(ledger.read(query, (State.APPLIED, JournalEvent.DECIDED, entry)))
+    return frozenset(row for row, _ in entries), max(
+        (number for _, number in entries), default=entry
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -522,12 +524,12 @@ def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
         " question) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
-                one.origin.row, one.code.value, one.severity.value, one.field,
-                _places_json(one.places), one.value, one.message, packed(one.advice),
-                one.repairs.value,
-                QUESTION.dump_json(one.question).decode() if one.question else "",
+                problem.origin.row, problem.code.value, problem.severity.value, problem.field,
+                _places_json(problem.places), problem.value, problem.message,
+                packed(problem.advice), problem.repairs.value,
+                QUESTION.dump_json(problem.question).decode() if problem.question else "",
             )
-            for one in problems
+            for problem in problems
         ),
     )  # fmt: skip
 

@@ -248,12 +248,12 @@ class Ledger(Database):
 
     def value(self, name: RunValue) -> str | None:
         """Return a value of the run; None where there is none. Raises as `open`."""
-        found = next(self.read(_VALUE, (name,)), None)
-        return None if found is None else str(found[0])
+        value = next(self.read(_VALUE, (name,)), None)
+        return None if value is None else str(value[0])
 
     def missing(self) -> list[NotInRoster]:
         """Return the people of the last load who are not in the rosters."""
-        return [NotInRoster(*one) for one in json.loads(self.value(RunValue.MISSING) or "[]")]
+        return [NotInRoster(*row) for row in json.loads(self.value(RunValue.MISSING) or "[]")]
 
     def keep(self, name: RunValue, value: str) -> None:
         """Save a value of the run, in the caller's transaction if there is one.
@@ -400,10 +400,10 @@ class Ledger(Database):
 
         People are primary IDs without case.
         """
-        found: dict[str, dict[str, bool]] = {}
+        seen: dict[str, dict[str, bool]] = {}
         for mapping, key, missing in self.read("SELECT mapping, primary_id, missing FROM seen"):
-            found.setdefault(mapping, {})[key] = bool(missing)
-        return found
+            seen.setdefault(mapping, {})[key] = bool(missing)
+        return seen
 
     def row(self, row: int) -> RowHistory | None:
         """Return a row with what was planned for it and the result; None if there is none."""
@@ -423,7 +423,7 @@ class Ledger(Database):
         """Return the rows with a fate alone, in order: first and last of each stretch, and fate."""
         query = f"SELECT row, fate FROM rows WHERE {_QUIET} ORDER BY row"  # noqa: S608
         rows = self.parsed(lambda row, fate: (row, Fate(fate)), query)
-        for _, stretch in groupby(enumerate(rows), lambda one: (one[1][0] - one[0], one[1][1])):
+        for _, stretch in groupby(enumerate(rows), lambda pair: (pair[1][0] - pair[0], pair[1][1])):
             (first, fate), *others = (row for _, row in stretch)
             yield first, others[-1][0] if others else first, fate
 
@@ -553,7 +553,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         since_last_load=facts.since_last_load or None,
         calls=_calls(ledger, facts, counts) if plans and not facts.sis else None,
         of_these=of_these,
-        failed_checks=tuple(one.check for one in ledger.failed_checks()) if plans else None,
+        failed_checks=tuple(check.check for check in ledger.failed_checks()) if plans else None,
         run=str(ledger.folder),
         exit=Exit.worst(_exits(counts, of_these, stopped)),
         **counts,

@@ -113,8 +113,8 @@ class WriteGate:
         """Check the files, the mark and the history. Raises UsageError, LedgerError."""
         folder = self._ledger.folder
         for path, opened in self._ledger.files.items():
-            found = file_identity(path)
-            if found is None and path.name == FILE:
+            identity = file_identity(path)
+            if identity is None and path.name == FILE:
                 msg = (
                     f"The run's folder {folder} was moved, renamed or deleted while this command "
                     "was using it. Nothing more was sent. If the folder has a new name, apply "
@@ -122,9 +122,10 @@ class WriteGate:
                     "again from the roster: users who are in Alma already are found there."
                 )
                 raise UsageError(msg)
-            if found != opened:
+            if identity != opened:
+                became = "deleted" if identity is None else "replaced"
                 msg = (
-                    f"{path} was {'deleted' if found is None else 'replaced'} while this command "
+                    f"{path} was {became} while this command "
                     "was using it. Nothing more was sent. Leave the run's folder alone until the "
                     "command has ended."
                 )

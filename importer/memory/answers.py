@@ -22,14 +22,14 @@ class DecisionMemory(Memory):
     def load(self) -> dict[str, Resolution]:
         """Return the resolutions by primary identifier."""
         query = "SELECT resolution FROM answers WHERE institution = ?"
-        found = self.parsed(_JSON.validate_json, query, (self.institution,))
-        return {one.primary_id: one for one in found}
+        users = self.parsed(_JSON.validate_json, query, (self.institution,))
+        return {user.primary_id: user for user in users}
 
     def of(self, primary_id: str) -> Resolution | None:
         """Return the resolution of a primary identifier without capitals, None if there is none."""
         query = "SELECT resolution FROM answers WHERE institution = ? AND primary_id = ?"
-        found = self.parsed(_JSON.validate_json, query, (self.institution, primary_id))
-        return next(iter(found), None)
+        user = self.parsed(_JSON.validate_json, query, (self.institution, primary_id))
+        return next(iter(user), None)
 
     def keep(self, made: Resolution) -> None:
         """Save a resolution in place of an earlier one.

@@ -37,12 +37,12 @@ class LastSeen(Memory):
             " AND rosters.time > seen.time) AS since"
             " FROM seen WHERE institution = ? AND mapping = ? AND since IS NOT NULL"
         )
-        found = self.parsed(
+        rows = self.parsed(
             lambda key, since: (key, datetime.fromisoformat(since)),
             query,
             (self.institution, mapping),
         )
-        return dict(found)
+        return dict(rows)
 
     def in_other_rosters(self, own: Collection[str], now: datetime) -> Mapping[str, str]:
         """Return the mapping of whoever is in the last load of one that is none of `own`."""
@@ -51,8 +51,8 @@ class LastSeen(Memory):
             " AND time >= (SELECT max(rosters.time) FROM rosters WHERE"
             " rosters.institution = seen.institution AND rosters.mapping = seen.mapping)"
         )
-        found = self.read(query, (self.institution, utc(now - COUNTS)))
-        return {key: mapping for key, mapping in found if mapping not in own}
+        rows = self.read(query, (self.institution, utc(now - COUNTS)))
+        return {key: mapping for key, mapping in rows if mapping not in own}
 
     def see(self, ledger: Ledger, now: datetime) -> None:
         """Save, once, who was in the rosters of a run, and who was missing for the first time."""
@@ -128,8 +128,8 @@ class LastSeen(Memory):
     ) -> None:
         """Save who left by a run, and who of those who left was back by it."""
         records = {
-            key.casefold(): [user.to_json() for user in (one.was, one.sent, one.after)]
-            for key, one in gone.items()
+            key.casefold(): [user.to_json() for user in (image.was, image.sent, image.after)]
+            for key, image in gone.items()
         }
         left = "INSERT OR REPLACE INTO leavers VALUES (?, ?, ?, ?, ?, ?, '', ?)"
         returned = (

@@ -129,9 +129,9 @@ class EditMemory(Memory):
     def of(self, mapping: str, primary_ids: Iterable[str]) -> UserMemory:
         """Return what is remembered of a user under the first of these IDs that is known."""
         for primary_id in primary_ids:
-            if found := self._values(primary_id.casefold()):
-                own = found.pop(mapping, None)
-                return UserMemory(own, tuple(found.values()))
+            if values := self._values(primary_id.casefold()):
+                own = values.pop(mapping, None)
+                return UserMemory(own, tuple(values.values()))
         return UserMemory(None, ())
 
     def _values(self, key: str) -> dict[str, dict[str, Imprint]]:
@@ -168,14 +168,14 @@ class EditMemory(Memory):
             "SELECT primary_id, imprints, time FROM loaded"
             " WHERE institution = ? AND mapping = ? AND key = ? AND imprints <> '{}'"
         )
-        found = {user: (text, time) for user, text, time in self.read(query, (*mine, self._mark))}
-        if not found:
+        loaded = {user: (text, time) for user, text, time in self.read(query, (*mine, self._mark))}
+        if not loaded:
             return None
-        last = since or max(time for _, time in found.values())
+        last = since or max(time for _, time in loaded.values())
         return LastLoad(
             datetime.fromisoformat(last).date(),
-            {user: text for user, (text, _) in found.items()},
-            frozenset(user for user, (_, time) in found.items() if time >= since),
+            {user: text for user, (text, _) in loaded.items()},
+            frozenset(user for user, (_, time) in loaded.items() if time >= since),
         )
 
     def loaded_since(self, facts: RunFacts, row: int, user: str) -> date | None:
@@ -219,7 +219,7 @@ class EditMemory(Memory):
     def remember(
         self,
         run: str,
-        found: Collection[Remembered],
+        users: Collection[Remembered],
         time: datetime,
         mappings: Collection[str],
         folder: Path,
@@ -229,46 +229,48 @@ class EditMemory(Memory):
         `mappings`: those of its whole rosters. `folder`: of the run, where what was remembered
         before is saved first.
         """
-        pairs = {one.before.casefold(): one.primary_id.casefold() for one in found if not one.new}
+        pairs = {
+            user.before.casefold(): user.primary_id.casefold() for user in users if not user.new
+        }
         before: dict[str, list[Entry]] = {}
         with self.transaction():
             self._rename({old: new for old, new in pairs.items() if old != new})
-            self.write((_IN_USE, ((one.primary_id.casefold(),) for one in found if one.new)))
-            for one in found:
-                before |= self._remember(run, one, utc(time))
+            self.write((_IN_USE, ((user.primary_id.casefold(),) for user in users if user.new)))
+            for user in users:
+                before |= self._remember(run, user, utc(time))
             add = "INSERT OR IGNORE INTO loads VALUES (?, ?, ?, ?)"
             self.write((add, ((mapping, run, utc(time)) for mapping in mappings)))
             if before:
                 add_before(folder, Before(loaded=before))
 
-    def _remember(self, run: str, one: Remembered, time: str) -> dict[str, list[Entry]]:
+    def _remember(self, run: str, loaded: Remembered, time: str) -> dict[str, list[Entry]]:
         """Save what a run left of a user; return what it replaced, nothing if that stays."""
-        execute, key = self.connection.execute, one.primary_id.casefold()
+        execute, key = self.connection.execute, loaded.primary_id.casefold()
         user = "institution = ? AND primary_id = ?"
-        if one.new:  # a run that is remembered late leaves what followed it
+        if loaded.new:  # a run that is remembered late leaves what followed it
             older = f"DELETE FROM loaded WHERE {user} AND time < ?"  # noqa: S608
             execute(older, (self.institution, key, time))
-        if one.seen is not None:
+        if loaded.seen is not None:
             now = utc(datetime.now(UTC))  # a time to come is that of a wrong clock
             later = (
                 f"SELECT 1 FROM loaded WHERE {user} AND key = ? AND julianday(time)"  # noqa: S608
                 " > julianday(?) AND julianday(time) <= julianday(?)"
             )
-            seen = one.seen.isoformat()
+            seen = loaded.seen.isoformat()
             if execute(later, (self.institution, key, self._mark, seen, now)).fetchone():
                 return {}
         entries = self._entries(key)
-        own = next((entry for entry in entries if entry.mapping == one.mapping), None)
-        before = self._values(key).get(one.mapping, {})
-        values = {name: it for name, it in {**before, **one.values}.items() if it.made}
+        own = next((entry for entry in entries if entry.mapping == loaded.mapping), None)
+        before = self._values(key).get(loaded.mapping, {})
+        values = {name: it for name, it in {**before, **loaded.values}.items() if it.made}
         text = IMPRINTS.dump_json(values).decode()
-        left = Entry(one.mapping, run, text, time, self._mark, run, time)
-        if one.seen is not None:
+        left = Entry(loaded.mapping, run, text, time, self._mark, run, time)
+        if loaded.seen is not None:
             left = left._replace(writer=own.writer if own else "", wrote=own.wrote if own else "")
         elif own is not None and own.time > time:  # a later load is remembered, and counts more
             left = own._replace(writer=run, wrote=time) if own.wrote < time else own
         execute(_SAVE, (self.institution, key, *left))
-        same = one.seen is not None and own is not None and _undated(before) == _undated(values)
+        same = loaded.seen is not None and own is not None and _undated(before) == _undated(values)
         return {} if same else {key: entries}
 
     def _rename(self, renamed: Mapping[str, str]) -> None:

@@ -124,10 +124,10 @@ class Memory(Database):
 
         All or nothing is written.
         """
-        found = [(query, [(self.institution, *row) for row in rows]) for query, rows in changes]
-        if any(rows for _, rows in found):
+        queries = [(query, [(self.institution, *row) for row in rows]) for query, rows in changes]
+        if any(rows for _, rows in queries):
             with self.transaction() as connection:
-                for query, rows in found:
+                for query, rows in queries:
                     connection.executemany(query, rows)
 
     def next_time(self, table: str, now: datetime) -> datetime:

@@ -23,9 +23,9 @@ def entries_about(ids: Collection[str], *, erase: bool = False) -> dict[str, int
 
     The IDs are without case. `erase`: delete them. Raises LedgerError.
     """
-    memory, found = Memory(""), dict[str, int]()
+    memory, counts = Memory(""), dict[str, int]()
     if not memory.exists:
-        return found
+        return counts
     with memory.transaction() as connection:
         for table, columns in _ABOUT.items():
             do = "DELETE" if erase else "SELECT 1"
@@ -33,8 +33,8 @@ def entries_about(ids: Collection[str], *, erase: bool = False) -> dict[str, int
             for user_id in ids:
                 done = connection.execute(query, (user_id, as_json(user_id)))
                 if count := done.rowcount if erase else len(done.fetchall()):
-                    found[table] = found.get(table, 0) + count
-    return found
+                    counts[table] = counts.get(table, 0) + count
+    return counts
 
 
 def known_as(ids: Collection[str]) -> frozenset[str]:

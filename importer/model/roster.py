@@ -250,13 +250,13 @@ class RowCell(NamedTuple):
 
 def read_row(text: str) -> RowCell:
     """Return what a `Row` cell contains, with the marks that are still there."""
-    found = _ROW.fullmatch(text.strip())
-    if found is None:
+    matched = _ROW.fullmatch(text.strip())
+    if matched is None:
         return RowCell()
-    marks = re.findall(_MARK, found[3], re.IGNORECASE)
+    marks = re.findall(_MARK, matched[3], re.IGNORECASE)
     return RowCell(
-        int(found[2]),
-        max(int(found[1] or 1), 1) - 1,
+        int(matched[2]),
+        max(int(matched[1] or 1), 1) - 1,
         tuple(Mark(_CODES[said.lower()], at.upper()) for said, at in marks),
     )
 

@@ -147,7 +147,7 @@ def stopping_checks(
     """Return the failed safety checks that stop an apply: `allowed` neither now nor before."""
     failed = ledger.failed_checks()
     passed = {*allowed, *(_let_pass(ledger) if failed else ())}
-    return [one for one in failed if one.check not in passed]
+    return [check for check in failed if check.check not in passed]
 
 
 def _let_pass(ledger: Ledger) -> dict[str, JournalEntry]:
@@ -155,14 +155,14 @@ def _let_pass(ledger: Ledger) -> dict[str, JournalEntry]:
 
     A row that was resolved since is a change that whoever let a check pass had not seen.
     """
-    found: dict[str, JournalEntry] = {}
+    marked: dict[str, JournalEntry] = {}
     for entry in made_by_people(ledger):
         if entry.event == JournalEvent.ALLOWED:
-            found[entry.detail] = entry
+            marked[entry.detail] = entry
         elif entry.event == JournalEvent.DECIDED:
             for check in ledger.checks_of(entry.row):
-                found.pop(check, None)
-    return found
+                marked.pop(check, None)
+    return marked
 
 
 def _check_safety(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
@@ -174,15 +174,15 @@ def _check_safety(ledger: Ledger, journal: Journal, options: ApplyOptions) -> No
     for check in sorted(allowed - set(before)):
         journal.note(JournalEvent.ALLOWED, check)
     if stopping := stopping_checks(ledger, allowed):
-        lines = [f"{one.sentence} [{one.check}]" for one in stopping]
-        checks = tuple(dict.fromkeys(one.check.value for one in stopping))
+        lines = [f"{check.sentence} [{check.check}]" for check in stopping]
+        checks = tuple(dict.fromkeys(check.check.value for check in stopping))
         msg = (
             "This plan does more than a usual load:\n  " + "\n  ".join(lines) + "\n"
             "Nothing was sent. Review the changes in the report."
         )
         do = Apply(str(ledger.folder), allow=checks)
         raise SafetyCheckError(msg).advising(do, "If they are right")
-    failed = {one.check for one in ledger.failed_checks()} - allowed
+    failed = {check.check for check in ledger.failed_checks()} - allowed
     for entry in (before[check] for check in sorted(failed)):
         options.note(
             f"Safety check {entry.detail}: {entry.operator} let it pass on "
@@ -275,7 +275,7 @@ async def carry_out(
 def _passwords(facts: RunFacts) -> dict[int, str]:
     """Return the passwords of the rosters by row; they are saved nowhere."""
     mappings = (mapping_of(mapping) for _, mapping in facts.rosters)
-    if facts.command == "undo" or not any(load(one).maps_password for one in mappings):
+    if facts.command == "undo" or not any(load(mapping).maps_password for mapping in mappings):
         return {}
     rosters = validate(reopen_inputs(facts, NO_CODES))
     return {

@@ -66,7 +66,7 @@ def save_check(rosters: CheckedRosters, request: RunRequest, progress: Listener 
         with suppress(LedgerError):  # a check needs no memory; a plan names what is wrong with it
             since = tuple(since_last_load(rosters, request.codes.institution))
         facts = run_facts("check", rosters, request)
-        facts = facts.model_copy(update={"since_last_load": tuple(one for one, _ in since)})
+        facts = facts.model_copy(update={"since_last_load": tuple(roster for roster, _ in since)})
         missing = [NotInRoster(key, "") for _, keys in since for key in keys]
         return save_run(folder, facts, rosters, decided, missing=missing)
 
@@ -85,11 +85,11 @@ def since_last_load(rosters: CheckedRosters, institution: str) -> Iterator[Compa
     for part in rosters.by_mapping():
         name = part[0].mapping.name
         key = next(institutions(name, institution), "")
-        if not key or any(one.roster.rejects for one in part):
+        if not key or any(mapped.roster.rejects for mapped in part):
             continue
         with EditMemory(key) as memory:
             if (last := memory.last_load(name)) is not None:
-                rows = {row for one in part for row in one.candidates.rows}
+                rows = {row for mapped in part for row in mapped.candidates.rows}
                 yield _since(rosters.drafts(rows, {}), last, memory, name)
 
 
@@ -145,28 +145,31 @@ def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
             )
             raise RosterError(msg)
         match = mapped.match
-        candidates, found = check_candidates(
+        candidates, of_cells = check_candidates(
             mapped.candidates, mapped.codes, mapped.today, creates=match.creates
         )
         used = {use.place for use in mapped.compiled.uses}
         # a column that no rule uses is not sent, so its problems reject nothing
         own = (p for p in roster.problems if not p.places or not used.isdisjoint(p.places))
-        cells = [*mapped.without_secrets((*own, *found))]
-        one = replace(mapped, candidates=candidates)
-        checked.append(one)
-        problems += (*one.compiled.notices, *column_causes(one, cells), *cells)
+        cells = [*mapped.without_secrets((*own, *of_cells))]
+        repaired = replace(mapped, candidates=candidates)
+        checked.append(repaired)
+        problems += (*repaired.compiled.notices, *column_causes(repaired, cells), *cells)
         if not match.creates:
             made = (unidentified(draft, match) for draft in drafts(candidates, candidates.rows, {}))
             problems += filter(None, made)
     problems += _duplicates(checked)
-    for one in checked:
-        origin, blank = one.roster.source.origin(), one.roster.blank
-        problems += (*one.roster.notices, *state_of_tables(one.codes, origin, one.today))
+    for mapped in checked:
+        origin, blank = mapped.roster.source.origin(), mapped.roster.blank
+        problems += (
+            *mapped.roster.notices,
+            *state_of_tables(mapped.codes, origin, mapped.today),
+        )
         if blank:
             count = "1 row is" if len(blank) == 1 else f"{len(blank):,} rows are"
             message = f"{count} blank: {spans(blank, _SPELLED_OUT)}"
-            problems.append(one.problem(Code.BLANK_ROWS, message))
-        problems += one.without_secrets(_of_rejects(one))
+            problems.append(mapped.problem(Code.BLANK_ROWS, message))
+        problems += mapped.without_secrets(_of_rejects(mapped))
     return CheckedRosters(checked, problems)
 
 
@@ -228,10 +231,10 @@ def _of_rejects(mapped: MappedRoster) -> Iterator[Problem]:
     """Yield what a person lost or mistyped in our own columns of a rejects file."""
     roster, message = mapped.roster, NOT_A_CHOICE.format(VALUE)
     for row, cell in roster.decisions.items():
-        origin, found = roster.source.origin(row), read_decision(cell.text)
-        if found is None:
+        origin, decision = roster.source.origin(row), read_decision(cell.text)
+        if decision is None:
             yield Problem.of(Code.UNCLEAR_DECISION, origin, message, value=cell.text)
-        elif found[0] is Answer.REJECT:
+        elif decision[0] is Answer.REJECT:
             out = dismissed(origin, f"its Decision is “{cell.text}”")
             yield replace(out, advice=by_hand("No action needed. To load it, delete its Decision."))
     path = roster.source.path
@@ -262,4 +265,4 @@ def wrong_codes(mapping: MappingDocument, codes: CodeTables) -> tuple[str, ...]:
     if match.keep_old_id is not None:
         own.append((("match", "keep_old_id", "type"), match.keep_old_id.type, kind))
     wrong = ((steps, wrong_in_mapping(code, field, codes)) for steps, code, field in own)
-    return in_order(mapping.source, [MappingFinding(*one) for one in wrong if one[1]])
+    return in_order(mapping.source, [MappingFinding(*finding) for finding in wrong if finding[1]])

@@ -190,18 +190,20 @@ def rows_with(ledger: Ledger, code: str) -> list[int]:
 
     The start of a code is enough. Raises UsageError if there are none.
     """
-    asked = {row: {one.code for one in problems} for row, problems in open_rows(ledger).items()}
-    found = [
+    asked = {
+        row: {problem.code for problem in problems} for row, problems in open_rows(ledger).items()
+    }
+    rows = [
         row
         for row, codes in asked.items()
-        if len(codes) == 1 and all(one.startswith(code) for one in codes)
+        if len(codes) == 1 and all(its.startswith(code) for its in codes)
     ]
-    if not found:
+    if not rows:
         others = ", ".join(sorted(set().union(*asked.values())))
         others = f"Rows need review for: {others}." if others else "No row needs review."
         msg = f"No row needs review for {code} only. {others}"
         raise UsageError(msg)
-    return found
+    return rows
 
 
 def why_not(ledger: Ledger, decision: Decision) -> str:
@@ -313,15 +315,15 @@ def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[s
     """
     decisions, unclear = [], []
     for row, cell in roster.decisions.items():
-        found, name = read_decision(cell.text), row_label(row)
+        decision, name = read_decision(cell.text), row_label(row)
         users = possible_users(to_review(ledger.problems(row)))
-        if found is None:
+        if decision is None:
             continue
         seen = all(_has_word(cell.why, user) for user in users)
-        if found[0] not in {*OF_ROWS, Answer.REJECT} and not found[1] and not seen:
+        if decision[0] not in {*OF_ROWS, Answer.REJECT} and not decision[1] and not seen:
             unclear.append(f"Row {name}: other users are in question now. Decide again.")
         else:
-            decisions.append(Decision(row, *found))
+            decisions.append(Decision(row, *decision))
     return decisions, unclear
 
 

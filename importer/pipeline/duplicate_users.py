@@ -87,7 +87,7 @@ def _texts(user: User) -> tuple[str, ...]:
     contact = user.contact_info or ContactInfo()
     return (
         *(current(user, name) for name in COLUMNS[:-3]),
-        ", ".join(one.email_address or "" for one in contact.email or ()),
-        ", ".join(one.phone_number or "" for one in contact.phone or ()),
+        ", ".join(email.email_address or "" for email in contact.email or ()),
+        ", ".join(phone.phone_number or "" for phone in contact.phone or ()),
         ", ".join(dict.fromkeys(other_roles(user))),
     )

@@ -243,7 +243,7 @@ class MappedRoster:
             for row, *texts in head.itertuples(name=None)
             if row not in hidden
         ]
-        return max(rows, key=lambda one: (one[0] not in held, len(one[1])), default=None)
+        return max(rows, key=lambda pair: (pair[0] not in held, len(pair[1])), default=None)
 
 
 def without_value(problem: Problem) -> Problem:
@@ -316,11 +316,11 @@ def read_all(asked: Iterable[RosterRequest], codes: CodeTables, today: date) -> 
 
     Raise UsageError if a roster without a file, which the run keeps, has passwords or PINs.
     """
-    every = [read_inputs(one, codes, today, position) for position, one in enumerate(asked)]
+    every = [read_inputs(roster, codes, today, position) for position, roster in enumerate(asked)]
     mappings = [mapped.mapping for mapped in every]
     rosters = Rosters(
-        replace(one, secret=secret_columns(one.roster.places, one.mapping, mappings))
-        for one in every
+        replace(inputs, secret=secret_columns(inputs.roster.places, inputs.mapping, mappings))
+        for inputs in every
     )
     for mapped in rosters:
         columns = [str(mapped.roster.places[position]) for position in sorted(mapped.secret)]
@@ -420,7 +420,7 @@ def better_mappings(
         with suppress(ImporterError), Ledger.open(path.parent) as ledger:
             used = {Path(mapping.path).resolve() for _, mapping in ledger.facts.rosters}
             if own not in used:
-                names = ", ".join(f"`{one.name}`" for one in sorted(used))
+                names = ", ".join(f"`{path.name}`" for path in sorted(used))
                 yield f"{name}: these are the rejects of a run with {names}; use it with -m"
             return
     fitting = []

@@ -75,33 +75,33 @@ async def find_people(users: Users, draft: DraftUser, match: Match, common: Comm
     fees.
     """
     query = query_of(draft, match)
-    found = await users.find(query)
-    if match.retire is not None and not found.failed:
-        found = await _with_counts(users.alma, found)
-    if found.failed or not needs_people(draft, found, common):
-        return found
+    result = await users.find(query)
+    if match.retire is not None and not result.failed:
+        result = await _with_counts(users.alma, result)
+    if result.failed or not needs_people(draft, result, common):
+        return result
     more = await users.find(replace(query, identifiers=(), by_name=True))
     if more.failed:
         return more
-    known = {matched.user.primary_id for matched in found.users}
+    known = {matched.user.primary_id for matched in result.users}
     alike = tuple(user for user in more.possible_matches if user.primary_id not in known)
-    return replace(found, possible_matches=alike)
+    return replace(result, possible_matches=alike)
 
 
-async def _with_counts(alma: Alma, found: MatchResult) -> MatchResult:
+async def _with_counts(alma: Alma, result: MatchResult) -> MatchResult:
     """Return the users with an ID of a row as they are now; those that Alma has no more are gone.
 
     Raises errors that concern every row.
     """
     users: list[MatchedUser] = []
     try:
-        for matched in found.users:
+        for matched in result.users:
             live = await user_with(alma, matched.user.primary_id or "", counts=True)
             if live is not None:
                 users.append(replace(matched, user=live))
     except (UnavailableError, RefusedError) as error:
         return MatchResult(failed=str(error))
-    return replace(found, users=tuple(users))
+    return replace(result, users=tuple(users))
 
 
 async def named_user(user_id: str, alma: Alma, *, counts: bool) -> User:
@@ -153,11 +153,11 @@ class Users:
         for _ in range(READINGS):
             if self.cache is None:
                 break
-            found = find_users(self.cache, query)
-            if isinstance(found, MatchResult):
-                return found
+            result = find_users(self.cache, query)
+            if isinstance(result, MatchResult):
+                return result
             try:
-                await read_again(self.cache, self.alma, found.primary_ids, self.now)
+                await read_again(self.cache, self.alma, result.primary_ids, self.now)
             except (UnavailableError, RefusedError) as error:
                 return MatchResult(failed=str(error))
         return await search_alma(self.alma, query)
@@ -266,7 +266,7 @@ async def plan_each(
         async for step in steps:
             planned.append(step)
             advance(len(planned), count)
-    return sorted(planned, key=lambda one: one.step.row)
+    return sorted(planned, key=lambda planned_row: planned_row.step.row)
 
 
 _RETIRED = "Reading those who may be retired once more"
@@ -327,9 +327,9 @@ async def with_rows(
     user cache or for a mapping that takes no rows from Alma, AlmaError.
     """
     asked, today = request.asked, request.occasion.now.date()
-    mappings = [load(one.mapping) for one in asked.rosters]
-    for mapping, one in zip(mappings, asked.rosters, strict=True):
-        if one.roster is None and not mapping.from_alma:
+    mappings = [load(roster.mapping) for roster in asked.rosters]
+    for mapping, roster in zip(mappings, asked.rosters, strict=True):
+        if roster.roster is None and not mapping.from_alma:
             msg = f"The mapping {mapping.name} needs a roster. Name its file."
             raise UsageError(msg)
     async with open_users(request, alma, of_alma, (), progress, needed=_KEY) as users:
@@ -338,10 +338,10 @@ async def with_rows(
             raise UsageError(msg).advising(Do.REFRESH_USERS).advising(Do.PLAN_AGAIN)
         await read_again(cache, alma, cache.stale(), users.now)
         rosters = tuple(
-            one
-            if one.roster is not None
-            else replace(one, roster=rows_of(cache, mapping, today, position))
-            for position, (one, mapping) in enumerate(zip(asked.rosters, mappings, strict=True))
+            roster
+            if roster.roster is not None
+            else replace(roster, roster=rows_of(cache, mapping, today, position))
+            for position, (roster, mapping) in enumerate(zip(asked.rosters, mappings, strict=True))
         )
     return replace(request, asked=replace(asked, rosters=rosters, refresh=False))
 

@@ -28,7 +28,7 @@ def failing_tests(mapping: MappingDocument) -> tuple[str, ...]:
     today, match = date.fromisoformat(tests.today), mapping.file.match
     roster = _roster(mapping, tests)
     compiled = compile_mapping(mapping, roster.places, RunVariables(today, mapping.path.name))
-    candidates, found = check_candidates(
+    candidates, problems = check_candidates(
         evaluate(compiled, roster), NO_CODES, today, creates=match.creates
     )
     targets = candidates.layout.targets
@@ -48,7 +48,9 @@ def failing_tests(mapping: MappingDocument) -> tuple[str, ...]:
             elif (got := _text(candidates, label, number)) != wanted:
                 wrong = f"is `{got}`, not `{wanted}`" if got else f"is blank, not `{wanted}`"
                 yield MappingFinding((*steps, "record", label), wrong)
-        own = [p for p in found if p.origin.row == number and p.severity is not Severity.REPAIRED]
+        own = [
+            p for p in problems if p.origin.row == number and p.severity is not Severity.REPAIRED
+        ]
         for problem in own:
             if problem.code not in row.problems:
                 wrong = f"`{problem.code}` was not expected: {problem.sentence()}"

@@ -80,9 +80,9 @@ async def plan_absent(
     own = {mapped.mapping.name for mapped in rosters}
     stay = memory.in_other_rosters(own, facts.started)
     for part, rule in parts:
-        if any(one.roster.rejects for one in part):
+        if any(mapped.roster.rejects for mapped in part):
             why = "this is a rejects file, so nobody counts as missing from it"
-        elif any(one.asked.visible_only for one in part):
+        elif any(mapped.asked.visible_only for mapped in part):
             why = "hidden rows were left out, so nobody counts as missing"
         elif facts.sis:
             why = "an SIS load changes nobody who is missing from its file"
@@ -92,7 +92,7 @@ async def plan_absent(
             name = part[0].mapping.name
             missing = find_missing(there, part, cache, memory, facts.started)
             plan.seen |= {(name, key): False for key in there}
-            plan.seen |= {(name, one.key): True for one in missing}
+            plan.seen |= {(name, person.key): True for person in missing}
             unplanned = [person for person in missing if person.key not in plan.planned]
             due = who_is_due(unplanned, rule, part[0].today, stay, context.leavers)
             changed = await _plan(plan, part, due, users, context)
@@ -114,7 +114,7 @@ def present(
     """
     former = EditMemory(institution).former()
     there = set[str]()
-    rows = {row for one in rosters for row in one.candidates.rows}
+    rows = {row for roster in rosters for row in roster.candidates.rows}
     for draft in rosters.drafts(rows, {}):
         near = find_near(cache, PersonQuery(draft.every_identifier, person=draft.person))
         there |= counts_for(draft, near, rosters.match(draft.row), common)
@@ -226,10 +226,10 @@ async def _plan(
 async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:
     """Read missing people with their loans, requests and fees; forget those Alma has no more."""
 
-    async def read(one: Missing) -> tuple[str, User | None]:
-        user = await user_with(users.alma, one.user.primary_id or "", counts=True)
+    async def read(person: Missing) -> tuple[str, User | None]:
+        user = await user_with(users.alma, person.user.primary_id or "", counts=True)
         if user is None and users.cache is not None:
-            users.cache.remove(one.key)
-        return one.key, user
+            users.cache.remove(person.key)
+        return person.key, user
 
     return {key: user async for key, user in run_concurrently(users.alma.limiter, missing, read)}

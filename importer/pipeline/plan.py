@@ -114,7 +114,7 @@ class Compared:
         rosters = checked.rosters
         created = {step.row for step in self.steps if isinstance(step, Create)}
         for mapped in rosters:
-            own = (one for one in self.planned if rosters.of(one.step.row) is mapped)
+            own = (row for row in self.planned if rosters.of(row.step.row) is mapped)
             yield from many_other_people(own, mapped.roster.source.origin())
         yield from checked.fates.problems
         for planned in (*self.planned, *self.leaving.planned.values()):
@@ -222,14 +222,14 @@ async def _compare(
     with plan_context(rosters, checked.answers, facts, checked.known) as context:
         planned = await _plan_rows(checked.drafts, queries, users, context, progress)
         leaving = await plan_absent(rosters, users, context, facts)
-    every = [one.step for one in (*planned, *leaving.planned.values())]
+    every = [row.step for row in (*planned, *leaving.planned.values())]
     steps = _one_row_a_user(every, checked)
     if sis:
         loaded = {step.row for step in steps if isinstance(step, Create | Update)}
         check_one_system(draft for draft in checked.drafts if draft.row in loaded)
     about = against_facts(every, checked.known, sis=sis)
     update = {
-        "kept_in_alma": sum(one.kept for one in planned),
+        "kept_in_alma": sum(row.kept for row in planned),
         "about_alma": (*wrong_clock(users.alma.clock_offset), *about),
         "calls_left": users.alma.limiter.available,
     }
@@ -239,9 +239,9 @@ async def _compare(
 
 def _of_last_load(key: str, users: Users) -> NotInRoster:
     """Return a person of the last load by primary ID without case, as the user cache has them."""
-    for found in find_read(users.cache, (("primary_id", key),)) if users.cache else ():
-        names = (current(found.user, name) for name in ("first_name", "last_name"))
-        return NotInRoster(current(found.user, "primary_id"), " ".join(filter(None, names)))
+    for user in find_read(users.cache, (("primary_id", key),)) if users.cache else ():
+        names = (current(user.user, name) for name in ("first_name", "last_name"))
+        return NotInRoster(current(user.user, "primary_id"), " ".join(filter(None, names)))
     return NotInRoster(key, "")
 
 
@@ -256,8 +256,8 @@ async def _plan_rows(
     match = context.rosters.match
 
     async def plan_row(draft: DraftUser) -> tuple[Planned, str]:
-        found = await find_people(users, draft, match(draft.row), context.common)
-        return context.plan(draft, found), found.failed
+        result = await find_people(users, draft, match(draft.row), context.common)
+        return context.plan(draft, result), result.failed
 
     to_ask = queries if users.cache is None else ()
     most = sum(query.most_calls for query in to_ask)
@@ -288,7 +288,7 @@ def _save(folder: Path, checked: CheckedPlan, compared: Compared) -> Ledger:
     """Decide the fates of all rows and missing people, and save the plan. Raises LedgerError."""
     leaving, facts = compared.leaving, compared.facts
     rows = dict(checked.fates.fates)
-    rows |= {one.step.row: Fate.READY for one in leaving.planned.values()}
+    rows |= {row.step.row: Fate.READY for row in leaving.planned.values()}
     fates = decide_fates(rows, compared.problems(checked), answers={}, only_new=())
     imprints = [
         (planned.step.row, planned.imprints)
@@ -346,10 +346,12 @@ async def _answer(ledger: Ledger, checked: CheckedPlan, alma: Alma, progress: Li
     for roster in (mapped.roster for mapped in checked.rosters if mapped.roster.decisions):
         decisions, not_taken = decisions_in(ledger, roster)
         asked = {*open_rows(ledger)}
-        asked |= {one.row for one in decisions if one.answer is Answer.REJECT}
+        asked |= {decision.row for decision in decisions if decision.answer is Answer.REJECT}
         review = Review(ledger, codes, by.measured, by.operator, lambda: by.now)
-        not_taken += await review.resolve_all([one for one in decisions if one.row in asked], alma)
-        if others := sorted({one.row for one in decisions} - asked):
+        not_taken += await review.resolve_all(
+            [decision for decision in decisions if decision.row in asked], alma
+        )
+        if others := sorted({decision.row for decision in decisions} - asked):
             not_taken.append(
                 "The Decisions of these rows were not used, because they need no review now: "
                 f"{row_numbers(others)}."

@@ -120,7 +120,7 @@ def _take_back(
         image.primary_id.casefold(): "" if image.act is Act.DELETE else image.new_id.casefold()
         for image in written
     }
-    done = {*new_ids, *(one.primary_id.casefold() for one in same)}
+    done = {*new_ids, *(user.primary_id.casefold() for user in same)}
     memory.restore(facts.undoes_run, new_ids, done, ledger.folder)
     memory.unsee(facts.undoes_run, ledger.folder)
     known = Leavers(memory.leavers_of(facts.undoes_run))

@@ -161,14 +161,14 @@ def save_run(
 
     Raises LedgerError if it cannot be written, UsageError if a roster cannot.
     """
-    for name, content in (one for mapped in rosters for one in mapped.kept.items()):
+    for name, content in (pair for mapped in rosters for pair in mapped.kept.items()):
         with new_file(folder / name, private=True) as file:
             file.write(content)
     kept = decided.rows(*RETURNING)
     sent = {step.row for step in steps if isinstance(step, Create | Update)}
     assert kept.isdisjoint(sent), sorted(kept & sent)  # noqa: S101  what holds a row is not sent
     kept |= sent
-    kept |= {one.origin.row for one in decided.problems if one.code is Code.RETIRES}
+    kept |= {problem.origin.row for problem in decided.problems if problem.code is Code.RETIRES}
     cells = chain.from_iterable(mapped.cells(kept, lines=True) for mapped in rosters)
     ledger = write_run(
         folder,
@@ -196,7 +196,7 @@ def run_facts(command: Literal["check", "plan"], rosters: Rosters, request: RunR
         operator=request.occasion.operator,
         roster=roster,
         mapping=mapping,
-        others=tuple(OtherRoster(roster=one, mapping=its) for one, its in others),
+        others=tuple(OtherRoster(roster=roster, mapping=its) for roster, its in others),
         codes="" if request.asked.codes is None else str(request.asked.codes),
         codes_institution=request.codes.institution,
         codes_fetched=request.codes.fetched,
@@ -309,7 +309,7 @@ def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:
     lists under `unused` or that a rejects file adds, do not matter.
     """
     parts = rosters.by_mapping()
-    every = ((part[0].mapping.name, *one) for part in parts for one in enumerate(part))
+    every = ((part[0].mapping.name, *pair) for part in parts for pair in enumerate(part))
     for name, place, mapped in every:
         last = _last_headings(folder, name, place)
         differences = () if last is None else tuple(_heading_changes(last[1], mapped))
@@ -338,12 +338,12 @@ def _last_headings(folder: Path, mapping: str, place: int) -> tuple[str, list[st
 
     `place`: of the roster among those with the mapping.
     """
-    found: list[tuple[float, Path]] = []
+    times: list[tuple[float, Path]] = []
     for path in folder.parent.glob(f"*/{FILE}"):
         with suppress(OSError):  # it may be removed meanwhile, or not readable
             if path.parent != folder:
-                found.append((path.stat().st_mtime, path.parent))
-    for _, earlier in sorted(found, reverse=True)[:LOOKED_AT]:
+                times.append((path.stat().st_mtime, path.parent))
+    for _, earlier in sorted(times, reverse=True)[:LOOKED_AT]:
         with suppress(ImporterError), Ledger.open(earlier) as ledger:  # it may be unfinished
             known = enumerate(ledger.facts.rosters)
             own = [position for position, (_, its) in known if its.name == mapping][place:]

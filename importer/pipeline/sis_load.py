@@ -163,16 +163,16 @@ def read_reasons(path: Path, steps: tuple[Pending, ...]) -> dict[int, str]:
         for step in reversed(steps)
         for key in (*identifiers(step.after), step.new_id.casefold())
     }
-    found: dict[int, str] = {}
+    reasons: dict[int, str] = {}
     for cells in frame.itertuples(index=False, name=None):
         texts = [str(cell).strip() for cell in cells if str(cell).strip()]
         words = (word for text in texts for word in re.split(r"[\s,;:()\"']+", text))
-        known = (ids[key] for one in (*texts, *words) if (key := one.casefold()) in ids)
+        known = (ids[key] for word in (*texts, *words) if (key := word.casefold()) in ids)
         row = next(known, None)
         others = [text for text in texts if text.casefold() not in ids]
         if row is not None and others:
-            found.setdefault(row, max(others, key=len))
-    return found
+            reasons.setdefault(row, max(others, key=len))
+    return reasons
 
 
 def delivered(journal: Journal) -> tuple[Pending, ...]:
@@ -255,8 +255,8 @@ def check_external(rosters: Rosters) -> None:
     It never touches Internal users, and retires nobody. Its profile in Alma has one ID by which it
     finds users, and one record type.
     """
-    matched = {one.match.by[0] for one in rosters}
-    types = {one.candidates.layout.record_type for one in rosters}
+    matched = {roster.match.by[0] for roster in rosters}
+    types = {roster.candidates.layout.record_type for roster in rosters}
     _check_one("kinds of IDs by which users are found", matched)
     _check_one("record types", types)
     for mapped in rosters:
@@ -277,10 +277,10 @@ def check_one_system(loaded: Iterable[DraftUser]) -> None:
     _check_one("external systems", {text.casefold(): text for text in systems}.values())
 
 
-def _check_one(words: str, found: Collection[str]) -> None:
-    if len(found) > 1:
+def _check_one(words: str, values: Collection[str]) -> None:
+    if len(values) > 1:
         msg = (
-            f"The rows have several {words}: {word_list(sorted(found))}. An SIS load has one, "
+            f"The rows have several {words}: {word_list(sorted(values))}. An SIS load has one, "
             "by its profile in Alma. Make a file for each."
         )
         raise UsageError(msg)
@@ -292,7 +292,9 @@ def sis_clears(rosters: Rosters) -> tuple[str, ...]:
     Absent fields are cleared, sticky ones too unless staff edited them (contract section 5). Of a
     list that the mapping does not set at all, the External entries are removed.
     """
-    own = [{label.partition("[")[0] for label in one.compiled.layout.targets} for one in rosters]
+    own = [
+        {label.partition("[")[0] for label in roster.compiled.layout.targets} for roster in rosters
+    ]
     loaded = sorted((bool(f.parent), f.parent or f.path) for f in FIELDS.values() if f.facts.sis)
     paths = dict.fromkeys(path for _, path in loaded)
     return tuple(path for path in paths if any(path not in mapped for mapped in own))

@@ -92,7 +92,7 @@ async def undo(
         known = facts_for(occasion.measured, of_first.plan_alma.institution)
         every = await _compare(first, alma, advance, delete_created=delete_created)
         planned = [
-            checked(one, of_first.origin(one.step.row), (), known, sis=False) for one in every
+            checked(row, of_first.origin(row.step.row), (), known, sis=False) for row in every
         ]
         add_before(made, read_before(first.folder))  # that run may be purged before the apply
         created = sum(image.act is Act.CREATE for image in images(first))
@@ -105,7 +105,7 @@ async def undo(
             **{name: value for name, value in of_first if name in _OF_FIRST},
             rate=alma.limiter.full_rate,
             calls_left=alma.limiter.available,
-            about_alma=tuple(against_facts([one.step for one in planned], known, sis=False)),
+            about_alma=tuple(against_facts([row.step for row in planned], known, sis=False)),
             undoes=str(first.folder.resolve()),
             undoes_run=of_first.run_name,
             users_stay=0 if delete_created else created,
@@ -115,10 +115,10 @@ async def undo(
 
 def _save(folder: Path, first: Ledger, facts: RunFacts, planned: Sequence[Planned]) -> Ledger:
     """Save the plan that undoes a run: a row that it did not write is left as it is."""
-    steps = {one.step.row: one.step for one in planned}
+    steps = {row.step.row: row.step for row in planned}
     problems = [
-        *(problem for one in planned for problem in one.warnings),
-        *(problem for one in planned for problem in one.held_by),
+        *(problem for row in planned for problem in row.warnings),
+        *(problem for row in planned for problem in row.held_by),
         *(
             Problem.of(Code.NOT_UNDONE, first.facts.origin(), sentence, advice=advice)
             for sentence, advice in _what_stays(first, facts.users_stay)

@@ -148,7 +148,7 @@ def compare(row: Person, user: Person, common: Common) -> Evidence:
     suffixes = row.suffixes, user.suffixes
     decades = born is Born.CONTRADICTS and _are_far_apart(row.born, user.born)
     return Evidence(
-        max((compare_names(one, other) for one in row.names for other in user.names), key=_rank),
+        max((compare_names(name, other) for name in row.names for other in user.names), key=_rank),
         born,
         bool(shared - common.contacts),
         _independent(row.ids & user.ids),
@@ -177,7 +177,7 @@ def agrees(row: Person, user: Person, common: Common) -> bool:
         return False
     alone = evidence.born is not Born.AGREES and not (row.contacts and user.contacts)
     both = evidence.names is Names.BOTH and (evidence.born is Born.AGREES or alone)
-    return both or any(_are_transposed(one, other) for one in row.names for other in user.names)
+    return both or any(_are_transposed(name, other) for name in row.names for other in user.names)
 
 
 def _are_transposed(one: tuple[str, str], other: tuple[str, str]) -> bool:

@@ -124,8 +124,8 @@ class UserCache(Database):
     @property
     def state(self) -> CacheState:
         """Which Alma it is a copy of, and how complete it is."""
-        found = self.parsed(CacheState.model_validate_json, "SELECT value FROM state")
-        if (state := next(found, None)) is None:
+        saved = self.parsed(CacheState.model_validate_json, "SELECT value FROM state")
+        if (state := next(saved, None)) is None:
             raise self.damaged
         return state
 
@@ -214,7 +214,7 @@ class UserCache(Database):
 
     def names(self, ids: Iterable[str]) -> bool:
         """Return whether a user has one of these IDs, without case, or borrows for one who has."""
-        return any(self.count(f"{_HAS_ID} OR {_BORROWS_FOR}", (one,)) for one in ids)
+        return any(self.count(f"{_HAS_ID} OR {_BORROWS_FOR}", (user_id,)) for user_id in ids)
 
     def erase(self, ids: Iterable[str]) -> None:
         """Remove the users with these IDs, without case, so that nothing of them is in the file.
@@ -227,7 +227,7 @@ class UserCache(Database):
                 f"UPDATE users SET record = '' WHERE {_BORROWS_FOR}",  # noqa: S608
                 "DELETE FROM pages WHERE instr(keys, ?1)",
             ):
-                connection.executemany(change, ((one,) for one in ids))
+                connection.executemany(change, ((user_id,) for user_id in ids))
         tuple(self.read("VACUUM"))
 
     def _put(self, user: KnownUser, record: str, seen: float, sweep: int) -> None:
@@ -354,8 +354,8 @@ def find_read(
     cache: UserCache, identifiers: tuple[tuple[str, str], ...]
 ) -> tuple[MatchedUser, ...]:
     """Return who has these identifiers; nobody if the record of one of them was never read."""
-    found = find_users(cache, PersonQuery(identifiers))
-    return found.users if isinstance(found, MatchResult) else ()
+    result = find_users(cache, PersonQuery(identifiers))
+    return result.users if isinstance(result, MatchResult) else ()
 
 
 def find_near(cache: UserCache, query: PersonQuery) -> list[NearUser]:
@@ -371,15 +371,18 @@ def find_near(cache: UserCache, query: PersonQuery) -> list[NearUser]:
         names = {person.first, *_transposed(person.last)}
         marks = ", ".join("?" * len(names))
         last = f"SELECT number FROM users WHERE last IN ({marks}) ORDER BY number LIMIT ?"  # noqa: S608
-        found = cache.read(last, (*names, COMMON))
-        people |= _known(cache, {n for (n,) in found} - people.keys())
+        read = cache.read(last, (*names, COMMON))
+        people |= _known(cache, {n for (n,) in read} - people.keys())
 
     alone = people.keys() == holders and len(people) == 1  # there is nobody to compare with
     return [
         NearUser(
-            one.primary_id, one.keys, None if alone else _record(cache, number), number in holders
+            person.primary_id,
+            person.keys,
+            None if alone else _record(cache, number),
+            number in holders,
         )
-        for number, one in people.items()
+        for number, person in people.items()
     ]
 
 
@@ -398,7 +401,7 @@ def find_common(cache: UserCache) -> Common:
     contacts = (cache.read(query, (kind, _SHARED)) for kind in (EMAIL, PHONE))
     return Common(
         frozenset(key.partition(" ")[2] for key, _ in born),
-        frozenset(key for found in contacts for key, _ in found),
+        frozenset(key for contact in contacts for key, _ in contact),
     )
 
 
@@ -408,11 +411,11 @@ def find_record_types(cache: UserCache) -> dict[str, tuple[str, ...]]:
         "SELECT DISTINCT folded(json_extract(record, '$.user_group.value')),"
         " json_extract(record, '$.record_type.value') FROM users WHERE record <> ''"
     )
-    found: dict[str, set[str]] = {}
+    by_group: dict[str, set[str]] = {}
     for group, record_type in cache.read(query):
         if group and record_type:
-            found.setdefault(group, set()).add(record_type)
-    return {group: tuple(sorted(types)) for group, types in found.items()}
+            by_group.setdefault(group, set()).add(record_type)
+    return {group: tuple(sorted(types)) for group, types in by_group.items()}
 
 
 def find_in_groups(cache: UserCache, groups: Collection[str]) -> Iterator[User]:

@@ -133,15 +133,15 @@ async def search_alma(alma: Alma, query: PersonQuery) -> MatchResult:
         users = await _holders(alma, query)
         if users or not query.by_name:
             return MatchResult(tuple(MatchedUser(user, _held_by(user, query)) for user in users))
-        found: dict[str, User] = {}
+        by_id: dict[str, User] = {}
         for words in query.searches:
-            found |= {user.primary_id or "": user for user in await alma.find_users(**words)}
-        keys = {primary_id: user_keys(user) for primary_id, user in found.items()}
+            by_id |= {user.primary_id or "": user for user in await alma.find_users(**words)}
+        keys = {primary_id: user_keys(user) for primary_id, user in by_id.items()}
         alike = {key for key, theirs in keys.items() if may_be_same(query.person, theirs)}
         named = (key for key, theirs in keys.items() if are_namesakes(query.person, theirs))
         return MatchResult(
             (),
-            tuple(user for key, user in found.items() if key in alike),
+            tuple(user for key, user in by_id.items() if key in alike),
             tuple(key for key in named if key not in alike),
         )
     except (UnavailableError, RefusedError) as error:

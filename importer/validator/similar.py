@@ -66,7 +66,7 @@ def _pairs(keys: RowKeys, lines: pd.DataFrame) -> list[tuple[int, int]]:
     initials = named.assign(part=-1 - low * (sys.maxunicode + 1) - high)
     texts = [*enumerate(keys.folded), (-1, "")]
     words = pd.DataFrame(
-        [(at, word) for at, one in texts for word in (one, *NICKNAMES.get(one, ()))]
+        [(at, form) for at, word in texts for form in (word, *NICKNAMES.get(word, ()))]
     )
     words = pd.DataFrame({"name": words[0], "part": pd.factorize(words[1])[0]})
     parts = pd.concat([named.assign(name=name) for name in both]).merge(words)
@@ -90,7 +90,7 @@ def shared_contacts(keys: RowKeys) -> Iterator[Problem]:
     It is one sentence however many rows share them: in some rosters everybody has the office's
     number. Rows of one name do not count; other checks cover them.
     """
-    for kind, one, many in _CONTACTS:
+    for kind, contact, many in _CONTACTS:
         lines = keys.shared[keys.shared["kind"] == kind]
         names = lines.drop_duplicates(["key", "name"])["key"]
         lines = lines[lines["key"].isin(names[names.duplicated()])]
@@ -99,7 +99,7 @@ def shared_contacts(keys: RowKeys) -> Iterator[Problem]:
         count, positions = lines["key"].nunique(), sorted({*lines["position"].tolist()})
         labels = keys.labels([kind])
         first = positions[0]
-        which = f"{count:,} {many} are" if count > 1 else f"1 {one} is"
+        which = f"{count:,} {many} are" if count > 1 else f"1 {contact} is"
         yield Problem.of(
             Code.SHARED_CONTACT,
             keys.source(first).origin(),

@@ -244,14 +244,14 @@ def _without_secrets(
 class Fit:
     """How well a mapping fits a roster.
 
-    `found` of its headings are there, `used` per cent of the roster's `columns`; `out`: those that
-    it does not use. `before`: it fits, and was chosen for the last file of this name. `does`: what
+    `present` of its headings are in the roster, of whose `columns` it uses `used` per cent; `out`:
+    those that it does not use. `before`: it fits, and was chosen for the last file of this name. `does`: what
     happens to people; `leaving`: to those who leave. `wrong`: not usable.
     """
 
     file: str
     title: str = ""
-    found: int = 0
+    present: int = 0
     of: int = 0
     used: int = 0
     columns: int = 0
@@ -264,7 +264,7 @@ class Fit:
     @property
     def proposed(self) -> bool:
         """Whether it may be chosen beforehand: it fits, and changes nobody without a row."""
-        return 0 < self.of <= 2 * self.found and not self.leaving
+        return 0 < self.of <= 2 * self.present and not self.leaving
 
 
 def _fits(space: Workspace, draft: Draft, roster: Roster | None) -> list[Fit]:
@@ -298,7 +298,7 @@ def _fits(space: Workspace, draft: Draft, roster: Roster | None) -> list[Fit]:
                 _about_leaving(document),
             )
         )
-    return sorted(fits, key=lambda f: (not f.before, -f.found, f.of, bool(f.leaving), f.file))
+    return sorted(fits, key=lambda f: (not f.before, -f.present, f.of, bool(f.leaving), f.file))
 
 
 def _about_people(document: MappingDocument) -> str:

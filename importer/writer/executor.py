@@ -307,12 +307,12 @@ class Executor:
 
         A colleague with a copy of the run may have given the user the new ID already.
         """
-        found = await self.alma.get_user(step.new_id) if step.renames else None
-        if found is None or not is_renamed(step, found, self._facts.common):
+        user = await self.alma.get_user(step.new_id) if step.renames else None
+        if user is None or not is_renamed(step, user, self._facts.common):
             return self._end(held(step, VANISHED, self._facts, GONE))
-        if same_as_sent(step.after, found, step.before):
+        if same_as_sent(step.after, user, step.before):
             return self._end(held(step, CHANGED, self._facts))
-        return self._end(already(self.journal.step(step.row), "was so already", found))
+        return self._end(already(self.journal.step(step.row), "was so already", user))
 
     def _done(self, row: int, answered: User) -> State:
         step = self.journal.step(row)
@@ -343,9 +343,9 @@ class Executor:
         Without a reply the outcome stays unknown.
         """
         try:
-            found = await self.alma.get_user(step.primary_id)
-            if step.renames and not has_id(found, step.primary_id):
-                found = await self.alma.get_user(step.new_id)
+            user = await self.alma.get_user(step.primary_id)
+            if step.renames and not has_id(user, step.primary_id):
+                user = await self.alma.get_user(step.new_id)
         except AlmaError as error:
             self.journal.record_outcome(step.row, State.UNKNOWN, str(error))
             if isinstance(error, UnavailableError):
@@ -354,19 +354,19 @@ class Executor:
                 raise
             self._failures.reasons[step.row] = str(error)
             return State.UNKNOWN
-        return self._judge(step, found, taken)
+        return self._judge(step, user, taken)
 
-    def _judge(self, step: Pending, found: User | None, taken: RefusedError | None) -> State:
-        match verify(step, found, self._facts.common):
+    def _judge(self, step: Pending, user: User | None, taken: RefusedError | None) -> State:
+        match verify(step, user, self._facts.common):
             case WriteFound(kept, edited) if step.act is Act.CREATE:
-                stored = None if edited or has_more(step, found) else found
+                stored = None if edited or has_more(step, user) else user
                 detail = "was so already" if taken is not None else "is in Alma"
                 # If Alma refused the only call that was made, somebody else created the user.
                 others = taken is not None and self.journal.step(step.row).attempts == 1
                 state = State.ALREADY if others else State.APPLIED
                 return self._apply(step, detail, kept, stored, edited, state)
             case WriteFound(kept):
-                return self._apply(step, "is in Alma", kept, found)
+                return self._apply(step, "is in Alma", kept, user)
             case NoWrite.MISSING if taken is not None:
                 return self._refuse(step, taken)
             case NoWrite.MISSING:
@@ -399,8 +399,8 @@ class Executor:
             for path, message, advice in differing
         ]
         if step.act is Act.CREATE and answered is not None:  # Alma gave it roles just now
-            found = role_obstacles(answered, self._facts.today)
-            problems += [Problem.of(code, origin, sentence) for code, sentence in found]
+            obstacles = role_obstacles(answered, self._facts.today)
+            problems += [Problem.of(code, origin, sentence) for code, sentence in obstacles]
         return self.journal.record_outcome(
             step.row, state, detail, answered=answered, problems=problems
         )

@@ -105,61 +105,59 @@ def has_id(user: User | None, primary_id: str) -> bool:
     return user is not None and same_id(user.primary_id, primary_id)
 
 
-def is_gone(step: Pending, found: User | None) -> bool:
+def is_gone(step: Pending, user: User | None) -> bool:
     """Whether the user of a step was deleted, also where Alma keeps the record (contract 3.3)."""
-    if found is None or not has_id(found, step.primary_id):
+    if user is None or not has_id(user, step.primary_id):
         return True
     was = text((step.before or step.after).status)
-    return text(found.status).upper() == DELETED != was.upper()
+    return text(user.status).upper() == DELETED != was.upper()
 
 
-def verify(step: Pending, found: User | None, common: Common) -> WriteFound | NoWrite:
+def verify(step: Pending, user: User | None, common: Common) -> WriteFound | NoWrite:
     """Return whether the last write of a step is in Alma.
 
     `found` is the user with its ID; if an update changes the ID and nobody has the old one any
     more, the user with the new ID. `common`: what too many users have to be evidence.
     """
-    if step.renames and has_id(found, step.primary_id):
+    if step.renames and has_id(user, step.primary_id):
         return NoWrite.MISSING  # Alma takes a record whole, and this user has the old ID
-    if not has_id(found, step.new_id) or (step.renames and not is_renamed(step, found, common)):
-        found = None
+    if not has_id(user, step.new_id) or (step.renames and not is_renamed(step, user, common)):
+        user = None
     match step.act:
         case Act.DELETE:
-            return WriteFound() if is_gone(step, found) else NoWrite.MISSING
+            return WriteFound() if is_gone(step, user) else NoWrite.MISSING
         case Act.CREATE:
-            return NoWrite.MISSING if found is None else _verify_create(step, found, common)
+            return NoWrite.MISSING if user is None else _verify_create(step, user, common)
         case _:
-            return NoWrite.USER_DELETED if found is None else _verify_update(step, found)
+            return NoWrite.USER_DELETED if user is None else _verify_update(step, user)
 
 
-def is_renamed(step: Pending, found: User | None, common: Common) -> bool:
+def is_renamed(step: Pending, user: User | None, common: Common) -> bool:
     """Whether the user with the new ID of a step is the one who had the old one."""
-    return (
-        found is not None and has_id(found, step.new_id) and _is_of_write(step.body, found, common)
-    )
+    return user is not None and has_id(user, step.new_id) and _is_of_write(step.body, user, common)
 
 
-def _verify_create(step: Pending, found: User, common: Common) -> WriteFound | NoWrite:
+def _verify_create(step: Pending, user: User, common: Common) -> WriteFound | NoWrite:
     """Whether a user that was sent is the one that Alma has now.
 
     It is if Alma has all that was sent. If the create may have arrived before (`attempts`), it
     also is if Alma's user is the same person, and staff have edited it since. Any other user has
     the ID by accident: the create did not arrive, and Alma will refuse it.
     """
-    differing = same_as_sent(step.body, found, None)
-    if differing and not (step.attempts and _is_of_write(step.body, found, common)):
+    differing = same_as_sent(step.body, user, None)
+    if differing and not (step.attempts and _is_of_write(step.body, user, common)):
         return NoWrite.MISSING
     return WriteFound(edited=differing)
 
 
-def _verify_update(step: Pending, found: User) -> WriteFound | NoWrite:
+def _verify_update(step: Pending, user: User) -> WriteFound | NoWrite:
     body = step.body
     before = (step.sent.before if step.sent else step.before) or body
-    missing = same_as_sent(body, found, before)
+    missing = same_as_sent(body, user, before)
     changes = same_as_sent(body, before, before)
     if changes and not missing:
         return WriteFound()
-    if carried_over(before, body, found)[1]:
+    if carried_over(before, body, user)[1]:
         return NoWrite.EDITED
     # Alma takes a record whole: if any of it is there, the rest was kept by Alma. Where Alma
     # answers nothing that could show it (a PIN alone), sending it again does no harm.
@@ -170,21 +168,21 @@ _KIND = ("record_type", "account_type", "external_id")
 _PERSON = ("first_name", "last_name", "birth_date")
 
 
-def _is_of_write(sent: User, found: User, common: Common) -> bool:
+def _is_of_write(sent: User, user: User, common: Common) -> bool:
     """Whether a user is still who was sent, and its record the one that was sent.
 
     That nothing speaks against the person is not enough where the write may never have arrived: so
     the kind of record, every ID, and a name or the birth date are the same, too.
     """
-    ours, theirs = comparable(sent), comparable(found)
+    ours, theirs = comparable(sent), comparable(user)
     same = {
         name
         for name in (*_KIND, *_PERSON)
         if ours.get(name, "").casefold() == theirs.get(name, "").casefold()
     }
     known_by = any(name in same and name in ours for name in _PERSON)
-    is_record = same.issuperset(_KIND) and known_by and _ids(sent) <= _ids(found)
-    return is_record and is_still((sent,), found, common)
+    is_record = same.issuperset(_KIND) and known_by and _ids(sent) <= _ids(user)
+    return is_record and is_still((sent,), user, common)
 
 
 def _ids(user: User) -> set[tuple[str, str]]:
@@ -194,10 +192,10 @@ def _ids(user: User) -> set[tuple[str, str]]:
     }
 
 
-def has_more(step: Pending, found: User | None) -> bool:
+def has_more(step: Pending, user: User | None) -> bool:
     """Whether a created user has entries that were not sent: staff's, so no undo deletes them."""
-    return found is not None and any(
-        len(entries(found, parent)) > len(entries(step.body, parent)) for parent in LISTS
+    return user is not None and any(
+        len(entries(user, parent)) > len(entries(step.body, parent)) for parent in LISTS
     )
 
 

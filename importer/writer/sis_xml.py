@@ -98,8 +98,8 @@ def _elements(name: str, value: object, path: str) -> list[etree._Element]:
     """Return the elements of one field: one, or none if it has no value."""
     if isinstance(value, tuple) or (name in REQUIRED_WRAPPERS and value is None):
         wrapper = etree.Element(_plural(name))
-        for one in value or ():
-            wrapper.extend(_elements(name, one, path))
+        for entry in value or ():
+            wrapper.extend(_elements(name, entry, path))
         return [wrapper] if len(wrapper) or name in REQUIRED_WRAPPERS else []
     if isinstance(value, RecordPart) and not isinstance(value, Coded):
         element = _part(name, value, f"{path}{name}.")

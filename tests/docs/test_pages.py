@@ -10,7 +10,7 @@ import pytest
 from docs.tools.movie import FRAMES, MOVIE, chunks
 from docs.tools.reference import FOLDER, text
 from docs.tools.reference import PAGES as MADE
-from importer.jobs.schema import Guards, JobFile, JobRoster, Login, Notify, load_job
+from importer.jobs.schema import Guards, JobFile, JobRoster, Limit, Login, Notify, load_job
 from importer.report.wording import PAGE, PROBLEMS, REJECTS, SUMMARY, WORKBOOK
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.gateway import Fault, load_faults
@@ -159,8 +159,9 @@ def test_every_key_of_a_job_has_its_words() -> None:
     models = (JobFile, JobRoster, Guards, Notify, Login)
     keys = {field.alias or key for model in models for key, field in model.model_fields.items()}
     assert {key for key in keys if f"`{key}`" not in text and key != "version"} == set()
-    for guard in Guards.model_fields:
-        assert f"| `{guard}` | `{getattr(Guards(), guard)}` |" in text
+    for guard, limit in Guards():
+        words = f"{limit.number}%" if isinstance(limit, Limit) else limit
+        assert f"| `{guard}` | `{words}` |" in text
 
 
 def test_the_example_of_a_job_is_one(tmp_path: Path) -> None:
