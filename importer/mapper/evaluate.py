@@ -307,14 +307,11 @@ class Evaluation:
         *,
         before_dates: bool = False,
     ) -> Values:
-        """Evaluate a rule for these rows, each key after the other.
+        """Evaluate a rule for these rows, each key after the other; or, unreported, before `dates`.
 
-        `before_dates`: only the keys before `dates`, and nothing is reported.
         `located`: the countries that the field's entry is in, None if it has none.
         """
-        report = partial(
-            (lambda *_, **__: None) if before_dates else self.report, places=column.places
-        )
+        report = (lambda *_: None) if before_dates else partial(self.report, places=column.places)
         work = Work(self.mapping, column, rule, located, self.numbers, report)
         values = Values.of(self.same(""), np.zeros_like(rows), rows)
         for key in keys.keys_for(rule, column.field):
@@ -413,14 +410,11 @@ class Evaluation:
         return values.over(other, ~(blank & other.filled))
 
     def _dates_of(self, work: Work, own: Dates) -> Dates:
-        """Return how the dates of a rule are read; report an order that only the column shows.
-
-        The whole column shows it, whatever `when` says: a condition is asked where it decides.
-        """
+        """Return how the dates of a rule are read; report an order that only the column shows."""
         dates = self.file.dates(own)
         if dates.order:
             return dates
-        always = work.rule.model_copy(update={"when": None})
+        always = work.rule.model_copy(update={"when": None})  # the whole column shows it
         every = self.values_of(work.column, always, self.every, work.located, before_dates=True)
         ordered = self._in_order(dates, (work.column.label, *work.rule.templates), every.texts)
         if ordered.order:

@@ -245,8 +245,8 @@ class Fit:
     """How well a mapping fits a roster.
 
     `present` of its headings are in the roster, of whose `columns` it uses `used` per cent; `out`:
-    those that it does not use. `before`: it fits, and was chosen for the last file of this name. `does`: what
-    happens to people; `leaving`: to those who leave. `wrong`: not usable.
+    those that it does not use. `before`: it fits, and was chosen for the last file of this name.
+    `does`: what happens to people; `leaving`: to those who leave. `wrong`: not usable.
     """
 
     file: str
