@@ -114,6 +114,14 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         )
         raise UnreadableUserError(msg)
 
+    async def user_with(self, primary_id: str, *, counts: bool) -> User | None:
+        """Return the user with this primary ID, None where Alma has none.
+
+        Whom Alma finds by another ID is somebody else. `counts`: with loans, requests and fees.
+        """
+        user = await self.get_user(primary_id, expand=models.OBLIGATIONS if counts else "none")
+        return user if user is not None and user.id_key == primary_id.casefold() else None
+
     async def find_users(self, **words: str) -> tuple[User, ...]:
         """Return the users whose fields contain words: `last_name="Núñez", first_name="Ana"`.
 

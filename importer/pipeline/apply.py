@@ -44,7 +44,6 @@ from importer.pipeline.still_good import (
 from importer.planner.entries import current
 from importer.planner.retiring import why_not_listed
 from importer.report.wording import again
-from importer.users.matching import user_with
 from importer.writer.executor import ApplyEvent, Executor
 
 STOP = "stop"
@@ -220,7 +219,7 @@ async def list_again(ledger: Ledger, alma: Alma, journal: Journal) -> int:
 
     async def read(entry: tuple[int, User]) -> tuple[int, User, User | None]:
         row, user = entry
-        return row, user, await user_with(alma, user.primary_id or "", counts=True)
+        return row, user, await alma.user_with(user.primary_id or "", counts=True)
 
     unlisted = 0
     async for row, user, live in run_concurrently(alma.limiter, journal.listed(), read):

@@ -46,7 +46,6 @@ from importer.users.matching import (
     PersonQuery,
     identifiers,
     search_alma,
-    user_with,
 )
 from importer.users.refresh import Refresh, bring_up_to_date, calls_to_complete, read_again
 from importer.writer.outage import Failures
@@ -96,7 +95,7 @@ async def _with_counts(alma: Alma, result: MatchResult) -> MatchResult:
     users: list[MatchedUser] = []
     try:
         for matched in result.users:
-            live = await user_with(alma, matched.user.primary_id or "", counts=True)
+            live = await alma.user_with(matched.user.primary_id or "", counts=True)
             if live is not None:
                 users.append(replace(matched, user=live))
     except (UnavailableError, RefusedError) as error:
@@ -105,7 +104,7 @@ async def _with_counts(alma: Alma, result: MatchResult) -> MatchResult:
 
 
 async def named_user(user_id: str, alma: Alma, *, counts: bool) -> User:
-    """Read the user with this ID in Alma, whatever its type; `counts` as for `user_with`.
+    """Read the user with this ID in Alma, whatever its type; `counts` as for `Alma.user_with`.
 
     Raises UsageError if there is none.
     """

@@ -28,7 +28,7 @@ from importer.pipeline.row_plan import PlanContext, among, template
 from importer.planner.entries import current
 from importer.planner.leavers import Leavers, counts_for, has_expired, without_counts
 from importer.users.cache import UserCache, find_in_groups, find_near
-from importer.users.matching import PersonQuery, identifiers, user_with
+from importer.users.matching import PersonQuery, identifiers
 
 _NAMES = ("primary_id", "first_name", "middle_name", "last_name")
 
@@ -227,7 +227,7 @@ async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:
     """Read missing people with their loans, requests and fees; forget those Alma has no more."""
 
     async def read(person: Missing) -> tuple[str, User | None]:
-        user = await user_with(users.alma, person.user.primary_id or "", counts=True)
+        user = await users.alma.user_with(person.user.primary_id or "", counts=True)
         if user is None and users.cache is not None:
             users.cache.remove(person.key)
         return person.key, user

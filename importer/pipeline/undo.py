@@ -56,7 +56,6 @@ from importer.planner.patch import (
 from importer.planner.person import is_still
 from importer.planner.safety_checks import checked
 from importer.report.wording import again
-from importer.users.matching import user_with
 from importer.writer.executor import DOUBTFUL
 
 _OF_FIRST = {
@@ -200,7 +199,7 @@ async def _compare(
             advice = "Undo that one first if you want this back, too."
             return _held_back(changed_in_alma(origin, sentence, advice)), ""
         try:
-            live = await user_with(alma, image.new_id, counts=image.act is Act.CREATE)
+            live = await alma.user_with(image.new_id, counts=image.act is Act.CREATE)
         except (UnavailableError, RefusedError) as error:
             sentence = f"could not be looked up in Alma: {error}"
             lost = Problem.of(Code.NOT_LOOKED_UP, origin, sentence, advice="Undo again.")

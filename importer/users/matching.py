@@ -11,7 +11,6 @@ from importer.model.user import ContactInfo, User
 
 if TYPE_CHECKING:  # loading it takes a fifth of a second, and a check asks Alma nothing
     from importer.alma.client import Alma
-from importer.alma.models import OBLIGATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +110,6 @@ def user_keys(user: User) -> PersonKeys:
             (place.line1 or "", place.postal_code or "") for place in contacts.address or ()
         ],
     )
-
-
-async def user_with(alma: Alma, primary_id: str, *, counts: bool) -> User | None:
-    """Return the user with this primary ID, None where Alma has none.
-
-    Whom Alma finds by another ID is somebody else. `counts`: with the loans, requests and fees.
-    """
-    live = await alma.get_user(primary_id, expand=OBLIGATIONS if counts else "none")
-    return live if live is not None and live.id_key == primary_id.casefold() else None
 
 
 async def search_alma(alma: Alma, query: PersonQuery) -> MatchResult:
