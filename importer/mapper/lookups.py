@@ -28,8 +28,8 @@ OTHERWISE = "*"
 SAME = "same"
 """The code of `OTHERWISE` by which the text itself is the code."""
 NO_CODE = (
-    f"{VALUE} has no code in the mapping's lookup",
-    "Write Alma's code for it in the lookup, or correct the cell.",
+    f"{VALUE} has no code in the mapping",
+    "Correct the cell, or give the word a code in the mapping.",
 )
 """The message and the advice if the code of a text is blank, and the field may not be."""
 SIZE_LIMIT = 4 * 1024 * 1024
@@ -141,13 +141,13 @@ class CodeTable:
         # a word of the table is not a name, so that it may be shown
         shown = KNOWN if means_one_of(key, (*self.codes, *self.codes.values())) else VALUE
         if code == TO_CHOOSE:
-            message = f"{shown} has no code yet in the mapping's lookup"
-            advice = "Give it one code in the lookup, or correct the cell."
+            message = f"{shown} has no code yet in the mapping"
+            advice = "Correct the cell, or give the word one code in the mapping."
         else:
-            message = f"{shown} is not in the mapping's lookup"
+            message = f"{shown} has no code in the mapping"
             near = similar(key, self.codes, 3)
             words = " or ".join(f"{self.written[name]} ({self.codes[name]})" for name in near)
-            repair = "Correct the cell, or add the value to the lookup."
+            repair = "Correct the cell, or give the word a code in the mapping."
             advice = f"Did you mean {words}? {repair}" if near else ""
         return "", CellFinding(Code.UNKNOWN_CODE, message, advice, repairs=Repairs.VALUE)
 

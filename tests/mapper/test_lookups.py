@@ -42,8 +42,8 @@ def test_only_a_slip_of_a_key_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rule", "key"),
     [
-        ("<T>, lookup: g", "lookup"),
-        ("<T>, lookup: g, default: <U>", "lookup"),
+        ("<T>, lookup: g", "a code"),
+        ("<T>, lookup: g, default: <U>", "a code"),
         ("<T>, clean: [{unless: [Student]}]", "clean"),
         ("<T>, clean: [{extract: 'H.*'}], lookup: g", "clean"),
         ("<$v>", "clean"),
@@ -53,7 +53,7 @@ def test_only_a_slip_of_a_key_is_shown(tmp_path: Path) -> None:
 def test_a_value_that_a_rule_empties_is_not_called_blank(
     rule: str, key: str, tmp_path: Path
 ) -> None:
-    """Where it is needed, it is shown, and the advice leads to the key that empties it."""
+    """Where it is needed, it is shown, and the advice leads to the code or the key that empties it."""
     needed = f"campus_code: {{from: {rule}, required: true}}"
     typed = "contact_info: {phone: [{phone_number: <P>, phone_type: {from: <T>, lookup: g}}]}"
     lookups = 'lookups: {g: {Home: home, Student: ""}}\nvalues: {v: {from: <T>, clean: [digits]}}'
@@ -66,7 +66,7 @@ def test_a_value_that_a_rule_empties_is_not_called_blank(
     ]
     assert [(VALUE in p.message, p.value, key in p.to_do) for p in problems] == [
         (True, "Student", True),
-        (True, "Student", key == "lookup"),
+        (True, "Student", key == "a code"),
         (False, "", False),
     ]
 
