@@ -97,6 +97,11 @@ def _here(
 def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Response:
     """Return the page with the mapping's text, and what is wrong with it."""
     chosen, text = visit.mapping, ""
+    place = rf"^{re.escape(chosen.name)}:(\d+): (?:record\.(\w+)(?=: ))?"
+
+    def here(found: re.Match[str]) -> str:
+        return f"Line {found[1]}, {field_name(found[2]) if found[2] else ''}"
+
     with suppress(UnreadableFileError):
         text = mapping_text(chosen)
     return visit.step_page(
@@ -105,7 +110,7 @@ def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Res
         chosen=chosen,
         text=text,
         digest=text_digest(text),
-        findings=(*findings, *filter(None, [problem])),
+        findings=[re.sub(place, here, found) for found in (*findings, *filter(None, [problem]))],
     )
 
 
