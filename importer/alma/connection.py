@@ -59,7 +59,7 @@ def resolve(region: str = "", base_url: str = "", gateway: str = "") -> str:
     if base_url:
         return _checked(base_url, gateway.strip().lower())
     if not region:
-        msg = "Alma's address is not set."
+        msg = "No region is set for Alma yet."
         raise UsageError(msg).advising(Do.SET_ADDRESS).advising(Do.SET_KEY)
     host = REGIONS.get(region.strip().lower())
     if host is None:

@@ -25,6 +25,7 @@ from importer.model.fields import FIELDS, NO_CODES, CodeTables, Field, Shape
 from importer.model.text import counted, word_list
 from importer.report.page import environment, fact_lines
 from importer.report.wording import field_name, sentences_of, tallies
+from importer.settings import place_of_key
 from importer.web.advice import Link, as_control
 from importer.web.drafts import Draft, StaleError
 from importer.web.guard import Access, Handler, remote_user
@@ -373,6 +374,7 @@ def _environment() -> Environment:
     """Return the report's environment, for the pages' own templates."""
     pages = environment("importer.web")
     pages.globals |= {"fact_lines": fact_lines, "sentences_of": sentences_of, "tallies": tallies}
+    pages.globals["place_of_key"] = place_of_key
     pages.globals["endings"] = ",".join(ROSTER_ENDINGS)
     pages.globals["from_json"] = from_json
     pages.filters |= {

@@ -34,15 +34,15 @@ def task(visit: Visit) -> web.Response:
     messages = tasks.messages(shown)
     counted = _COUNTED.fullmatch(messages[-1]) if messages else None
     controls = [visit.control(choice.do) for choice in advice]
+    leads = [bool(link and link.address.startswith(f"{visit.base}/settings")) for link in controls]
     return visit.page(
-        "task.html.j2", task=shown, code=code, error=error, advice=advice, messages=messages,
+        "task.html.j2", task=shown, code=code, error=error, messages=messages,
+        advice=[choice for choice, led in zip(advice, leads, strict=True) if choice.when or not led],
         counted=counted.groups("") if counted else None,
         so_far=duration(int((visit.now - shown.started).total_seconds())),
         repeats=shown.words[0] not in _DECIDED,
         no_access=code == Exit.ACCESS,
-        settings=any(
-            link and link.address.startswith(f"{visit.base}/settings") for link in controls
-        ),
+        settings=any(leads),
     )  # fmt: skip
 
 

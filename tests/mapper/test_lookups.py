@@ -53,7 +53,7 @@ def test_only_a_slip_of_a_key_is_shown(tmp_path: Path) -> None:
 def test_a_value_that_a_rule_empties_is_not_called_blank(
     rule: str, key: str, tmp_path: Path
 ) -> None:
-    """Where it is needed, it is shown, and the advice leads to the code or the key that empties it."""
+    """Where it is needed, it is shown, and the advice leads to what empties it."""
     needed = f"campus_code: {{from: {rule}, required: true}}"
     typed = "contact_info: {phone: [{phone_number: <P>, phone_type: {from: <T>, lookup: g}}]}"
     lookups = 'lookups: {g: {Home: home, Student: ""}}\nvalues: {v: {from: <T>, clean: [digits]}}'

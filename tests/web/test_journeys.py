@@ -79,7 +79,7 @@ def test_a_messy_workbook_takes_15_clicks_5_pages_and_typing_in_8_cells(
         heading, said = tab.get_by_role("heading", level=1), tab.locator("#said")
         with tab.expect_navigation():
             tab.get_by_label("New load").set_input_files(tmp_path / "messy.xlsx")  # dropped
-        work.button("Use this mapping")  # a new one, as none fits
+        work.button("Make a new mapping")  # as none fits
         work.choose("Reader No goes to", label="Primary ID")
         work.click(tab.get_by_label("Month, day, year, as in 12/31/2027"))
         for word, code in {"Neighbor": "COMM", "Volunteer": "SPEC"}.items():

@@ -34,7 +34,7 @@ def shown(
     with entered(browser, server) as tab:
         tab.get_by_label("New load").set_input_files(_roster(folder))
         tab.wait_for_url("**/sheet")
-        tab.get_by_role("button", name="Use this mapping").click()
+        tab.get_by_role("button", name="Make a new mapping").click()
         tab.wait_for_url("**/mapping*")
         yield server, tab, tab.url
     assert server.stop() == 0
