@@ -20,6 +20,7 @@ from importer.ledger.database import file_identity
 from importer.ledger.integrity import MARK, check_whole, first_broken
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import FILE, Ledger
+from importer.model.text import moment
 
 LOCK, HOLDER = "ledger.lock", "held-by.json"
 
@@ -74,9 +75,9 @@ def run_lock(folder: Path, operator: str, now: datetime) -> Iterator[None]:
 
 
 def holder(folder: Path) -> str:
-    """Return who has a run locked, and since when: `ana@desk (since 2026-11-26 14:05)`."""
+    """Return who has a run locked, and since when: `ana@desk (since Nov 26, 2:05 PM)`."""
     operator, since = _held_by(folder)
-    return f"{operator} (since {since:%Y-%m-%d %H:%M})" if since else "Another operator"
+    return f"{operator} (since {moment(since)})" if since else "Another operator"
 
 
 def held_since(folder: Path) -> str:

@@ -10,6 +10,7 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -64,6 +65,12 @@ def _may_run(text: str) -> bool:
 def one_line(text: str) -> str:
     """Return a text without line breaks, outer blanks and doubled blanks."""
     return " ".join(text.split())
+
+
+def moment(time: datetime) -> str:
+    """Return a time of this year in words, as it is here: `Dec 3, 5:38 AM`."""
+    here = time.astimezone()
+    return f"{here:%b} {here.day}, {here.hour % 12 or 12}:{here:%M %p}"
 
 
 def counted(count: int, noun: str) -> str:

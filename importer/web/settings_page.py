@@ -1,4 +1,4 @@
-"""The settings page: key and region, code tables, user cache, doctor, jobs, and who may do what."""
+"""The settings page: key and region, code tables, users, setup check, jobs, and who may do what."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from importer.advice import from_json
 from importer.errors import ImporterError
 from importer.jobs.words import JobOverview, jobs_in
 from importer.ledger.ledger import Ledger
-from importer.model.text import counted
+from importer.model.text import counted, moment
 from importer.settings import ENV, KEY, REGION, Settings, place_of_key, write_env
 from importer.users.cache import UserCache
 from importer.web.site import NotDoneError, Visit, found
@@ -91,7 +91,7 @@ def _caches(folder: Path) -> Iterator[str]:
         except ImporterError as error:
             yield str(error)
             continue
-        day = f"{state.as_of.astimezone():%b %d, %H:%M}" if state.as_of else "not read whole yet"
+        day = moment(state.as_of) if state.as_of else "not read whole yet"
         yield f"{users} of {state.institution}, {day}"
 
 
@@ -102,10 +102,10 @@ def _set() -> list[tuple[str, str]]:
     except ImporterError as error:
         return [("Settings", str(error))]
     region = REGIONS.get(known.alma_region, known.alma_region)
-    reserve = f"{known.alma_reserve:,} a day" if known.alma_reserve else "none"
+    reserve = f"; {known.alma_reserve:,} a day are not used" if known.alma_reserve else ""
     return [
         ("Region", region or known.alma_base_url or known.alma_gateway or NO_REGION),
-        ("API calls", f"at most {known.alma_rate:g} a second; {reserve} kept in reserve"),
+        ("API calls", f"at most {known.alma_rate:g} a second{reserve}"),
     ]
 
 

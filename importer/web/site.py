@@ -22,7 +22,7 @@ from importer.errors import ImporterError, UsageError, defect
 from importer.loader.detect import LARGEST, ROSTER_ENDINGS
 from importer.mapper.dates import is_iso
 from importer.model.fields import FIELDS, NO_CODES, CodeTables, Field, Shape
-from importer.model.text import counted, word_list
+from importer.model.text import counted, moment, word_list
 from importer.report.page import environment, fact_lines
 from importer.report.wording import field_name, sentences_of, tallies
 from importer.settings import place_of_key
@@ -379,7 +379,7 @@ def _environment() -> Environment:
     pages.globals["from_json"] = from_json
     pages.filters |= {
         "day": day,
-        "moment": lambda t: f"{datetime.fromisoformat(str(t)).astimezone():%b %d, %H:%M}",
+        "moment": lambda time: moment(datetime.fromisoformat(str(time))),
         "code_pair": lambda row: (row.code, f"{row.code}: {row.description or row.code}"),
         "counted": counted,
         "either": partial(word_list, link="or"),

@@ -163,7 +163,7 @@ def test_a_load_survives_the_server_and_its_own_end(library: Library) -> None:
     client = server.client()
     page = client.get(run, follow_redirects=True)
     assert page.url.path.endswith("/live")
-    assert re.search(r"Started by \S+ on 20[0-9-]+ [0-9:]+\.", page.text)
+    assert re.search(r"Started by \S+ on [A-Z]\w+ \d+, [0-9:]+ [AP]M\.", page.text)
     answer = approve(client, run)
     assert (answer.status_code, "(since " in answer.text) == (409, True)
     server.stop(signal.SIGKILL)

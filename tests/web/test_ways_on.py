@@ -76,7 +76,7 @@ def test_a_wrong_key_is_changed_on_the_page(office: tuple[Library, httpx.Client]
     env.touch(0o600)  # a file without a key is none
     page = client.get("/alma/settings").text
     assert re.search("disabled[^>]*>Get the code tables", page)
-    assert "no key in this folder yet" in page
+    assert "Not saved yet." in page
     env.write_text(text, "utf-8")
 
 
@@ -125,7 +125,7 @@ def test_a_key_in_a_folder_of_secrets_is_changed_there(tmp_path: Path) -> None:
     server = start(tmp_path, ALMA_SECRETS=str(tmp_path / "secrets"))
     client = server.client()
     page = client.get("/alma/settings").text
-    assert ("In the folder of secrets" in page, "Save a key" in page) == (True, False)
+    assert ("looks after this server" in page, "Save a key" in page) == (True, False)
     answer = client.post("/alma/settings/key", data={"key": "other", "region": ""})
     assert (answer.status_code, (tmp_path / ".env").exists()) == (409, False)
     assert server.stop() == 0
