@@ -183,7 +183,7 @@ TONES: dict[End, Tone] = {
 """The tones that are not quiet."""
 MARKS: dict[End, str] = {
     Act.CREATE: "add", Act.UPDATE: "pencil", Act.DELETE: "alert", Fate.REJECTED: "alert",
-    Fate.REVIEW: "eye", Result.CREATED: "check", Result.UPDATED: "check", Result.DELETED: "alert",
+    Fate.REVIEW: "eye", Result.CREATED: "check", Result.UPDATED: "check", Result.DELETED: "minus",
     Result.REFUSED: "alert", Result.HELD: "alert", Result.UNKNOWN: "alert", Act.UNCHANGED: "check",
 }  # fmt: skip
 """The name of an icon for each end that has one of its own."""

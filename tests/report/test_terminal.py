@@ -165,8 +165,6 @@ def test_the_screen_shows_the_word_that_a_lookup_lacks(keep: Keep) -> None:
     run.row(2, Fate.REJECTED, missing)
     ledger = keep(run)
     write_all(view_of(ledger))
-    assert "Column D (Patron Type): Alumni has no code in the mapping." in screen(
-        ledger, width=200
-    )
+    assert "Column D (Patron Type): Alumni has no code in the mapping." in screen(ledger, width=200)
     assert "Alumni" not in (ledger.folder / "report-masked.html").read_text("utf-8")
     assert "Alumni" in (ledger.folder / "report.html").read_text("utf-8")

@@ -313,7 +313,7 @@ def correct(looks: Looks) -> None:
     expect(tab.locator("tbody tr")).to_have_count(1)
     looks("grid-cause")
     write(tab, "3", "Email", "bo@example.org")
-    reached(tab.get_by_role("button", name=re.compile("Rows with findings"))).click()
+    reached(tab.get_by_role("button", name=re.compile("Rows to look at"))).click()
     write(tab, "4", "Family Name", "Cole")
     heading(tab, "No row needs correction")
     looks("grid-none")

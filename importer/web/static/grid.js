@@ -5,7 +5,7 @@ import { Refusal, ask, at, make, prose } from "./api.js";
 
 const work = at("work"), box = at("box"), address = work.dataset.address;
 /** @type {Record<string, string>} */
-const LISTS = { "": "Rows with findings", wrong: "Must be corrected", all: "All rows", edited: "Changed", out: "Left out", ready: "Ready" };
+const LISTS = { "": "Rows to look at", wrong: "Must be corrected", all: "All rows", edited: "Changed", out: "Left out", ready: "Ready" };
 
 /** What the server said last. @type {State} */
 let state;
@@ -134,7 +134,7 @@ function summarize() {
   const entry = (/** @type {string} */ key, /** @type {string} */ title, /** @type {number} */ count, /** @type {string[]} */ columns = []) => {
     const button = make("button", { type: "button", "aria-pressed": String(key === show) },
       make("span", {}, title, ...(columns.length ? [make("small", {}, ` ${columns.slice(0, 2).join(", ")}`)] : [])),
-      make("span", { class: "count" }, key && !count ? "roster" : count.toLocaleString("en")));
+      make("span", { class: "count" }, key && !count ? "" : count.toLocaleString("en")));
     button.onclick = () => choose(key);
     return make("li", {}, button);
   };
@@ -145,7 +145,7 @@ function summarize() {
   at("facets").replaceChildren(...part("", [entry("", LISTS[""], state.counts[""] ?? 0)]), ...part("Must be corrected", causes(true)),
     ...part("Only a warning", causes(false)), ...part("Rows", lists("edited", "out", "ready", "all")));
   const stay = show === "all" ? 0 : state.lines.filter((one) => one.ready && one.edited.length && !one.told.length).length;
-  at("shown").textContent = stay && show !== "ready" && show !== "edited" ? `${stay} corrected ${stay === 1 ? "row stays" : "rows stay"} until you choose another filter`
+  at("shown").textContent = stay && show !== "ready" && show !== "edited" ? `${stay} corrected ${stay === 1 ? "row stays" : "rows stay"} listed for now`
     : `${state.found.toLocaleString("en")} of ${state.counts.all.toLocaleString("en")} rows`;
   at("next-wrong").hidden = !wrongCells().length && page >= state.pages;
   if (held) at("facets").querySelector("[aria-pressed=true]")?.focus();
@@ -254,7 +254,7 @@ function reveal(/** @type {HTMLElement} */ one) {
   const rows = getComputedStyle(/** @type {Element} */ (one.closest("tr"))).display === "table-row", around = box.getBoundingClientRect();
   const stays = box.querySelector(matchMedia("(min-width: 75rem)").matches ? "tbody .why" : "tbody .rn").getBoundingClientRect();
   box.style.scrollPadding = rows ? `${box.querySelector("thead").offsetHeight}px 0 0 ${stays.right - around.left}px` : "";
-  one.scrollIntoView({ block: "nearest", inline: "nearest" });
+  one.scrollIntoView({ block: "nearest", inline: one.getBoundingClientRect().right > around.right ? "start" : "nearest" });
 }
 
 /** Show, beside the cell, what is wrong with it and the likely value. */
