@@ -99,8 +99,8 @@ def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Res
     chosen, text = visit.mapping, ""
     place = rf"^{re.escape(chosen.name)}:(\d+): (?:record\.(\w+)(?=: ))?"
 
-    def here(found: re.Match[str]) -> str:
-        return f"Line {found[1]}, {field_name(found[2]) if found[2] else ''}"
+    def here(matched: re.Match[str]) -> str:
+        return f"Line {matched[1]}, {field_name(matched[2]) if matched[2] else ''}"
 
     with suppress(UnreadableFileError):
         text = mapping_text(chosen)
@@ -110,7 +110,9 @@ def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Res
         chosen=chosen,
         text=text,
         digest=text_digest(text),
-        findings=[re.sub(place, here, found) for found in (*findings, *filter(None, [problem]))],
+        findings=[
+            re.sub(place, here, finding) for finding in (*findings, *filter(None, [problem]))
+        ],
     )
 
 
