@@ -144,6 +144,8 @@ def compare_with_loads(case: Case, live: User, memory: UserMemory, *, rename: bo
             reported.update(value.labels)
             if ruling is Ruling.KEEP_EDIT:  # what stays, stays edited
                 imprint = imprint._replace(reply=last.reply, since=last.since, noticed=edit.noticed)
+        elif last is not None and ruling is Ruling.KEEP:  # not sent, so there is no newer reply
+            imprint = imprint._replace(reply=last.reply)
         imprints[value.key] = imprint
         if ruling in {Ruling.KEEP, Ruling.KEEP_EDIT}:
             stay.update(value.labels)

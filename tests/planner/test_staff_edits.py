@@ -261,6 +261,16 @@ def test_an_id_of_another_roster_does_not_hide_that_staff_replaced_the_card() ->
         assert [one.label for one in reviewed.asks] == [CARD]
 
 
+def test_a_load_that_kept_the_card_of_another_roster_remembers_its_own() -> None:
+    """So the card with which staff replaced the other roster's is not taken for ours."""
+    autumn, clubs = person(), replace(person(card="2900003"), name="clubs")
+    alma = loaded(autumn)
+    for roster in (replace(person(), name="clubs"), clubs, autumn):
+        alma.load(roster, TODAY)
+    alma.edit(user_identifier=[identifier("BARCODE", "2999999")])
+    assert alma.load(person(card="2900002"), LATER).asks
+
+
 def test_a_card_that_an_answer_wrote_is_ours() -> None:
     """After the answer that the roster's card is right, its next new card replaces it."""
     alma = loaded(person())
