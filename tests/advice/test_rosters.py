@@ -93,7 +93,7 @@ CASES = (
     Case("too-many-parts", "or remove it from the cell",
          {"Email": "a@example.org,b@example.org,c@example.org"}, slip=((EMAIL, TWO_PARTS),),
          right={"Email": "a@example.org,b@example.org"}),
-    Case("unknown-code", "add the value to the lookup", {"Patron Type": "Comunity"},
+    Case("unknown-code", "give the word a code in the mapping", {"Patron Type": "Comunity"},
          edit=(("    Community: COMM\n", "    Community: COMM\n    Comunity: COMM\n"),)),
     Case("unparsable-date", 'in a lookup of the mapping, with `"*": same` for all other cells',
          {"Expires": "permanent"},
