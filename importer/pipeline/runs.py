@@ -253,9 +253,11 @@ def find_folder(run: str) -> Path:
         with suppress(OSError):
             if folder.is_dir():
                 return folder
-    msg = f"There is no run {shown(Path(run))}."
+    name = shown(Path(run))
     if os.path.isfile(run):  # noqa: PTH113  which raises nothing
-        msg += " It is a file: plan the roster first, and name the run that the plan makes."
+        msg = f"{name} is a file. Plan the roster first, and name the run that the plan makes."
+        raise UsageError(msg)
+    msg = f"There is no run {name}."
     raise UsageError(msg).advising(Do.CHOOSE_RUN)
 
 

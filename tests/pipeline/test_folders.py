@@ -101,5 +101,5 @@ def test_an_unknown_run_is_a_wrong_argument(name: str) -> None:
 def test_a_roster_in_place_of_a_run_is_planned_first(tmp_path: Path) -> None:
     """Whoever types the roster after `apply` reads what comes before."""
     (roster := tmp_path / "patrons.csv").touch()
-    with pytest.raises(UsageError, match="plan the roster first"):
+    with pytest.raises(UsageError, match="Plan the roster first"):
         find_folder(str(roster))
