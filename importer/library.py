@@ -32,7 +32,7 @@ from importer.model.roster import Layout, Roster
 from importer.model.run import Summary
 from importer.model.text import read_row_label, row_label
 from importer.pipeline.decisions import Decision
-from importer.pipeline.inputs import Advance, Request, RosterRequest
+from importer.pipeline.inputs import Advance, AskedRun, RosterRequest
 from importer.report.view import RunView
 from importer.service import answers, loads, plans, tables
 from importer.service.check import check as check_rosters
@@ -338,7 +338,7 @@ def check(
     1
     """
     rosters = rosters_of((roster, mapping), *others)
-    request = Request(rosters, path_of(codes), path_of(folder))
+    request = AskedRun(rosters, path_of(codes), path_of(folder))
     with check_rosters(office(), request, Silent(progress), Stop(progress.cancel)) as ledger:
         return Run(ledger.folder)
 
@@ -368,7 +368,7 @@ def plan(
     True
     """
     rosters, edits = rosters_of((roster, mapping), *others), several(overwrite_edits)
-    request = Request(rosters, path_of(codes), path_of(folder), refresh, edits)
+    request = AskedRun(rosters, path_of(codes), path_of(folder), refresh, edits)
     with plans.plan(office(), request, Silent(progress), Stop(progress.cancel)) as ledger:
         return Run(ledger.folder)
 
@@ -498,6 +498,6 @@ def convert(
     if to not in {"jsonl", "sis-xml"}:
         msg = f"{to} is no format: there are jsonl and sis-xml."
         raise UsageError(msg)
-    request = Request(rosters_of((roster, mapping)), path_of(codes))
+    request = AskedRun(rosters_of((roster, mapping)), path_of(codes))
     with plans.convert(office(), request, to, Path(output)) as converted:
         return converted.files

@@ -23,7 +23,7 @@ from pydantic_core import PydanticSerializationError
 from importer import errors
 from importer.alma import models
 from importer.alma.code_tables import LIBRARIES, TABLES
-from importer.alma.connection import MANY_RECORDS, Call, Connection, Timeouts, segment
+from importer.alma.connection import MANY_RECORDS, Connection, Request, Timeouts, segment
 from importer.alma.pacing import Moment, RateLimiter, Slot, StaleReadError, run_concurrently
 from importer.alma.responses import (
     GENERAL_ERROR,
@@ -76,7 +76,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         self.limiter = limiter
         self.clock_offset: float | None = None
         """Alma's clock less ours, in seconds; None until the first reply with a date."""
-        self.heard: Callable[[Call, Reply], None] = lambda _request, _reply: None
+        self.heard: Callable[[Request, Reply], None] = lambda _request, _reply: None
         """Called with each reply, a refusal too."""
         self._now = now
         self._connection = Connection(
@@ -99,7 +99,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         to count, such as `models.OBLIGATIONS`; `urgent` is as for `RateLimiter.call`. Raises
         UnreadableUserError, AlmaError.
         """
-        request = Call("GET", f"/users/{segment(user_id)}", {"view": "full", "expand": expand})
+        request = Request("GET", f"/users/{segment(user_id)}", {"view": "full", "expand": expand})
         user: User | models.Unreadable
         try:
             async with self._of_one_user():
@@ -161,12 +161,12 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         """Create a user and return it as Alma stored it.
 
         `sending` is called before the call, and again before it is repeated; `leaving` after that,
-        when the call's turn has come (see `Call`). A user without a
+        when the call's turn has come (see `Request`). A user without a
         primary ID is refused: Alma would invent one, and after a lost reply the user could not be
         looked up. Raises AlmaError.
         """
         segment(user.primary_id or "")
-        request = Call("POST", "/users", {}, body=_body(user), leaving=leaving)
+        request = Request("POST", "/users", {}, body=_body(user), leaving=leaving)
 
         async def once() -> User:
             sending()
@@ -200,14 +200,14 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         path = f"/users/{segment(primary_id)}"
         params = {"override": ",".join(override)} if override else {}
 
-        def request(user: User | None) -> Call | None:
+        def request(user: User | None) -> Request | None:
             record = change(user)
             if record is None:
                 return None
             same = user is not None and record.user_role == user.user_role
             leave_out = {"user_role"} if same else None
             body = _body(record, leave_out=leave_out)
-            return Call("PUT", path, params, body=body, leaving=leaving)
+            return Request("PUT", path, params, body=body, leaving=leaving)
 
         return await self._read_and_write(primary_id, expand, request, models.read_user)
 
@@ -225,8 +225,8 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         """
         path = f"/users/{segment(primary_id)}"
 
-        def request(user: User | None) -> Call | None:
-            call = Call("DELETE", path, {}, success=204, leaving=leaving)
+        def request(user: User | None) -> Request | None:
+            call = Request("DELETE", path, {}, success=204, leaving=leaving)
             return call if agreed(user) else None
 
         done = models.read_nothing
@@ -237,7 +237,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
     async def code_table(self, name: str) -> tuple[CodeRow, ...] | None:
         """Return the rows of a code table, or None if Alma gives none of that name."""
         with contextlib.suppress(errors.RefusedError):
-            request = Call("GET", f"/conf/code-tables/{segment(name)}", {})
+            request = Request("GET", f"/conf/code-tables/{segment(name)}", {})
             return await self._ask(request, models.read_table)
         return None
 
@@ -253,7 +253,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             try:
                 if name != LIBRARIES:
                     return name, await self.code_table(name)
-                request = Call("GET", "/conf/libraries", {})
+                request = Request("GET", "/conf/libraries", {})
                 return name, await self._ask(request, models.read_table)
             except errors.UnavailableError as error:
                 if error.code != GENERAL_ERROR:  # of this table, as long as others are given
@@ -277,16 +277,16 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
 
     async def general(self) -> models.Institution:
         """Return the institution and environment that the key belongs to. Raises AlmaError."""
-        return await self._ask(Call("GET", "/conf/general", {}), models.read_institution)
+        return await self._ask(Request("GET", "/conf/general", {}), models.read_institution)
 
     async def check_access(self, method: Literal["GET", "POST"]) -> None:
         """Check that the key may read (GET) or change (POST) users. Raises AlmaError."""
-        request = Call(method, "/users/operation/test", {}, harmless=True)
+        request = Request(method, "/users/operation/test", {}, harmless=True)
         await self._ask(request, models.read_nothing)
 
     async def call_once(self, method: str, path: str, body: str | None = None) -> Reply:
         """Make a call and return the reply, a refusal too. Raises AlmaError if there is none."""
-        request = Call(method, path, {}, body=body)
+        request = Request(method, path, {}, body=body)
 
         async def once() -> Reply:
             async with self.limiter.call() as slot:
@@ -303,14 +303,14 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
 
     async def _list(self, params: Mapping[str, str]) -> models.UserPage:
         params = {**params, "expand": "full"}
-        request = Call("GET", "/users", params, largest=MANY_RECORDS)
+        request = Request("GET", "/users", params, largest=MANY_RECORDS)
         return await self._ask(request, models.read_users)
 
     async def _read_and_write(
         self,
         primary_id: str,
         expand: str,
-        write: Callable[[User | None], Call | None],
+        write: Callable[[User | None], Request | None],
         read: models.Reader[T],
     ) -> T | None:
         """Read a user and make the call that `write` gives for it, if any; to repeat it, both."""
@@ -348,12 +348,12 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             reason.of_write = error.of_write
             raise reason from error
 
-    async def _ask(self, request: Call, read: models.Reader[T], *, urgent: bool = False) -> T:
+    async def _ask(self, request: Request, read: models.Reader[T], *, urgent: bool = False) -> T:
         return await _repeated(lambda: self._send(request, read, urgent=urgent))
 
     async def _send(
         self,
-        request: Call,
+        request: Request,
         read: models.Reader[T],
         *,
         urgent: bool = False,
@@ -374,7 +374,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             error.of_write = request.writes
             raise error
 
-    def _note(self, slot: Slot, request: Call, reply: Reply) -> None:
+    def _note(self, slot: Slot, request: Request, reply: Reply) -> None:
         """Learn from a reply's headers what is left of the day and what time it is in Alma."""
         self.heard(request, reply)
         left = reply.remaining

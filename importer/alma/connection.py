@@ -157,7 +157,7 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Request:
     """A call: method, quoted path under the API's address, query and body.
 
     `harmless` marks a POST that changes nothing; `success` is the only status that counts as
@@ -235,7 +235,7 @@ class Connection:
         """Close the connections."""
         await self._client.aclose()
 
-    async def send(self, request: Call) -> CallResult:
+    async def send(self, request: Request) -> CallResult:
         """Send one request, once. Raises RefusedError if the path is not what was meant."""
         built = self._client.build_request(
             request.method,

@@ -18,14 +18,14 @@ from typing import Any, TypeAlias
 
 from importer.advice import Do
 from importer.alma.client import Alma
-from importer.alma.connection import Call
+from importer.alma.connection import Request
 from importer.alma.facts import MeasuredFacts
 from importer.alma.responses import NOT_FOUND_CODES, Reply, judge
 from importer.errors import RefusedError, UsageError
 from importer.files import hide
 
 
-def saved_call(request: Call, reply: Reply) -> str:
+def saved_call(request: Request, reply: Reply) -> str:
     """Return a call and what may be kept of its reply, as a line of the file."""
     call = {
         "method": request.method,
@@ -38,7 +38,7 @@ def saved_call(request: Call, reply: Reply) -> str:
     return f"{json.dumps(call, ensure_ascii=False)}\n"
 
 
-def _without_patrons(request: Call, reply: Reply) -> str:
+def _without_patrons(request: Request, reply: Reply) -> str:
     """Return a reply's body; blank if it shows a user that the probe did not make."""
     body = reply.body.decode("utf-8", "replace")
     if request.path.startswith("/conf/") or reply.status >= 300:

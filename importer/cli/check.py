@@ -7,7 +7,7 @@ from pathlib import Path
 from importer.cli import options
 from importer.cli.console import Screen, conclude
 from importer.errors import UsageError
-from importer.pipeline.inputs import Request, RosterRequest
+from importer.pipeline.inputs import AskedRun, RosterRequest
 from importer.service.check import check as check_rosters
 from importer.service.office import Stop, office
 
@@ -26,7 +26,7 @@ def check(
 ) -> int:
     """Read, map and check every row offline; write a report and the rejects (dry run)."""
     rosters = paired(roster, mapping, visible_only=visible_only)
-    request = Request(rosters, codes, output)
+    request = AskedRun(rosters, codes, output)
     with check_rosters(office(), request, Screen(), Stop()) as ledger:
         return conclude(ledger, as_json=as_json, show_values=show_values)
 

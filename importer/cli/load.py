@@ -22,7 +22,7 @@ from importer.errors import (
 from importer.ledger.ledger import Ledger, State
 from importer.model.plan import SafetyCheck
 from importer.model.text import counted, spans, word_list
-from importer.pipeline.inputs import Request
+from importer.pipeline.inputs import AskedRun
 from importer.report.commands import to_paste
 from importer.service import loads, plans
 from importer.service.office import Stop, office
@@ -67,7 +67,7 @@ def plan(
     if corrections is not None:  # of the page, of its only roster
         rosters = tuple(replace(roster, corrections=corrections) for roster in rosters)
     edits = tuple(overwrite_edits)
-    request = Request(rosters, codes, output, not no_refresh, edits, sis)
+    request = AskedRun(rosters, codes, output, not no_refresh, edits, sis)
     with plans.plan(office(), request, Screen(), Stop()) as ledger:
         return conclude(ledger, as_json=as_json, show_values=show_values)
 
@@ -152,7 +152,7 @@ def convert(
 ) -> int:
     """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
     pairs = paired(roster, mapping, visible_only=visible_only)
-    with plans.convert(office(), Request(pairs, codes), to, output) as converted:
+    with plans.convert(office(), AskedRun(pairs, codes), to, output) as converted:
         outcome = outcome_of(converted.check)
         nowhere = outcome.counts.model_copy(update={"run": ""})
         outcome = outcome.model_copy(update={"summary": nowhere})

@@ -326,8 +326,8 @@ def load_job(path: Path) -> Job:
         findings = in_order(source, _findings(error))
         raise JobFileError(findings, source.values.get("notify")) from None
     wrong = (*_contradictions(file), *_own_files(file, path.stem))
-    if found_wrong := [MappingFinding(*finding) for finding in wrong]:
-        raise JobFileError(in_order(source, found_wrong), source.values.get("notify"))
+    if contradictions := [MappingFinding(*finding) for finding in wrong]:
+        raise JobFileError(in_order(source, contradictions), source.values.get("notify"))
     return Job(path, file, hashlib.sha256(content).hexdigest())
 
 

@@ -28,8 +28,8 @@ class DecisionMemory(Memory):
     def of(self, primary_id: str) -> Resolution | None:
         """Return the resolution of a primary identifier without capitals, None if there is none."""
         query = "SELECT resolution FROM answers WHERE institution = ? AND primary_id = ?"
-        user = self.parsed(_JSON.validate_json, query, (self.institution, primary_id))
-        return next(iter(user), None)
+        users = self.parsed(_JSON.validate_json, query, (self.institution, primary_id))
+        return next(iter(users), None)
 
     def keep(self, made: Resolution) -> None:
         """Save a resolution in place of an earlier one.

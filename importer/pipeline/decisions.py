@@ -196,7 +196,7 @@ def rows_with(ledger: Ledger, code: str) -> list[int]:
     rows = [
         row
         for row, codes in asked.items()
-        if len(codes) == 1 and all(its.startswith(code) for its in codes)
+        if len(codes) == 1 and all(other.startswith(code) for other in codes)
     ]
     if not rows:
         others = ", ".join(sorted(set().union(*asked.values())))

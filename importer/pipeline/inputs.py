@@ -65,7 +65,7 @@ class RosterRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AskedRun:
     """The rosters of a run, each with its mapping, and where the run goes.
 
     `codes`: a file of code tables, None for the saved ones. `folder`: None for a new one under
@@ -113,7 +113,7 @@ class RunRequest:
     `users_folder`: that of the user cache, None to ask Alma about each row.
     """
 
-    asked: Request
+    asked: AskedRun
     occasion: Occasion
     codes: CodeTables
     users_folder: Path | None

@@ -326,9 +326,9 @@ async def with_rows(
     user cache or for a mapping that takes no rows from Alma, AlmaError.
     """
     asked, today = request.asked, request.occasion.now.date()
-    mappings = [load(roster.mapping) for roster in asked.rosters]
-    for mapping, roster in zip(mappings, asked.rosters, strict=True):
-        if roster.roster is None and not mapping.from_alma:
+    mappings = [load(part.mapping) for part in asked.rosters]
+    for mapping, part in zip(mappings, asked.rosters, strict=True):
+        if part.roster is None and not mapping.from_alma:
             msg = f"The mapping {mapping.name} needs a roster. Name its file."
             raise UsageError(msg)
     async with open_users(request, alma, of_alma, (), progress, needed=_KEY) as users:
@@ -337,10 +337,10 @@ async def with_rows(
             raise UsageError(msg).advising(Do.REFRESH_USERS).advising(Do.PLAN_AGAIN)
         await read_again(cache, alma, cache.stale(), users.now)
         rosters = tuple(
-            roster
-            if roster.roster is not None
-            else replace(roster, roster=rows_of(cache, mapping, today, position))
-            for position, (roster, mapping) in enumerate(zip(asked.rosters, mappings, strict=True))
+            part
+            if part.roster is not None
+            else replace(part, roster=rows_of(cache, mapping, today, position))
+            for position, (part, mapping) in enumerate(zip(asked.rosters, mappings, strict=True))
         )
     return replace(request, asked=replace(asked, rosters=rosters, refresh=False))
 

@@ -239,9 +239,9 @@ async def _compare(
 
 def _of_last_load(key: str, users: Users) -> NotInRoster:
     """Return a person of the last load by primary ID without case, as the user cache has them."""
-    for user in find_read(users.cache, (("primary_id", key),)) if users.cache else ():
-        names = (current(user.user, name) for name in ("first_name", "last_name"))
-        return NotInRoster(current(user.user, "primary_id"), " ".join(filter(None, names)))
+    for matched in find_read(users.cache, (("primary_id", key),)) if users.cache else ():
+        names = (current(matched.user, name) for name in ("first_name", "last_name"))
+        return NotInRoster(current(matched.user, "primary_id"), " ".join(filter(None, names)))
     return NotInRoster(key, "")
 
 

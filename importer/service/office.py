@@ -15,7 +15,7 @@ from importer.alma.facts import load_facts
 from importer.errors import StoppedError
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.run import AlmaFacts
-from importer.pipeline.inputs import Advance, Listener, Occasion, Request, RunRequest
+from importer.pipeline.inputs import Advance, AskedRun, Listener, Occasion, RunRequest
 from importer.service.place import CODES, FACTS, FIRST_CONTACT, USERS, now, operator, version
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Office:
         measured = {path: load_facts(path) for path in (FACTS, FIRST_CONTACT) if path.is_file()}
         return Occasion(self.operator, self.now(), self.version, measured)
 
-    def asked(self, request: Request) -> RunRequest:
+    def asked(self, request: AskedRun) -> RunRequest:
         """Return a request with what is saved in the folder. Raises UsageError."""
         return RunRequest(request, self.occasion(), saved_codes(request.codes), USERS)
 

@@ -15,7 +15,7 @@ from importer.mapper.load import load
 from importer.model.plan import Fate
 from importer.pipeline import sis_load
 from importer.pipeline.check import save_check, validate
-from importer.pipeline.inputs import Request, open_inputs
+from importer.pipeline.inputs import AskedRun, open_inputs
 from importer.pipeline.plan import plan as plan_rosters
 from importer.report import wording
 from importer.service.connection import with_alma
@@ -24,7 +24,7 @@ from importer.service.place import CODES
 from importer.service.tables import read_codes
 
 
-def plan(office: Office, request: Request, surface: Surface, stop: Stop) -> Ledger:
+def plan(office: Office, request: AskedRun, surface: Surface, stop: Stop) -> Ledger:
     """Return the saved plan of the rosters, open. Alma is only read.
 
     Where no code tables are saved, they are read first. Raises as `check` does, and AlmaError.
@@ -60,7 +60,7 @@ class Converted:
 
 @contextmanager
 def convert(
-    office: Office, request: Request, to: Literal["jsonl", "sis-xml"], target: Path
+    office: Office, request: AskedRun, to: Literal["jsonl", "sis-xml"], target: Path
 ) -> Iterator[Converted]:
     """Write the records of the ready rows to files; their check is there during the block.
 

@@ -231,10 +231,10 @@ def guesses(roster: Roster, beside: Beside) -> tuple[Guess, ...]:
 def _meanings(headings: list[str], languages: tuple[str, ...]) -> Iterator[Meaning]:
     """Yield what each heading means here: contacts are relatives where one names a relation."""
     meant = [meaning(heading, languages) for heading in headings]
-    relatives = any("relation" in meaning_.concepts for meaning_ in meant)
-    for heading, meaning_ in zip(headings, meant, strict=True):
+    relatives = any("relation" in sense.concepts for sense in meant)
+    for heading, sense in zip(headings, meant, strict=True):
         contact = relatives and {"contact", "contacto"} & {*words_of(heading)}
-        yield replace(meaning_, vetoed=True) if contact else meaning_
+        yield replace(sense, vetoed=True) if contact else sense
 
 
 def _guess(guess: Guess, beside: Beside, region: str) -> Guess:

@@ -215,7 +215,7 @@ class Desk:
 
     def _other(self, user: str, row: int) -> int | None:
         """Return the other row that has a primary ID."""
-        rows = (row for row, user_ in self.records.items() if user_.primary_id == user)
+        rows = (row for row, record in self.records.items() if record.primary_id == user)
         return next((other for other in rows if other != row), None)
 
     def _options(self, row: int, problems: Sequence[Problem]) -> Iterator[tuple[str, str, bool]]:

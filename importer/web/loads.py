@@ -285,13 +285,13 @@ def loads(space: Workspace) -> list[ListedLoad]:
     """Return all loads with those in the trash, newest first."""
     seen = list(seen_runs(space))
     running = list(space.tasks.running())
-    loads_, taken = [], set[str]()
+    listed, taken = [], set[str]()
     for draft in space.drafts(trashed=True):
         runs = [run for run in seen if run.is_from(draft)]
         taken |= {run.name for run in runs}
-        loads_.append(_load(space, draft, runs[0] if runs else None, running))
-    loads_ += (_load(space, None, run, running) for run in seen if run.name not in taken)
-    return sorted(loads_, key=lambda load: load.when, reverse=True)
+        listed.append(_load(space, draft, runs[0] if runs else None, running))
+    listed += (_load(space, None, run, running) for run in seen if run.name not in taken)
+    return sorted(listed, key=lambda load: load.when, reverse=True)
 
 
 def _load(

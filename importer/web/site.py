@@ -279,8 +279,8 @@ def day(text: str, month: str = "%b") -> str:
     """Return a date in words: `Nov 29, 2027` for 2027-11-29; any other text as it is."""
     if not is_iso(text):
         return text
-    day = date.fromisoformat(text)
-    return f"{day:{month}} {day.day}, {day.year}"
+    parsed = date.fromisoformat(text)
+    return f"{parsed:{month}} {parsed.day}, {parsed.year}"
 
 
 def as_shown(field: Field, text: str, codes: CodeTables) -> tuple[str, str]:

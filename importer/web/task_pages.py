@@ -37,7 +37,7 @@ def task(visit: Visit) -> web.Response:
     leads = [bool(link and link.address.startswith(f"{visit.base}/settings")) for link in controls]
     return visit.page(
         "task.html.j2", task=shown, code=code, error=error, messages=messages,
-        advice=[do for do, led in zip(advice, leads, strict=True) if do.when or not led],
+        advice=[to_do for to_do, led in zip(advice, leads, strict=True) if to_do.when or not led],
         counted=counted.groups("") if counted else None,
         so_far=duration(int((visit.now - shown.started).total_seconds())),
         repeats=shown.words[0] not in _DECIDED,

@@ -116,7 +116,7 @@ def is_gone(step: Pending, user: User | None) -> bool:
 def verify(step: Pending, user: User | None, common: Common) -> WriteFound | NoWrite:
     """Return whether the last write of a step is in Alma.
 
-    `found` is the user with its ID; if an update changes the ID and nobody has the old one any
+    `user` is the one with its ID; if an update changes the ID and nobody has the old one any
     more, the user with the new ID. `common`: what too many users have to be evidence.
     """
     if step.renames and has_id(user, step.primary_id):

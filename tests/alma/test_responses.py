@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from importer.advice import Do
-from importer.alma.connection import Call
+from importer.alma.connection import Request
 from importer.alma.models import (
     Reader,
     read_institution,
@@ -333,7 +333,7 @@ def test_only_users_of_the_probe_are_kept_among_the_replies(users: object) -> No
     calls = []
     for body in ({"user": users, "total_record_count": 1}, [users], users, OWN):
         reply = Reply(200, json.dumps(body).encode(), "application/json")
-        calls.append(json.loads(saved_call(Call("GET", "/users/1", {}), reply)))
+        calls.append(json.loads(saved_call(Request("GET", "/users/1", {}), reply)))
     assert [call["status"] for call in calls] == [200] * 4
     assert [call["reply"] for call in calls[:3]] == [""] * 3
     assert json.loads(calls[3]["reply"]) == OWN

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from importer.alma.connection import Call, Connection
+from importer.alma.connection import Connection, Request
 from importer.alma.responses import CallResult
 from importer.model.roster import NOT_KEPT
 from tests.cli.conftest import Sandbox
@@ -42,7 +42,7 @@ def test_a_password_reaches_alma_and_no_file(
     sent = list[str]()
     send = Connection.send
 
-    async def heard(connection: Connection, request: Call) -> CallResult:
+    async def heard(connection: Connection, request: Request) -> CallResult:
         sent.append(request.body or "")
         return await send(connection, request)
 

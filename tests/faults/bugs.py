@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from importer.alma.client import Alma
-from importer.alma.connection import Call, Connection
+from importer.alma.connection import Connection, Request
 from importer.alma.pacing import Moment, RateLimiter
 from importer.alma.responses import CallResult, ReplyLost
 from importer.errors import AlmaError, ThrottledError
@@ -27,7 +27,7 @@ def blind_retry() -> None:
     """A PUT whose answer is lost is sent again at once."""
 
     def made(send: Any) -> Any:
-        async def sent(self: Connection, request: Call) -> CallResult:
+        async def sent(self: Connection, request: Request) -> CallResult:
             outcome: CallResult = await send(self, request)
             if request.method == "PUT" and isinstance(outcome, ReplyLost):
                 outcome = await send(self, request)
@@ -47,7 +47,7 @@ def stale_reading() -> None:
     _replace(RateLimiter, "is_fresh", lambda _: fresh)
 
     def made(send: Any) -> Any:
-        async def sent(self: Alma, request: Call, *more: Any, **named: Any) -> Any:
+        async def sent(self: Alma, request: Request, *more: Any, **named: Any) -> Any:
             while True:
                 try:
                     return await send(self, request, *more, **named)

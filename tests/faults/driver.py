@@ -225,7 +225,7 @@ class Points:
                 self.wrap(holder, name, f"memory: {name}")
         send = connection.Connection.send
 
-        async def sent(itself: connection.Connection, request: connection.Call) -> CallResult:
+        async def sent(itself: connection.Connection, request: connection.Request) -> CallResult:
             with self.around(request.method):
                 return await send(itself, request)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from importer.model.fields import NO_CODES, CodeTables
-from importer.pipeline.inputs import Occasion, Request, RosterRequest, RunRequest
+from importer.pipeline.inputs import AskedRun, Occasion, RosterRequest, RunRequest
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
@@ -29,5 +29,5 @@ def order(
     corrections: Path | None = None,
 ) -> RunRequest:
     """An order given on a fixed day by a fixed operator."""
-    asked = Request((RosterRequest(roster, mapping, corrections=corrections),), folder=folder)
+    asked = AskedRun((RosterRequest(roster, mapping, corrections=corrections),), folder=folder)
     return RunRequest(asked, Occasion("librarian@desk", NOW, "0", {}), codes, None)

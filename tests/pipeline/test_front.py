@@ -15,7 +15,7 @@ from importer.model.fields import NO_CODES
 from importer.model.plan import Fate
 from importer.model.problem import Code
 from importer.pipeline.check import check, validate
-from importer.pipeline.inputs import Request, open_inputs
+from importer.pipeline.inputs import AskedRun, open_inputs
 from importer.pipeline.sis_load import convert
 from importer.pipeline.still_good import reopen_inputs
 from tests.pipeline.runs import order
@@ -77,7 +77,7 @@ def test_hidden_rows_stay_skipped_when_the_roster_is_read_again(tmp_path: Path) 
     with check(asked) as ledger:
         assert (summarize(ledger).rejected, summarize(ledger).skipped) == (2, 0)
     visible = tuple(replace(one, visible_only=True) for one in asked.asked.rosters)
-    with check(replace(asked, asked=Request(visible, folder=tmp_path / "visible"))) as ledger:
+    with check(replace(asked, asked=AskedRun(visible, folder=tmp_path / "visible"))) as ledger:
         summary, facts = summarize(ledger), ledger.facts
     assert (summary.rows, summary.ready, summary.skipped) == (3, 2, 1)
     read_again = reopen_inputs(facts, NO_CODES)[0].roster
