@@ -43,9 +43,9 @@ FILE = "ledger.sqlite"
 class State(StrEnum):
     """How far a planned create, update or delete has come.
 
-    planned → intent → applied | already | refused | held | unknown; unknown → applied | planned |
-    held; planned → already | held. In a plan for the SIS load: planned → delivered → applied |
-    refused | held; unknown → delivered
+    planned → intent → applied | already | refused | held | unknown | planned; planned → already |
+    refused | held | unknown; unknown → applied | planned | held. In a plan for the SIS load:
+    planned → delivered → applied | refused | held; unknown → delivered
     """
 
     PLANNED = "planned"
@@ -80,8 +80,14 @@ RESULTS: dict[tuple[Act, State], Result] = {
     (Act.DELETE, State.ALREADY): Result.WAS_GONE,
 }
 
-OPEN = (State.PLANNED, State.INTENT, State.UNKNOWN)
+DOUBTFUL = (State.INTENT, State.UNKNOWN)
+"""The states of a write that may or may not have arrived."""
+
+OPEN = (State.PLANNED, *DOUBTFUL)
 """The states of steps that an apply still has to work on."""
+
+ENDED = (State.APPLIED, State.ALREADY, State.HELD, State.REFUSED)
+"""The states of steps about which Alma, or a person, has said the last word."""
 
 
 class JournalEvent(StrEnum):

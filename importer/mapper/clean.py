@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from importer.mapper.placeholders import heading_key, nearest
-from importer.mapper.repairs import Outcome, Transform, padded
+from importer.mapper.repairs import Repaired, Transform, padded
 from importer.mapper.whole_names import NameOf, capitalize
 from importer.mapper.written import Word, Words, key, one_or_more
 from importer.model.fields import country_of, region_of
@@ -69,7 +69,7 @@ def parts_of(text: str, separators: tuple[str, ...]) -> list[str]:
 def in_each_part(change: Transform, separators: Collection[str]) -> Transform:
     """Return a step that changes each part of a text between these, if there are any."""
 
-    def each(text: str, country: str) -> Outcome:
+    def each(text: str, country: str) -> Repaired:
         pieces = re.split(f"({_between(separators)})", text)
         read = [
             change(piece.strip(), country) if piece.strip() else ("", None) for piece in pieces[::2]
@@ -154,7 +154,7 @@ def as_email(text: str) -> str:
 _ZIP = re.compile(r"([0-9]{3,5})(?:[- ]?([0-9]{4}))?")
 
 
-def as_zip(text: str, country: str) -> Outcome:
+def as_zip(text: str, country: str) -> Repaired:
     """Return a ZIP code as 07030 or 07030-1234, if the address is in the USA."""
     match = _ZIP.fullmatch(text) or _ZIP.fullmatch("".join(text.split()))
     if match is None or region_of(country) != "US":
@@ -173,7 +173,7 @@ def as_phone(text: str, region: str) -> str:
     return text if phone.abroad or not phone.whole else phone.whole
 
 
-def searched(find: str, replacement: str | None, text: str) -> Outcome:
+def searched(find: str, replacement: str | None, text: str) -> Repaired:
     """Return a text with what a pattern finds replaced; without one, only what it finds."""
     if len(text) > MOST_CHARACTERS:
         message = "{value} is too long to be searched by the mapping's pattern"
@@ -195,7 +195,7 @@ class StepKind:
     """
 
     phrase: str
-    read: Callable[[Any, str, str], Outcome]
+    read: Callable[[Any, str, str], Repaired]
     form: object = None
     alone: object = None
     selects: bool = False
@@ -203,11 +203,11 @@ class StepKind:
     by_country: bool = False
 
 
-def _text(change: Callable[[Any, str], str]) -> Callable[[Any, str, str], Outcome]:
+def _text(change: Callable[[Any, str], str]) -> Callable[[Any, str, str], Repaired]:
     return lambda setting, text, _: (change(setting, text), None)
 
 
-def _phone(setting: PhoneReading, text: str, country: str) -> Outcome:
+def _phone(setting: PhoneReading, text: str, country: str) -> Repaired:
     return as_phone(text, region_of(country) or setting.region), None
 
 
@@ -300,7 +300,7 @@ class CleanStep:
         """What it does."""
         return STEPS[self.name]
 
-    def read(self, text: str, country: str) -> Outcome:
+    def read(self, text: str, country: str) -> Repaired:
         """Return what it makes of a text that is not blank, and what there is to report."""
         return self.kind.read(self.setting, text, country)
 

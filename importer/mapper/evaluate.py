@@ -28,7 +28,7 @@ from importer.mapper.placeholders import DOLLAR, Cell, Template, Variable, headi
 from importer.mapper.repairs import id_transforms, is_dash, repaired_id
 from importer.mapper.secret_cells import without_marks
 from importer.mapper.text_keys import Work
-from importer.mapper.values import UNREAD, Rows, Texts, Values, changed, texts_of, tidied
+from importer.mapper.values import UNREAD, Mask, Texts, Values, changed, texts_of, tidied
 from importer.model.candidates import ID_FIELDS, NAMES, Candidates
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, OnUpdate, Shape
 from importer.model.problem import KNOWN, VALUE, CellFinding, Code, Place, Problem, Severity
@@ -103,7 +103,7 @@ class Evaluation:
         self.roster, self.codes, self.tables = roster, codes, mapping.mapping.tables
         self.numbers: list[int] = roster.frame.index.tolist()
         """Those of the rows that are mapped."""
-        self.every: Rows = np.ones(len(self.numbers), dtype=bool)
+        self.every: Mask = np.ones(len(self.numbers), dtype=bool)
         """All of these rows."""
         self.cells: dict[str, Texts] = {}
         """The columns of the roster that the mapping uses, by `heading_key`."""
@@ -121,9 +121,9 @@ class Evaluation:
         """Those of each row's address, "" where it is not known; None without any rule for them."""
         self.not_applicable: dict[str, frozenset[int]] = {}
         """By label, the numbers of the rows about which the rule says nothing."""
-        self.dashes: dict[str, Rows] = {}
+        self.dashes: dict[str, Mask] = {}
         """By `heading_key`, the cells with a dash that means blank."""
-        self.dashed: dict[str, Rows] = {}
+        self.dashed: dict[str, Mask] = {}
         """By label, the values that are blank by a dash."""
         self.behind: dict[str, Texts] = {}
         """By label, the texts before the rule's keys changed them."""
@@ -189,7 +189,7 @@ class Evaluation:
         self.problems = [problem for problem in self.problems if problem.origin.row in kept]
         self.not_applicable = {k: v & kept for k, v in self.not_applicable.items()}
 
-    def meeting(self, condition: Condition, rows: Rows, *, unread: bool) -> Rows:
+    def meeting(self, condition: Condition, rows: Mask, *, unread: bool) -> Mask:
         """Return which of the rows meet a condition; `unread`: also by a date that is not read."""
         today = self.mapping.run.today
         for _, key, test in sorted(condition.tests, key=lambda item: item[2].of_date):
@@ -208,7 +208,7 @@ class Evaluation:
             rows = np.logical_or.reduce(ways)
         return rows
 
-    def _as_dates(self, key: Subject, rows: Rows) -> Texts:
+    def _as_dates(self, key: Subject, rows: Mask) -> Texts:
         """Return a column's dates as ISO, UNREAD or blank; these rows report what is not read."""
         texts = self.column(key, lines=False)
         if key not in self.dates:
@@ -284,7 +284,7 @@ class Evaluation:
             own.findings = [item for item in own.findings if there[item[0]]]
             self._finish(column, own)
 
-    def _countries(self, compiled: CompiledEntry, rows: Rows) -> Texts | None:
+    def _countries(self, compiled: CompiledEntry, rows: Mask) -> Texts | None:
         """The countries that an entry is in: its own, or for a phone those of the addresses."""
         if compiled.parent == "contact_info.phone":
             return self.countries
@@ -302,7 +302,7 @@ class Evaluation:
         self,
         column: CompiledColumn,
         rule: Rule,
-        rows: Rows,
+        rows: Mask,
         located: Texts | None,
         *,
         before_dates: bool = False,
@@ -345,7 +345,7 @@ class Evaluation:
                     assert_never(key)
         return values
 
-    def _filled(self, work: Work, rows: Rows) -> Values:
+    def _filled(self, work: Work, rows: Mask) -> Values:
         """Return, by row, the text of the first template that is not blank."""
         column, templates = work.column, work.rule.templates
         lines = column.mapped.passes_lines or work.rule.sees_lines
@@ -362,7 +362,7 @@ class Evaluation:
             values.findings += self._wrong_ids(work.rule, rows)
         return values
 
-    def _wrong_ids(self, rule: Rule, rows: Rows) -> Iterator[tuple[int, CellFinding, str]]:
+    def _wrong_ids(self, rule: Rule, rows: Mask) -> Iterator[tuple[int, CellFinding, str]]:
         """Find the IDs that are not as the rule of the one column asks that they are from.
 
         The checks know only rules that all columns of a field have. An ID is judged as `clean`
@@ -402,7 +402,7 @@ class Evaluation:
             rows = rows & ~met
         return chosen
 
-    def _or_else(self, work: Work, default: Rule, values: Values, rows: Rows) -> Values:
+    def _or_else(self, work: Work, default: Rule, values: Values, rows: Mask) -> Values:
         """Evaluate the default where the rest is blank and nothing failed."""
         blank = rows & ~values.filled & ~values.failed
         other = self.values_of(work.column, default, blank, work.located)
@@ -421,7 +421,7 @@ class Evaluation:
             work.report_column(order_notice(ordered.order, dates))
         return ordered
 
-    def fill(self, template: Template, *, lines: bool) -> tuple[Texts, Rows]:
+    def fill(self, template: Template, *, lines: bool) -> tuple[Texts, Mask]:
         """The texts of a template, and whether the roster or the record contributes anything.
 
         A text is blank if everything that it takes from roster and record is blank. Run variables
@@ -458,7 +458,7 @@ class Evaluation:
         known = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
         return self.same(known[piece.name])
 
-    def dashed_in(self, template: Template) -> Rows:
+    def dashed_in(self, template: Template) -> Mask:
         """Return the rows in which a template is blank because of a dash."""
         lone = template.pieces[0] if len(template.pieces) == 1 else ""
         nothing = ~self.every
@@ -494,7 +494,7 @@ class Evaluation:
 
     # --- problems ---
 
-    def _require(self, column: CompiledColumn, values: Values, rows: Rows) -> None:
+    def _require(self, column: CompiledColumn, values: Values, rows: Mask) -> None:
         """Add a problem for each of the rows that leaves a required field blank."""
         if column.mapped.required == "false":
             return
@@ -506,8 +506,8 @@ class Evaluation:
         self._blank(column, values, rows, CellFinding(code, message, advice, severity))
 
     def _complete(
-        self, column: CompiledColumn, values: Values, there: Rows, compiled: CompiledEntry
-    ) -> Rows:
+        self, column: CompiledColumn, values: Values, there: Mask, compiled: CompiledEntry
+    ) -> Mask:
         """Add a problem for each row whose entry lacks a part; return the rows that keep it."""
         name = column.field.name
         main = name != TYPE_FIELD[compiled.parent]
@@ -524,7 +524,7 @@ class Evaluation:
         self,
         column: CompiledColumn,
         values: Values,
-        rows: Rows,
+        rows: Mask,
         finding: CellFinding,
         left_out: str = "",
         beside: Iterable[CompiledColumn] = (),

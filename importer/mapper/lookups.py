@@ -16,7 +16,7 @@ from pydantic_core import core_schema
 from importer.errors import FileMissingError, UnreadableFileError
 from importer.files import read_bounded
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
-from importer.mapper.repairs import Outcome, without_blanks, without_invisible
+from importer.mapper.repairs import Repaired, without_blanks, without_invisible
 from importer.mapper.written import Word
 from importer.model.fields import JOINED, CodeTables, Shape
 from importer.model.fields import Field as RecordField
@@ -132,7 +132,7 @@ class CodeTable:
         """Its words with their codes, and the code for others: equal where it is the same."""
         return [sorted(self.codes.items()), self.otherwise]
 
-    def find(self, text: str, _country: str = "") -> Outcome:
+    def find(self, text: str, _country: str = "") -> Repaired:
         """Return the code of a text, or a finding with the nearest keys."""
         key = heading_key(text)
         code = self.codes.get(key, text if self.passes else self.otherwise)
@@ -230,7 +230,7 @@ _FORCE = {"true": "TRUE", "yes": "TRUE", "false": "", "no": ""}
 
 def code_reader(
     field: RecordField, tables: CodeTables, *, from_cells: bool
-) -> Callable[[str], Outcome] | None:
+) -> Callable[[str], Repaired] | None:
     """Return what writes a field's codes or flags as Alma has them; None for texts and dates.
 
     Whether a code exists at all is checked by the validator. `from_cells`: the text is the cell's
@@ -250,8 +250,8 @@ def code_reader(
         if row.enabled:
             enabled.setdefault(code.casefold(), []).append(code)
 
-    def read(text: str) -> Outcome:
-        spellings: list[Outcome] = [(text, None)]
+    def read(text: str) -> Repaired:
+        spellings: list[Repaired] = [(text, None)]
         if from_cells:
             spellings += [without_invisible(text), without_blanks(text)]
         for spelling, finding in spellings:
@@ -264,7 +264,7 @@ def code_reader(
                 return other[0], CellFinding(Code.WRONG_CASE_CODE, message)
         return spellings[1] if from_cells else spellings[0]
 
-    def read_each(text: str) -> Outcome:
+    def read_each(text: str) -> Repaired:
         readings = [read(code) for code in field.codes(text)]
         findings = [finding for _, finding in readings if finding is not None]
         return JOINED.join(code for code, _ in readings), findings[0] if findings else None

@@ -11,10 +11,10 @@ from importer.model.problem import CellFinding, Code
 from importer.model.roster import NULLS
 from importer.model.text import is_several_words, one_line
 
-Outcome = tuple[str, CellFinding | None]
+Repaired = tuple[str, CellFinding | None]
 """What a step makes of a text, and what there is to report about it."""
 
-Transform = Callable[[str, str], Outcome]
+Transform = Callable[[str, str], Repaired]
 """A step on a text that is not blank, and the country of its address ("" if not known)."""
 
 _DASHES = NULLS | {".", "-", "--", "---", "–", "—", "none", "n/a", "na", "nan", "nat"}
@@ -25,7 +25,7 @@ def is_dash(text: str) -> bool:
     return text.casefold() in _DASHES
 
 
-def padded(text: str, width: int) -> Outcome:
+def padded(text: str, width: int) -> Repaired:
     """Return the text with leading zeros, if it consists of digits only."""
     if len(text) >= width or not (text.isascii() and text.isdigit()):
         return text, None
@@ -37,13 +37,13 @@ UNSEEN = re.compile("[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202f\u206
 """Blanks and invisible characters, which no ID or email address contains."""
 
 
-def _removed(text: str, whole: str, what: str) -> Outcome:
+def _removed(text: str, whole: str, what: str) -> Repaired:
     if whole == text:
         return text, None
     return whole, CellFinding(Code.WHITESPACE_REMOVED, f"{{value}} contained {what}")
 
 
-def without_blanks(text: str) -> Outcome:
+def without_blanks(text: str) -> Repaired:
     """Return the text without blanks and invisible characters."""
     if UNSEEN.search(text) is None:
         return text, None
@@ -51,18 +51,18 @@ def without_blanks(text: str) -> Outcome:
     return _removed(text, UNSEEN.sub("", text), what)
 
 
-def without_blanks_in_id(text: str, _country: str = "") -> Outcome:
+def without_blanks_in_id(text: str, _country: str = "") -> Repaired:
     """Return an ID without blanks and invisible characters. Several words are none, and stay."""
     return (text, None) if is_several_words(text) else without_blanks(text)
 
 
-def without_invisible(text: str) -> Outcome:
+def without_invisible(text: str) -> Repaired:
     """Return the text without invisible characters; blanks, which a code may contain, stay."""
     whole = "".join(char for char in text if char.isspace() or not UNSEEN.match(char))
     return _removed(text, whole, "invisible characters; they were removed")
 
 
-def without_blanks_in_email(text: str, _country: str = "") -> Outcome:
+def without_blanks_in_email(text: str, _country: str = "") -> Repaired:
     """Return an email address without blanks and invisible characters.
 
     A text stays as it is if a blank in it may separate the address from another word: one that is

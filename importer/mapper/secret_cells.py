@@ -12,7 +12,7 @@ import pandas as pd
 
 from importer.mapper.mapping import TYPED_TWICE, MappingDocument
 from importer.mapper.placeholders import heading_key
-from importer.mapper.values import Rows, Texts, Values
+from importer.mapper.values import Mask, Texts, Values
 from importer.model.fields import SECRETS
 from importer.model.problem import CellFinding, Code, Place, Severity
 from importer.model.roster import NOT_KEPT, Roster
@@ -79,7 +79,7 @@ def without_secrets(roster: Roster, rows: pd.DataFrame, secret: Collection[int])
 
 
 def without_marks(
-    texts: Texts, rows: Rows, labels: Collection[str]
+    texts: Texts, rows: Mask, labels: Collection[str]
 ) -> tuple[Texts, list[tuple[int, CellFinding, str]]]:
     """Return texts, blank where they are NOT_KEPT: nobody's password, which rejects the row."""
     finding = CellFinding(

@@ -14,7 +14,7 @@ from importer.mapper.compile import CompiledColumn, CompiledMapping, SplitCell
 from importer.mapper.dates import SWAPPED, Dates, earlier, later, may_be_swapped
 from importer.mapper.keys import Rule
 from importer.mapper.lookups import NO_CODE, LookupKey
-from importer.mapper.repairs import TIDIED, UNSEEN, Outcome
+from importer.mapper.repairs import TIDIED, UNSEEN, Repaired
 from importer.mapper.values import Texts, Values
 from importer.mapper.whole_names import (
     NameOf,
@@ -145,7 +145,7 @@ def take_part(values: Values, order: NameOrder, work: Work) -> None:
     if part == "last":
         _report_parts(values, order, work)
 
-    def read(text: str, _beside: str) -> Outcome:
+    def read(text: str, _beside: str) -> Repaired:
         name = read_name(text, order)
         two = MAY_BE_TWO if name.two and not TWO_PEOPLE.search(text) else None
         return getattr(name, part, text), two if name.certain else _UNCLEAR

@@ -13,7 +13,7 @@ from importer.mapper.repairs import Transform
 from importer.model.problem import CellFinding
 from importer.model.text import one_line
 
-Rows = NDArray[np.bool_]
+Mask = NDArray[np.bool_]
 """For each row of the roster, whether it is one of those that are meant."""
 
 Texts = NDArray[np.object_]
@@ -53,25 +53,25 @@ class Values:
 
     texts: Texts
     source: Texts
-    content: Rows
-    applies: Rows
-    dashed: Rows
+    content: Mask
+    applies: Mask
+    dashed: Mask
     findings: list[tuple[int, CellFinding, str]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, texts: Texts, content: Rows, applies: Rows) -> Values:
+    def of(cls, texts: Texts, content: Mask, applies: Mask) -> Values:
         """Return the values of rows to which a rule applies."""
         if not applies.all():
             texts = np.where(applies, texts, "")
         nothing = np.zeros_like(applies)
         return cls(texts, texts, content & applies, applies, nothing)
 
-    def only(self, rows: Rows) -> Values:
+    def only(self, rows: Mask) -> Values:
         """Return the values of some of the rows; the rule does not apply to the others."""
         return Values.of(self.texts, self.content, rows)
 
     @property
-    def filled(self) -> Rows:
+    def filled(self) -> Mask:
         """By row, whether its text is not blank."""
         return self.texts.astype(bool)
 
@@ -103,7 +103,7 @@ class Values:
         if changes:
             self.texts = texts_of(map(changes.get, keys, self.texts.tolist()))
 
-    def over(self, other: Values, rows: Rows) -> Values:
+    def over(self, other: Values, rows: Mask) -> Values:
         """Return these values in these rows, and the other ones in all others."""
         return Values(
             np.where(rows, self.texts, other.texts),
@@ -114,7 +114,7 @@ class Values:
             [*self.findings, *other.findings],
         )
 
-    def unexplained(self, rows: Rows) -> list[int]:
+    def unexplained(self, rows: Mask) -> list[int]:
         """Return which of the rows are blank without a finding that holds them back."""
         blank: list[int] = np.flatnonzero(rows & ~self.filled & ~self.failed).tolist()
         return blank
@@ -125,7 +125,7 @@ class Values:
         return np.where(self.failed, UNREAD, self.texts)
 
     @property
-    def failed(self) -> Rows:
+    def failed(self) -> Mask:
         """By row, whether a finding holds it back."""
         failed = np.zeros(len(self.texts), dtype=bool)
         failed[[row for row, finding, _ in self.findings if finding.holds]] = True

@@ -101,7 +101,7 @@ def prepare(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
     age, lost = options.now() - ledger.facts.started, end_is_lost(ledger)
     days = SIS_PLAN_DAYS if ledger.facts.sis else options.plan_days
     if not (ledger.was_applied or lost) and age > timedelta(days=days):
-        msg = f"The plan is {age.days} days old; Alma may have changed. Plan again."
+        msg = f"The plan is {counted(age.days, 'day')} old; Alma may have changed. Plan again."
         raise StalePlanError(msg)
     check_unchanged(ledger)
     if options.seal not in {"", ledger.value(RunValue.SEAL)}:

@@ -62,7 +62,7 @@ def save_check(rosters: CheckedRosters, request: RunRequest, progress: Listener 
         announced = no_end_dates(rosters, decided.rows(Fate.READY))
         decided = replace(decided, problems=(*decided.problems, *announced))
         progress.advance(len(decided.fates), 0)
-        since: tuple[Compared, ...] = ()
+        since: tuple[LastLoadDifference, ...] = ()
         with suppress(LedgerError):  # a check needs no memory; a plan names what is wrong with it
             since = tuple(since_last_load(rosters, request.codes.institution))
         facts = run_facts("check", rosters, request)
@@ -71,11 +71,11 @@ def save_check(rosters: CheckedRosters, request: RunRequest, progress: Listener 
         return save_run(folder, facts, rosters, decided, missing=missing)
 
 
-Compared = tuple[SinceLoad, list[str]]
+LastLoadDifference = tuple[SinceLoad, list[str]]
 """How a roster differs from the last load, and who of it is missing: primary IDs without case."""
 
 
-def since_last_load(rosters: CheckedRosters, institution: str) -> Iterator[Compared]:
+def since_last_load(rosters: CheckedRosters, institution: str) -> Iterator[LastLoadDifference]:
     """Yield how the rosters of each mapping differ from its last load, if one is remembered.
 
     A check and a plan of one roster find the same. `institution`: its code or key, if it is
@@ -95,7 +95,7 @@ def since_last_load(rosters: CheckedRosters, institution: str) -> Iterator[Compa
 
 def _since(
     drafts: Iterable[DraftUser], last: LastLoad, memory: EditMemory, mapping: str
-) -> Compared:
+) -> LastLoadDifference:
     """Compare rows with the last load; several rows of one person count once."""
     former, hashed = memory.former(), keyed(memory.key)
     new: set[str] = set()

@@ -95,7 +95,7 @@ class CheckedPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedPlan:
     """What a plan does.
 
     `planned`: for each row that was compared. `leaving`: for people who are missing. `steps`: those
@@ -201,8 +201,9 @@ def _needs_cache(checked: CheckedPlan) -> str:
 
 async def _compare(
     checked: CheckedPlan, queries: Sequence[PersonQuery], users: Users, progress: Listener
-) -> Compared:
+) -> ComparedPlan:
     """Compare each ready row with its user, and find who is missing. Raises AlmaError."""
+    take_up(checked.of_alma.key)
     users.describe(progress.note)
     rosters, sis = checked.rosters, checked.request.asked.sis
     since = [*since_last_load(rosters, checked.of_alma.key)]
@@ -218,7 +219,6 @@ async def _compare(
             "sis": sis_rules(checked.known, users.cache) if sis else None,
         }
     )
-    take_up(checked.of_alma.key)
     with plan_context(rosters, checked.answers, facts, checked.known) as context:
         planned = await _plan_rows(checked.drafts, queries, users, context, progress)
         leaving = await plan_absent(rosters, users, context, facts)
@@ -234,7 +234,7 @@ async def _compare(
         "calls_left": users.alma.limiter.available,
     }
     missing = [_of_last_load(key, users) for _, keys in since for key in keys]
-    return Compared(facts.model_copy(update=update), planned, leaving, steps, missing)
+    return ComparedPlan(facts.model_copy(update=update), planned, leaving, steps, missing)
 
 
 def _of_last_load(key: str, users: Users) -> NotInRoster:
@@ -284,7 +284,7 @@ def _one_row_a_user(every: Sequence[Step], checked: CheckedPlan) -> list[Step]:
     return made
 
 
-def _save(folder: Path, checked: CheckedPlan, compared: Compared) -> Ledger:
+def _save(folder: Path, checked: CheckedPlan, compared: ComparedPlan) -> Ledger:
     """Decide the fates of all rows and missing people, and save the plan. Raises LedgerError."""
     leaving, facts = compared.leaving, compared.facts
     rows = dict(checked.fates.fates)

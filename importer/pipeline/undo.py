@@ -21,7 +21,7 @@ from importer.alma.models import obligations
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import RowImage, history, images, write_run
-from importer.ledger.ledger import JournalEvent, Ledger, State
+from importer.ledger.ledger import DOUBTFUL, JournalEvent, Ledger, State
 from importer.memory.loads import EditMemory
 from importer.memory.memory import add_before, read_before
 from importer.model.people import Common
@@ -56,7 +56,6 @@ from importer.planner.patch import (
 from importer.planner.person import is_still
 from importer.planner.safety_checks import checked
 from importer.report.wording import again
-from importer.writer.executor import DOUBTFUL
 
 _OF_FIRST = {
     *("roster", "mapping", "others", "alma", "users_as_of"),
@@ -162,7 +161,8 @@ def check_undoable(first: Ledger) -> None:
         msg = f"The last entries of {first.folder} are lost; an older copy may have been restored."
         raise _open(msg, ask)
     if doubtful := sum(progress.get(state, 0) for state in DOUBTFUL):
-        msg = f"For {doubtful} rows of this run it is not known yet whether they are in Alma."
+        rows = counted(doubtful, "row")
+        msg = f"For {rows} of this run it is not known yet whether Alma has what was sent."
         raise _open(msg, ask)
     if not first.was_applied:
         msg = f"{first.folder} was not applied, so there is nothing to undo."

@@ -28,7 +28,7 @@ from importer.errors import (
     UnknownOutcomeError,
 )
 from importer.ledger.journal import Journal, Outcome, Pending
-from importer.ledger.ledger import GONE, JournalEvent, State
+from importer.ledger.ledger import DOUBTFUL, ENDED, GONE, JournalEvent, State
 from importer.model.plan import Act, Image
 from importer.model.problem import Code, Problem
 from importer.model.text import counted
@@ -60,11 +60,6 @@ LONGEST_OUTAGE = timedelta(hours=12)
 
 GLANCE = 0.2
 """Seconds between two checks whether the operator wants to stop, during a wait."""
-
-DOUBTFUL = (State.INTENT, State.UNKNOWN)
-"""States of a write that may or may not have arrived."""
-
-_ENDED = (State.APPLIED, State.ALREADY, State.HELD, State.REFUSED)
 
 TAKEN = frozenset({"401851", "4018994"})
 """Alma's codes for an ID that is taken (contract 2.4)."""
@@ -181,7 +176,7 @@ class Executor:
         Alma fails at many rows and ended none of the run, it is Alma.
         """
         left = self._left_of(chosen)
-        if len(left) >= MOST_FAILURES and not self.journal.rows_in(*_ENDED):
+        if len(left) >= MOST_FAILURES and not self.journal.rows_in(*ENDED):
             return
         for row in left:
             if self.journal.tries(row, LONGEST_OUTAGE) >= ATTEMPTS:

@@ -278,6 +278,19 @@ def test_a_load_that_was_killed_before_it_was_remembered_is_remembered_later(
     assert external.load() == (0, {"edited-in-alma": 2})
 
 
+def test_a_plan_says_what_changed_since_a_load_that_was_killed_before_it_was_remembered(
+    external: _Loads,
+) -> None:
+    """The load is remembered first: its own roster, planned again, has no changes."""
+    _apply("first")
+    external.write(nickname="Anita")
+    copy = Path("runs", "memory.sqlite").read_bytes()
+    _apply("second")
+    Path("runs", "memory.sqlite").write_bytes(copy)
+    (since,) = typed("plan", *PLAN, "-o", "third", "--json").summary["since_last_load"]
+    assert (since["new"], since["changed"]) == (0, 0)
+
+
 def test_a_later_load_counts_though_the_clock_was_ahead_at_an_earlier_one(internal: _Loads) -> None:
     """The roster's next value is sent, and an edit by staff reported once, as after other loads."""
     internal.load()
