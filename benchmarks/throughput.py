@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from benchmarks.sandbox import calls, sandbox
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
-from importer.ledger.journal import Journal, write_run
+from importer.ledger.journal import Journal, RunContent, write_run
 from importer.ledger.ledger import Ledger
 from importer.ledger.run_lock import WriteGate, open_alone
 from importer.model.plan import Create, Fate
@@ -64,7 +64,7 @@ def planned(folder: Path, rows: int) -> AbstractContextManager[Ledger]:
         mapping=MappingFacts(path="", sha256="", name="", account_type=AccountType.INTERNAL),
     )
     fates = dict.fromkeys(range(2, rows + 2), Fate.READY)
-    write_run(folder, facts, fates, steps=creates).close()
+    write_run(folder, facts, fates, RunContent(steps=list(creates))).close()
     return open_alone(folder, "benchmark", moment())
 
 

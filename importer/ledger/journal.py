@@ -10,7 +10,7 @@ checked between an intent and its write is `WriteGate` in `run_lock`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -61,7 +61,7 @@ from importer.model.plan import (
     Update,
 )  # fmt: skip
 from importer.model.problem import RESOLVED_ADVICE, Code, Problem, Severity
-from importer.model.run import ColumnUse, RunFacts
+from importer.model.run import ColumnUse, NotInRoster, RunFacts
 from importer.model.user import User
 
 
@@ -469,30 +469,39 @@ def next_deletes(ledger: Ledger, limit: int | None) -> int:
 _places_json = cache(lambda places: PLACES.dump_json(places).decode())
 
 
+@dataclass(frozen=True, slots=True)
+class RunContent:
+    """What a new run has of its rows, beside their fates."""
+
+    problems: Iterable[Problem] = ()
+    steps: Sequence[Step] = ()
+    imprints: Iterable[tuple[int, Imprints]] = ()
+    """By row: what is remembered of it when it was applied."""
+    columns: Iterable[ColumnUse] = ()
+    """In the order of the rosters."""
+    cells: Iterable[tuple[int, tuple[str, ...]]] = ()
+    """By row; those of people who are missing from the rosters, too."""
+    missing: Sequence[NotInRoster] = ()
+    """People of the last load who are not in the rosters."""
+
+
 def write_run(
-    folder: Path,
-    facts: RunFacts,
-    fates: Mapping[int, Fate],
-    *,
-    problems: Iterable[Problem] = (),
-    steps: Iterable[Step] = (),
-    imprints: Iterable[tuple[int, Imprints]] = (),
-    columns: Iterable[ColumnUse] = (),
-    cells: Iterable[tuple[int, tuple[str, ...]]] = (),
+    folder: Path, facts: RunFacts, fates: Mapping[int, Fate], content: RunContent
 ) -> Ledger:
     """Write the ledger of a new run, in one transaction. Raises LedgerError if it cannot be.
 
-    `fates`, `imprints` and `cells` are by row, `columns` in the order of the rosters. Facts and
-    steps are sealed. Problems added later are those of resolve and apply.
+    `fates` are by row. Facts and steps are sealed. Problems added later are those of resolve and
+    apply.
     """
     ledger = Ledger.create(folder)
     with suppress(OSError):
         mark_paths(folder)[1].unlink(missing_ok=True)  # of a run that was here before
     write = ledger.connection.executemany
     values = {
-        RunValue.COLUMNS: COLUMNS.dump_json(tuple(columns)).decode(),
+        RunValue.COLUMNS: COLUMNS.dump_json(tuple(content.columns)).decode(),
         RunValue.FACTS: facts.model_dump_json(),
         RunValue.FINISHED: facts.started.isoformat(),
+        RunValue.MISSING: as_json(content.missing),
     }
     try:
         with ledger.transaction():
@@ -500,12 +509,11 @@ def write_run(
             # for a member of an enumeration SQLite's library looks for an adapter, each time
             words = map(str.__str__, fates.values())
             write("INSERT INTO rows VALUES (?, ?)", zip(fates, words, strict=True))
-            write(
-                "INSERT INTO cells VALUES (?, ?)", ((row, as_json(texts)) for row, texts in cells)
-            )
-            add_problems(ledger, problems)
-            add_steps(ledger, steps)
-            add_imprints(ledger, imprints)
+            cells = ((row, as_json(texts)) for row, texts in content.cells)
+            write("INSERT INTO cells VALUES (?, ?)", cells)
+            add_problems(ledger, content.problems)
+            add_steps(ledger, content.steps)
+            add_imprints(ledger, content.imprints)
             add_seal(ledger)
             ledger.connection.execute(
                 "INSERT INTO run SELECT ?, CAST(coalesce(max(id), 0) AS TEXT) FROM problems",

@@ -10,6 +10,7 @@ from datetime import date
 
 from importer.advice import by_hand
 from importer.errors import LedgerError, RosterError
+from importer.ledger.journal import RunContent
 from importer.ledger.ledger import FILE, Ledger
 from importer.mapper.findings import MappingFinding, in_order
 from importer.mapper.key_path import KeyPath
@@ -68,7 +69,7 @@ def save_check(rosters: CheckedRosters, request: RunRequest, progress: Listener 
         facts = run_facts("check", rosters, request)
         facts = facts.model_copy(update={"since_last_load": tuple(roster for roster, _ in since)})
         missing = [NotInRoster(key, "") for _, keys in since for key in keys]
-        return save_run(folder, facts, rosters, decided, missing=missing)
+        return save_run(folder, facts, rosters, decided, RunContent(missing=missing))
 
 
 LastLoadDifference = tuple[SinceLoad, list[str]]

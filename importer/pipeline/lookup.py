@@ -171,18 +171,16 @@ async def open_users(
     request: RunRequest,
     alma: Alma,
     of_alma: AlmaFacts,
-    queries: Collection[PersonQuery],
+    about: Collection[PersonQuery] | str,
     progress: Listener,
-    *,
-    needed: str,
 ) -> AsyncIterator[Users]:
     """Open the user cache of the institution, or Alma itself, for the block.
 
     The cache first reads who changed since its last refresh. One that is missing or incomplete is
-    completed if a key of the mapping, `needed`, is about all users, or if that takes fewer calls
-    than asking about each row. Otherwise it is not used: it does not know who is missing in Alma.
-    The request may turn both off. The operator gets a sentence if it takes calls. Raises UsageError
-    if it is damaged, AlmaError.
+    completed if `about` is a key of the mapping, which needs all users, or if that takes fewer
+    calls than asking about each row. Otherwise it is not used: it does not know who is missing in
+    Alma. The request may turn both off. The operator gets a sentence if it takes calls. Raises
+    UsageError if it is damaged, AlmaError.
     """
 
     def now() -> datetime:
@@ -197,11 +195,11 @@ async def open_users(
     if path.is_file():
         with UserCache.make(path, of_alma) as cache:
             done = None if cache.state.as_of else cache.pages_done
-    if done is not None and request.asked.refresh and needed:
-        progress.note(f"First reading all users of Alma into the user cache, for `{needed}`.")
-        completes = True
-    elif done is not None and request.asked.refresh:
-        completes = await _saves_calls(alma, queries, done, progress.note)
+    if done is not None and request.asked.refresh:
+        if completes := isinstance(about, str):
+            progress.note(f"First reading all users of Alma into the user cache, for `{about}`.")
+        else:
+            completes = await _saves_calls(alma, about, done, progress.note)
     if done is not None and not completes:
         if path.is_file():
             progress.note(
@@ -331,7 +329,7 @@ async def with_rows(
         if part.roster is None and not mapping.from_alma:
             msg = f"The mapping {mapping.name} needs a roster. Name its file."
             raise UsageError(msg)
-    async with open_users(request, alma, of_alma, (), progress, needed=_KEY) as users:
+    async with open_users(request, alma, of_alma, _KEY, progress) as users:
         if (cache := users.cache) is None:
             msg = f"`{_KEY}` needs the user cache, and it is not complete."
             raise UsageError(msg).advising(Do.REFRESH_USERS).advising(Do.PLAN_AGAIN)

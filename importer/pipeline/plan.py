@@ -12,6 +12,7 @@ from importer.alma.client import Alma
 from importer.alma.doctor import wrong_clock
 from importer.alma.facts import KnownFacts, facts_for
 from importer.errors import UsageError
+from importer.ledger.journal import RunContent
 from importer.ledger.ledger import Ledger
 from importer.memory.answers import DecisionMemory
 from importer.model.answers import Resolution
@@ -138,8 +139,9 @@ async def plan(request: RunRequest, alma: Alma, progress: Listener = SILENT) -> 
     with new_run(request.asked.name, request.occasion.now, request.asked.folder) as folder:
         checked = _check(folder, request, opened, of_alma)
         progress.advance(len(checked.fates.fates), 0)
-        queries, needed = checked.queries(), _needs_cache(checked)
-        async with open_users(request, alma, of_alma, queries, progress, needed=needed) as users:
+        queries = checked.queries()
+        about = _needs_cache(checked) or queries
+        async with open_users(request, alma, of_alma, about, progress) as users:
             compared = await _compare(checked, queries, users, progress)
         ledger = _save(folder, checked, compared)
     for sentence in compared.facts.about_alma:
@@ -295,16 +297,13 @@ def _save(folder: Path, checked: CheckedPlan, compared: ComparedPlan) -> Ledger:
         for planned in compared.planned
         if not facts.retires(planned.step.row)
     ]
-    ledger = save_run(
-        folder,
-        facts,
-        checked.rosters,
-        fates,
-        compared.steps,
-        leaving.cells,
-        imprints,
+    content = RunContent(
+        steps=compared.steps,
+        imprints=imprints,
+        cells=leaving.cells,
         missing=compared.not_in_rosters,
     )
+    ledger = save_run(folder, facts, checked.rosters, fates, content)
     ledger.keep_seen(leaving.seen)
     return ledger
 

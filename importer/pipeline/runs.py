@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
@@ -15,20 +15,18 @@ from typing import Literal
 from importer.advice import Do
 from importer.errors import ImporterError, LedgerError, UsageError
 from importer.files import exists, new_file, shown
-from importer.ledger.database import as_json
-from importer.ledger.journal import write_run
-from importer.ledger.ledger import FILE, Ledger, RunValue
+from importer.ledger.journal import RunContent, write_run
+from importer.ledger.ledger import FILE, Ledger
 from importer.loader.corrections import digest
 from importer.mapper.load import NO_FILE
 from importer.mapper.placeholders import heading_key
 from importer.memory.memory import BEFORE
-from importer.model.plan import RETURNING, Create, Imprints, Step, Update
+from importer.model.plan import RETURNING, Create, Update
 from importer.model.problem import Code, Problem
 from importer.model.roster import ADDED
 from importer.model.run import (
     Corrections,
     MappingFacts,
-    NotInRoster,
     OtherRoster,
     RosterFacts,
     RunFacts,
@@ -147,42 +145,31 @@ def save_run(
     facts: RunFacts,
     rosters: Rosters,
     decided: Fates,
-    steps: Sequence[Step] = (),
-    absent: Iterable[tuple[int, tuple[str, ...]]] = (),
-    imprints: Iterable[tuple[int, Imprints]] = (),
-    *,
-    missing: Sequence[NotInRoster],
+    content: RunContent,
 ) -> Ledger:
     """Write the ledger of a new check or plan, with the cells of rows that return, are sent or end.
 
-    Rosters and mappings without a file are written beside it, for their owner only.
-    `absent`: cells for people who are missing from the rosters. `imprints`: what to remember of
-    rows when they were applied. `missing`: people of the last load who are not in the rosters.
+    Rosters and mappings without a file are written beside it, for their owner only. `content` gets
+    the problems that were decided, and the columns and cells of the rosters.
 
     Raises LedgerError if it cannot be written, UsageError if a roster cannot.
     """
-    for name, content in (pair for mapped in rosters for pair in mapped.kept.items()):
+    for name, kept_text in (pair for mapped in rosters for pair in mapped.kept.items()):
         with new_file(folder / name, private=True) as file:
-            file.write(content)
+            file.write(kept_text)
     kept = decided.rows(*RETURNING)
-    sent = {step.row for step in steps if isinstance(step, Create | Update)}
+    sent = {step.row for step in content.steps if isinstance(step, Create | Update)}
     assert kept.isdisjoint(sent), sorted(kept & sent)  # noqa: S101  what holds a row is not sent
     kept |= sent
     kept |= {problem.origin.row for problem in decided.problems if problem.code is Code.RETIRES}
     cells = chain.from_iterable(mapped.cells(kept, lines=True) for mapped in rosters)
-    ledger = write_run(
-        folder,
-        facts,
-        decided.fates,
+    content = replace(
+        content,
         problems=decided.problems,
-        steps=steps,
-        imprints=imprints,
         columns=chain.from_iterable(mapped.columns() for mapped in rosters),
-        cells=chain(cells, absent),
+        cells=chain(cells, content.cells),
     )
-    with ledger.transaction():
-        ledger.keep(RunValue.MISSING, as_json(missing))
-    return ledger
+    return write_run(folder, facts, decided.fates, content)
 
 
 def run_facts(command: Literal["check", "plan"], rosters: Rosters, request: RunRequest) -> RunFacts:

@@ -20,7 +20,7 @@ from importer.alma.facts import KnownFacts, facts_for
 from importer.alma.models import obligations
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
-from importer.ledger.journal import RowImage, history, images, write_run
+from importer.ledger.journal import RowImage, RunContent, history, images, write_run
 from importer.ledger.ledger import DOUBTFUL, JournalEvent, Ledger, State
 from importer.memory.loads import EditMemory
 from importer.memory.memory import add_before, read_before
@@ -133,15 +133,13 @@ def _save(folder: Path, first: Ledger, facts: RunFacts, planned: Sequence[Planne
         for history in first.planned()
         if isinstance(steps.get(history.row), named) and history.cells
     )
-    return write_run(
-        folder,
-        facts,
-        fates.fates,
+    content = RunContent(
         problems=fates.problems,
         steps=[steps.get(row, LeftAlone(row)) for row in sorted(fates.rows(Fate.READY))],
         columns=first.columns(),
         cells=cells,
     )
+    return write_run(folder, facts, fates.fates, content)
 
 
 def check_undoable(first: Ledger) -> None:

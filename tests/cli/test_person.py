@@ -16,7 +16,7 @@ import pytest
 from importer.errors import Exit
 from importer.jobs.state import JobMemory, Load, LoadStep, Store
 from importer.ledger.database import as_json
-from importer.ledger.journal import write_run
+from importer.ledger.journal import RunContent, write_run
 from importer.ledger.ledger import RunValue
 from importer.memory.last_seen import LastSeen
 from importer.memory.loads import EditMemory, Remembered
@@ -238,11 +238,11 @@ def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
     folder.mkdir()
     edits.remember("one", [Remembered("F5", "F5", "small", {})], found, ["small"], folder)
     Path("runs/one").mkdir()
-    with write_run(Path("runs/one"), FACTS, {}) as run:
+    with write_run(Path("runs/one"), FACTS, {}, RunContent()) as run:
         run.keep_seen({("small", "f5"): True})
         LastSeen(alma.key).see(run, found)
     Path("runs/two").mkdir()
-    with write_run(Path("runs/two"), FACTS, {}) as run, run.transaction():
+    with write_run(Path("runs/two"), FACTS, {}, RunContent()) as run, run.transaction():
         run.keep(RunValue.MISSING, as_json([("F5", "Ida Quux")]))
     assert traces("F5")[:2] == [("run", "runs/one"), ("run", "runs/two")]
     rmtree("runs/one")

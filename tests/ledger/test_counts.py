@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from importer.ledger.journal import Journal, write_run
+from importer.ledger.journal import Journal, RunContent, write_run
 from importer.ledger.ledger import RESULTS, Ledger, State, summarize
 from importer.model.plan import (
     Act,
@@ -87,7 +87,7 @@ def test_every_row_is_counted_once(rows: set[int], undoes: bool, data: st.DataOb
     facts = FACTS.model_copy(update={"command": "undo" if undoes else "plan", "others": others})
     with (
         TemporaryDirectory() as folder,
-        write_run(Path(folder), facts, fates, steps=steps.values()) as ledger,
+        write_run(Path(folder), facts, fates, RunContent(steps=list(steps.values()))) as ledger,
     ):
         journal = Journal(ledger, "jo", lambda: NOW)
         check_counts(ledger)

@@ -23,7 +23,7 @@ from importer.ledger.integrity import (
     is_sealed,
     mark_paths,
 )
-from importer.ledger.journal import Journal, history, images, to_create, write_run
+from importer.ledger.journal import Journal, RunContent, history, images, to_create, write_run
 from importer.ledger.ledger import FILE, JournalEvent, Ledger, State, summarize
 from importer.ledger.run_lock import open_alone
 from importer.model.plan import Fate, Planned, Result, Unchanged
@@ -261,7 +261,7 @@ DAMAGE = [
 def _applied(folder: Path) -> Ledger:
     """A run of which row 2 is applied, row 3 is planned, and row 6 is rejected."""
     fates = {step.row: Fate.READY for step in STEPS} | {6: Fate.REJECTED}
-    ledger = write_run(folder, FACTS, fates, steps=STEPS, problems=[DECIDED])
+    ledger = write_run(folder, FACTS, fates, RunContent(steps=STEPS, problems=[DECIDED]))
     written(ledger, 2)
     return ledger
 

@@ -18,7 +18,7 @@ import pytest
 
 from importer.errors import LedgerError, UsageError
 from importer.ledger.integrity import first_broken
-from importer.ledger.journal import Journal, history, write_run
+from importer.ledger.journal import Journal, RunContent, history, write_run
 from importer.ledger.ledger import FILE, JournalEvent, Ledger, State
 from importer.ledger.run_lock import HOLDER, LOCK, run_lock
 from importer.model.formats import LEDGER
@@ -74,7 +74,7 @@ def made(folder: Path) -> Ledger:
     """A finished plan of four steps."""
     column = ColumnUse("A", "Barcode", ("primary_id",), "exactly", ("2000",))
     fates = {step.row: Fate.READY for step in STEPS}
-    return write_run(folder, FACTS, fates, steps=STEPS, columns=[column])
+    return write_run(folder, FACTS, fates, RunContent(steps=STEPS, columns=[column]))
 
 
 def test_every_kind_of_step_comes_back(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_every_problem_comes_back(tmp_path: Path) -> None:
         for row, code in enumerate(CATALOGUE, start=2)
     ]
     fates = {problem.origin.row: Fate.REJECTED for problem in problems}
-    with write_run(tmp_path, FACTS, fates, problems=reversed(problems)) as ledger:
+    with write_run(tmp_path, FACTS, fates, RunContent(problems=reversed(problems))) as ledger:
         assert list(ledger.problems()) == problems
         assert list(ledger.problems(2)) == problems[:1]
         assert len(problems) == len(Code)
@@ -123,7 +123,7 @@ def test_the_problems_of_a_row_are_read_without_those_of_others(tmp_path: Path) 
     code = Code.POSSIBLE_MATCH_IN_ALMA
     found = [Problem.of(code, Origin("a.csv", "", row), "is {value}") for row in rows]
     fates = dict.fromkeys(rows, Fate.REVIEW)
-    with write_run(tmp_path, FACTS, fates, problems=found) as ledger:
+    with write_run(tmp_path, FACTS, fates, RunContent(problems=found)) as ledger:
         ledger.connection.set_progress_handler(lambda: work.append(1), 100)
         assert [one.origin.row for one in ledger.problems(1500)] == [1500]
         assert len(work) < 20
@@ -133,7 +133,7 @@ def test_every_row_comes_back(tmp_path: Path) -> None:
     """With its fate, in order, however the fates alternate and whatever rows are missing."""
     ready, rejected, blank = Fate.READY, Fate.REJECTED, Fate.BLANK
     fates = {2: ready, 3: ready, 4: rejected, 5: ready, 8: ready, 9: ready, 11: blank, 12: blank}
-    with write_run(tmp_path, FACTS, dict(reversed(fates.items()))) as ledger:
+    with write_run(tmp_path, FACTS, dict(reversed(fates.items())), RunContent()) as ledger:
         assert list(ledger.fates()) == list(fates.items())
 
 
@@ -144,7 +144,7 @@ def test_later_problems_are_those_of_apply_and_decide(tmp_path: Path) -> None:
         Problem.of(code, origin, "told") for code in
         (Code.EXPIRY_PAST, Code.REFUSED_BY_ALMA, Code.RESOLVED)
     )  # fmt: skip
-    with write_run(tmp_path, FACTS, {3: Fate.REVIEW}, problems=[known]) as ledger:
+    with write_run(tmp_path, FACTS, {3: Fate.REVIEW}, RunContent(problems=[known])) as ledger:
         assert list(ledger.later_problems()) == []
         journal = Journal(ledger, "jo", lambda: NOW)
         for fate in (Fate.READY, Fate.REJECTED):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import LedgerError
-from importer.ledger.journal import Journal, write_run
+from importer.ledger.journal import Journal, RunContent, write_run
 from importer.ledger.run_lock import WriteGate, open_alone
 from importer.memory.answers import DecisionMemory
 from importer.memory.last_seen import LastSeen
@@ -227,7 +227,7 @@ def test_a_run_is_remembered_by_another_command_while_it_is_applied(memory: Edit
     """What it replaces is beside the run's ledger, so the gate before the next write lets it go."""
     Path("runs/run 1").mkdir(parents=True)
     load(memory, 0, one("1", left("A")))
-    write_run(Path("runs/run 1"), building.FACTS, {2: Fate.READY}).close()
+    write_run(Path("runs/run 1"), building.FACTS, {2: Fate.READY}, RunContent()).close()
     with open_alone(Path("runs/run 1"), "jo", DAY) as ledger:
         gate = WriteGate(Journal(ledger, "jo", lambda: DAY))
         load(memory, 1, one("1", left("B")))
@@ -251,7 +251,9 @@ def test_case_does_not_hide_a_person(memory: EditMemory, tmp_path: Path, other: 
     ids = {other.casefold()}
     assert entries_about(ids) == entries_about(ids, erase=True) == {"leavers": 1}
     assert entries_about(ids) == {}
-    with write_run(tmp_path, building.FACTS, {2: Fate.READY}, steps=[Create(2, user)]) as ledger:
+    with write_run(
+        tmp_path, building.FACTS, {2: Fate.READY}, RunContent(steps=[Create(2, user)])
+    ) as ledger:
         assert rows_about(ledger, ids) == {2}
         assert ledger.count_rows(None, other) == 1
 

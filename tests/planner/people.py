@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from importer.alma.facts import KnownFacts
-from importer.ledger.journal import write_run
+from importer.ledger.journal import RunContent, write_run
 from importer.model.candidates import Candidates, FieldColumn, ListEntry, RecordLayout
 from importer.model.fields import FIELDS, LISTS, OnUpdate
 from importer.model.people import NOTHING_COMMON
@@ -210,6 +210,6 @@ def failing(
     fates = {one.row: Fate.READY for one in rows}
     with (
         TemporaryDirectory() as folder,
-        write_run(Path(folder), facts, fates, steps=rows) as ledger,
+        write_run(Path(folder), facts, fates, RunContent(steps=rows)) as ledger,
     ):
         return ledger.failed_checks()

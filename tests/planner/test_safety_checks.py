@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from importer.alma.facts import KnownFacts
-from importer.ledger.journal import Journal, write_run
+from importer.ledger.journal import Journal, RunContent, write_run
 from importer.model.fields import OnUpdate
 from importer.model.plan import (
     Change,
@@ -136,7 +136,7 @@ def test_an_undo_is_not_stopped_by_what_it_is_for(tmp_path: Path) -> None:
     steps = [replace(NAME, row=row, checks=concerns) for row in range(2, 32)]
     facts = FACTS.model_copy(update={"command": "undo"})
     fates = {step.row: Fate.READY for step in steps}
-    with write_run(tmp_path, facts, fates, steps=steps) as ledger:
+    with write_run(tmp_path, facts, fates, RunContent(steps=steps)) as ledger:
         assert [one.check for one in ledger.failed_checks()] == [SafetyCheck.RENAMES]
 
 
@@ -150,7 +150,7 @@ def test_a_row_that_is_left_out_later_no_longer_counts(tmp_path: Path) -> None:
     facts = FACTS.model_copy(update={"command": "plan", "mapping": mapping})
     changed = counted(NAME, ("", "comm"))
     fates = {2: Fate.READY, 3: Fate.READY, 4: Fate.REVIEW}
-    with write_run(tmp_path, facts, fates, steps=[changed, SAME]) as ledger:
+    with write_run(tmp_path, facts, fates, RunContent(steps=[changed, SAME])) as ledger:
         journal = Journal(ledger, "jo", lambda: datetime(2026, 8, 20, tzinfo=UTC))
         journal.record_resolution(2, Fate.REJECTED, None, [], "")
         assert ledger.failed_checks() == ()

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from importer.advice import by_hand
-from importer.ledger.database import as_json
-from importer.ledger.journal import add_problems, write_run
-from importer.ledger.ledger import Ledger, RunValue, State, summarize
+from importer.ledger.journal import RunContent, add_problems, write_run
+from importer.ledger.ledger import Ledger, State, summarize
 from importer.model.plan import (
     Change,
     ChangeKind,
@@ -136,18 +135,16 @@ class Run:
     def ledger(self, folder: Path) -> Ledger:
         """Write it all."""
         folder.mkdir(parents=True, exist_ok=True)
-        ledger = write_run(
-            folder,
-            self.facts,
-            self.fates,
+        content = RunContent(
             problems=self.problems,
             steps=self.steps,
             columns=self.columns,
             cells=self.cells.items(),
+            missing=self.missing,
         )
+        ledger = write_run(folder, self.facts, self.fates, content)
         with ledger.transaction():
             add_problems(ledger, self.later)
-            ledger.keep(RunValue.MISSING, as_json(self.missing))
             if self.states:
                 sql = "INSERT OR REPLACE INTO run VALUES ('applied', '2026-08-20T10:00:00+00:00')"
                 ledger.connection.execute(sql)

@@ -18,7 +18,7 @@ from importer.alma.models import UserPage
 from importer.alma.pacing import RateLimiter
 from importer.alma.responses import UnreadableUserError
 from importer.errors import Cause, Exit, LedgerError, RefusedError, UnavailableError, UsageError
-from importer.ledger.journal import Journal, write_run
+from importer.ledger.journal import Journal, RunContent, write_run
 from importer.ledger.ledger import GONE, State
 from importer.model.people import person_keys
 from importer.model.plan import Create, Delete, Fate, Step, Update
@@ -552,7 +552,7 @@ def test_an_id_that_somebody_else_has_now_stays(tmp_path: Path) -> None:
     facts = building.FACTS.model_copy(update={"alma": alma})
     path = alma.cache(tmp_path / "users")
     fates = {step.row: Fate.READY for step in steps}
-    with write_run(tmp_path, facts, fates, steps=steps) as ledger:
+    with write_run(tmp_path, facts, fates, RunContent(steps=steps)) as ledger:
         journal = Journal(ledger, "robin", now)
         for row, sent in ((2, User(primary_id="B", last_name="a")), (3, created)):
             journal.record_intent(row, None, sent)

@@ -21,7 +21,7 @@ from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.alma.responses import UnreadableUserError
 from importer.errors import Cause, DailyLimitError, Exit, ImporterError, UsageError
-from importer.ledger.journal import Journal, Pending, images, write_run
+from importer.ledger.journal import Journal, Pending, RunContent, images, write_run
 from importer.ledger.ledger import FILE, Ledger, State
 from importer.ledger.run_lock import WriteGate, open_alone
 from importer.model.people import NOTHING_COMMON
@@ -115,7 +115,7 @@ class Desk:
     def plan(self, *steps: Step) -> None:
         """The steps of the run."""
         fates = {step.row: Fate.READY for step in steps}
-        write_run(self.folder, FACTS, fates, steps=steps).close()
+        write_run(self.folder, FACTS, fates, RunContent(steps=steps)).close()
 
     def apply(self, limit: int | None = None, settle: float = 90) -> ImporterError | None:
         """Carry the run out."""
