@@ -56,11 +56,15 @@ def write_list(path: Path, heads: Sequence[str], rows: Iterable[Sequence[str]]) 
 
 
 def _members(ledger: Ledger) -> list[tuple[str, ...]]:
+    """Return whom a run wrote; of a run that lists users for Alma's purge job, only those."""
     facts = ledger.facts
+    if facts.lists:
+        return [
+            (row.primary_id,)
+            for row in ledger.planned()
+            if row.act is Act.UNCHANGED and facts.retires(row.row) == "list"
+        ]
     users = {image.row: image.new_id for image in images(ledger) if image.act is not Act.DELETE}
-    for row in ledger.planned() if facts.lists else ():
-        if row.act is Act.UNCHANGED and facts.retires(row.row) == "list":
-            users[row.row] = row.primary_id
     return [(user,) for _, user in sorted(users.items())]
 
 

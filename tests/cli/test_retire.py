@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
+from importer.jobs.state import Load
+from importer.jobs.words import to_retire
 from importer.ledger.ledger import Ledger
 from importer.report.view import ShownNames
 from tests.campus.retiring import caller, fill, write
@@ -41,6 +43,31 @@ def test_an_answer_ends_nobody_who_is_kept(sandbox: Sandbox) -> None:
     assert typed("apply", "run", "--json").summary["updated"] == 2
     ended = {key for key, one in state(sandbox).items() if one["status"]["value"] == "INACTIVE"}
     assert ended == {users["free"], users["namesake"]}
+
+
+_NEW = """version: 1
+account_type: INTERNAL
+match: {by: [primary_id]}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  user_group: COMM
+  expiry_date: 2030-01-01
+  purge_date: 2031-01-01
+"""
+
+
+def test_only_who_is_listed_is_in_the_file_for_purging(sandbox: Sandbox) -> None:
+    """Neither who is kept for a loan, and ends, nor who is created by the same run."""
+    users = made(sandbox, "list", "free", "loans", if_open="expire")
+    Path("new.csv").write_text("Id,First,Last\n9001,Ana,Silva\n", "utf-8")
+    Path("new.yaml").write_text(_NEW, "utf-8")
+    typed("plan", "new.csv", "retire.csv", "-m", "new.yaml", "-m", "retire.yaml", "-o", "run")
+    done = typed("apply", "run", "--yes", "--json").summary
+    assert (done["created"], done["updated"]) == (1, 1)
+    assert read_csv(Path("run/set.csv")) == [["USERNAME"], [users["free"]]]
+    assert next(to_retire(Load(stamp="", files=(), run="run"))).startswith("1 user ")
 
 
 @pytest.mark.parametrize(
