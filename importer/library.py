@@ -474,8 +474,8 @@ def resolve(
     here = office()
     with alone(here, run.folder) as ledger:
         resolved = answers.resolve(here, ledger, decisions, Silent(SILENT), codes=path_of(codes))
-    if resolved.left:
-        raise UsageError("\n".join(resolved.left))
+    if resolved.unused:
+        raise UsageError("\n".join(unused.sentence for unused in resolved.unused))
     return run
 
 

@@ -18,7 +18,7 @@ from importer.ledger.integrity import check_whole, fault, first_broken
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.question import Answer
 from importer.model.text import counted, read_row_label, row_label
-from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
+from importer.pipeline.decisions import Decision, UnusedAnswers, decisions_in_file, rows_with
 from importer.pipeline.runs import SavedRun, find_folder, list_runs
 from importer.report.files import List, write_people
 from importer.report.lineage import lineage
@@ -26,6 +26,7 @@ from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
 from importer.service import answers, loads
 from importer.service.office import Stop, office
+from importer.service.outcome import outcome_of
 
 app = options.Commands()
 
@@ -198,14 +199,14 @@ def resolve(
     reject: do not load the row, or rows of one person.
     """
     with open_alone(run) as ledger:
-        left = list[str]()
+        unused = list[UnusedAnswers]()
         match row, how, code, file:
             case int(), str(), "", None:
                 decisions = [Decision(row, Answer(how), user)]
             case None, str(), str(), None if code:
                 decisions = [Decision(row, Answer(how)) for row in rows_with(ledger, code)]
             case None, None, "", Path():
-                decisions, left = decisions_in_file(ledger, file)
+                decisions, unused = decisions_in_file(ledger, file)
             case _:
                 msg = (
                     "Resolve one row (importer resolve RUN ROW --as HOW), all rows with one "
@@ -214,11 +215,12 @@ def resolve(
                 )
                 raise UsageError(msg)
         resolved = answers.resolve(office(), ledger, decisions, Screen(), codes=codes)
-        left += resolved.left
-        if left and row is not None:
-            raise UsageError(left[0])
-        for sentence in left:
-            say(sentence)
+        unused += resolved.unused
+        if unused and row is not None:
+            raise UsageError(unused[0].sentence)
+        for those in unused:
+            say(those.sentence)
         if as_json:
-            return conclude(ledger, as_json=True, show_values=False, reports="wanted")
+            ending = outcome_of(ledger).model_copy(update={"unused_answers": tuple(unused)})
+            return conclude(ledger, ending, as_json=True, show_values=False, reports="wanted")
         return conclude_resolved(ledger, resolved.changed)

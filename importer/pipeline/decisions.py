@@ -8,6 +8,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import PlainSerializer, PlainValidator
 
 from importer.advice import Choice, Decide, Do, text_of
 from importer.errors import UsageError
@@ -26,8 +29,15 @@ from importer.model.problem import (
 )
 from importer.model.question import DECISIONS, OF_ROWS, About, Answer, read_decision
 from importer.model.roster import Layout, Roster
-from importer.model.run import RowHistory
-from importer.model.text import RowId, is_whole_roster, one_line, row_label, word_list
+from importer.model.run import Kept, RowHistory
+from importer.model.text import (
+    RowId,
+    is_whole_roster,
+    one_line,
+    read_row_label,
+    row_label,
+    word_list,
+)
 from importer.pipeline.inputs import CheckedRosters
 from importer.planner.answers import person_hash
 from importer.planner.drafts import DraftUser
@@ -174,6 +184,26 @@ class Decision:
     user: str = ""
 
 
+RowNumber = Annotated[
+    int,
+    PlainValidator(lambda row: read_row_label(str(row))),
+    PlainSerializer(row_label, return_type=str),
+]
+"""A row, which is saved as people see it: `14` or `2:14`."""
+
+
+class UnusedAnswers(Kept):
+    """Why answers about some rows could not be used."""
+
+    rows: tuple[RowNumber, ...]
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        """The rows, and why."""
+        return f"{'Row' if len(self.rows) == 1 else 'Rows'} {row_numbers(self.rows)}: {self.why}"
+
+
 def open_rows(ledger: Ledger) -> dict[int, list[Problem]]:
     """Return the rows that need review, each with the problems that hold it."""
     asked: dict[int, list[Problem]] = {
@@ -208,7 +238,7 @@ def rows_with(ledger: Ledger, code: str) -> list[int]:
 
 def why_not(ledger: Ledger, decision: Decision) -> str:
     """Return why a row cannot be resolved in this way; "" if it can."""
-    answer, label = decision.answer, row_label(decision.row)
+    answer = decision.answer
     if ledger.facts.command == "check":
         return (
             f"{ledger.folder} is a check, without data from Alma. Plan the roster, then resolve "
@@ -218,7 +248,7 @@ def why_not(ledger: Ledger, decision: Decision) -> str:
         return f"No user's ID is given with {_said(answer)}, only with {_said(*_OF_USER)}."
     row = ledger.row(decision.row)
     if row is None:
-        return f"The roster of this run has no row {label}."
+        return f"The roster of this run has no row {row_label(decision.row)}."
     problems = [*ledger.problems(row.row)]
     answered = any(problem.code is Code.RESOLVED for problem in problems)
     if wrong := _closed(row, answered=answered):
@@ -228,7 +258,7 @@ def why_not(ledger: Ledger, decision: Decision) -> str:
     elif not takes(problems, answer):
         wrong = f"cannot be resolved so; choose one of: {', '.join(choices(problems))}"
         wrong = "has no other row of the same person" if answer in OF_ROWS else wrong
-    return f"Row {label} {wrong}." if wrong else ""
+    return f"The row {wrong}." if wrong else ""
 
 
 def _closed(row: RowHistory, *, answered: bool) -> str:
@@ -248,7 +278,7 @@ def _closed(row: RowHistory, *, answered: bool) -> str:
             return "is done already; it cannot be resolved any more"
 
 
-def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[str]]:
+def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[UnusedAnswers]]:
     """Return what a person decided in a rejects file of this run, as `decisions_in` does.
 
     Rows whose cells were corrected are left: their roster is that file; rows that were deleted from
@@ -273,26 +303,27 @@ def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[
         raise UsageError(msg)
     now = [place.heading for place in roster.places]
     then = [use.heading for use in ledger.columns(position)]
-    unclear, corrected = [], set()
+    unclear, corrected = list[UnusedAnswers](), set()
     for row, *cells in roster.frame.itertuples(name=None):
         history = ledger.row(row)
         before, after = _filled(then, history.cells if history else ()), _filled(now, cells)
         if row in roster.decisions and any(after.get(name) != before.get(name) for name in now):
             corrected.add(row)
-            unclear.append(f"Row {row_label(row)}: its cells were changed. Plan the file instead.")
+            why = "Its cells were changed. Plan the file instead."
+            unclear.append(UnusedAnswers(rows=(row,), why=why))
     for row, cell in roster.decisions.items():
         if read_decision(cell.text) is None:
             wrong = NOT_A_CHOICE.format(shown_word(cell.text))
             advice = text_of(CATALOGUE[Code.UNCLEAR_DECISION].advice)
-            unclear.append(f"Row {row_label(row)}: {wrong}. {advice}")
+            unclear.append(
+                UnusedAnswers(rows=(row,), why=f"{wrong[0].upper()}{wrong[1:]}. {advice}")
+            )
     decisions, others = decisions_in(ledger, roster)
     kept = [decision for decision in decisions if decision.row not in corrected]
     asked = {row for row in open_rows(ledger) if RowId.of(row).roster == position}
     if deleted := asked.difference(roster.frame.index):
-        unclear.append(
-            f"Not in {path.name}, so nothing was decided about them there: "
-            f"{row_numbers(sorted(deleted))}. They are not loaded."
-        )
+        why = f"Not in {path.name}, so nothing was decided there. They are not loaded."
+        unclear.append(UnusedAnswers(rows=tuple(sorted(deleted)), why=why))
     return kept, [*unclear, *others]
 
 
@@ -308,20 +339,21 @@ def _filled(headings: Iterable[str], cells: Iterable[str]) -> dict[str, list[str
 NOT_A_CHOICE = "its Decision “{}” is not one of the choices"
 
 
-def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[str]]:
+def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[UnusedAnswers]]:
     """Return what a person decided in a rejects file, without decisions that are not clear.
 
-    The second list has a sentence for each that is about other users than those in question now.
+    The second list has those that are about other users than those in question now.
     """
     decisions, unclear = [], []
     for row, cell in roster.decisions.items():
-        decision, name = read_decision(cell.text), row_label(row)
+        decision = read_decision(cell.text)
         users = possible_users(to_review(ledger.problems(row)))
         if decision is None:
             continue
         seen = all(_has_word(cell.why, user) for user in users)
         if decision[0] not in {*OF_ROWS, Answer.REJECT} and not decision[1] and not seen:
-            unclear.append(f"Row {name}: other users are in question now. Decide again.")
+            why = "Other users are in question now. Decide again."
+            unclear.append(UnusedAnswers(rows=(row,), why=why))
         else:
             decisions.append(Decision(row, *decision))
     return decisions, unclear

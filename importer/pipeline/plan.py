@@ -25,6 +25,7 @@ from importer.model.text import RowId, counted
 from importer.pipeline.check import no_end_dates, since_last_load, validate
 from importer.pipeline.decisions import (
     Fates,
+    UnusedAnswers,
     answers_of_rows,
     decide_fates,
     decisions_in,
@@ -64,7 +65,6 @@ from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
 from importer.planner.safety_checks import many_other_people
 from importer.planner.who import review_collisions
-from importer.report.wording import row_numbers
 from importer.users.cache import find_read
 from importer.users.matching import PersonQuery
 
@@ -343,17 +343,15 @@ async def _answer(ledger: Ledger, checked: CheckedPlan, alma: Alma, progress: Li
     """Answer the rows that need review as people decided in a rejects file."""
     codes, by = checked.request.codes, checked.request.occasion
     for roster in (mapped.roster for mapped in checked.rosters if mapped.roster.decisions):
-        decisions, not_taken = decisions_in(ledger, roster)
+        decisions, unused = decisions_in(ledger, roster)
         asked = {*open_rows(ledger)}
         asked |= {decision.row for decision in decisions if decision.answer is Answer.REJECT}
         review = Review(ledger, codes, by.measured, by.operator, lambda: by.now)
-        not_taken += await review.resolve_all(
+        unused += await review.resolve_all(
             [decision for decision in decisions if decision.row in asked], alma
         )
         if others := sorted({decision.row for decision in decisions} - asked):
-            not_taken.append(
-                "The Decisions of these rows were not used, because they need no review now: "
-                f"{row_numbers(others)}."
-            )
-        for sentence in not_taken:
-            progress.note(sentence)
+            why = "The Decision was not used, because no review is needed now."
+            unused.append(UnusedAnswers(rows=tuple(others), why=why))
+        for answers in unused:
+            progress.note(answers.sentence)

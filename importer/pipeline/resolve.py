@@ -36,6 +36,7 @@ from importer.model.user import User
 from importer.pipeline.check import no_end_dates, validate
 from importer.pipeline.decisions import (
     Decision,
+    UnusedAnswers,
     group_hash,
     same_people,
     why_not,
@@ -104,13 +105,13 @@ class Review:
         decisions: Sequence[Decision],
         alma: Alma | None,
         progress: Listener = SILENT,
-    ) -> list[str]:
-        """Resolve rows one by one; return for each that cannot be resolved a sentence with why.
+    ) -> list[UnusedAnswers]:
+        """Resolve rows one by one; return those that cannot be resolved, each with why.
 
         `alma` is needed unless all are rejected. Raises StalePlanError if the roster, the mapping
         or the institution changed, LedgerError, AlmaError.
         """
-        not_taken = []
+        unused = list[UnusedAnswers]()
         with self._opened:
             if alma is not None and any(
                 decision.answer is not Answer.REJECT for decision in decisions
@@ -126,14 +127,11 @@ class Review:
                     else:
                         await self._resolve(decided, _needed(alma))
                 except UsageError as error:
-                    start = f"Row {row_label(decision.row)}"
-                    not_taken.append(
-                        str(error) if str(error).startswith(start) else f"{start}: {error}"
-                    )
+                    unused.append(UnusedAnswers(rows=(decision.row,), why=str(error)))
                 progress.advance(number, len(decisions))
-            if len(not_taken) < len(decisions) and not self._undoes:
+            if len(unused) < len(decisions) and not self._undoes:
                 self._count_end_dates()
-        return not_taken
+        return unused
 
     def _count_end_dates(self) -> None:
         """Count again in how many rows a new patron gets no end date, by what is planned now.

@@ -11,7 +11,7 @@ from importer.alma.client import Alma
 from importer.ledger.ledger import Ledger
 from importer.model.question import Answer
 from importer.model.run import RowHistory
-from importer.pipeline.decisions import Decision
+from importer.pipeline.decisions import Decision, UnusedAnswers
 from importer.pipeline.resolve import Review
 from importer.service.connection import with_alma
 from importer.service.office import NEVER, Office, Surface, saved_codes, working
@@ -22,7 +22,7 @@ class Resolved:
     """What became of answers: the rows that changed by them, and why others could not be taken."""
 
     changed: tuple[RowHistory, ...]
-    left: tuple[str, ...]
+    unused: tuple[UnusedAnswers, ...]
 
 
 def resolve(
@@ -43,18 +43,18 @@ def resolve(
     before = {row.row: row for row in run.returning()}
     before |= {answer.row: row for answer in answers if (row := run.row(answer.row))}
 
-    async def use(alma: Alma | None) -> list[str]:
+    async def use(alma: Alma | None) -> list[UnusedAnswers]:
         with working(surface, "Resolving", NEVER, alma) as progress:
             return await review.resolve_all(answers, alma, progress)
 
     if all(answer.answer is Answer.REJECT for answer in answers):
-        left = asyncio.run(use(None))
+        unused = asyncio.run(use(None))
     else:
-        left = with_alma(office, use)
+        unused = with_alma(office, use)
     changed = (
         row
         for then in before.values()
         if (row := run.row(then.row))
         and (row.fate, row.act, row.result) != (then.fate, then.act, then.result)
     )
-    return Resolved(tuple(changed), tuple(left))
+    return Resolved(tuple(changed), tuple(unused))

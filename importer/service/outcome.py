@@ -12,6 +12,7 @@ from importer.errors import Cause, Exit, ImporterError, RosterError, understood
 from importer.files import printable
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.run import Kept, Summary
+from importer.pipeline.decisions import UnusedAnswers
 
 Printable = Annotated[str, AfterValidator(printable)]
 Choices = Annotated[
@@ -28,7 +29,8 @@ class Ending(Kept):
 
     `error`: why it ended before all was done, in words for people; `advice`: what to do then;
     `cause`: what has to be corrected. `cells`: what only the person at the screen may see of the
-    roster. `summary`: the counts, of which an error may have none.
+    roster. `summary`: the counts, of which an error may have none. `unused_answers`: which of the
+    answers that were given could not be used.
     """
 
     exit: Exit
@@ -37,6 +39,7 @@ class Ending(Kept):
     cause: Cause = Cause.OTHER
     cells: Printable = ""
     summary: Summary | None = None
+    unused_answers: tuple[UnusedAnswers, ...] = ()
 
     @property
     def counts(self) -> Summary:

@@ -9,7 +9,6 @@ from pathlib import Path, PurePath
 
 from aiohttp import web
 
-from importer.errors import FINE
 from importer.files import write_atomically
 from importer.jobs.words import holding
 from importer.ledger.integrity import check_whole
@@ -19,7 +18,6 @@ from importer.loader.detect import ROSTER_ENDINGS
 from importer.model.answers import choices
 from importer.model.question import DECISIONS
 from importer.model.run import RunFacts, Summary
-from importer.model.text import row_label
 from importer.pipeline.decisions import open_rows
 from importer.report import view
 from importer.report.files import hold, present
@@ -180,9 +178,10 @@ def unused_answers(visit: Visit, ledger: Ledger) -> list[str]:
     """Return why the last `resolve` could not use answers to rows that are still open."""
     tasks = visit.space.tasks
     task = tasks.last("resolve", f"runs/{visit.run.name}")
-    lines = tasks.messages(task) if task and tasks.exit(task) in FINE else ()
-    still = {f"Row {row_label(row)}" for row in open_rows(ledger)}
-    return [line for line in lines if " ".join(line.split(" ")[:2]).rstrip(":") in still]
+    ending = tasks.outcome(task) if task else None
+    open_now = open_rows(ledger).keys()
+    unused = ending.unused_answers if ending else ()
+    return [answers.sentence for answers in unused if not open_now.isdisjoint(answers.rows)]
 
 
 def start_apply(visit: Visit) -> web.Response:

@@ -269,7 +269,7 @@ def test_do_not_load_counts_for_every_row_of_the_file(sandbox: Sandbox) -> None:
     assert (checked.rows(Fate.REJECTED), checked.rows(Fate.SKIPPED)) == ([], [3, 4])
     got = typed("plan", "mine.csv", *PLAN, "again", "--json")
     assert (got.summary["create"], got.summary["of_these"]["dismissed"]) == (1, 2)
-    assert "review now: 5" in got.err
+    assert "Row 5: " in got.err
     later = typed("plan", "people.csv", *PLAN, "later", "--json").summary
     assert (later["review"], later["of_these"]["dismissed"]) == (2, 2)
 
@@ -287,7 +287,7 @@ def test_what_is_not_clear_stays_for_review(sandbox: Sandbox) -> None:
     book.worksheets[0].cell(2, cells["Decision"]).value = "ana@example.org"
     book.save(Path("private.xlsx"))
     shown = typed("resolve", "run", "--from", "private.xlsx").err
-    assert ("Row 2: its Decision" in shown, "ana@" in shown) == (True, False)
+    assert ("Row 2: " in shown, "ana@" in shown) == (True, False)
     for changed in ({"Decision": "maybe"}, {"Decision": "another person, create", "Why": ""}):
         for heading, text in changed.items():
             book.worksheets[0].cell(2, cells[heading]).value = text

@@ -14,6 +14,7 @@ from importer.ledger.integrity import first_broken
 from importer.ledger.ledger import Ledger, RunValue
 from importer.memory.answers import DecisionMemory
 from importer.model.problem import RESOLVED_ADVICE, Code
+from importer.model.roster import DECISION
 from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, change, codes, edit, load, state, write
@@ -358,6 +359,20 @@ def test_a_user_of_another_row_or_kind_is_not_taken(sandbox: Sandbox) -> None:
     external = {"account_type": {"value": "EXTERNAL"}, "external_id": "SIS"}
     ask(sandbox, "PATCH", "users/2001", external)
     assert typed("resolve", "alone", "2", "2001", "--as", "update").exit == Exit.USAGE
+
+
+def test_an_answer_that_is_not_used_names_its_own_row(sandbox: Sandbox) -> None:
+    """Also where the reason names another row whose number begins with the same digits."""
+    load(write(ANA, BO), "first")
+    blank = ("",) * len(ANA)
+    asks = ("2001", "Zoltan", "Kovacs", *BO[3:])
+    typed("plan", write(asks, *[blank] * 22, (*BO[:3], "COMM", *BO[4:])), *PLAN, "run")
+    assert ("2", "another-person") in codes("run")
+    asked = read_rows(Path("run/rejects.csv"))[0]
+    write_rows(Path("mine.csv"), [asked | {DECISION: "same person, update: 2002"}])
+    got = typed("resolve", "run", "--from", "mine.csv", "--json")
+    assert ["2"] in [unused["rows"] for unused in got.summary["unused_answers"]]
+    assert "Row 2: Row 25 " in got.err
 
 
 def test_an_answer_makes_nothing_that_the_mapping_does_not_make(sandbox: Sandbox) -> None:

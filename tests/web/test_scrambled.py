@@ -91,13 +91,16 @@ def _run(number: int) -> building.Run:
 
 
 def _tasks(folder: Path, number: int) -> Tasks:
-    """Return a failed command and a check of the setup, each with every action."""
+    """Return a failed command and a check of the setup, each with every action, and a `resolve`."""
     for name, words, out in (
         ("1", ("users", "refresh"), {"error": f"It is wrong {number}.", "advice": as_json(ADVICE)}),
         ("2", ("doctor",), {"findings": [
             {"name": state, "state": state, "sentence": f"is {number}", "advice": as_json(ADVICE)}
             for state in ("ok", "warn", "bad")
         ]}),
+        ("3", ("resolve", "runs/run"), {
+            "unused_answers": [{"rows": ["18"], "why": f"Is not used {number}."}]
+        }),
     ):  # fmt: skip
         (task := folder / "tasks" / name).mkdir(parents=True)
         (task / TASK).write_text(Task(words=words, started=NOW, id=name).model_dump_json())
@@ -159,6 +162,7 @@ def test_pages_and_reports_do_not_depend_on_their_prose(
     monkeypatch.setattr(controls, "as_text", lambda action: f"A{hash(action)}.")
     after = dict(_pages(tmp_path, 2))
     assert before.keys() == after.keys()
+    assert "Is not used 1." in before["decisions"]
     for name, page in before.items():
         assert _skeleton(page) == _skeleton(after[name]), name
         assert page != after[name] or name in {"home", "sheet", "mapping"}, name
