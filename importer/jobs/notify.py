@@ -30,6 +30,7 @@ from importer.errors import Cause, Exit, ImporterError, MappingError, PlaceError
 from importer.files import hide
 from importer.jobs.schema import JobFileError, Notify, required, web_address
 from importer.jobs.state import Load, Reported, Store
+from importer.jobs.words import Paragraph
 from importer.model.run import Summary
 from importer.model.text import command_line, word_list
 from importer.report import wording
@@ -295,8 +296,7 @@ class Reporter:
         self,
         level: Concern,
         code: Exit,
-        headline: str,
-        lines: Iterable[str] = (),
+        told: Paragraph,
         load: Load | None = None,
         *,
         passes: bool = False,
@@ -304,8 +304,8 @@ class Reporter:
         """Return a message, with the counts and the masked report of a load."""
         report = Path(load.run) / wording.MASKED if load is not None and load.run else None
         summary = load.summary if load is not None else None
-        shown = tuple(map(hide, lines))
-        return Message(self.job, level, code, hide(headline), shown, summary, report, passes)
+        headline, lines = hide(told.headline), tuple(map(hide, told.lines))
+        return Message(self.job, level, code, headline, lines, summary, report, passes)
 
     def send(self, message: Message, done: tuple[str, ...] = ()) -> tuple[tuple[str, ...], bool]:
         """Show a message and send it where it was not sent; return who has it, and if all have."""
@@ -336,8 +336,8 @@ class Reporter:
         """
         headline, *more = str(error).split("\n")
         where = load.lines if load is not None and error.exit is not Exit.SAFETY_CHECK else ()
-        lines = (*more, *where, *then)
-        message = self.message(Concern.TROUBLE, error.exit, headline, lines, load, passes=passes)
+        told = Paragraph(headline, (*more, *where, *then))
+        message = self.message(Concern.TROUBLE, error.exit, told, load, passes=passes)
         return self.send(message, channels(self.notify, Concern.TROUBLE) if known else ())[1]
 
     def unopened(

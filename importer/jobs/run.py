@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from importer.errors import (
@@ -42,12 +43,11 @@ from importer.jobs.state import (
     of_run,
 )
 from importer.jobs.words import (
+    Paragraph,
     delivered_as,
-    to_correct,
     to_retire,
     waits,
     what_next,
-    what_to_do,
     what_was_done,
     why_held,
     workbooks,
@@ -175,8 +175,8 @@ class JobRun:
                 headline = (
                     f"{names}: the same content as in the last load. Nothing needs to be done."
                 )
-            lines = [f"File: {file}" for file in same]
-            self._reporter.send(self._reporter.message(Concern.NOTHING, Exit.DONE, headline, lines))
+            told = Paragraph(headline, tuple(f"File: {file}" for file in same))
+            self._reporter.send(self._reporter.message(Concern.NOTHING, Exit.DONE, told))
             yield Exit.DONE
 
     def _load(self, load: Load, *, last_attempt: bool = False) -> Exit:
@@ -409,18 +409,17 @@ class JobRun:
             codes.add(Exit.REJECTS)
         code = Exit.worst(codes)
         level = Concern.CHANGES if load.planned.written or load.delivered else Concern.NOTHING
-        if code is not Exit.DONE or waits(self._job, load) or any(to_retire(load)):
+        if code is not Exit.DONE or waits(self._job, load) or to_retire(load).headline:
             level = Concern.TROUBLE
-        headline, lines = what_was_done(self._job, load, state)
-        if known := self._store.reported:
-            lines.insert(0, f"The trouble of {known[0].at:%Y-%m-%d %H:%M} is over.")
-        lines += (*to_correct(self._job, load), *load.trouble, *what_to_do(self._job, load))
-        return self._reporter.message(level, code, headline, lines, load)
+        done, known = what_was_done(self._job, load, state), self._store.reported
+        over = (f"The trouble of {known[0].at:%Y-%m-%d %H:%M} is over.",) if known else ()
+        return self._reporter.message(level, code, replace(done, lines=(*over, *done.lines)), load)
 
     def _report_late(self) -> Exit:
         """Report files that came too late: their rows need a person, as rejected ones do."""
         first, *more = self._memory.superseded
-        message = self._reporter.message(Concern.TROUBLE, Exit.REJECTS, first, more)
+        told = Paragraph(first, tuple(more))
+        message = self._reporter.message(Concern.TROUBLE, Exit.REJECTS, told)
         if not self._reporter.send(message)[1]:
             return Exit.STOPPED
         self._memory.superseded = ()

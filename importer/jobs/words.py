@@ -30,7 +30,7 @@ from importer.model.problem import Code, Problem, Severity
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.report import wording
 from importer.report.commands import as_command
-from importer.report.files import open_workbooks, present
+from importer.report.files import members, open_workbooks, present
 from importer.report.masking import CUT
 from importer.report.view import RunView, group_problems
 
@@ -239,15 +239,25 @@ def _to_skip(job: Job, state: JobMemory) -> str:
     return f"{skip}  {skipping(job.path, None)}{only}"
 
 
-def to_retire(load: Load) -> Iterator[str]:
-    """Yield what to do with the users whom a plan lists for Alma's own jobs, if there are any."""
-    path = Path(load.run) / wording.SET
-    users = len(path.read_text("utf-8").splitlines()) - 1 if path.is_file() else 0
-    if users:
-        yield f"{counted(users, 'user')} to retire with a job of Alma."
-        yield f"They are listed in {path}"
-        yield "In Alma, create an itemized set of users from it (Admin > Manage Jobs and Sets)."
-        yield "Then run Purge User Records on the set."
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """What is reported about one thing: a sentence for the headline, and lines of the text."""
+
+    headline: str = ""
+    lines: tuple[str, ...] = ()
+
+
+def to_retire(load: Load) -> Paragraph:
+    """Return what to do with the users whom a plan lists for Alma's own jobs; blank without any."""
+    users = of_run(load.run, lambda ledger: len(members(ledger)) if ledger.facts.lists else 0, 0)
+    if not users:
+        return Paragraph()
+    lines = (
+        f"They are listed in {Path(load.run) / wording.SET}",
+        "In Alma, create an itemized set of users from it (Admin > Manage Jobs and Sets).",
+        "Then run Purge User Records on the set.",
+    )
+    return Paragraph(f"{counted(users, 'user')} to retire with a job of Alma.", lines)
 
 
 def workbooks(run: str) -> dict[int, Path]:
@@ -288,16 +298,15 @@ def to_correct(job: Job, load: Load) -> Iterator[str]:
         yield "This writes nothing yet, and shows the command that applies the plan."
 
 
-def not_loaded_by_alma(load: Load) -> tuple[str, ...]:
-    """Return a headline and lines about rows that Alma's SIS load has left, if there are any."""
+def not_loaded_by_alma(load: Load) -> Paragraph:
+    """Return what is reported about rows that Alma's SIS load has left; blank without any."""
     counts = {
         run: of_run(run, lambda ledger: ledger.progress().get(RowState.DELIVERED, 0), 0)
         for run in load.unseen
     }
     if not any(counts.values()):
-        return ()
-    return (
-        f"Alma does not show {wording.rows(sum(counts.values()))} that were delivered before.",
+        return Paragraph()
+    lines = (
         "See in Alma (Monitor Jobs, History) whether its SIS load ran. If it did, export the "
         "rejected users from its report, and name that file in place of REPORT:",
         *(
@@ -306,6 +315,8 @@ def not_loaded_by_alma(load: Load) -> tuple[str, ...]:
             if count
         ),
     )
+    left = wording.rows(sum(counts.values()))
+    return Paragraph(f"Alma does not show {left} that were delivered before.", lines)
 
 
 def waits(job: Job, load: Load) -> bool:
@@ -313,47 +324,37 @@ def waits(job: Job, load: Load) -> bool:
     return job.file.do == "plan" and bool(load.planned.create or load.planned.update)
 
 
-def what_was_done(job: Job, load: Load, state: JobMemory) -> tuple[str, list[str]]:
-    """Return the headline and the lines about a load that is done, without what is to do."""
-    summary, listed, planned = load.planned, next(to_retire(load), ""), waits(job, load)
-    told = wording.sentences_of(summary)
+def what_was_done(job: Job, load: Load, state: JobMemory) -> Paragraph:
+    """Return what is reported about a load that is done: what was done, then what is to do."""
+    summary, retire, missed = load.planned, to_retire(load), not_loaded_by_alma(load)
+    written, *others = wording.sentences_of(summary)
     rosters = of_run(load.run, lambda ledger: ledger.facts.rosters, ())
     if load.delivered:
-        told = ("A file for Alma's SIS load was delivered.", *told[1:])
-    elif planned:
-        told = ("A plan waits to be applied.", *told)
+        written = "A file for Alma's SIS load was delivered."
     elif summary.updated and {mapping.retires for _, mapping in rosters} == {"expire"}:
-        told = (f"{counted(summary.updated, 'membership')} ended.", *told[1:])
-    if listed:
-        told = (listed, *(told if planned else told[2:]))  # not what is written, and stays
-    decided = [
-        str(decision)
-        for decision in state.decisions
-        if decision.checks and decision.run == load.run
-    ]
-    if missed := not_loaded_by_alma(load):
-        told = (missed[0], *told)
-    lines = [*load.lines, *state.superseded, *decided, wording.every_row(summary)]
-    lines += wording.about_people(summary)
+        written = f"{counted(summary.updated, 'membership')} ended."
+    elif retire.headline and not (summary.create or summary.update):
+        written = ""  # that nothing would be
+    waiting = "A plan waits to be applied." if waits(job, load) else ""
+    told = (missed.headline, retire.headline, waiting, written, *others)
+    lines = [*load.lines, *state.superseded]
+    lines += [str(did) for did in state.decisions if did.checks and did.run == load.run]
+    lines += [wording.every_row(summary), *wording.about_people(summary)]
     if job.file.guards.rows.number is not None and summary.patrons < state.largest:
         lines.append(f"{how_many_fewer(summary.patrons, state)}.")
     if load.delivered:
         lines += [f"Delivered to {job.file.deliver_to}: {name}" for name in load.delivered]
-        idle = " Nothing needs to be done." if summary.exit == Exit.DONE and not missed else ""
-        lines += [f"Alma loads it when its SIS profile runs next.{idle}"]
-    return " ".join(told), lines
-
-
-def what_to_do(job: Job, load: Load) -> Iterator[str]:
-    """Yield what to do about a load that is done, after its rows to correct."""
-    yield from not_loaded_by_alma(load)[1:]
-    yield from [*to_retire(load)][1:]
+        lines.append("Alma loads it when its SIS profile runs next.")
+        if summary.exit == Exit.DONE and not missed.headline:
+            lines[-1] += " Nothing needs to be done."
+    lines += (*to_correct(job, load), *load.trouble, *missed.lines, *retire.lines)
     if load.delivered:
-        report = command_line("sis-report", load.run)
-        yield f"To see what Alma loaded, after its SIS profile ran, run:\n  {report}"
-    if waits(job, load):
-        yield f"Look at {load.run}/report.html. If it is right, run:"
-        yield f"  {command_line(*load.to_apply)}"
+        lines += ["To see what Alma loaded, after its SIS profile ran, run:"]
+        lines += [f"  {command_line('sis-report', load.run)}"]
+    if waiting:
+        lines += [f"Look at {load.run}/report.html. If it is right, run:"]
+        lines += [f"  {command_line(*load.to_apply)}"]
+    return Paragraph(" ".join(filter(None, told)), tuple(lines))
 
 
 JobState = Literal["ok", "new", "late", "open", "held", "trouble", "wrong"]

@@ -55,7 +55,7 @@ def write_list(path: Path, heads: Sequence[str], rows: Iterable[Sequence[str]]) 
         file.write(content)
 
 
-def _members(ledger: Ledger) -> list[tuple[str, ...]]:
+def members(ledger: Ledger) -> list[tuple[str, ...]]:
     """Return whom a run wrote; of a run that lists users for Alma's purge job, only those."""
     facts = ledger.facts
     if facts.lists:
@@ -162,7 +162,7 @@ def write_people(ledger: Ledger, kind: List) -> dict[Path, int]:
     well. Raises LedgerError.
     """
     heads: tuple[str, ...] = _SET if kind == "set" else _LETTER
-    lists = {SET: _members(ledger)} if kind == "set" else _letters(ledger)
+    lists = {SET: members(ledger)} if kind == "set" else _letters(ledger)
     return {
         place(ledger.folder / name, partial(_write, as_csv(heads, rows))): len(rows)
         for name, rows in lists.items()

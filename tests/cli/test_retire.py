@@ -67,7 +67,7 @@ def test_only_who_is_listed_is_in_the_file_for_purging(sandbox: Sandbox) -> None
     done = typed("apply", "run", "--yes", "--json").summary
     assert (done["created"], done["updated"]) == (1, 1)
     assert read_csv(Path("run/set.csv")) == [["USERNAME"], [users["free"]]]
-    assert next(to_retire(Load(stamp="", files=(), run="run"))).startswith("1 user ")
+    assert to_retire(Load(stamp="", files=(), run="run")).headline.startswith("1 user ")
 
 
 @pytest.mark.parametrize(

@@ -161,23 +161,37 @@ def _after_an_edit(office: Office, sandbox: Sandbox) -> None:
     office.takes(people(41), "patrons-2.csv")
 
 
+def _to_retire(sandbox: Sandbox, mapping: Path, do: str, loans: int) -> bytes:
+    """Return a roster of two people to retire, one of whom may have loans; write its mapping."""
+    lines = ["Id,First,Last,Born"]
+    for at, user in enumerate(("FIRST", "SECOND")):
+        one = record(user, at)
+        caller(sandbox.host)("POST", "/almaws/v1/users", one)
+        lines.append(f"{user},{one['first_name']},{one['last_name']},{one['birth_date'][:-1]}")
+    ask(sandbox, "POST", "users/FIRST/loans", {"loans": loans})
+    text = MAPPING_TO_RETIRE.format(if_open="hold", do=do)
+    head, end = text.split("    set:")
+    text = head + end[end.index("record:") :] if do == "list" else text
+    mapping.write_text(text, "utf-8")
+    return "\n".join([*lines, ""]).encode()
+
+
 def _retires(do: str, loans: int) -> Arrange:
     """A job retires two people in Alma, one of whom may have loans."""
 
     def happens(office: Office, sandbox: Sandbox) -> None:
-        lines = ["Id,First,Last,Born"]
-        for at, user in enumerate(("FIRST", "SECOND")):
-            one = record(user, at)
-            caller(sandbox.host)("POST", "/almaws/v1/users", one)
-            lines.append(f"{user},{one['first_name']},{one['last_name']},{one['birth_date'][:-1]}")
-        ask(sandbox, "POST", "users/FIRST/loans", {"loans": loans})
-        mapping = MAPPING_TO_RETIRE.format(if_open="hold", do=do)
-        head, end = mapping.split("    set:")
-        mapping = head + end[end.index("record:") :] if do == "list" else mapping
-        (office.folder / "small.yaml").write_text(mapping, "utf-8")
-        _arrives("\n".join([*lines, ""]).encode())(office, sandbox)
+        office.write_job(OFF)
+        office.takes(_to_retire(sandbox, office.folder / "small.yaml", do, loans))
 
     return happens
+
+
+def _loads_and_retires(office: Office, sandbox: Sandbox) -> None:
+    """A job loads one roster and lists the people of another."""
+    office.write_job_of_two(OFF)
+    office.edit("staff-*.csv\n    mapping: small", "staff-*.csv\n    mapping: retire")
+    office.drop(_to_retire(sandbox, office.folder / "retire.yaml", "list", 1), "staff-1.csv")
+    office.takes([*people(3), WRONG])
 
 
 def _two_sheets(office: Office, sandbox: Sandbox) -> None:
@@ -296,6 +310,7 @@ HAPPENS: dict[str, Arrange] = {
         office.write_job_of_two(OFF), office.takes(people(2, first=100), "staff-1.csv")),
     "ended": _retires("expire", 1),
     "listed": _retires("list", 0),
+    "listed, beside a load": _loads_and_retires,
     "held: in turn": _held_in_turn,
     "held: creates": _arrives(rows_of(people(10)), job=""),
     "held: a plan": _arrives(rows_of(people(10)), job="do: plan\n"),
