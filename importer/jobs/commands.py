@@ -30,6 +30,15 @@ class StepError(ImporterError):
         self.exit, self.cause = exit_code, cause
 
 
+class HeldError(StepError):
+    """Guards hold the load of a run; `guards` are their names."""
+
+    def __init__(self, sentence: str, run: str, guards: tuple[str, ...]) -> None:
+        """Take the sentence for people, and what the incident is about."""
+        super().__init__(Exit.SAFETY_CHECK, sentence, Cause.OTHER)
+        self.run, self.guards = run, guards
+
+
 def counts_of(ended: Ending) -> Summary:
     """Return the counts of a command that did its work. Raises StepError otherwise."""
     if ended.exit in FINE and ended.summary is not None:

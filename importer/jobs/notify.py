@@ -28,6 +28,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Requ
 from importer.alma.connection import is_loopback, trusted
 from importer.errors import Cause, Exit, ImporterError, MappingError, PlaceError, UsageError
 from importer.files import hide
+from importer.jobs.commands import HeldError
 from importer.jobs.schema import JobFileError, Notify, required, web_address
 from importer.jobs.state import Load, Reported, Store
 from importer.jobs.words import Paragraph
@@ -265,22 +266,23 @@ LASTS = timedelta(hours=20)
 """After this time, trouble that passes by itself needs a person."""
 
 
-def incident(
-    error: ImporterError, run: str, reported: Sequence[Reported], now: datetime
-) -> Reported:
+def incident(error: ImporterError, reported: Sequence[Reported], now: datetime) -> Reported:
     """Return the incident of an error: one of those that were reported, or a new one.
 
     A load that is held by the same guards is one incident, and what passes by itself is one,
-    whatever is said about it, until it lasts. `run`: of the load that was stopped, "" if none.
+    whatever is said about it, until it lasts.
     """
-    told = str(error)
-    if error.cause is Cause.PASSES:
-        same = (report.at for report in reported if report.exit is error.exit and report.passes)
-        told = "" if now - next(same, now) < LASTS else "It lasts."
-    elif error.exit is Exit.SAFETY_CHECK:
-        told = f"{told.splitlines()[0]} {run}"
-    known = (report for report in reported if (report.exit, report.sentence) == (error.exit, told))
-    return next(known, Reported(at=now, exit=error.exit, sentence=told))
+    passes = error.cause is Cause.PASSES
+    if passes:
+        began = (known.at for known in reported if known.exit is error.exit and known.passes)
+        passes = now - next(began, now) < LASTS
+        about: tuple[str, ...] = ()
+    elif isinstance(error, HeldError):
+        about = (error.run, *error.guards)
+    else:
+        about = (type(error).__name__, str(error))
+    new = Reported(at=now, exit=error.exit, passes=passes, about=about)
+    return next((old for old in reported if old.model_copy(update={"at": now}) == new), new)
 
 
 @dataclass
@@ -345,7 +347,7 @@ class Reporter:
     ) -> None:
         """Report why a job cannot be run at all; what was reported is kept beside its state."""
         known = store.reported
-        told = incident(error, "", known, now)
+        told = incident(error, known, now)
         if self.trouble(error, None, then, known=told in known, passes=told.passes):
             store.add_reported(told)
         self.ping("fail")

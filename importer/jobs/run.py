@@ -25,7 +25,7 @@ from importer.errors import (
     understood,
 )
 from importer.files import unused
-from importer.jobs.commands import OF_FILES, MisfitError, StepError, Tools, counts_of
+from importer.jobs.commands import OF_FILES, HeldError, MisfitError, StepError, Tools, counts_of
 from importer.jobs.feed import FileState, opened
 from importer.jobs.guards import cut_off, failed_guards, mappings_of
 from importer.jobs.intake import Intake, load_mapping, meanings_of
@@ -38,6 +38,7 @@ from importer.jobs.state import (
     Load,
     LoadStep,
     Ran,
+    Reported,
     RunningError,
     Store,
     of_run,
@@ -82,6 +83,7 @@ class JobRun:
         self._store = Store(job.name)
         self._intake = Intake(job, tools, self._store)
         self._loaded = False
+        self._told = list[Reported]()  # by this run of the job
         self._delivered: tuple[str, ...] = ()  # before this run of the job
         self._reporter = Reporter(job.name, job.file.notify, tools.say)
         self.messages = self._reporter.messages
@@ -116,7 +118,7 @@ class JobRun:
                 raise
             self._reporter.ping("start")
             try:
-                code = Exit.worst(set(self._loads()))
+                code = Exit.worst({*self._loads(), *self._purge()})
                 deciding = (message for message in self.messages if message.exit is code)
                 headline = next(
                     (message.headline for message in (*deciding, *self.messages[-1:])), ""
@@ -134,7 +136,8 @@ class JobRun:
                 self._store.save()
             except Exception as error:
                 shown = understood(error)  # as of a full disk
-                if all(message.headline != str(shown) for message in self.messages):
+                told = incident(shown, self._told, self._tools.now())
+                if told not in self._told:
                     with suppress(Exception):  # the error itself is what is reported
                         self._report_trouble(shown, self._memory.active, ())
                 self._reporter.ping("fail")
@@ -150,7 +153,7 @@ class JobRun:
             yield code
             if not (code in FINE or reported_late):
                 return
-        if self._memory.superseded:  # of the last run, such as runs that cannot be deleted
+        if self._memory.superseded:  # of a run that could not report them
             yield self._report_late()
         while True:
             try:
@@ -212,7 +215,6 @@ class JobRun:
         self._store.save()
         self._store.end_incidents()
         self._loaded = True
-        self._purge()
         return message.exit if all_have else Exit.worst({message.exit, Exit.STOPPED})
 
     def _blamed(self, error: ImporterError, load: Load) -> ImporterError:
@@ -315,7 +317,7 @@ class JobRun:
             load.step, load.held = LoadStep.HELD, held
             self._intake.mark(load, FileState.HELD)
             why = "\n".join(why_held(self._job, load, memory))
-            raise StepError(Exit.SAFETY_CHECK, why, Cause.OTHER)
+            raise HeldError(why, load.run, tuple(guard.name for guard in held))
         do = self._job.file.do
         lists = of_run(load.run, lambda ledger: ledger.facts.lists, otherwise=False)
         if do in {"apply", "sis-load"} and (plan.create or plan.update or lists):
@@ -434,8 +436,8 @@ class JobRun:
         `done`: what is known of what was loaded.
         """
         state, known = self._memory, self._store.reported
-        late, run = state.superseded, load.run if load is not None else ""
-        told = incident(error, run, known, self._tools.now())
+        late, told = state.superseded, incident(error, known, self._tools.now())
+        self._told.append(told)
         all_have = self._reporter.trouble(
             error,
             load,
@@ -449,23 +451,25 @@ class JobRun:
         self._store.save()
         return error.exit
 
-    def _purge(self) -> None:
+    def _purge(self) -> Iterator[Exit]:
+        """Delete runs and picked-up files whose time is over, after a load; report what stays."""
         keep = self._job.file.keep
-        if keep is None:
+        if keep is None or not self._loaded:
             return
         limit = self._tools.now() - keep
+        for folder in self._store.folder.iterdir():
+            with suppress(OSError):
+                if folder.is_dir() and folder.stat().st_mtime < limit.timestamp():
+                    shutil.rmtree(folder)
         old = [str(run.folder) for run in list_runs() if (run.since or limit) < limit]
         for at in range(0, len(old), _PURGED):
             # by name, so that what people answered and who was missing is not forgotten
             self._tools.command("purge", *old[at : at + _PURGED], "--yes")
         if left := [folder for folder in old if Path(folder).exists()]:
-            sentence = (
+            told = Paragraph(
                 f"{counted(len(left), 'run')} could not be deleted, although `keep` of the job has "
-                f"passed. To see why, run: {command_line('purge', *left, '--yes')}"
+                "passed.",
+                ("To see why, run:", f"  {command_line('purge', *left, '--yes')}"),
             )
-            self._memory.superseded += (sentence,)
-            self._store.save()
-        for folder in self._store.folder.iterdir():
-            with suppress(OSError):
-                if folder.is_dir() and folder.stat().st_mtime < limit.timestamp():
-                    shutil.rmtree(folder)
+            self._reporter.send(self._reporter.message(Concern.TROUBLE, Exit.STOPPED, told))
+            yield Exit.STOPPED

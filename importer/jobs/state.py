@@ -165,18 +165,14 @@ class Ran(BaseModel, frozen=True):
 class Reported(BaseModel, frozen=True):
     """An incident that people were notified of `at` a time; a load that is done ends it.
 
-    `sentence`: what makes it another one than those of the same exit code; "" while it is expected
-    to pass by itself.
+    `passes`: it is expected to pass by itself. `about`: what makes it another one than those of the
+    same exit code: the kind of its error and its values.
     """
 
     at: datetime
     exit: Exit
-    sentence: str
-
-    @property
-    def passes(self) -> bool:
-        """Whether it is expected to pass by itself."""
-        return not self.sentence
+    passes: bool = False
+    about: tuple[str, ...] = ()
 
 
 COMPARED = 5
@@ -194,10 +190,10 @@ _DECISIONS = 200
 class JobMemory(BaseModel):
     """Everything that a job remembers; it is changed in place, and saved whole after each step.
 
-    `job`: its file, as seen from the current folder. `open`: the load
-    that is not finished. `loads` are the last ones that were done, oldest first; `feeds` are by the
-    `from` of a roster; `superseded` are sentences that no message had yet. `delivered`: runs of
-    whose files for the SIS load Alma may not show every row yet.
+    `job`: its file, as seen from the current folder. `open`: the load that is not finished. `loads`
+    are the last ones that were done, oldest first; `feeds` are by the `from` of a roster;
+    `superseded` are sentences about files that came too late, which no message had yet.
+    `delivered`: runs of whose files for the SIS load Alma may not show every row yet.
     """
 
     version: int = JOB_STATE.number

@@ -109,6 +109,18 @@ def test_a_held_load_is_reported_again_where_another_is_held(
         assert len(office.mails) == mails
 
 
+def test_a_held_load_is_one_incident_whatever_is_written_about_it(
+    office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """Its plan was applied by hand meanwhile; the guards and the run are the same."""
+    office.write_job()
+    assert office.takes(people(10)) == Exit.SAFETY_CHECK
+    assert typed("apply", office.held.run, "--yes").exit == Exit.DONE
+    assert office.run() == Exit.SAFETY_CHECK
+    assert "applied by hand" in office.said[-1]
+    assert len(office.mails) == 1
+
+
 def test_an_outage_is_reported_once_whatever_its_counts(office: Office, sandbox: Sandbox) -> None:
     """A job of every five minutes: calls that are left, and two reasons that take turns.
 
@@ -504,10 +516,10 @@ def test_a_job_deletes_old_runs_and_nothing_else(
 ) -> None:
     """Not before their time, and not what the next plan needs of the memory.
 
-    However many they are, no command is too long for Windows. Runs that could not be deleted are
-    reported by the next run of the job.
+    However many they are, no command is too long for Windows. Where runs cannot be deleted, the
+    load is done, and the same run of the job reports them: no row was rejected.
     """
-    asked = list[tuple[str, ...]]()
+    asked, text = list[tuple[str, ...]](), ""
     monkeypatch.setattr("importer.jobs.run._PURGED", 2)
 
     def command(*words: str) -> Ending:
@@ -522,11 +534,14 @@ def test_a_job_deletes_old_runs_and_nothing_else(
         office.clear()
         office.clock = timedelta(hours=hours)
         office.drop(rows_of(people(3 + hours)), age=-office.clock)
-        assert office.run(command=command) == (Exit.REJECTS if hours == 38 else Exit.DONE)
+        assert office.run(command=command) == (Exit.STOPPED if hours == 37 else Exit.DONE)
         assert (asked == []) == (hours < 37)
+        told = [message["exit"] for message in office.chats]
+        assert told == [Exit.DONE, *([Exit.STOPPED] if hours == 37 else [])]
+        text = office.mails[-1].get_content() if hours == 37 else text
     assert [len(words) for words in asked] == [4, 3, 4, 4]
     runs = [run for words in asked[:2] for run in words[1:-1]]
-    assert f"importer purge {' '.join(runs)} --yes" in office.mails[0].get_content()
+    assert f"importer purge {' '.join(runs)} --yes" in text
     assert {(words[0], words[-1]) for words in asked} == {("purge", "--yes")}
     assert [*(office.folder / "runs").glob("2*")] == []
 
