@@ -14,6 +14,12 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Protocol, Self, assert_never
 
+REGIONS = {
+    "na": "North America", "eu": "Europe", "ap": "Asia Pacific", "aps": "Asia Pacific South",
+    "ca": "Canada", "cn": "China",
+}  # fmt: skip
+"""The names of Ex Libris' regions, by the codes in the hosts of their API (contract 2.1)."""
+
 
 class Do(StrEnum):
     """Actions without details; the value is the word in the catalog and in JSON."""
@@ -50,9 +56,9 @@ class Do(StrEnum):
     )
     SET_ADDRESS = (
         "set-address",
-        "Set `ALMA_REGION` to na for North America, eu for Europe, ap for Asia Pacific, "
-        "aps for Singapore, ca for Canada or cn for China. For a gateway of your own, set "
-        "`ALMA_BASE_URL` to its address and `ALMA_GATEWAY` to its host.",
+        f"Set `ALMA_REGION`: {', '.join(f'{code} for {name}' for code, name in REGIONS.items())}. "
+        "For a gateway of your own, set `ALMA_BASE_URL` to its address and `ALMA_GATEWAY` to its "
+        "host.",
     )
     SET_PROXY = (
         "set-proxy",

@@ -26,7 +26,7 @@ import httpx
 import truststore
 from pydantic import SecretStr
 
-from importer.advice import Do
+from importer.advice import REGIONS, Do
 from importer.alma.responses import CallResult, NotSent, Reply, ReplyLost
 from importer.errors import AccessError, RefusedError, UnreadableFileError, UsageError
 from importer.files import add_secret, hide, read_bounded, repeats
@@ -35,17 +35,10 @@ from importer.model.text import steering
 
 API_PATH = "/almaws/v1"
 
-REGIONS = {
-    "na": "api-na.hosted.exlibrisgroup.com",
-    "eu": "api-eu.hosted.exlibrisgroup.com",
-    "ap": "api-ap.hosted.exlibrisgroup.com",
-    "aps": "api-aps.hosted.exlibrisgroup.com",
-    "ca": "api-ca.hosted.exlibrisgroup.com",
-    "cn": "api-cn.hosted.exlibrisgroup.com.cn",
+HOSTS = {
+    code: f"api-{code}.hosted.exlibrisgroup.com{'.cn' if code == 'cn' else ''}" for code in REGIONS
 }
 """Ex Libris' API hosts by region (contract 2.1)."""
-
-_REGIONS = " or ".join(", ".join(REGIONS).rsplit(", ", 1))
 
 
 def resolve(region: str = "", base_url: str = "", gateway: str = "") -> str:
@@ -61,9 +54,9 @@ def resolve(region: str = "", base_url: str = "", gateway: str = "") -> str:
     if not region:
         msg = "No region is set for Alma yet."
         raise UsageError(msg).advising(Do.SET_ADDRESS).advising(Do.SET_KEY)
-    host = REGIONS.get(region.strip().lower())
+    host = HOSTS.get(region.strip().lower())
     if host is None:
-        msg = f"Alma's region is not one of {_REGIONS}."
+        msg = f"Alma's region is not one of {', '.join(REGIONS)}."
         raise UsageError(msg).advising(Do.SET_ADDRESS)
     return f"https://{host}{API_PATH}"
 
@@ -95,13 +88,13 @@ def _checked(base_url: str, gateway: str) -> str:
             host.endswith(".") or "%" in host or any(p.startswith("xn--") for p in host.split("."))
         ),
         "names a host that is not one of Alma's API, so the key is not sent there": host
-        not in {*REGIONS.values(), gateway}
+        not in {*HOSTS.values(), gateway}
         and not is_loopback(host),
         "would send the key unencrypted; use https://": (
             parts.scheme == "http" and not is_loopback(host)
         ),
         "names a port that Ex Libris' hosts do not use": (
-            host in REGIONS.values() and port not in {None, 443}
+            host in HOSTS.values() and port not in {None, 443}
         ),
         "has more than a scheme and a host; give these only": (
             any(sign in f"{parts.netloc}{path}" for sign in "@%")

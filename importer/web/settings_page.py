@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from importer.advice import from_json
+from importer.advice import REGIONS, from_json
 from importer.errors import ImporterError
 from importer.jobs.words import JobOverview, jobs_in
 from importer.ledger.ledger import Ledger
@@ -21,15 +21,6 @@ from importer.users.cache import UserCache
 from importer.web.site import NotDoneError, Visit, found
 from importer.web.task_pages import start_again
 from importer.web.tasks import PRACTICE, TASK_ID
-
-REGIONS = {
-    "na": "North America",
-    "eu": "Europe",
-    "ap": "Asia Pacific",
-    "aps": "Asia Pacific South",
-    "ca": "Canada",
-    "cn": "China",
-}
 
 NO_REGION = "not chosen yet"
 

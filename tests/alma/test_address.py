@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from importer.alma.connection import REGIONS, is_loopback, resolve, segment
+from importer.alma.connection import HOSTS, is_loopback, resolve, segment
 from importer.errors import RefusedError, UsageError
 
 
-@pytest.mark.parametrize("region", sorted(REGIONS))
+@pytest.mark.parametrize("region", sorted(HOSTS))
 def test_a_region_is_its_documented_host(region: str) -> None:
     """Each region has an https address on a host of Ex Libris (contract 2.1)."""
     address = resolve(region.upper())
