@@ -104,7 +104,7 @@ def test_another_host_is_named_twice() -> None:
 
 def test_a_region_that_does_not_exist_is_refused() -> None:
     """The sentence names the regions that there are."""
-    with pytest.raises(UsageError, match="na, eu, ap, aps, ca or cn"):
+    with pytest.raises(UsageError, match="na, eu, ap, aps, ca, cn"):
         resolve("us")
 
 
