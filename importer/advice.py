@@ -49,6 +49,7 @@ class Do(StrEnum):
     SKIP_HIDDEN = "skip-hidden", "Read only the rows that the sheet shows."
     READ_HIDDEN = "read-hidden", "Read the hidden rows, too."
     CHOOSE_RUN = "choose-run", "Choose another run."
+    LIST_JOBS = "list-jobs", "See what the jobs need."
     SET_KEY = (
         "set-key",
         "Set `ALMA_API_KEY` to a key with the areas Users and Configuration, in the "
@@ -184,9 +185,40 @@ class Measure:
     institution: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CheckJob:
+    """Check a job, by its file."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunJob:
+    """Run a job once."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllowLoad:
+    """Let the held load of a job pass these guards; `run`: that of the load."""
+
+    job: str
+    run: str
+    guards: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SkipFiles:
+    """Skip the files of the held load with this run or, if it is "", those that are refused."""
+
+    job: str
+    run: str = ""
+
+
 Action = (
-    Do | ByHand | Decide | NameUser | CheckFiles | Apply | SisReport | Undo
-    | ResolveFrom | Wait | WriteReports | ShowRow | ListCodes | Measure
+    Do | ByHand | Decide | NameUser | CheckFiles | Apply | SisReport | Undo | ResolveFrom | Wait
+    | WriteReports | ShowRow | ListCodes | Measure | CheckJob | RunJob | AllowLoad | SkipFiles
 )  # fmt: skip
 
 
@@ -245,6 +277,14 @@ def as_text(action: Action) -> str:  # noqa: PLR0911, PLR0912  one sentence each
             return f"List the codes of `{table}`."
         case Measure():
             return "Measure with the key of a sandbox environment how Alma behaves."
+        case CheckJob():
+            return "Check the job."
+        case RunJob():
+            return "Run the job."
+        case AllowLoad():
+            return "Let the load pass."
+        case SkipFiles():
+            return "Skip it for good."
         case Do():
             return action.sentence
         case _:
@@ -265,8 +305,8 @@ def by_hand(how: str, where: Where = Where.ROSTER) -> Advice:
 _DETAILED: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        ByHand, Decide, NameUser, CheckFiles, Apply, SisReport, Undo, ResolveFrom,
-        Wait, WriteReports, ShowRow, ListCodes, Measure,
+        ByHand, Decide, NameUser, CheckFiles, Apply, SisReport, Undo, ResolveFrom, Wait,
+        WriteReports, ShowRow, ListCodes, Measure, CheckJob, RunJob, AllowLoad, SkipFiles,
     )
 }  # fmt: skip
 

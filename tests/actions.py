@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-from importer.advice import (
-    Action,
-    Apply,
-    ByHand,
-    CheckFiles,
-    Decide,
-    Do,
-    ListCodes,
-    Measure,
-    NameUser,
-    ResolveFrom,
-    ShowRow,
-    SisReport,
-    Undo,
-    Wait,
-    Where,
-    WriteReports,
-)
+from importer import advice as actions
+from importer.advice import Action, Do, Where
 
 RUN = "runs/2026-08-20T0930"
+JOB = "nightly.yaml"
 
 EVERY: tuple[Action, ...] = (
     *Do,
-    *(ByHand(f"Correct the {where}.", where) for where in Where),
-    Decide(),
-    Decide("same person, update"),
-    NameUser(RUN, "14", "update"),
-    CheckFiles(("plan", "my roster.xlsx", "-m", "mapping.yaml")),
-    Apply(RUN),
-    Apply(RUN, allow=("renames", "removals")),
-    Apply(RUN, limit=5, delete=3),
-    Apply(RUN, limit=0),
-    SisReport(RUN),
-    Undo(RUN),
-    Undo(RUN, delete=True),
-    ResolveFrom(RUN, f"{RUN}/rejects.xlsx"),
-    Wait("midnight"),
-    WriteReports(RUN),
-    ShowRow(RUN, "14"),
-    ListCodes("UserGroups"),
-    Measure(),
-    Measure("01ABC"),
+    *(actions.ByHand(f"Correct the {where}.", where) for where in Where),
+    actions.Decide(),
+    actions.Decide("same person, update"),
+    actions.NameUser(RUN, "14", "update"),
+    actions.CheckFiles(("plan", "my roster.xlsx", "-m", "mapping.yaml")),
+    actions.Apply(RUN),
+    actions.Apply(RUN, allow=("renames", "removals")),
+    actions.Apply(RUN, limit=5, delete=3),
+    actions.Apply(RUN, limit=0),
+    actions.SisReport(RUN),
+    actions.Undo(RUN),
+    actions.Undo(RUN, delete=True),
+    actions.ResolveFrom(RUN, f"{RUN}/rejects.xlsx"),
+    actions.Wait("midnight"),
+    actions.WriteReports(RUN),
+    actions.ShowRow(RUN, "14"),
+    actions.ListCodes("UserGroups"),
+    actions.Measure(),
+    actions.Measure("01ABC"),
+    actions.CheckJob(JOB),
+    actions.RunJob(JOB),
+    actions.AllowLoad(JOB, RUN, ("creates", "absent")),
+    actions.SkipFiles(JOB),
+    actions.SkipFiles(JOB, RUN),
 )

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from importer.advice import CheckJob, Choice, RunJob
 from importer.alma.doctor import Finding, FindingState
 from importer.cli.options import Commands, JobFile, Json
 from importer.cli.output import complain, emit, output, say, write_findings, write_new
@@ -25,7 +26,7 @@ from importer.jobs.notify import Concern, Message, channels, report_wrong_job, s
 from importer.jobs.run import JobRun
 from importer.jobs.schema import ENDINGS, Job, JobRoster, Location, check_name, load_job
 from importer.jobs.state import LoadDecision, Store
-from importer.jobs.words import in_lines, job_files, jobs_in
+from importer.jobs.words import in_lines, job_files, jobs_in, pasted
 from importer.mapper.yaml_source import scalar
 from importer.model.text import command_line, word_list
 from importer.report.commands import to_paste
@@ -66,8 +67,7 @@ def new(
     except MappingError:
         file.unlink()
         raise
-    say(f"The job is in {file}. Review it, then run:")
-    say(f"  {command_line('job', 'check', str(file))}")
+    say(to_paste(f"The job is in {file}. Review it.", (Choice(CheckJob(str(file)), "Then"),)))
 
 
 @job.command()
@@ -298,6 +298,6 @@ def skip(
 
 def _decided(file: Path, decision: LoadDecision, as_json: bool) -> None:  # noqa: FBT001
     """Show a decision, and the command that carries it out at once."""
-    run = f"To run the job now, type: {command_line('job', 'run', str(file))}"
+    run = pasted(RunJob(str(file)), "To continue now")
     lines = (f"{decision}", *(f"File: {name}" for name in decision.files), run)
     emit(decision.model_dump(mode="json"), lines, as_json=as_json)

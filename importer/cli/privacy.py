@@ -199,7 +199,7 @@ def _is_of_job(name: str) -> str:
     if state.active is not None:
         return "a load of this job is not finished; run the job first"
     if state.held is not None:
-        return "a load of this job is held; allow or skip it first. See: importer job list"
+        return f"a load of this job is held; allow or skip it first: {command_line('job', 'list')}"
     return ""
 
 

@@ -31,12 +31,12 @@ class StepError(ImporterError):
 
 
 class HeldError(StepError):
-    """Guards hold the load of a run; `guards` are their names."""
+    """Guards hold a load. `about`: its run, the guards, and what else makes it another incident."""
 
-    def __init__(self, sentence: str, run: str, guards: tuple[str, ...]) -> None:
-        """Take the sentence for people, and what the incident is about."""
+    def __init__(self, sentence: str, about: tuple[str, ...]) -> None:
+        """Take the sentence for people, and what it is about."""
         super().__init__(Exit.SAFETY_CHECK, sentence, Cause.OTHER)
-        self.run, self.guards = run, guards
+        self.about = about
 
 
 def counts_of(ended: Ending) -> Summary:

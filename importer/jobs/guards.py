@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from importer.advice import Do
 from importer.errors import UsageError
 from importer.jobs.feed import Feed, FileState, PickedFile
 from importer.jobs.schema import Guards, Job, Limit
@@ -23,7 +24,7 @@ from importer.jobs.words import how_many_fewer, people_of, why_held
 from importer.ledger.ledger import Ledger, RunValue
 from importer.model.problem import Code
 from importer.model.run import Summary
-from importer.model.text import RowId, command_line, counted, is_absent, word_list
+from importer.model.text import RowId, counted, is_absent, word_list
 
 FEW = 5
 """A percentage never allows fewer than this number of people."""
@@ -198,7 +199,7 @@ def _not_meant(job: Job, run: str, state: JobMemory) -> UsageError:
     """Return the error that the load that is held was not named, with what is held."""
     msg = f"{run} is not held any more." if run else "--run is missing."
     if state.held is None:
-        return UsageError(f"{msg} See: {command_line('job', 'list')}")
+        return UsageError(msg).advising(Do.LIST_JOBS)
     return UsageError("\n".join((f"{msg} Now held:", *why_held(job, state.held, state))))
 
 

@@ -25,15 +25,16 @@ from typing import Literal
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
+from importer.advice import RunJob
 from importer.alma.connection import is_loopback, trusted
 from importer.errors import Cause, Exit, ImporterError, MappingError, PlaceError, UsageError
 from importer.files import hide
 from importer.jobs.commands import HeldError
 from importer.jobs.schema import JobFileError, Notify, required, web_address
 from importer.jobs.state import Load, Reported, Store
-from importer.jobs.words import Paragraph
+from importer.jobs.words import Paragraph, pasted
 from importer.model.run import Summary
-from importer.model.text import command_line, word_list
+from importer.model.text import word_list
 from importer.report import wording
 from importer.settings import Settings, mail_settings, named_address, web_settings
 
@@ -278,7 +279,7 @@ def incident(error: ImporterError, reported: Sequence[Reported], now: datetime) 
         passes = now - next(began, now) < LASTS
         about: tuple[str, ...] = ()
     elif isinstance(error, HeldError):
-        about = (error.run, *error.guards)
+        about = error.about
     else:
         about = (type(error).__name__, str(error))
     new = Reported(at=now, exit=error.exit, passes=passes, about=about)
@@ -378,5 +379,5 @@ def report_wrong_job(path: Path, error: MappingError, now: datetime) -> None:
         ran = store.read(path).ran
     right = error.notify if isinstance(error, JobFileError) else None
     if notify := right or (ran.notify if ran is not None else None):
-        then = ("When this is corrected, run:", f"  {command_line('job', 'run', str(path))}")
+        then = (pasted(RunJob(str(path)), "When this is corrected"),)
         Reporter(path.stem, notify, lambda _: None).unopened(error, store, now, then)

@@ -48,6 +48,7 @@ from importer.jobs.words import (
     delivered_as,
     to_retire,
     waits,
+    was_applied,
     what_next,
     what_was_done,
     why_held,
@@ -317,7 +318,8 @@ class JobRun:
             load.step, load.held = LoadStep.HELD, held
             self._intake.mark(load, FileState.HELD)
             why = "\n".join(why_held(self._job, load, memory))
-            raise HeldError(why, load.run, tuple(guard.name for guard in held))
+            by_hand = ("applied",) if was_applied(load) else ()
+            raise HeldError(why, (load.run, *(guard.name for guard in held), *by_hand))
         do = self._job.file.do
         lists = of_run(load.run, lambda ledger: ledger.facts.lists, otherwise=False)
         if do in {"apply", "sis-load"} and (plan.create or plan.update or lists):

@@ -18,6 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from importer.advice import Action, AllowLoad, CheckJob, Choice, Do, RunJob, SisReport, SkipFiles
 from importer.errors import FINE, Cause, Exit, ImporterError, UsageError
 from importer.jobs.commands import OF_FILES, MisfitError, StepError
 from importer.jobs.feed import FileState, WrongFileError
@@ -29,7 +30,7 @@ from importer.model.plan import Act
 from importer.model.problem import Code, Problem, Severity
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.report import wording
-from importer.report.commands import as_command
+from importer.report.commands import as_command, to_paste
 from importer.report.files import members, open_workbooks, present
 from importer.report.masking import CUT
 from importer.report.view import RunView, group_problems
@@ -37,25 +38,15 @@ from importer.report.view import RunView, group_problems
 _SAME_NAME = " under the same name"
 """How a file is replaced where a job loads every file, the oldest first."""
 
-REASON = "your reason"
-"""What stands for the reason in a command; a person replaces it."""
+
+def pasted(do: Action, when: str = "") -> str:
+    """Return what can be done in a sentence, with its command on a line of its own."""
+    return to_paste("", (Choice(do, when),))
 
 
-def allowing(job: Path, load: Load) -> str:
-    """Return the command that lets a held load pass, and no other."""
-    checks = dict.fromkeys(guard.name for guard in load.held)
-    return command_line("job", "allow", str(job), *checks, "--why", REASON, "--run", load.run)
-
-
-def running(job: Path) -> str:
-    """Return the command that runs a job once."""
-    return command_line("job", "run", str(job))
-
-
-def skipping(job: Path, held: Load | None) -> str:
-    """Return the command that skips the files of a held load, or else those that are refused."""
-    run = ("--run", held.run) if held is not None else ()
-    return command_line("job", "skip", str(job), "--why", REASON, *run)
+def allowing(job: Path, load: Load) -> AllowLoad:
+    """Return the action that lets a held load pass, and no other."""
+    return AllowLoad(str(job), load.run, tuple(dict.fromkeys(guard.name for guard in load.held)))
 
 
 _NAMED = 3
@@ -122,11 +113,16 @@ def how_many_fewer(people: int, state: JobMemory) -> str:
     return f"The file has {people_of(people)}, {state.largest - people:,} fewer than {largest}"
 
 
+def was_applied(load: Load) -> bool:
+    """Whether rows of the plan of a load were sent, if only in part, or by hand."""
+    return of_run(load.run, lambda ledger: ledger.was_applied, otherwise=False)
+
+
 def why_held(job: Job, load: Load, state: JobMemory) -> Iterator[str]:
     """Yield why a load is held, and what a person can do: what fits the guards comes first."""
     names = {guard.name: None for guard in load.held}
     done = f"nothing{' of this plan' if load.planned_again else ''} was written"
-    if of_run(load.run, lambda ledger: ledger.was_applied, otherwise=False):
+    if was_applied(load):
         done = "but its plan was applied by hand"
     yield f"The load is held by {word_list([*names])}: {done}."
     yield from load.lines
@@ -148,11 +144,11 @@ def why_held(job: Job, load: Load, state: JobMemory) -> Iterator[str]:
 def _office(job: Job, load: Load) -> Iterator[str]:
     named = _SAME_NAME if job.file.every == "file" else ""
     yield f"If the file is wrong, ask the office for another one{named}, which is then taken."
-    yield f"To continue without it, run:\n  {skipping(job.path, load)}"
+    yield pasted(SkipFiles(str(job.path), load.run), "To continue without it")
 
 
 def _mapping(job: Job, state: JobMemory) -> Iterator[str]:
-    yield f"If the mapping is wrong, correct it, then run:\n  {running(job.path)}"
+    yield f"If the mapping is wrong, correct it. {pasted(RunJob(str(job.path)), 'Then')}"
     yield from _changed(job, state)
 
 
@@ -165,7 +161,7 @@ def _changed(job: Job, state: JobMemory) -> Iterator[str]:
 def _allow(job: Job, load: Load) -> Iterator[str]:
     delivers = f"puts the file for Alma's SIS load into {job.file.deliver_to}"
     then = {"plan": "reports the plan, and writes nothing to Alma", "apply": "loads it"}
-    yield f"If the load is right, run:\n  {allowing(job.path, load)}"
+    yield pasted(allowing(job.path, load), "If the load is right")
     rest = ", without these rows" if _OF_ROWS & {guard.name for guard in load.held} else ""
     yield f"The next run of the job then {then.get(job.file.do, delivers)}{rest}."
 
@@ -196,27 +192,28 @@ def what_next(
     has the files that are refused, which are skipped together. `passes`: nobody has to act.
     """
     named = _SAME_NAME if job.file.every == "file" else ""
-    again, skip = f"the office to send the file again{named}.", _to_skip(job, state)
+    again, skip = RunJob(str(job.path)), _to_skip(job, state)
+    send = f"the office to send the file again{named}."
     of_file = load is not None and error.cause in OF_FILES
-    office = (f"Ask {again} The next run of the job takes it.", skip)
+    office = (f"Ask {send} The next run of the job takes it.", skip)
     if isinstance(error, WrongFileError):
         yield skip
     elif isinstance(error, MisfitError):
         yield from (*office, *_mapping(job, state))
     elif of_file and error.cause is Cause.EITHER:
-        yield from (*_mapping(job, state), f"If the mapping is right, ask {again} {skip}")
+        yield from (*_mapping(job, state), f"If the mapping is right, ask {send} {skip}")
     elif of_file:
         yield from office
     elif error.exit in {Exit.USAGE, Exit.ACCESS} or error.cause is Cause.MAPPING:
         of_mapping = error.cause is Cause.MAPPING and load is not None
         if of_mapping:
             yield "The mapping is wrong, not the file: the office need not send it again."
-        yield f"When this is corrected, run:\n  {running(job.path)}"
+        yield pasted(again, "When this is corrected")
         if of_mapping:
             yield from _changed(job, state)
         if error.exit is Exit.ACCESS:
-            test = ("doctor",) if isinstance(error, StepError) else ("job", "check", str(job.path))
-            yield f"To test it before, run:\n  {command_line(*test)}"
+            of_alma = isinstance(error, StepError)
+            yield pasted(Do.TEST_SETUP if of_alma else CheckJob(str(job.path)), "Before that")
     elif error.exit is Exit.BUG:
         yield f"To report it, also send what this prints:\n  {command_line('doctor', '--json')}"
     if error.exit not in {Exit.SAFETY_CHECK, Exit.ACCESS, Exit.ROSTER, Exit.USAGE}:
@@ -225,7 +222,7 @@ def what_next(
             yield "Nothing needs to be done, unless this is reported again."
         elif error.cause is Cause.PASSES:
             yield "This was expected to pass by itself, and has not."
-        yield f"The next run of the job {then}. To run it earlier, type:\n  {running(job.path)}"
+        yield f"The next run of the job {then}. {pasted(again, 'If it is to be earlier')}"
 
 
 def _to_skip(job: Job, state: JobMemory) -> str:
@@ -234,9 +231,9 @@ def _to_skip(job: Job, state: JobMemory) -> str:
     names = (file.name for feed in feeds for file in feed.files if file.state is FileState.REFUSED)
     refused = [*dict.fromkeys(names)]  # a file that replaced another may be refused, too
     several = len(refused) > 1
-    skip = f"To continue without {word_list(refused) if several else 'it'}, run:\n"
+    when = f"To continue without {word_list(refused) if several else 'it'}"
     only = "\nTo skip only one, also type its name behind that of the job." if several else ""
-    return f"{skip}  {skipping(job.path, None)}{only}"
+    return f"{pasted(SkipFiles(str(job.path)), when)}{only}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,8 +346,7 @@ def what_was_done(job: Job, load: Load, state: JobMemory) -> Paragraph:
             lines[-1] += " Nothing needs to be done."
     lines += (*to_correct(job, load), *load.trouble, *missed.lines, *retire.lines)
     if load.delivered:
-        lines += ["To see what Alma loaded, after its SIS profile ran, run:"]
-        lines += [f"  {command_line('sis-report', load.run)}"]
+        lines.append(pasted(SisReport(load.run)))
     if waiting:
         lines += [f"Look at {load.run}/report.html. If it is right, run:"]
         lines += [f"  {command_line(*load.to_apply)}"]
@@ -407,6 +403,7 @@ class JobOverview:
             for address, feed in memory.feeds.items() for file in feed.files
             if not file.state.is_over and file.state is not FileState.GONE
         ]  # fmt: skip
+        right, skip = self.state != "wrong", SkipFiles(str(self.path), held.run if held else "")
         decidable = held is not None or any(file["state"] == "refused" for file in files)
         return {
             "job": self.path.stem,
@@ -422,8 +419,8 @@ class JobOverview:
             "held": [guard.model_dump() for guard in held.held] if held else [],
             "run": load.run if load else "",
             "files": files,
-            "allow": allowing(self.path, held) if held and self.state != "wrong" else "",
-            "skip": skipping(self.path, held) if decidable and self.state != "wrong" else "",
+            "allow": as_command(allowing(self.path, held)) if held and right else "",
+            "skip": as_command(skip) if decidable and right else "",
             "decisions": [decision.model_dump(mode="json") for decision in memory.decisions[-10:]],
         }
 

@@ -5,27 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from importer.advice import (
-    Action,
-    Advice,
-    Apply,
-    ByHand,
-    CheckFiles,
-    Choice,
-    Decide,
-    Do,
-    ListCodes,
-    Measure,
-    NameUser,
-    ResolveFrom,
-    ShowRow,
-    SisReport,
-    Undo,
-    Wait,
-    WriteReports,
-)
+from importer import advice as actions
+from importer.advice import Action, Advice, Choice, Do
 from importer.model.question import read_decision
 from importer.model.text import command_line
+
+WHY = ("--why", "your reason")
+"""What stands for the reason of a decision; a person replaces it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,35 +25,45 @@ class Here:
 def as_command(action: Action, here: Here = Here()) -> str:  # noqa: PLR0911, PLR0912
     """Return the command that carries out an action; "" where there is none."""
     match action:
-        case ByHand() | Wait():
+        case actions.ByHand() | actions.Wait():
             return ""
-        case Decide(decision):
+        case actions.Decide(decision):
             answer, _ = read_decision(decision) or ("ANSWER", "")
             return command_line("resolve", here.run, here.row, "--as", answer)
-        case NameUser(run, row, answer):
+        case actions.NameUser(run, row, answer):
             return command_line("resolve", run, row, "--as", answer, "ID")
-        case CheckFiles(words):
+        case actions.CheckFiles(words):
             return command_line(*words)
-        case Apply(run, allow, limit, delete):
+        case actions.Apply(run, allow, limit, delete):
             options = [word for check in allow for word in ("--allow", check)]
             options += [] if limit is None else ["--limit", str(limit)]
             options += [] if delete is None else ["--delete", str(delete)]
             return command_line("apply", run, *options)
-        case SisReport(run):
+        case actions.SisReport(run):
             return command_line("sis-report", run)
-        case Undo(run, delete):
+        case actions.Undo(run, delete):
             return command_line("undo", run, *(("--delete-created",) if delete else ()))
-        case ResolveFrom(run, file):
+        case actions.ResolveFrom(run, file):
             return command_line("resolve", run, "--from", file)
-        case WriteReports(run):
+        case actions.WriteReports(run):
             return command_line("report", run or here.run)
-        case ShowRow(run, row):
+        case actions.ShowRow(run, row):
             return command_line("show", run, row, "--show-values")
-        case ListCodes(table):
+        case actions.ListCodes(table):
             return command_line("codes", "show", table)
-        case Measure(institution):
+        case actions.Measure(institution):
             also = ("--for", institution) if institution else ()
             return command_line("doctor", "--probe", *also)
+        case actions.CheckJob(job):
+            return command_line("job", "check", job)
+        case actions.RunJob(job):
+            return command_line("job", "run", job)
+        case actions.AllowLoad(job, run, guards):
+            return command_line("job", "allow", job, *guards, *WHY, "--run", run)
+        case actions.SkipFiles(job, run):
+            return command_line("job", "skip", job, *WHY, *(("--run", run) if run else ()))
+        case Do.LIST_JOBS:
+            return command_line("job", "list")
         case Do.FETCH_CODES:
             return command_line("codes", "fetch")
         case Do.REFRESH_USERS:

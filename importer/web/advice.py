@@ -6,25 +6,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import assert_never
 
-from importer.advice import (
-    Action,
-    Apply,
-    ByHand,
-    CheckFiles,
-    Decide,
-    Do,
-    ListCodes,
-    Measure,
-    NameUser,
-    ResolveFrom,
-    ShowRow,
-    SisReport,
-    Undo,
-    Wait,
-    Where,
-    WriteReports,
-    as_text,
-)
+from importer import advice as actions
+from importer.advice import Action, Do, Where, as_text
 from importer.web.tasks import PRACTICE
 
 
@@ -46,13 +29,13 @@ def as_control(  # noqa: PLR0911, PLR0912
     """
     settings, runs, words = f"{base}/settings", f"{base}/runs", as_text(action).removesuffix(".")
     match action:
-        case ByHand(where=Where.MAPPING) if draft:
+        case actions.ByHand(where=Where.MAPPING) if draft:
             return Link(words, f"{base}/drafts/{draft}/mapping")
-        case Decide() if run:
+        case actions.Decide() if run:
             return Link(words, f"{runs}/{run}/decisions")
-        case NameUser(folder, row) | ShowRow(folder, row):
+        case actions.NameUser(folder, row) | actions.ShowRow(folder, row):
             return Link(words, f"{runs}/{PurePath(folder).name}/rows/{row}")
-        case Apply(folder) | SisReport(folder) | Undo(folder):
+        case actions.Apply(folder) | actions.SisReport(folder) | actions.Undo(folder):
             return Link(words, f"{runs}/{PurePath(folder).name}")
         case Do.FETCH_CODES:
             return Link("Get the code tables in Settings", f"{settings}#codes")
@@ -64,11 +47,17 @@ def as_control(  # noqa: PLR0911, PLR0912
             return Link("Change the key in Settings", f"{settings}#alma")
         case Do.SET_ADDRESS if place != PRACTICE:
             return Link("Change the region in Settings", f"{settings}#alma")
+        case actions.AllowLoad() | actions.SkipFiles() | Do.LIST_JOBS if place != PRACTICE:
+            return Link("Decide about the load in Settings", f"{settings}#jobs")
         case Do.CHOOSE_RUN:
             return Link("Choose another load", f"{base}/")
-        case ByHand() | Decide() | CheckFiles() | ResolveFrom() | WriteReports() | ListCodes():
+        case actions.ByHand() | actions.Decide() | actions.CheckFiles() | actions.ResolveFrom():
             return None
-        case Measure() | Wait() | Do():
+        case actions.WriteReports() | actions.ListCodes() | actions.Measure() | actions.Wait():
+            return None
+        case actions.CheckJob() | actions.RunJob() | actions.AllowLoad() | actions.SkipFiles():
+            return None
+        case Do():
             return None
         case _:
             assert_never(action)

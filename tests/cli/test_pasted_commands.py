@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from importer.advice import Decide, Do, NameUser, ResolveFrom, SisReport
+from importer.advice import AllowLoad, Decide, Do, NameUser, ResolveFrom, SisReport, SkipFiles
 from importer.errors import Exit
 from importer.model import text
 from importer.model.text import command_line, shell_word
 from importer.report.commands import Here, as_command
-from tests.actions import EVERY
+from tests.actions import EVERY, JOB
 from tests.actions import RUN as OF_ALL
 from tests.cli.conftest import Sandbox
 from tests.command_line import typed
@@ -88,8 +88,15 @@ def test_powershell_calls_a_program_whose_path_is_quoted(monkeypatch: pytest.Mon
     assert command_line("plan") == '& "C:/Ana B/importer.exe" plan'
 
 
-NOT_HERE = (Decide, NameUser, ResolveFrom, SisReport)
-"""What needs a row with a question, a decision in a file, or a file that was delivered."""
+NOT_HERE = (Decide, NameUser, ResolveFrom, SisReport, AllowLoad, SkipFiles)
+"""What needs a row with a question, a decision in a file, a delivered file, or a held load."""
+
+NIGHTLY = """version: 1
+rosters:
+  - {from: incoming/*.xlsx, mapping: mapping.yaml, unchanged_for: 0s}
+do: plan
+guards: {creates: off, rejects: off, review: off}
+"""
 
 
 def test_the_command_of_every_action_works_when_it_is_pasted(sandbox: Sandbox) -> None:
@@ -98,6 +105,9 @@ def test_the_command_of_every_action_works_when_it_is_pasted(sandbox: Sandbox) -
     The command line understands each of its words: no error leads to its help.
     """
     shutil.copy(SAMPLES / "community-patrons.xlsx", "my roster.xlsx")
+    Path("incoming").mkdir()
+    shutil.copy("my roster.xlsx", "incoming")
+    Path(JOB).write_text(NIGHTLY, "utf-8")
     assert typed("mapping", "ready", "community", "-o", "mapping.yaml").exit == Exit.DONE
     assert typed("plan", "my roster.xlsx", "-m", "mapping.yaml", "-o", OF_ALL).exit == Exit.REJECTS
     for action in EVERY:

@@ -109,18 +109,6 @@ def test_a_held_load_is_reported_again_where_another_is_held(
         assert len(office.mails) == mails
 
 
-def test_a_held_load_is_one_incident_whatever_is_written_about_it(
-    office: Office, sandbox: Sandbox, typed: Type
-) -> None:
-    """Its plan was applied by hand meanwhile; the guards and the run are the same."""
-    office.write_job()
-    assert office.takes(people(10)) == Exit.SAFETY_CHECK
-    assert typed("apply", office.held.run, "--yes").exit == Exit.DONE
-    assert office.run() == Exit.SAFETY_CHECK
-    assert "applied by hand" in office.said[-1]
-    assert len(office.mails) == 1
-
-
 def test_an_outage_is_reported_once_whatever_its_counts(office: Office, sandbox: Sandbox) -> None:
     """A job of every five minutes: calls that are left, and two reasons that take turns.
 
