@@ -232,19 +232,19 @@ def may_be_same(one: PersonKeys, other: PersonKeys) -> bool:
       an address, not a birth date; or
     - one birth date, one first name, and one thing more in common: a marriage.
     """
-    same, first, last = one.name == other.name, one.first, one.last
-    similar = (_near(first, other.first) and _near(last, other.last)) or (
-        _near(first, other.last) and _near(last, other.first)
-    )
-    one_first = first == other.first or are_nicknames(first, other.first)
-    if not (same or similar or one_first):
+    first, last = one.first, one.last
+    straight = _near(first, other.first)
+    crossed = _near(first, other.last) and _near(last, other.first)
+    if not (straight or crossed):
         return False  # as of most pairs, which so cost no look at what they share
     shared = one.shared(other)
     if not shared or not any(one.name):
         return False
-    if same or similar:
-        return same or not _conflict(one.born, other.born)
-    return len(shared) > 1 and shared[0] == BORN and min(len(first), len(other.first)) > 1
+    if crossed or _near(last, other.last):
+        return one.name == other.name or not _conflict(one.born, other.born)
+    one_first = first == other.first or are_nicknames(first, other.first)
+    marriage = one_first and min(len(first), len(other.first)) > 1
+    return marriage and len(shared) > 1 and shared[0] == BORN
 
 
 def are_namesakes(one: PersonKeys, other: PersonKeys) -> bool:

@@ -76,12 +76,14 @@ def _pairs(keys: RowKeys, lines: pd.DataFrame) -> list[tuple[int, int]]:
     every = every[every["size"].between(2, COMMON)].sort_values(["block", "position"])
     block, position = every["block"].to_numpy(), every["position"].to_numpy()
     rows = len(keys.rows)
-    pairs = set[int]()
+    pairs = [np.array([], dtype=np.intp)]
     for ahead in range(1, COMMON):
         first = np.flatnonzero(block[ahead:] == block[:-ahead])
-        pairs.update((position[first] * rows + position[first + ahead]).tolist())
-    every_pair = (divmod(pair, rows) for pair in sorted(pairs))
-    return [(one, two) for one, two in every_pair if keys.person(one) != keys.person(two)]
+        pairs.append(position[first] * rows + position[first + ahead])
+    left, right = np.divmod(np.unique(np.concatenate(pairs)), max(rows, 1))
+    person = np.array([keys.person(at) for at in range(rows)], dtype=np.intp)
+    apart = person[left] != person[right]
+    return list(zip(left[apart].tolist(), right[apart].tolist(), strict=True))
 
 
 def shared_contacts(keys: RowKeys) -> Iterator[Problem]:
