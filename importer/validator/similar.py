@@ -75,13 +75,11 @@ def _pairs(keys: RowKeys, lines: pd.DataFrame) -> list[tuple[int, int]]:
     every = every.assign(block=blocks.ngroup(), size=blocks["part"].transform("size"))
     every = every[every["size"].between(2, COMMON)].sort_values(["block", "position"])
     block, position = every["block"].to_numpy(), every["position"].to_numpy()
-    rows = len(keys.rows)
-    pairs = [np.array([], dtype=np.intp)]
-    for ahead in range(1, COMMON):
-        first = np.flatnonzero(block[ahead:] == block[:-ahead])
-        pairs.append(position[first] * rows + position[first + ahead])
-    left, right = np.divmod(np.unique(np.concatenate(pairs)), max(rows, 1))
-    person = np.array([keys.person(at) for at in range(rows)], dtype=np.intp)
+    rows = max(len(keys.rows), 1)
+    ahead = ((n, np.flatnonzero(block[n:] == block[:-n])) for n in range(1, COMMON))
+    pairs = np.concatenate([position[at] * rows + position[at + n] for n, at in ahead])
+    left, right = np.divmod(np.unique(pairs), rows)
+    person = np.array([keys.person(at) for at in range(len(keys.rows))])
     apart = person[left] != person[right]
     return list(zip(left[apart].tolist(), right[apart].tolist(), strict=True))
 
