@@ -28,7 +28,7 @@ from importer.mapper.placeholders import (
 )
 from importer.mapper.repairs import repaired_id
 from importer.mapper.schema import EntryPart
-from importer.mapper.yaml_source import shortest
+from importer.mapper.yaml_source import PlacedFinding, shortest
 from importer.model.candidates import ID_FIELDS, FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.fields import OnUpdate, Shape
 from importer.model.problem import Code, Origin, Place, Problem
@@ -191,11 +191,11 @@ def compile_mapping(
 
 @dataclass(frozen=True, slots=True)
 class _ConstantHeading:
-    """A text that the mapping sets for a field, at `written`, and that heads this column."""
+    """A text that the mapping sets for a field, and that heads this column."""
 
     field: str
     text: str
-    written: str
+    at: KeyPath
     place: Place
 
 
@@ -205,16 +205,19 @@ def _constant_headings(
     """Yield the constants that are headings of the roster."""
     for mapped, at, text in mapping.constants if headings.recognized else ():
         for place in headings.exact(text.strip(_MARKS)):
-            yield _ConstantHeading(mapped.field.path, text, mapping.source.place(at), place)
+            yield _ConstantHeading(mapped.field.path, text, at, place)
 
 
 def _raise_if_wrong(compiler: _Compiler, constants: Iterable[_ConstantHeading], file: str) -> None:
     """Raise MappingError if a heading is missing, or a value is open or one that nobody shares."""
     mapping = compiler.mapping
-    wrong = [f"{mapping.source.place(at)}: {advice}" for at, advice in mapping.open_codes]
+    wrong = [mapping.source.finding(at, advice) for at, advice in mapping.open_codes]
     wrong += [
-        f"{constant.written}: every patron would get the text `{constant.text}`; write "
-        f"`<{constant.place.heading}>` to take column {constant.place}"
+        mapping.source.finding(
+            constant.at,
+            f"every patron would get the text `{constant.text}`; write "
+            f"`<{constant.place.heading}>` to take column {constant.place}",
+        )
         for constant in constants
         if constant.field in OF_ONE_PERSON
     ]
@@ -234,7 +237,7 @@ def _notices(
         message = "is not used by the mapping" if len(left) == 1 else "are not used by the mapping"
         yield Problem.of(Code.UNUSED_COLUMN, origin, message, *left)
     for constant in constants:
-        message = f"is a heading, but {constant.written} sets it as a text"
+        message = f"is a heading, but {mapping.source.place(constant.at)} sets it as a text"
         place, field = constant.place, constant.field
         yield Problem.of(Code.CONSTANT_IS_HEADING, origin, message, place, field=field)
 
@@ -338,7 +341,7 @@ class _Compiler:
     mapping: MappingDocument
     headings: RosterHeadings
     columns: dict[str, Use] = default(default_factory=dict)
-    faults: dict[str, str] = default(default_factory=dict)
+    faults: dict[str, PlacedFinding] = default(default_factory=dict)
     missing: set[str] = default(default_factory=set)
     lost: set[str] = default(default_factory=set)
     """The lists of which the roster may lack a column, and does."""
@@ -485,7 +488,7 @@ class _Compiler:
             if isinstance(use, Use):
                 self.columns[key] = use
             else:
-                self.faults[key] = f"{self.mapping.source.place(at)}: {use}"
+                self.faults[key] = self.mapping.source.finding(at, use)
         return self.columns.get(key)
 
     def _common_id_rule(self, mapped: MappedField) -> IdRule | None:

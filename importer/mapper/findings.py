@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from importer.mapper.key_path import KeyPath
-from importer.mapper.yaml_source import YamlSource
+from importer.mapper.yaml_source import PlacedFinding, YamlSource
 
 
 class Level(StrEnum):
@@ -27,10 +27,7 @@ class MappingFinding:
     level: Level = Level.ERROR
 
 
-def in_order(source: YamlSource, findings: list[MappingFinding]) -> tuple[str, ...]:
+def in_order(source: YamlSource, findings: list[MappingFinding]) -> tuple[PlacedFinding, ...]:
     """Return findings with their places, each once, by line."""
-    lines = {
-        f"{source.place(finding.at)}: {finding.wrong}": source.locate(finding.at)
-        for finding in findings
-    }
-    return tuple(sorted(lines, key=lambda text: lines[text][0]))
+    lines = (source.finding(f.at, f.wrong, lacking=f.lacking) for f in findings)
+    return tuple(sorted(dict.fromkeys(lines), key=lambda finding: finding.line))

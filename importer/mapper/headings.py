@@ -11,7 +11,9 @@ from importer.mapper.dates import YEARS, is_any_date
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import ANGLED, TO_CHOOSE, heading_key, nearest
 from importer.mapper.schema import MappingFile
+from importer.mapper.yaml_source import PlacedFinding
 from importer.model.candidates import IdRule
+from importer.model.fields import ALWAYS_REQUIRED
 from importer.model.problem import Place
 from importer.model.roster import ADDED
 from importer.model.text import command_line
@@ -163,12 +165,20 @@ _LEAVE_OUT = (
     "list a column that only some rosters have in `optional` under `roster:`",
 )
 
-_NEEDED = re.compile(r"\brecord\.(primary_id|first_name|last_name|user_group)\b")
+
+_NEEDED = frozenset(("record", field) for field in ALWAYS_REQUIRED)
 """What no mapping can do without, so that its column cannot be left out."""
 
 
+class RosterFinding(str):
+    """What is said of a roster, whose columns it lists, and not of a line of the mapping."""
+
+
 def findings(
-    mapping: MappingDocument, headings: RosterHeadings, faults: Mapping[str, str], file: str
+    mapping: MappingDocument,
+    headings: RosterHeadings,
+    faults: Mapping[str, PlacedFinding],
+    file: str,
 ) -> Iterator[str]:
     """Yield the faults of headings, the cause first; in one line if most headings are missing."""
     if mapping.from_alma and all(map(headings.lacks, mapping.headings)):
@@ -180,11 +190,12 @@ def findings(
     names = {heading_key(heading): heading for heading in mapping.headings}
     missing = {key: name for key, name in names.items() if key in faults and headings.lacks(name)}
     several = len(missing) > max(_FEW, len(names) / 2)
-    summary = headings.summary(file)
+    summary = RosterFinding(headings.summary(file))
     if headings.recognized and missing:
-        needed = any(_NEEDED.search(faults[key]) for key in missing)
+        needed = any(faults[key].at[:2] in _NEEDED for key in missing)
         advised = (_RENAME,) if needed else _LEAVE_OUT
-        summary += "".join(f"\n{mapping.path.name}: {advice}" for advice in advised)
+        lines = (f"\n{mapping.path.name}: {advice}" for advice in advised)
+        summary = RosterFinding("".join((summary, *lines)))
     if several and not headings.recognized:
         yield summary
     if several:

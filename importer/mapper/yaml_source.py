@@ -11,7 +11,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -57,6 +57,31 @@ def shortest(value: Plain, *, own: bool = False) -> Plain:
     return part if name in _IMPLIED else name if parts in _USUAL else parts
 
 
+class PlacedFinding(str):
+    """A finding as a line of text, `autumn.yaml:12: record.user_group: …`, which has its parts.
+
+    `lacking`: as of a `MappingFinding`.
+    """
+
+    line: int
+    at: KeyPath
+    wrong: str
+    lacking: bool
+
+    @classmethod
+    def of(cls, file: str, line: int, wrong: str, at: KeyPath = ()) -> Self:
+        """Return what is wrong in a line, with the key, where that is known."""
+        made = cls(": ".join(filter(None, (f"{file}:{line}", key_text(at), wrong))))
+        made.line, made.at, made.wrong, made.lacking = line, at, wrong, False
+        return made
+
+
+def key_text(at: KeyPath) -> str:
+    """Return a path as findings write it: `match.by[0]`."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in at)
+    return "".join(steps).removeprefix(".")
+
+
 @dataclass(slots=True)
 class YamlSource:
     """A mapping file's values, with the line of every key and list item.
@@ -92,10 +117,14 @@ class YamlSource:
     def place(self, at: KeyPath) -> str:
         """Return the place of a value for a finding: `autumn.yaml:12: record.user_group`."""
         line, walked = self.locate(at)
-        key = ""
-        for step in walked or at[:1]:
-            key += f"[{step}]" if isinstance(step, int) else f".{step}" if key else step
-        return f"{self.file}:{line}: {key}"
+        return f"{self.file}:{line}: {key_text(walked or at[:1])}"
+
+    def finding(self, at: KeyPath, wrong: str, *, lacking: bool = False) -> PlacedFinding:
+        """Return what is wrong at this path."""
+        line, walked = self.locate(at)
+        made = PlacedFinding.of(self.file, line, wrong, walked or at[:1])
+        made.at, made.lacking = at, lacking
+        return made
 
 
 def read(path: Path, content: bytes) -> YamlSource:
@@ -119,7 +148,7 @@ def read(path: Path, content: bytes) -> YamlSource:
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             wrong = "a character that is not UTF-8; save the file as UTF-8"
-    raise MappingError((f"{name}:{line}: {wrong}",))
+    raise MappingError((PlacedFinding.of(name, line, wrong),))
 
 
 _TAG = re.compile("tag:yaml.org,2002:(str|int|float|bool|null|timestamp|merge|value|map|seq)")
@@ -200,7 +229,7 @@ class _Reader:
         self.source.lines[at] = node.start_mark.line + 1
 
     def _find(self, line: int, wrong: str) -> None:
-        self.findings.append(f"{self.source.file}:{line}: {wrong}")
+        self.findings.append(PlacedFinding.of(self.source.file, line, wrong))
 
     def _stop(self, line: int, wrong: str) -> NoReturn:
         self._find(line, wrong)

@@ -5,7 +5,6 @@ A change edits the text.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
@@ -13,14 +12,26 @@ from aiohttp import web
 
 from importer.errors import MappingError, RosterError, UnreadableFileError, UsageError
 from importer.mapper.compile import RunVariables, compile_mapping
+from importer.mapper.headings import RosterFinding
+from importer.mapper.key_path import KeyPath
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE
-from importer.model.roster import Roster
+from importer.mapper.yaml_source import PlacedFinding, key_text
 from importer.report.wording import field_name
 from importer.suggest.columns import guesses
 from importer.web.card import card, lacking, marks
-from importer.web.columns import NEW, Clear, cleared, columns, matched, moves, steps_of, targets
+from importer.web.columns import (
+    NEW,
+    Clear,
+    cleared,
+    columns,
+    key_of,
+    matched,
+    moves,
+    steps_of,
+    targets,
+)
 from importer.web.controls import Control, panels
 from importer.web.draft_pages import beside
 from importer.web.drafts import StaleError, mapping_text, text_digest
@@ -59,7 +70,7 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
         "Mapping",
         chosen=chosen,
         digest=text_digest(mapping_text(chosen)),
-        findings=[*_here(findings, document, roster)],
+        findings=[*_here(findings, document)],
         columns=columns(roster, document, guesses(roster, beside(visit))),
         wanted=wanted,
         asked=asked,
@@ -73,35 +84,27 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
     )
 
 
-def _here(
-    findings: Iterable[str], document: MappingDocument, roster: Roster
-) -> Iterator[tuple[str, str]]:
+def _here(findings: Iterable[str], document: MappingDocument) -> Iterator[tuple[str, str]]:
     """Yield the findings, with what is still to choose in words of the form.
 
-    By the place that a finding begins with, and with the field whose column is to be chosen, or "".
-    What begins with the roster lists its columns, which the form has.
+    Each with the key of the field whose column is to be chosen, or "".
     """
-    words = dict[str, tuple[str, str]]()
+    words = dict[KeyPath, tuple[str, str]]()
     for mapped, at, rule in document.nested_rules:
-        name, place = field_name(mapped.field.path), document.source.place(at)
+        name = field_name(mapped.field.path)
         if any(cell.heading == TO_CHOOSE for template in rule.templates for cell in template.cells):
-            words[place] = f"Under Columns, choose the column for “{name}”.", name
+            words[at] = f"Under Columns, choose the column for “{name}”.", key_of(mapped.at)
         elif any(template.constant == TO_CHOOSE for template in rule.templates):
-            words[place] = f"Under Rules, open “Same for everybody” and choose: {name.lower()}.", ""
+            words[at] = f"Under Rules, open “Same for everybody” and choose: {name.lower()}.", ""
     for finding in findings:
-        if not finding.startswith(f"{roster.source.path.name}:"):
-            place = next((place for place in words if finding.startswith(f"{place}:")), "")
-            yield words.get(place, (finding, ""))
+        at = finding.at if isinstance(finding, PlacedFinding) else ()
+        if not isinstance(finding, RosterFinding):  # it lists the columns, which the form has
+            yield words.get(at, (finding, ""))
 
 
 def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Response:
     """Return the page with the mapping's text, and what is wrong with it."""
     chosen, text = visit.mapping, ""
-    place = rf"^{re.escape(chosen.name)}:(\d+): (?:record\.(\w+)(?=: ))?"
-
-    def here(matched: re.Match[str]) -> str:
-        return f"Line {matched[1]}, {field_name(matched[2]) if matched[2] else ''}"
-
     with suppress(UnreadableFileError):
         text = mapping_text(chosen)
     return visit.step_page(
@@ -110,10 +113,17 @@ def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Res
         chosen=chosen,
         text=text,
         digest=text_digest(text),
-        findings=[
-            re.sub(place, here, finding) for finding in (*findings, *filter(None, [problem]))
-        ],
+        findings=[*map(_in_words, (*findings, *filter(None, [problem])))],
     )
+
+
+def _in_words(finding: str) -> str:
+    """Return a finding with its line and, of a field of the record, the name."""
+    if not isinstance(finding, PlacedFinding):
+        return finding
+    of_field = finding.at[:-1] == ("record",)
+    key = field_name(str(finding.at[-1])) if of_field else key_text(finding.at)
+    return f"Line {finding.line}{key and f', {key}'}: {finding.wrong}"
 
 
 def save(visit: Visit) -> web.Response:
@@ -161,11 +171,9 @@ def save(visit: Visit) -> web.Response:
     clears = [clear for clear in clears if clear[0] not in taken]  # now from a column
     text = cleared(text, (*clears, *gone))
     after, findings = examine(chosen, text)
-    known = {_PLACES.sub("", finding) for finding in before}
+    known = {*map(_cause, before)}
     added = [
-        finding
-        for finding in findings
-        if not (_PLACES.sub("", finding) in known or _LACKS.search(finding))
+        finding for finding in findings if not (_cause(finding) in known or _is_lacking(finding))
     ]
     if after is None or added:
         raise UsageError((*added, "This is no mapping.")[0])
@@ -194,6 +202,13 @@ def _with_values(visit: Visit, text: str, controls: Iterable[Control]) -> tuple[
     return text, clears
 
 
-_LACKS = re.compile("is missing; every new user needs it|no ID is mapped")
-_PLACES = re.compile(r":\d+:|\[\d+\]")
-"""Lines and positions in a finding, which other changes move."""
+def _cause(finding: str) -> object:
+    """Return a finding without line and positions, which other changes move."""
+    if not isinstance(finding, PlacedFinding):
+        return finding
+    return finding.wrong, *(step for step in finding.at if isinstance(step, str))
+
+
+def _is_lacking(finding: str) -> bool:
+    """Return whether the record has no field yet that every new user needs."""
+    return isinstance(finding, PlacedFinding) and finding.lacking and finding.at == ("record",)

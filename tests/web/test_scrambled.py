@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -20,6 +20,8 @@ from importer.errors import Exit
 from importer.jobs.commands import StepError, counts_of
 from importer.jobs.words import reasons
 from importer.ledger.ledger import summarize
+from importer.mapper.key_path import KeyPath
+from importer.mapper.yaml_source import YamlSource
 from importer.model.plan import Fate, Unchanged
 from importer.model.problem import CATALOGUE, Code, Problem, Severity
 from importer.report.files import write_all
@@ -35,11 +37,13 @@ from importer.web import (
     settings_page,
     task_pages,
 )
+from importer.web.drafts import Draft
 from importer.web.site import ROOT, SITE, Site, Visit
-from importer.web.tasks import EXIT, OUT, TASK, Task, Tasks, Workspace
+from importer.web.tasks import DRAFTS, EXIT, OUT, TASK, Task, Tasks, Workspace
 from tests.actions import EVERY
 from tests.pipeline.runs import ROOT as CHECKOUT
 from tests.report import building
+from tests.web.conftest import with_mapping
 
 NOW = datetime(2026, 8, 20, 10, tzinfo=UTC)
 ADVICE = tuple(map(Choice, EVERY))
@@ -116,6 +120,20 @@ def _mail(run: Path, number: int) -> str:
     return "\n".join((*reasons(str(run), None), str(failed.value)))
 
 
+def _visits(folder: Path, tasks: Tasks) -> tuple[Workspace, Callable[..., Visit]]:
+    """Return a workspace, and a function for visits of it: a name, fields, and what is named."""
+    space = Workspace("alma", folder, tasks, CHECKOUT, "ana@desk")
+    app = web.Application()
+    app[ROOT] = "/secret"
+    app[SITE] = Site({"alma": space, "practice": space}, lambda: NOW, None)
+
+    def visit(name: str, *fields: tuple[str, str], **names: str) -> Visit:
+        names = {"place": "alma", **names}
+        return Visit(make_mocked_request("GET", f"/{name}", app=app, match_info=names), fields)
+
+    return space, visit
+
+
 def _pages(folder: Path, number: int) -> Iterator[tuple[str, str]]:
     """Yield the reports, emails and pages of such a run, and of a roster, each with its name."""
     here = folder / f"{number}"
@@ -124,15 +142,7 @@ def _pages(folder: Path, number: int) -> Iterator[tuple[str, str]]:
             if path.name in {PAGE, MASKED}:
                 yield path.name, path.read_text("utf-8")
     yield "mail", _mail(here / "runs" / "run", number)
-    space = Workspace("alma", here, _tasks(here, number), CHECKOUT, "ana@desk")
-    app = web.Application()
-    app[ROOT] = "/secret"
-    app[SITE] = Site({"alma": space, "practice": space}, lambda: NOW, None)
-
-    def visit(name: str, **names: str) -> Visit:
-        names = {"place": "alma", **names}
-        return Visit(make_mocked_request("GET", f"/{name}", app=app, match_info=names))
-
+    space, visit = _visits(here, _tasks(here, number))
     draft_pages.take_sample(visit("samples"))
     (draft,) = space.drafts()
     for name, page, names in (
@@ -166,3 +176,51 @@ def test_pages_and_reports_do_not_depend_on_their_prose(
     for name, page in before.items():
         assert _skeleton(page) == _skeleton(after[name]), name
         assert page != after[name] or name in {"home", "sheet", "mapping"}, name
+
+
+OPEN = """version: 1
+account_type: INTERNAL
+record:
+  primary_id: <Id>
+  first_name: <?>
+  user_group: "?"
+  job_category: <Gone>
+"""
+
+
+def _mapping_pages(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the pages of a mapping with all that can be open in it, and the mapping as saved."""
+    _, visit = _visits(folder, _tasks(folder, 1))
+    draft = Draft.create(folder / DRAFTS, "people.csv", NOW, "ana")
+    draft.roster.write_text("Id,First,Group\n1,Ida,COMM\n", "utf-8")
+    path = with_mapping(folder, "open.yaml", OPEN)
+    draft.choose(path.name)
+    page = ""
+    for view in ("form", "text"):
+        page = mapping_pages.mapping(visit("mapping", ("view", view), draft=draft.name)).text or ""
+        yield view, page
+    digest = re.search(r'name="digest" value="(\w+)"', page)
+    assert digest is not None
+    fields = (("digest", digest[1]), ("target-B", "record/first_name"))
+    mapping_pages.save(visit("mapping", *fields, draft=draft.name))
+    yield "saved", path.read_text("utf-8")
+
+
+def test_the_mapping_does_not_depend_on_the_words_of_its_findings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is open is known by its place: the form names it, and can be saved as it is."""
+    before = dict(_mapping_pages(tmp_path / "1"))
+    placed = YamlSource.finding
+
+    def scrambled(source: YamlSource, at: KeyPath, _: str, *, lacking: bool = False) -> str:
+        return placed(source, at, f"W{hash(at)}", lacking=lacking)
+
+    monkeypatch.setattr(YamlSource, "finding", scrambled)
+    after = dict(_mapping_pages(tmp_path / "2"))
+    assert "first_name: <First>" in before["saved"]
+    assert after["saved"] == before["saved"]
+    for view in ("form", "text"):
+        assert _skeleton(after[view]) == _skeleton(before[view])
+        assert after[view] != before[view]
+    assert before["form"].count("Likely: First") == after["form"].count("Likely: First") == 1
