@@ -74,8 +74,10 @@ def read_name(text: str, order: NameOrder) -> PersonName:
     certain = len(parts) < 3
     if len(parts) > 1:
         last, given = parts[0].split(), " ".join(parts[1:]).split()
-        certain, later = certain and order != "first-last", [*last[1:], *given[1:]]
+        certain = certain and order != "first-last"
         titles = [*_titles(last), *_titles(given)]
+        suffixes[:0] = [*_suffixes(last), *_suffixes(given)]
+        later = [*last[1:], *given[1:]]
     elif parts and len(parts[0]) in _UNDIVIDED and _IDEOGRAPHS.fullmatch(parts[0]):
         at = 2 if parts[0][:2] in LONG_SURNAMES else 1
         return PersonName(
@@ -93,11 +95,11 @@ def read_name(text: str, order: NameOrder) -> PersonName:
         last, given = (
             (words[:at], words[at:]) if order == "last-first" else (words[at:], words[:at])
         )
+        suffixes[:0] = [*_suffixes(last), *_suffixes(given)]
         certain = certain and len(given) <= 2 and not any(map(may_be_particle, given[1:]))
         if given and order != "last-first" and len("".join(last)) == 1 and last[0].isascii():
             certain = False  # as in `LEE ANN M`, which begins with the last name
     certain = certain and not (NO_NAME.search(text) or "(" in text)
-    suffixes[:0] = [*_suffixes(last), *_suffixes(given)]
     certain = certain and not any(map(_is_no_part, [*last, *given]))
     if not text.isupper():
         degrees = (word.isupper() and is_suffix(word, after_comma=True) for word in later)

@@ -82,10 +82,9 @@ def may_be_particle(word: str) -> bool:
 
 def is_suffix(text: str, *, after_comma: bool) -> bool:
     """Return whether a text is a suffix or a degree, such as Jr. or, behind a comma, MD."""
-    plain = text.replace(".", "").replace(" ", "")
-    small = plain.casefold()
-    degree = after_comma and small in _WORDS["degrees"]
-    return plain in _NUMERALS or small in _WORDS["suffixes"] or degree
+    bare = text.replace(" ", "").rstrip(".")  # J.R. are two initials
+    degree = after_comma and bare.replace(".", "").casefold() in _WORDS["degrees"]
+    return bare in _NUMERALS or bare.casefold() in _WORDS["suffixes"] or degree
 
 
 def is_title(word: str, *, before: bool) -> bool:
