@@ -100,8 +100,9 @@ def prepare(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
     """
     age, lost = options.now() - ledger.facts.started, end_is_lost(ledger)
     days = SIS_PLAN_DAYS if ledger.facts.sis else options.plan_days
-    if not (ledger.was_applied or lost) and age > timedelta(days=days):
-        msg = f"The plan is {counted(age.days, 'day')} old; Alma may have changed. Plan again."
+    if not (ledger.was_applied or lost) and abs(age) > timedelta(days=days):
+        made = ledger.facts.started
+        msg = f"The plan is of {made:%Y-%m-%d}, and today is {made + age:%Y-%m-%d}. Plan again."
         raise StalePlanError(msg)
     check_unchanged(ledger)
     if options.seal not in {"", ledger.value(RunValue.SEAL)}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from subprocess import run as run_process
@@ -89,6 +90,19 @@ def test_from_check_to_the_second_plan(name: str, sandbox: Sandbox) -> None:
     replanned = typed("plan", roster, "-m", mapping, "--json").summary
     counts = [replanned[count] for count in ("create", "update", "unchanged")]
     assert counts == [0, 0, ready]
+
+
+@pytest.mark.parametrize("days", [-8, -6, 6, 8])
+def test_a_plan_is_of_this_week(
+    days: int, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the clock, which may have been wrong: a plan of next month may be a year old."""
+    roster, mapping = next(iter(MAPPING_OF_SAMPLE.items()))
+    typed("plan", SAMPLES / roster, "-m", mapping, "-o", "run")
+    then = datetime.now(UTC) + timedelta(days=days)
+    monkeypatch.setattr("importer.service.office.now", lambda: then)
+    assert (typed("apply", "run").exit == Exit.STALE) == (abs(days) == 8)
+    assert ("POST" in {call["method"] for call in sandbox.log()}) == (abs(days) == 6)
 
 
 def test_records_as_files(sandbox: Sandbox) -> None:
