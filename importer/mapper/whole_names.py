@@ -74,10 +74,9 @@ def read_name(text: str, order: NameOrder) -> PersonName:
     certain = len(parts) < 3
     if len(parts) > 1:
         last, given = parts[0].split(), " ".join(parts[1:]).split()
-        certain = certain and order != "first-last"
         titles = [*_titles(last), *_titles(given)]
         suffixes[:0] = [*_suffixes(last), *_suffixes(given)]
-        later = [*last[1:], *given[1:]]
+        certain, later = certain and order != "first-last", [*last[1:], *given[1:]]
     elif parts and len(parts[0]) in _UNDIVIDED and _IDEOGRAPHS.fullmatch(parts[0]):
         at = 2 if parts[0][:2] in LONG_SURNAMES else 1
         return PersonName(
@@ -101,9 +100,8 @@ def read_name(text: str, order: NameOrder) -> PersonName:
             certain = False  # as in `LEE ANN M`, which begins with the last name
     certain = certain and not (NO_NAME.search(text) or "(" in text)
     certain = certain and not any(map(_is_no_part, [*last, *given]))
-    if not text.isupper():
-        degrees = (word.isupper() and is_suffix(word, after_comma=True) for word in later)
-        certain = certain and not any(degrees)
+    degrees = (word.isupper() and is_suffix(word, after_comma=True) for word in later)
+    certain = certain and (text.isupper() or not any(degrees))
     two = TWO_FIRST_NAMES.search(" ".join(given)) is not None or not JOINS.isdisjoint(given[1:])
     return PersonName(
         "".join(given[:1]),

@@ -71,7 +71,7 @@ def test_the_figures_of_the_readme(
     measured = {
         "API calls": (2 * len(rows), len(calls)),
         "records written": (len(rows), len(writes)),
-        "addresses deleted": (deleted(by_app), deleted(after)),
+        "addresses, emails and phones deleted": (deleted(by_app), deleted(after)),
         "phone numbers replaced by the profile's": (replaced(by_app), replaced(after)),
     }
     claimed = _claimed()
