@@ -11,14 +11,14 @@ NODE   := build/node
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK   := pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 ARGS   ?=
-TAGGED  = v$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+TAGGED  = v$(shell sed -n 's/^RELEASE = "\(.*\)"/\1/p' release/version.py)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(RUN) ## Make .venv and install what running needs; the command is then .venv/bin/importer
 
-$(RUN): requirements-run.lock pyproject.toml
+$(RUN): requirements-run.lock pyproject.toml release/version.py
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name it with: make PYTHON=python3.11 …") if sys.version_info < (3, 11) else None'
 	@echo "Installing $$(grep -c '==' requirements-run.lock) libraries into $(VENV). This takes about a minute."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -22,11 +22,13 @@ _REFUSED = re.compile(r"\bA?GPL|(?<!Lesser )General Public|Proprietary|Commercia
 _ELSEWHERE = {"colorama": "License :: OSI Approved :: BSD License"}
 """What the libraries say of their license that only Windows needs."""
 
+_VERSION = "release/version.py"
 _WRITTEN = {
+    _VERSION: r'^RELEASE = "(.*)"$',
     "CITATION.cff": r"^version: (.*)$",
     "docs/reference/accessibility.md": r"^Version (\S+),",
 }
-"""Where else the version is, and how."""
+"""Where the version is, and how."""
 
 
 def is_permitted(license_text: str) -> bool:
@@ -46,12 +48,12 @@ def _project(root: Path) -> dict[str, Any]:
 
 
 def version(root: Path = ROOT) -> str:
-    """Return the version of pyproject.toml, the one place where it is written."""
-    return str(_project(root)["version"])
+    """Return the version of the release that comes next, or was just made."""
+    return written(root)[_VERSION]
 
 
 def written(root: Path = ROOT) -> dict[str, str]:
-    """Return the version that each other file has, or blank."""
+    """Return the version that each file has, or blank."""
     found = {
         file: re.findall(pattern, (root / file).read_text("utf-8"), re.MULTILINE)
         for file, pattern in _WRITTEN.items()
@@ -63,12 +65,12 @@ def findings(root: Path, tag: str) -> Iterator[str]:
     """Yield a sentence for each place that keeps a checkout from being the release of a tag."""
     wanted = version(root)
     if not re.fullmatch(r"\d+\.\d+\.\d+", wanted):
-        yield f"Version {wanted} in pyproject.toml is not one of a release."
+        yield f"Version {wanted} in {_VERSION} is not one of a release."
     if tag != f"v{wanted}":
-        yield f"The tag is {tag}, and pyproject.toml has version {wanted}."
+        yield f"The tag is {tag}, and {_VERSION} has version {wanted}."
     for file, one in written(root).items():
         if one != wanted:
-            yield f"{file} has version {one}, and pyproject.toml {wanted}."
+            yield f"{file} has version {one}, and {_VERSION} {wanted}."
     sections = _sections(root)
     if sections.pop("Unreleased", "").strip():
         yield "CHANGELOG.md has changes under *Unreleased*."
@@ -77,13 +79,10 @@ def findings(root: Path, tag: str) -> Iterator[str]:
         yield f"The newest section of CHANGELOG.md is “{newest}”, not “{wanted} - DATE”."
 
 
-def is_a_version_of_its_own(root: Path = ROOT) -> bool:
-    """Return whether changes since the last release have a version that no release has.
-
-    While the changelog has changes under *Unreleased*, the version is that of the next release
-    with `.dev0`, so that nobody takes a build in between for the release.
-    """
-    return version(root).endswith(".dev0") or not _sections(root).get("Unreleased", "").strip()
+def is_of_its_own(root: Path = ROOT) -> bool:
+    """Return whether changes since the last release have a version that no release has."""
+    unreleased, *others = _sections(root).items()
+    return not unreleased[1].strip() or version(root) not in {head.split()[0] for head, _ in others}
 
 
 def _sections(root: Path) -> dict[str, str]:

@@ -12,10 +12,12 @@ _LINK = re.compile(r"(!?)\[([^\]\n]*)\]\(([^)\s]+)\)")
 
 
 def described(readme: str, repository: str, version: str) -> str:
-    """Return the README with the addresses of a release in its links and pictures.
+    """Return the README with the addresses of a build's tag or commit in its links and pictures.
 
     Without a repository, a picture is left out and a link is its words; the list of links is, too.
     """
+    of_release = re.fullmatch(r"[\d.]+", version)
+    tree = f"v{version}" if of_release else version.partition("+g")[2] or "HEAD"
 
     def placed(link: re.Match[str]) -> str:
         mark, words, target = link.groups()
@@ -23,7 +25,7 @@ def described(readme: str, repository: str, version: str) -> str:
             return link[0]
         if repository:
             kind = "raw" if mark else "blob"
-            return f"{mark}[{words}]({repository.rstrip('/')}/{kind}/v{version}/{target})"
+            return f"{mark}[{words}]({repository.rstrip('/')}/{kind}/{tree}/{target})"
         return "" if mark else words
 
     text = readme if repository else readme.partition("\n## Read on\n")[0] + "\n"

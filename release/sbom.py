@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from release.checks import ROOT
+from release.version import of_build
 
 PAGE = ROOT / "docs" / "reference" / "licenses.md"
 
@@ -20,6 +21,7 @@ _SPDX = re.compile(
 
 def completed(bom: dict[str, Any], licenses: dict[str, str]) -> dict[str, Any]:
     """Return the list with each library's license and condition, and with what contains them."""
+    bom["metadata"]["component"]["version"] = of_build()
     for one in bom["components"]:
         stated = licenses[one["name"]]
         known = all(map(_SPDX.fullmatch, re.split(" AND | OR ", stated)))

@@ -12,7 +12,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from release.checks import ROOT, version
+from release.checks import ROOT
 
 STARTERS = Path(__file__).with_name("windows")
 """What people double-click, copied into the zip."""
@@ -79,7 +79,7 @@ def main() -> None:
         sys.exit(str(error))
     collected(uv, python, Path(wheel), folder / "libraries")
     shutil.copytree(STARTERS, folder, dirs_exist_ok=True)
-    target = ROOT / "dist" / f"alma-roster-importer-{version()}-windows.zip"
+    target = ROOT / "dist" / f"alma-roster-importer-{Path(wheel).name.split('-')[1]}-windows.zip"
     zipped(folder, target)
     sys.stdout.write(f"{target} ({target.stat().st_size / 1e6:.0f} MB)\n")
 

@@ -1,13 +1,10 @@
-"""What 2.0.0 took away is gone everywhere: in the schemas, the commands, the code and the guide."""
+"""What 2.0.0 took away is gone everywhere: in the schemas, the commands and the guide."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from importer.jobs.schema import JobFile
 from importer.mapper.json_schema import schema_text
@@ -25,24 +22,6 @@ JOB_KEYS = {"JobFile.fill", "JobFile.keep_edits", "Notify.office", "Guards.drift
 VALUES = {"sis-zip", "viewer", "preparer"}
 SETTINGS = {"ALMA_WEB_ROLES", "ALMA_WEB_FOUR_EYES"}
 SWITCHES_GONE = {"bad-json", "blank-date", "unknown-xml"}
-
-PYTHON = {
-    # a second way to make new users; the algebra of patches
-    "RowShape", "PartForm", "_entry_form", "rebase", "invert",
-    # undo of an undo, and under a later load
-    "put_back", "_put_back", "_HIDE_LOAD", "_LOAD_AGAIN", "away_again",
-    # entries by their place, and answers that join two rows
-    "lasts_of", "_key_by_value", "_is_retyped", "alike_rows",
-    # a person known by one word of the name
-    "may_still_be",
-    # earlier versions
-    "_EARLIER", "_EDITS", "as_written", "_without_place",
-    # the page about users of Alma
-    "alma_panels",
-    # the Cloud App
-    "app_record", "app_update", "AppFailureError", "prove",
-}  # fmt: skip
-"""Names of the code that went with what they did."""
 
 
 def _properties(schema: object) -> Iterator[tuple[str, object]]:
@@ -103,11 +82,3 @@ def test_no_page_of_the_guide_names_them() -> None:
     keys = "|".join({"extends", "keep_edits", "drift", *VALUES, *SETTINGS})
     gone = re.compile(rf"(?<![\w-])(?:{commands}|{options}|(?:{keys})(?=:|`))(?![\w-])")
     assert [(page, words) for page, words in _spans() if gone.search(words)] == []
-
-
-@pytest.mark.parametrize("name", sorted(PYTHON))
-def test_no_module_has_a_name_of_theirs(name: str) -> None:
-    """As a whole word, anywhere in the code of the product."""
-    word = re.compile(rf"\b{name}\b")
-    modules: Iterator[Path] = (ROOT / "importer").rglob("*.py")
-    assert [path.name for path in modules if word.search(path.read_text("utf-8"))] == []

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from release import checks, sbom, windows
 from release.readme import described
+from release.version import of_build
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,11 +63,9 @@ def test_the_wheel_knows_its_commit(built: tuple[Path, Path]) -> None:
     (wheel,) = built[0].glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         commit = archive.read("importer/COMMIT").decode().strip()
-    head = subprocess.run(
-        ("git", "rev-parse", "HEAD"), cwd=ROOT, check=True, capture_output=True, text=True
-    )
+    head = subprocess.check_output(("git", "rev-parse", "HEAD"), cwd=ROOT, text=True)
     assert len(commit) == 12
-    assert head.stdout.startswith(commit)
+    assert head.startswith(commit)
 
 
 def test_the_package_index_takes_the_metadata(built: tuple[Path, Path]) -> None:
@@ -105,22 +104,51 @@ def test_every_file_with_the_version_has_that_of_the_project() -> None:
     assert set(checks.written().values()) == {checks.version()}
 
 
-def test_a_build_between_releases_has_a_version_of_its_own(ready: Path) -> None:
-    """While the changelog has unreleased changes, the version ends with `.dev0`."""
-    assert checks.is_a_version_of_its_own()
-    assert checks.is_a_version_of_its_own(ready)
-    changelog, project = ready / "CHANGELOG.md", ready / "pyproject.toml"
+def test_changes_after_a_release_have_a_version_that_no_release_has(ready: Path) -> None:
+    """Whoever writes the first line under *Unreleased* sets the version of the next release."""
+    assert checks.is_of_its_own()
+    assert checks.is_of_its_own(ready)
+    changelog, written = ready / "CHANGELOG.md", ready / "release" / "version.py"
     unreleased = changelog.read_text("utf-8").replace("Unreleased\n", "Unreleased\n\n- another\n")
     changelog.write_text(unreleased, "utf-8")
-    assert not checks.is_a_version_of_its_own(ready)
-    project.write_text('[project]\nversion = "1.2.4.dev0"\n', "utf-8")
-    assert checks.is_a_version_of_its_own(ready)
+    assert not checks.is_of_its_own(ready)
+    written.write_text('RELEASE = "1.2.4"\n', "utf-8")
+    assert checks.is_of_its_own(ready)
+
+
+def test_a_build_is_a_release_only_at_its_tag(tmp_path: Path) -> None:
+    """Before and behind the tag, with changes beside it, and without git it is an earlier one."""
+
+    def git(*words: str) -> None:
+        asked = ("git", "-c", "user.name=o", "-c", "user.email=o@example.org", *words)
+        subprocess.run(asked, cwd=tmp_path, check=True, capture_output=True)
+
+    def built() -> str:
+        return re.sub("[0-9a-f]{12}$", "HASH", of_build(tmp_path, "1.2.3"))
+
+    file = tmp_path / "file"
+    file.write_text("one", "utf-8")
+    assert built() == "1.2.3.dev0"
+    git("init")
+    git("add", "file")
+    git("commit", "-m", "one")
+    git("tag", "v1.2.2")
+    before = built()
+    git("tag", "-a", "v1.2.3", "-m", "Release")
+    released = built()
+    file.write_text("two", "utf-8")
+    changed = built()
+    git("commit", "-a", "-m", "two")
+    seen = [before, released, changed, built()]
+    assert seen == ["1.2.3.dev1+gHASH", "1.2.3", "1.2.3.dev1+gHASH", "1.2.3.dev2+gHASH"]
 
 
 @pytest.fixture
 def ready(tmp_path: Path) -> Path:
     """A checkout that is ready for its tag v1.2.3."""
-    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n', "utf-8")
+    (tmp_path / "pyproject.toml").write_text("[project]\n", "utf-8")
+    (tmp_path / "release").mkdir()
+    (tmp_path / "release" / "version.py").write_text('RELEASE = "1.2.3"\n', "utf-8")
     (tmp_path / "CITATION.cff").write_text("title: one\nversion: 1.2.3\n", "utf-8")
     page = tmp_path / "docs" / "reference" / "accessibility.md"
     page.parent.mkdir(parents=True)
@@ -148,8 +176,8 @@ def test_a_release_is_ready_if_everything_says_its_version(ready: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "before", "after"),
     [
-        ("pyproject.toml", "1.2.3", "1.2.4"),
-        ("pyproject.toml", "1.2.3", "1.2.3.dev1"),
+        ("release/version.py", "1.2.3", "1.2.4"),
+        ("release/version.py", "1.2.3", "1.2.3.dev1"),
         ("CITATION.cff", "1.2.3", "1.2.2"),
         ("docs/reference/accessibility.md", "1.2.3", "1.2.2"),
         ("CHANGELOG.md", "## 1.2.3 - 2026-11-28", "## 1.2.2 - 2026-10-01"),
@@ -227,18 +255,22 @@ def test_every_action_of_a_workflow_is_pinned_by_its_hash() -> None:
 
 
 def test_only_a_job_without_tests_may_attest_or_publish() -> None:
-    """Libraries of tests and builds never run where a token can be had; the page comes last."""
-    jobs = YAML(typ="safe").load(ROOT / ".github" / "workflows" / "release.yml")["jobs"]
+    """Libraries of tests and builds never run where a token can be had; the page comes last.
+
+    The package index takes only what the environment that is registered there gives a token.
+    """
+    flows = {path.stem: path for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+    read = {name: YAML(typ="safe").load(path) for name, path in flows.items()}
+    assert all(flow["permissions"] == {"contents": "read"} for flow in read.values())
+    assert not any("permissions" in job for job in read["test"]["jobs"].values())
+    jobs = read["release"]["jobs"]
     for job in jobs.values():
         if "write" in job.get("permissions", {}).values():
             runs = [step["run"] for step in job["steps"] if "run" in step]
             assert runs in ([], ["make release-page"])
-    assert [jobs[name].get("needs") for name in ("build", "attest", "index", "page")] == [
-        None,
-        "build",
-        "attest",
-        "index",
-    ]
+    publishes = [name for name, job in jobs.items() if {*job} >= {"permissions", "environment"}]
+    assert [name for name in publishes if "id-token" in jobs[name]["permissions"]] == ["index"]
+    assert [job.get("needs") for job in jobs.values()] == [None, "build", "attest", "index"]
 
 
 def test_every_step_of_a_workflow_is_a_target_that_runs_anywhere() -> None:
