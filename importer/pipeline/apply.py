@@ -98,11 +98,10 @@ def prepare(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
     Raises StalePlanError if the plan is too old, or if it, its roster or its mapping was changed,
     SafetyCheckError for failed checks that nobody allowed, LedgerError if the disk is too full.
     """
-    age, lost = options.now() - ledger.facts.started, end_is_lost(ledger)
+    made, now, lost = ledger.facts.started, options.now(), end_is_lost(ledger)
     days = SIS_PLAN_DAYS if ledger.facts.sis else options.plan_days
-    if not (ledger.was_applied or lost) and abs(age) > timedelta(days=days):
-        made = ledger.facts.started
-        msg = f"The plan is of {made:%Y-%m-%d}, and today is {made + age:%Y-%m-%d}. Plan again."
+    if not (ledger.was_applied or lost) and abs(now - made) > timedelta(days=days):
+        msg = f"The plan is of {made:%Y-%m-%d}, and today is {now:%Y-%m-%d}. Plan again."
         raise StalePlanError(msg)
     check_unchanged(ledger)
     if options.seal not in {"", ledger.value(RunValue.SEAL)}:
