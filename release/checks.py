@@ -48,7 +48,7 @@ def _project(root: Path) -> dict[str, Any]:
 
 
 def version(root: Path = ROOT) -> str:
-    """Return the version of the release that comes next, or was just made."""
+    """Return the version of the release that comes next, or was the last one."""
     return written(root)[_VERSION]
 
 
@@ -77,12 +77,6 @@ def findings(root: Path, tag: str) -> Iterator[str]:
     newest = next(iter(sections), "")
     if not re.fullmatch(rf"{re.escape(wanted)} - \d{{4}}-\d\d-\d\d", newest):
         yield f"The newest section of CHANGELOG.md is “{newest}”, not “{wanted} - DATE”."
-
-
-def is_of_its_own(root: Path = ROOT) -> bool:
-    """Return whether changes since the last release have a version that no release has."""
-    unreleased, *others = _sections(root).items()
-    return not unreleased[1].strip() or version(root) not in {head.split()[0] for head, _ in others}
 
 
 def _sections(root: Path) -> dict[str, str]:

@@ -6,20 +6,24 @@ import subprocess
 from pathlib import Path
 
 RELEASE = "2.0.0"
-"""The release that comes next or, at its tag, is this one. Here, and nowhere else for builds."""
+"""The release that comes next, or was the last one."""
 
 
 def of_build(root: Path = Path(__file__).parents[1], release: str = RELEASE) -> str:
-    """Return the release's version if its tag is on exactly what is built, else an earlier one.
+    """Return the release's version if its tag is on exactly what is built, else one beside it.
 
-    That is `1.2.3.dev400+gHASH`, from the number of commits until then and the last one, so that
-    nobody takes a build for the release and a newer one replaces it; without git, `1.2.3.dev0`.
+    Before the tag that is `1.2.3.dev400+gHASH`, and `1.2.3.post4+gHASH` behind it, with the number
+    of commits and the last one: nobody takes such a build for the release, and a newer one replaces
+    it. Without git it is `1.2.3.dev0`.
     """
     tag = f"v{release}"
     if _git(root, "describe", "--tags", "--exact-match", "--dirty", "--match", tag) == tag:
         return release
-    count, commit = _git(root, "rev-list", "--count", "HEAD"), _git(root, "rev-parse", "HEAD")
-    return f"{release}.dev{count}+g{commit[:12]}" if commit else f"{release}.dev0"
+    if not (commit := _git(root, "rev-parse", "--short=12", "HEAD")):
+        return f"{release}.dev0"
+    if behind := _git(root, "rev-list", "--count", f"{tag}..HEAD"):
+        return f"{release}.post{behind}+g{commit}"
+    return f"{release}.dev{_git(root, 'rev-list', '--count', 'HEAD')}+g{commit}"
 
 
 def _git(root: Path, *words: str) -> str:
