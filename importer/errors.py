@@ -8,6 +8,7 @@ ImporterError                    exit
 │       └── FileMissingError      2   there is no such file
 ├── StoppedError                130   the operator pressed Ctrl-C
 ├── RosterError                   4   the roster could not be read, or was refused whole
+│   └── WhichSheetError           4   the sheet of a workbook must be named
 ├── StalePlanError                5   the plan was made for another roster, mapping or institution
 ├── SafetyCheckError              7   a safety check stopped `apply`
 ├── LedgerError                   8   the run folder cannot be written, or another operator holds it
@@ -27,7 +28,7 @@ import traceback
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from importer.advice import Action, Advice, Apply, ByHand, Choice, Do, text_of
 
@@ -211,34 +212,43 @@ class PlaceError(ImporterError):
     exit = Exit.STOPPED
 
 
-class AlmaError(ImporterError):
-    """The meaning of Alma's reply. `code` and `tracking_id` are Alma's own, or blank.
+class AlmaSaid(NamedTuple):
+    """What Alma itself said of an error, blank where it said nothing.
 
-    `said` is Alma's own text. It can name a person, so it goes to the ledger, never to a log.
+    `said` can name a person, so it goes to the ledger, never to a log.
+    """
+
+    code: str = ""
+    said: str = ""
+    tracking_id: str = ""
+
+
+NOTHING_SAID = AlmaSaid()
+
+
+class AlmaError(ImporterError):
+    """The meaning of Alma's reply, with what Alma said in it.
+
     `wait`: for how many seconds the server asked to wait, or 0. `repeatable`: whether the same
     call may be sent again and could then succeed. `of_write`: it is the reply to a write.
     """
 
     exit = Exit.STOPPED
+    of_write = False
 
     def __init__(
         self,
         message: str,
+        reply: AlmaSaid = NOTHING_SAID,
         *,
-        code: str = "",
-        tracking_id: str = "",
-        said: str = "",
         repeatable: bool = False,
         wait: float = 0,
     ) -> None:
         """Keep beside the sentence what Alma said, and whether and when to try again."""
         super().__init__(message)
-        self.code = code
-        self.tracking_id = tracking_id
-        self.said = said
-        self.repeatable = repeatable
-        self.wait = wait
-        self.of_write = False
+        self.reply = reply
+        self.code, self.said, self.tracking_id = reply
+        self.repeatable, self.wait = repeatable, wait
 
 
 class RefusedError(AlmaError):

@@ -32,7 +32,7 @@ from importer.model.roster import Layout, Roster
 from importer.model.run import Summary
 from importer.model.text import read_row_label, row_label
 from importer.pipeline.decisions import Decision
-from importer.pipeline.inputs import Advance, AskedRun, RosterRequest
+from importer.pipeline.inputs import Advance, AskedRun, AskedUndo, RosterRequest
 from importer.report.view import RunView
 from importer.service import answers, loads, plans, tables
 from importer.service.check import check as check_rosters
@@ -406,7 +406,7 @@ def apply(
     here, surface = office(), Silent(progress, delete, allow_production)
     with alone(here, run.folder) as ledger:
         stop = Stop(progress.cancel)
-        done = loads.apply(here, ledger, surface, stop, limit=limit, allow=allowed, seal="")
+        done = loads.apply(here, ledger, surface, stop, loads.Approval(limit, allowed))
     if done.stopped is not None:
         if not done.begun:
             raise done.stopped
@@ -435,12 +435,8 @@ def undo(
     3
     """
     here, surface, stop = office(), Silent(progress), Stop(progress.cancel)
-    with (
-        alone(here, run.folder) as done,
-        loads.undo(
-            here, done, surface, stop, folder=path_of(folder), delete_created=delete_created
-        ) as ledger,
-    ):
+    asked = AskedUndo(path_of(folder), delete_created)
+    with alone(here, run.folder) as done, loads.undo(here, done, surface, stop, asked) as ledger:
         return Run(ledger.folder)
 
 

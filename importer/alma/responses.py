@@ -65,7 +65,6 @@ PER_SECOND_CODE = "PER_SECOND_THRESHOLD"
 NOT_ALMAS = "The reply is not one of Alma's"
 ALMAS_FAULT = "Alma reports an error of its own"
 _NO_ADDRESS = f"{NOT_ALMAS}; the address of Alma may be wrong"
-NO_ERROR = ApiError()
 
 
 class NotFoundError(errors.RefusedError):
@@ -116,28 +115,31 @@ def judge(result: CallResult, *, writes: bool) -> errors.AlmaError | None:
         case ReplyLost(why):
             return unclear(f"{why[0].upper()}{why[1:]}", writes=writes)
         case Reply():
-            return _judge(result, error_in(result) or NO_ERROR, writes=writes)
+            return _judge(result, error_in(result) or errors.NOTHING_SAID, writes=writes)
 
 
 def unclear(
-    what: str = NOT_ALMAS, error: ApiError = NO_ERROR, *, writes: bool, wait: float = 0
+    what: str = NOT_ALMAS,
+    error: errors.AlmaSaid = errors.NOTHING_SAID,
+    *,
+    writes: bool,
+    wait: float = 0,
 ) -> errors.AlmaError:
     """Return the error for a call that may or may not have been processed."""
     if writes:
         message = f"{what}. Alma must be asked whether the change was made."
-        return errors.UnknownOutcomeError(message, **error.model_dump())
+        return errors.UnknownOutcomeError(message, error)
     message = f"{what}. Try again later."
-    return errors.UnavailableError(message, **error.model_dump(), repeatable=True, wait=wait)
+    return errors.UnavailableError(message, error, repeatable=True, wait=wait)
 
 
-def _judge(reply: Reply, error: ApiError, *, writes: bool) -> errors.AlmaError | None:
+def _judge(reply: Reply, error: errors.AlmaSaid, *, writes: bool) -> errors.AlmaError | None:
     """Return what a code means, whatever the status; without a known code the status decides."""
-    known = error.model_dump()
     if error.code == DAILY_LIMIT_CODE:
         return errors.DailyLimitError(
             "Your library's API calls for today are used up. There are new ones after midnight "
             "GMT.",
-            **known,
+            error,
         )
     if error.code in ACCESS_CODES:
         return _no_access(ACCESS_CODES[error.code], error)
@@ -145,12 +147,12 @@ def _judge(reply: Reply, error: ApiError, *, writes: bool) -> errors.AlmaError |
         return unclear(ALMAS_FAULT, error, writes=writes)
     if error.code == PER_SECOND_CODE or reply.status == 429:
         return errors.ThrottledError(
-            "Alma received more calls per second than it allows.", **known, wait=_wait(reply)
+            "Alma received more calls per second than it allows.", error, wait=_wait(reply)
         ).advising(Do.LOWER_RATE)
     return _by_status(reply, error, writes=writes)
 
 
-def _by_status(reply: Reply, error: ApiError, *, writes: bool) -> errors.AlmaError | None:
+def _by_status(reply: Reply, error: errors.AlmaSaid, *, writes: bool) -> errors.AlmaError | None:
     status = reply.status
     if status in {401, 403}:
         return _no_access("Alma does not accept the API key.", error)
@@ -164,7 +166,7 @@ def _by_status(reply: Reply, error: ApiError, *, writes: bool) -> errors.AlmaErr
         refusal = REFUSALS.get(error.code)
         kind = NotFoundError if error.code in NOT_FOUND_CODES else errors.RefusedError
         sentence = refusal.sentence if refusal else "Alma refused the record."
-        return kind(sentence, **error.model_dump())
+        return kind(sentence, error)
     if status not in range(200, 300):
         what = ALMAS_FAULT if status >= 500 else _NO_ADDRESS if status == 404 else NOT_ALMAS
         doubt = unclear(what, error, writes=writes, wait=_wait(reply))
@@ -173,9 +175,9 @@ def _by_status(reply: Reply, error: ApiError, *, writes: bool) -> errors.AlmaErr
     return unclear(writes=writes) if "html" in reply.content_type.lower() else None
 
 
-def _no_access(sentence: str, error: ApiError) -> errors.AccessError:
+def _no_access(sentence: str, error: errors.AlmaSaid) -> errors.AccessError:
     refused = errors.AccessError(
-        f"{sentence} Check the key, its areas and rights, and the region.", **error.model_dump()
+        f"{sentence} Check the key, its areas and rights, and the region.", error
     )
     return refused.advising(Do.SET_KEY, "If the key is not the right one")
 
@@ -206,7 +208,7 @@ _DAILY = b"daily api request threshold"  # how Alma's text of the daily limit be
 _TRACKING = re.compile(r"\(?\s{0,9}Tracking ID:\s*+([\w-]+)\s*+\)?", re.IGNORECASE)
 
 
-def error_in(reply: Reply) -> ApiError | None:
+def error_in(reply: Reply) -> errors.AlmaSaid | None:
     """Return the error that a body contains in any of the forms that were seen (contract 2.3).
 
     Its texts are stored and shown, so secrets that a gateway repeats are hidden.
@@ -227,8 +229,7 @@ def error_in(reply: Reply) -> ApiError | None:
     said, tracking_id = error.said, error.tracking_id
     if match := _TRACKING.search(said):
         said, tracking_id = _TRACKING.sub("", said).strip(), tracking_id or match[1]
-    texts = {"code": hide(error.code), "said": hide(said), "tracking_id": hide(tracking_id)}
-    return error.model_copy(update=texts)
+    return errors.AlmaSaid(hide(error.code), hide(said), hide(tracking_id))
 
 
 def _error_in_xml(text: str) -> ApiError | None:

@@ -270,8 +270,8 @@ def allow(
     as_json: Json = False,
 ) -> None:
     """Let the load that a guard holds pass. The next run of the job loads it."""
-    decided = guards.allow(load_job(file), checks or (), held_run, operator(), why, now())
-    _decided(file, decided, as_json)
+    said = guards.Instruction(held_run, operator(), why, now())
+    _decided(file, guards.allow(load_job(file), checks or (), said), as_json)
 
 
 @job.command()
@@ -292,8 +292,8 @@ def skip(
 
     The next run of the job puts them aside.
     """
-    decided = guards.skip(load_job(file), names or (), held_run, operator(), why, now())
-    _decided(file, decided, as_json)
+    said = guards.Instruction(held_run, operator(), why, now())
+    _decided(file, guards.skip(load_job(file), names or (), said), as_json)
 
 
 def _decided(file: Path, decision: LoadDecision, as_json: bool) -> None:  # noqa: FBT001

@@ -14,11 +14,7 @@ from importer.cli import connection, options
 from importer.cli.check import paired
 from importer.cli.console import Screen, conclude
 from importer.cli.output import say
-from importer.errors import (
-    Exit,
-    ImporterError,
-    UsageError,
-)
+from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.ledger import Ledger, State
 from importer.model.plan import SafetyCheck
 from importer.model.text import counted, spans, word_list
@@ -96,9 +92,8 @@ def apply(
     """Carry out a saved plan. Run it again to continue where it stopped."""
     with connection.open_alone(run) as ledger:
         screen, stopping = Screen(delete, yes=yes), connection.Stopping(ledger.folder)
-        applied = loads.apply(
-            office(), ledger, screen, stopping, limit=limit, allow=frozenset(allow), seal=seal
-        )
+        approved = loads.Approval(limit, frozenset(allow), seal)
+        applied = loads.apply(office(), ledger, screen, stopping, approved)
         if applied.files is not None:
             _say_written(applied.files, ledger.folder)
         stop = applied.stopped

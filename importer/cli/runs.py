@@ -19,6 +19,7 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.model.question import Answer
 from importer.model.text import counted, read_row_label, row_label
 from importer.pipeline.decisions import Decision, UnusedAnswers, decisions_in_file, rows_with
+from importer.pipeline.inputs import AskedUndo
 from importer.pipeline.runs import SavedRun, find_folder, list_runs
 from importer.report.files import List, write_people
 from importer.report.lineage import lineage
@@ -155,12 +156,8 @@ def undo(
     as_json: options.Json = False,
 ) -> int:
     """Plan how to undo a run, from the records saved before each write. `apply` carries it out."""
-    with (
-        open_alone(run) as done,
-        loads.undo(
-            office(), done, Screen(), Stop(), folder=output, delete_created=delete_created
-        ) as ledger,
-    ):
+    asked = AskedUndo(output, delete_created)
+    with open_alone(run) as done, loads.undo(office(), done, Screen(), Stop(), asked) as ledger:
         return conclude(ledger, as_json=as_json, show_values=show_values)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -188,6 +189,30 @@ def _ids(run: str) -> set[str] | None:
     return of_run(run, of_people, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """What a person says about a load: who, why, when, and with which `run` it is held.
+
+    `run`: the one that the person looked at, "" for whichever is held.
+    """
+
+    run: str
+    who: str
+    why: str
+    at: datetime
+
+    def decision(
+        self, files: Iterable[str], run: str, checks: tuple[str, ...] = ()
+    ) -> LoadDecision:
+        """Return the decision, with the reason in one line. Raises UsageError if it is blank."""
+        if not (why := " ".join(self.why.split())):
+            msg = "--why is blank. Type the reason, for the history of the job."
+            raise UsageError(msg)
+        return LoadDecision(
+            at=self.at, who=self.who, why=why, checks=checks, files=tuple(files), run=run
+        )
+
+
 def _meant(job: Job, run: str, state: JobMemory) -> Load:
     """Return the held load. Raises UsageError if it is not that of the run that a person names."""
     if state.held is not None and Path(run or state.held.run).name == Path(state.held.run).name:
@@ -203,23 +228,12 @@ def _not_meant(job: Job, run: str, state: JobMemory) -> UsageError:
     return UsageError("\n".join((f"{msg} Now held:", *why_held(job, state.held, state))))
 
 
-def _reason(why: str) -> str:
-    """Return a reason in one line. Raises UsageError where it is blank."""
-    if not (text := " ".join(why.split())):
-        msg = "--why is blank. Type the reason, for the history of the job."
-        raise UsageError(msg)
-    return text
-
-
-def allow(
-    job: Job, checks: Sequence[str], run: str, who: str, why: str, now: datetime
-) -> LoadDecision:
+def allow(job: Job, checks: Sequence[str], said: Instruction) -> LoadDecision:
     """Let the load that is held pass in the next run of the job; return the decision.
 
-    `checks` are the guards to allow; without any, all that hold the load. `run`: the run that a
-    person looked at, "" for whichever is held. Rows that are resolved later are not allowed: the
-    job then plans again. Raises UsageError where nothing is held, or another run, or not by these
-    guards; LedgerError where the job is running.
+    `checks` are the guards to allow; without any, all that hold the load. Rows that are resolved
+    later are not allowed: the job then plans again. Raises UsageError where nothing is held, or
+    another run, or not by these guards; LedgerError where the job is running.
     """
     store = Store(job.name)
     with store.locked():
@@ -227,16 +241,13 @@ def allow(
         if store.state.held is None:
             msg = f"No load of the job {job.name} is held by a guard."
             raise UsageError(msg)
-        load = _meant(job, run, store.state)
+        load = _meant(job, said.run, store.state)
         held = tuple(dict.fromkeys(guard.name for guard in load.held))
         if unknown := [name for name in checks if name not in held]:
             msg = f"{unknown[0]} does not hold the load. It is held by: {word_list(held)}."
             raise UsageError(msg)
         names = tuple(checks) or held
-        files = tuple(map(str, load.files))
-        decision = LoadDecision(
-            at=now, who=who, why=_reason(why), checks=names, files=files, run=load.run
-        )
+        decision = said.decision(map(str, load.files), load.run, names)
         load.step, load.allowed = LoadStep.PLANNED, tuple(sorted({*load.allowed, *names}))
         # without one, the run was purged, and is planned again
         load.seal = of_run(load.run, lambda ledger: ledger.value(RunValue.SEAL), None) or ""
@@ -244,21 +255,19 @@ def allow(
     return decision
 
 
-def skip(
-    job: Job, names: Sequence[str], run: str, who: str, why: str, now: datetime
-) -> LoadDecision:
+def skip(job: Job, names: Sequence[str], said: Instruction) -> LoadDecision:
     """Skip the files that are held or refused, for ever; return the decision.
 
-    The next run of the job puts them aside. `run`: of the held load whose files are meant, "" for
-    the files that are refused, all of them unless `names` has some: nobody skips a load without
-    having seen its run. Raises UsageError where there is none, or another run is held, LedgerError
+    The next run of the job puts them aside. Without the run of a held load, the files that are
+    refused are meant, all of them unless `names` has some: nobody skips a load without having seen
+    its run. Raises UsageError where there is none, or another run is held, LedgerError
     where the job is running.
     """
     store = Store(job.name)
     with store.locked():
         store.open(job.path)
         feeds, skipped = dict[str, Feed](), dict[str, str]()
-        held = _meant(job, run, store.state) if run else None
+        held = _meant(job, said.run, store.state) if said.run else None
         state = FileState.REFUSED if held is None else FileState.HELD
         of_load = [file.found for file in held.files] if held is not None else []
         for address, feed in store.state.feeds.items():
@@ -268,7 +277,7 @@ def skip(
                 if file.state is state and (held is None or file.found in of_load)
                 and (not names or file.name in names)
             ]  # fmt: skip
-            feeds[address] = feed.marked(files, FileState.SKIPPED, now)
+            feeds[address] = feed.marked(files, FileState.SKIPPED, said.at)
             skipped |= {str(file.found): file.name for file in files}
         if held is not None:  # a load is skipped whole
             skipped = dict.fromkeys(map(str, of_load), "")
@@ -280,8 +289,7 @@ def skip(
         if not skipped:
             msg = f"No file of the job {job.name} is held or refused."
             raise UsageError(msg)
-        of_run = held.run if held is not None else ""
-        decision = LoadDecision(at=now, who=who, why=_reason(why), files=tuple(skipped), run=of_run)
+        decision = said.decision(skipped, held.run if held is not None else "")
         store.state.feeds = feeds
         if held is not None:
             store.state.open = None

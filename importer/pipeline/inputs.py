@@ -93,6 +93,17 @@ class AskedRun:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedUndo:
+    """What is asked of an undo: in which `folder`, None for a new one under `runs/`.
+
+    `delete_created`: also delete the users that the run created.
+    """
+
+    folder: Path | None
+    delete_created: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Occasion:
     """Who makes a run, when, and with what.
 

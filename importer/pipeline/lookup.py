@@ -303,9 +303,7 @@ def check_call_budget(
         yield
     except DailyLimitError as error:
         msg = f"{error} Nothing was planned. {_CACHE}."
-        raise DailyLimitError(
-            msg, code=error.code, tracking_id=error.tracking_id, said=error.said
-        ) from error
+        raise DailyLimitError(msg, error.reply) from error
     spent = limiter.calls - before
     if spent >= MANY:
         note(f"Looking the rows up took {counted(spent, 'call')}. {_CACHE}.", Do.REFRESH_USERS)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from importer.alma.client import Alma
-from importer.errors import RefusedError, UnavailableError, UsageError
+from importer.errors import AlmaSaid, RefusedError, UnavailableError, UsageError
 from importer.files import new_file
 from importer.ledger.journal import Journal, Outcome, Pending, history
 from importer.ledger.ledger import GONE, Ledger, State
@@ -213,7 +213,9 @@ def compare(
                 problems = tuple(_differs(origin, path) for path in paths)
                 yield Outcome(step.row, State.APPLIED, ", ".join(paths), user, problems)
             case NoWrite() if reason := reasons.get(step.row):
-                refused = RefusedError("Alma's SIS load rejected the record.", said=reason)
+                refused = RefusedError(
+                    "Alma's SIS load rejected the record.", AlmaSaid(said=reason)
+                )
                 problem = refusal_problem(step, refused, origin)
                 yield Outcome(step.row, State.REFUSED, "", None, (problem,))
             case NoWrite.EDITED:

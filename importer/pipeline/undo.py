@@ -41,7 +41,7 @@ from importer.model.run import RunFacts
 from importer.model.text import counted, row_label
 from importer.model.user import User
 from importer.pipeline.decisions import decide_fates
-from importer.pipeline.inputs import Advance, Occasion
+from importer.pipeline.inputs import Advance, AskedUndo, Occasion
 from importer.pipeline.lookup import named_user, plan_each
 from importer.pipeline.remember import take_up
 from importer.pipeline.row_plan import against_facts
@@ -65,18 +65,9 @@ _OF_FIRST = {
 
 
 async def undo(
-    first: Ledger,
-    alma: Alma,
-    occasion: Occasion,
-    advance: Advance,
-    *,
-    folder: Path | None,
-    delete_created: bool,
+    first: Ledger, alma: Alma, occasion: Occasion, advance: Advance, asked: AskedUndo
 ) -> Ledger:
     """Save a plan that takes a run's writes back, with the rows of that run.
-
-    `folder`: of the plan, None for a new one under `runs/`. `delete_created`: also delete the users
-    that the run created.
 
     Only rows that the run wrote to Alma are compared; rows that Alma refused, that need review or
     were not sent are skipped. Raises UsageError if there is nothing to undo, StalePlanError for
@@ -86,9 +77,9 @@ async def undo(
     of_first = first.facts
     await check_same_institution(of_first, alma)
     name = f"undo-{Path(of_first.roster.path).stem}"
-    with new_run(name, occasion.now, folder) as made:
+    with new_run(name, occasion.now, asked.folder) as made:
         known = facts_for(occasion.measured, of_first.plan_alma.institution)
-        every = await _compare(first, alma, advance, delete_created=delete_created)
+        every = await _compare(first, alma, advance, delete_created=asked.delete_created)
         planned = [
             checked(row, of_first.origin(row.step.row), (), known, sis=False) for row in every
         ]
@@ -106,7 +97,7 @@ async def undo(
             about_alma=tuple(against_facts([row.step for row in planned], known, sis=False)),
             undoes=str(first.folder.resolve()),
             undoes_run=of_first.run_name,
-            users_stay=0 if delete_created else created,
+            users_stay=0 if asked.delete_created else created,
         )
         return _save(made, first, facts, planned)
 

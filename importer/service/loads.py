@@ -17,7 +17,7 @@ from importer.model.problem import Code
 from importer.model.text import counted
 from importer.pipeline import apply as stage
 from importer.pipeline import sis_load
-from importer.pipeline.inputs import Listener
+from importer.pipeline.inputs import AskedUndo, Listener
 from importer.pipeline.remember import remember, remembering
 from importer.pipeline.still_good import check_same_institution
 from importer.pipeline.undo import check_undoable
@@ -44,23 +44,25 @@ class Applied:
     begun: bool = True
 
 
-def apply(
-    office: Office,
-    run: Ledger,
-    surface: Surface,
-    stop: Stop,
-    *,
-    limit: int | None,
-    allow: frozenset[SafetyCheck],
-    seal: str,
-) -> Applied:
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a person approves: at most `limit` rows, though these safety checks fail.
+
+    `seal`: of the plan as it was approved, "" where it is approved as it is.
+    """
+
+    limit: int | None = None
+    allow: frozenset[SafetyCheck] = frozenset()
+    seal: str = ""
+
+
+def apply(office: Office, run: Ledger, surface: Surface, stop: Stop, approved: Approval) -> Applied:
     """Carry out the rest of a plan that is open alone; the users of a list are read again.
 
-    `limit`: send at most N rows. `allow`: safety checks that may fail. `seal`: of the plan
-    that a person approved, "" where it is approved as it is. Where nothing is left, Alma is not
-    called. Raises UsageError, StalePlanError, SafetyCheckError, LedgerError or AlmaError before
-    anything is sent.
+    Where nothing is left, Alma is not called. Raises UsageError, StalePlanError, SafetyCheckError,
+    LedgerError or AlmaError before anything is sent.
     """
+    limit = approved.limit
     with remembering(run, USERS, office.now, surface.note):
         left, journal = stage.left_to_do(run), Journal(run, office.operator, office.now)
         listed = len(journal.listed())
@@ -75,9 +77,9 @@ def apply(
             stopping=stop,
             verify_delay=settings.alma_verify_delay,
             plan_days=settings.alma_plan_days,
-            seal=seal,
+            seal=approved.seal,
             limit=limit,
-            allowed=allow,
+            allowed=approved.allow,
             deletes=surface.typed(Consent(next_deletes(run, limit), run.facts.alma, limit)),
         )
         stage.prepare(run, journal, how)
@@ -186,19 +188,10 @@ def sis_report(
     return len(journal.rows_in(State.DELIVERED))
 
 
-def undo(
-    office: Office,
-    run: Ledger,
-    surface: Surface,
-    stop: Stop,
-    *,
-    folder: Path | None,
-    delete_created: bool,
-) -> Ledger:
+def undo(office: Office, run: Ledger, surface: Surface, stop: Stop, asked: AskedUndo) -> Ledger:
     """Return the saved plan that undoes a run, open; the run is open alone. Alma is only read.
 
-    `folder`: of the plan, None for a new one under `runs/`. `delete_created`: also delete the users
-    that the run created. Raises UsageError if the run wrote nothing, StalePlanError, LedgerError,
+    Raises UsageError if the run wrote nothing, StalePlanError, LedgerError,
     AlmaError, StoppedError.
     """
     check_undoable(run)
@@ -206,8 +199,6 @@ def undo(
 
     async def use(alma: Alma) -> Ledger:
         with working(surface, "Comparing with Alma", stop, alma) as progress:
-            return await plan_undo(
-                run, alma, occasion, progress.advance, folder=folder, delete_created=delete_created
-            )
+            return await plan_undo(run, alma, occasion, progress.advance, asked)
 
     return with_alma(office, use)

@@ -36,6 +36,7 @@ from importer.alma.responses import (
 from importer.errors import (
     AccessError,
     AlmaError,
+    AlmaSaid,
     DailyLimitError,
     RefusedError,
     ThrottledError,
@@ -247,7 +248,7 @@ PRIMARY, OTHER, EMAIL = "primary_id", "user_identifier.value", "contact_info.ema
 )
 def test_a_refusal_names_the_field(code: str, said: str, field: str) -> None:
     """A row's report names Alma's field, taken from Alma's text if the code does not name it."""
-    found = explain_refusal(RefusedError("Alma does not take it.", code=code, said=said))
+    found = explain_refusal(RefusedError("Alma does not take it.", AlmaSaid(code, said)))
     assert found.field == field
     assert found.sentence
     assert found.advice

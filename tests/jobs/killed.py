@@ -20,7 +20,7 @@ from typing import Any
 from importer.cli.output import say
 from importer.jobs import notify, places, sftp
 from importer.jobs.commands import Command, Tools
-from importer.jobs.guards import allow, skip
+from importer.jobs.guards import Instruction, allow, skip
 from importer.jobs.run import JobRun
 from importer.jobs.schema import load_job
 from importer.jobs.state import Store
@@ -67,7 +67,7 @@ def lead(job: Path, command: Command) -> None:
         JobRun(load_job(job), Tools(command, now, time.sleep, say)).run()
         if (held := Store(job.stem).read().held) is None:
             return
-        allow(load_job(job), (), held.run, "ana@desk", "it is right", now())
+        allow(load_job(job), (), Instruction(held.run, "ana@desk", "it is right", now()))
 
 
 def lead_astray(job: Path, command: Command) -> None:
@@ -76,7 +76,7 @@ def lead_astray(job: Path, command: Command) -> None:
         JobRun(load_job(job), Tools(command, now, time.sleep, say)).run()
         if (held := Store(job.stem).read().held) is None:
             return
-        skip(load_job(job), (), held.run, "ana@desk", "half a file", now())
+        skip(load_job(job), (), Instruction(held.run, "ana@desk", "half a file", now()))
 
 
 LEADS = {one.__name__: one for one in (lead, lead_astray)}

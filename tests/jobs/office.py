@@ -26,7 +26,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from importer.cli.app import run
 from importer.errors import Exit
 from importer.jobs.commands import Command, Tools, how_it_ended
-from importer.jobs.guards import allow, skip
+from importer.jobs.guards import Instruction, allow, skip
 from importer.jobs.run import JobRun
 from importer.jobs.schema import Job, load_job
 from importer.jobs.state import Load, Store
@@ -152,7 +152,8 @@ class Office:
                 event()
 
         if allowed:
-            allow(self.job, allowed, "", "ana@desk", "it is right", now() + self.clock)
+            said = Instruction("", "ana@desk", "it is right", now() + self.clock)
+            allow(self.job, allowed, said)
         tools = Tools(command, lambda: now() + self.clock, sleep, self.said.append)
         return JobRun(self.job, tools).run()
 
@@ -176,7 +177,7 @@ class Office:
 
     def skip(self, run: str = "") -> None:
         """A person skips what is held with this run, or else what is refused."""
-        skip(self.job, (), run, "ana@desk", "half a file", now())
+        skip(self.job, (), Instruction(run, "ana@desk", "half a file", now()))
 
     def clear(self) -> None:
         """Forget what was sent."""
