@@ -21,6 +21,7 @@ from importer.errors import ImporterError
 from importer.ledger.ledger import Ledger, RunValue, summarize
 from importer.model.answers import choices, possible_users
 from importer.model.fields import FIELDS, fields_of
+from importer.model.people import ADDRESS, BORN, EMAIL, PHONE
 from importer.model.plan import KeepOldId
 from importer.model.problem import CATALOGUE, Code, Problem
 from importer.model.question import Answer, read_decision
@@ -37,7 +38,7 @@ from importer.report.rejects import returned, write_rejects
 from importer.report.view import RunView, ShownNames, is_danger
 from importer.report.wording import field_name, what
 from importer.users.cache import NoCacheError, UserCache, find_users
-from importer.users.matching import MatchResult, PersonQuery
+from importer.users.matching import MatchResult, PersonQuery, user_keys
 from importer.web.loads import given_answers, save_answers
 from importer.web.run_pages import unused_answers
 from importer.web.site import NotDoneError, Visit, as_shown, see
@@ -162,6 +163,25 @@ def use(visit: Visit) -> web.Response:
 
 # --- one question ---
 
+ComparedField = tuple[str, list[tuple[str, str, str]], str]
+"""A field of a row beside those of users: its name, the parts of each text, and the verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRow:
+    """The question about a row, and the users whom it may be about."""
+
+    row: int
+    kind: str
+    name: str
+    problems: Sequence[str]
+    titles: Sequence[tuple[str, str]]  # of each column, with a note
+    unseen: bool  # the user cache lacks one of the users
+    fields: Sequence[ComparedField]
+    more: Sequence[tuple[str, str]]  # what only the user in Alma has
+    options: Sequence[tuple[str, str, bool]]
+    alike: Sequence[int]
+
 
 class Desk:
     """What is known of the people of a queue: the records of the rows, and users of Alma."""
@@ -181,12 +201,8 @@ class Desk:
         )
         self.known = dict(_users(space, ledger, tuple(wanted)))
 
-    def question(self, row: int) -> dict[str, object]:
-        """Return the question about a row, and the users whom it may be about.
-
-        `titles`: of each column, with a note. `unseen`: the user cache lacks one of the users.
-        `more`: fields that only the user in Alma has.
-        """
+    def question(self, row: int) -> AskedRow:
+        """Return the question about a row, and the users whom it may be about."""
         problems = self.queue.rows[row]
         users = possible_users(problems)[:MOST_USERS]
         facts, _ = self.ledger.facts.of(row)
@@ -195,18 +211,18 @@ class Desk:
         people = [self.records.get(row), *(self._user(user, row) for user in users)]
         sides = [self._texts(user) for user in people]
         more = [text for text in sides[1].items() if text[0] not in sides[0]] if users else ()
-        return {
-            "row": row,
-            "kind": _kind(problems).title,
-            "name": self.names.of(self.ledger.row(row)),
-            "problems": [what(problem, show_values=True, begin=True) for problem in problems],
-            "titles": [own, *(self._title(user, row) for user in users)],
-            "unseen": any(user is None for user in people[1:]),
-            "fields": [*_compare(sides)],
-            "more": more,
-            "options": [*self._options(row, problems)],
-            "alike": [*self.alike(row)],
-        }
+        return AskedRow(
+            row,
+            _kind(problems).title,
+            self.names.of(self.ledger.row(row)),
+            [what(problem, show_values=True, begin=True) for problem in problems],
+            [own, *(self._title(user, row) for user in users)],
+            any(user is None for user in people[1:]),
+            [*_compare(sides)],
+            more,
+            [*self._options(row, problems)],
+            [*self.alike(row)],
+        )
 
     def _user(self, user: str, row: int) -> User | None:
         """Return a user of Alma, or the record of another row with this primary ID."""
@@ -282,11 +298,10 @@ class Desk:
         email or phone.
         """
         codes = {problem.code for problem in self.queue.rows[row]}
-        other_person = Code.ANOTHER_PERSON in codes
-        needed = {"Last name"} if other_person else {"First name", "Last name"}
-        mine = self._agreed(row)
-        more = {field for field in mine - needed if not other_person or _is_contact(field)}
-        if not needed <= mine or not more:
+        needed, more, mine = {"first", "last"}, {BORN, EMAIL, PHONE}, self._agreed(row)
+        if Code.ANOTHER_PERSON in codes:
+            needed, more = {"last"}, {EMAIL, PHONE}
+        if not needed <= mine or mine.isdisjoint(more):
             return
         for other in self.queue.open(_kind(self.queue.rows[row]).code):
             same = codes == {problem.code for problem in self.queue.rows[other]}
@@ -296,14 +311,15 @@ class Desk:
     def _agreed(self, row: int) -> frozenset[str]:
         """Return what says who somebody is and is equal in a row and the only user in question."""
         users = possible_users(self.queue.rows[row])
+        record = self.records.get(row)
         user = self.known.get(users[0]) if len(users) == 1 else None
-        left, right = self._texts(self.records.get(row)), self._texts(user)
-        names = [
-            field for field in left.keys() & right.keys() if field in _PERSON or _is_contact(field)
-        ]
-        return frozenset(
-            field for field in names if left[field].casefold() == right[field].casefold()
-        )
+        if record is None or user is None:
+            return frozenset()
+        mine, theirs = user_keys(record), user_keys(user)
+        names = {
+            name for name in ("first", "last") if getattr(mine, name) == getattr(theirs, name) != ""
+        }
+        return frozenset({*names, *mine.shared(theirs)} - {ADDRESS})
 
     def _texts(self, user: User | None) -> dict[str, str]:
         """Return the fields of a record by name, several values of one name together."""
@@ -312,25 +328,16 @@ class Desk:
             name, text, code = field_name(path), shown(path, value, show_values=True), ""
             if path in FIELDS and text == value:
                 text, code = as_shown(FIELDS[path], text, self.codes)
-            if not any(word in name.casefold() for word in _QUIET):
+            if not path.rpartition(".")[2].startswith(_QUIET):
                 named.setdefault(name, []).append(f"{text} {code}".strip())
         return {name: " · ".join(texts) for name, texts in named.items()}
 
 
-_PERSON = frozenset({"First name", "Last name", "Birth date"})
+_QUIET = ("pref", "segment_type", "account_type", "record_type", "user_viewable", "popup_note")
+"""How the fields begin that say nothing about who somebody is."""
 
 
-def _is_contact(field: str) -> bool:
-    return any(word in field.casefold() for word in ("email", "phone"))
-
-
-_QUIET = ("preferred", "segment", "account type", "record type", "user viewable", "popup note")
-"""Parts of the names of fields that say nothing about who somebody is."""
-
-
-def _compare(
-    sides: list[dict[str, str]],
-) -> Iterator[tuple[str, list[tuple[str, str, str]], str]]:
+def _compare(sides: list[dict[str, str]]) -> Iterator[ComparedField]:
     """Yield the fields of the first record, each beside those of the others, and a verdict.
 
     Of each text: the equal beginning, what differs, and the equal end.
