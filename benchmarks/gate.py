@@ -28,7 +28,7 @@ def main(rows: int) -> None:
     ):
         journal = Journal(ledger, "benchmark", moment)
         gate = WriteGate(journal)
-        journal.start("")
+        journal.start(None)
         for row in journal.rows_in(State.PLANNED):
             step = journal.step(row)
             began = time.perf_counter()

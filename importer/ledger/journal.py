@@ -120,6 +120,15 @@ class JournalEntry:
     event: str
     detail: str
 
+    @property
+    def limit(self) -> int | None:
+        """The most rows of an apply that began, None for all."""
+        number = self.detail.removeprefix(_LIMIT)
+        return int(number) if self.event == JournalEvent.APPLY and number else None
+
+
+_LIMIT = "limit "
+
 
 class Journal:
     """The journal of one run; `run_lock` allows one at a time.
@@ -139,8 +148,9 @@ class Journal:
         self._mark = b""
         self._went_back = False
 
-    def start(self, detail: str) -> None:
-        """Record that an apply began; from now on the run counts as applied."""
+    def start(self, limit: int | None) -> None:
+        """Record that an apply of so many rows began; from now on the run counts as applied."""
+        detail = "" if limit is None else f"{_LIMIT}{limit}"
         with self._writing():
             self.ledger.keep(RunValue.APPLIED, self._now().isoformat())
             self._append(0, JournalEvent.APPLY, detail)

@@ -300,12 +300,17 @@ class Problem:
         """Return the problem as a question about the user whose ID is its value, if it has one."""
         return replace(self, question=Question(about, self.value, answers))
 
+    @property
+    def may_be_shown(self) -> bool:
+        """Whether its value is a word that is not private, such as a code of Alma."""
+        return KNOWN in self.message
+
     def sentence(self, shown: str | None = None, *, begin: bool = False) -> str:
         """Return what is wrong, with the cell's text or `shown`; `begin`: with a capital."""
         message = self.message
         if begin:
             message = message[:1].upper() + message[1:]
-        if KNOWN in message:
+        if self.may_be_shown:
             return message.replace(KNOWN, self.value)
         return message.replace(VALUE, self.value if shown is None else shown)
 

@@ -260,7 +260,7 @@ async def carry_out(
         report=report,
     )
     try:
-        journal.start(f"limit {options.limit}" if options.limit is not None else "")
+        journal.start(options.limit)
         if secrets:
             journal.note(JournalEvent.PASSWORDS, f"of {len(secrets)} rows")
         stop = await executor.run(options.limit)

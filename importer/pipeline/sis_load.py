@@ -58,7 +58,7 @@ async def write_file(
     assert facts.sis is not None  # noqa: S101  such a plan has it
     with UserCache.open(facts.plan_alma.cache(users_folder)) as cache:
         await bring_up_to_date(cache, alma, now, SILENT.advance, options.note)
-        journal.start(f"limit {options.limit}" if options.limit is not None else "")
+        journal.start(options.limit)
         users = Users(alma, now, cache)
         zips, repeats = await deliver(ledger, journal, users, facts.sis, options.limit)
     if zips:

@@ -11,7 +11,7 @@ from datetime import date
 
 from importer.model.fields import PATRON, ROLE, text
 from importer.model.plan import Change, ChangeKind, Create, Planned
-from importer.model.problem import Code
+from importer.model.problem import KNOWN, CellFinding, Code
 from importer.model.user import Coded, User, UserBlock, UserRole
 from importer.planner.drafts import DraftUser
 
@@ -177,8 +177,11 @@ def active_blocks(user: User) -> list[UserBlock]:
     return [block for block in blocks if (block.block_status or "active").casefold() == "active"]
 
 
-def obstacles(user: User, today: date) -> Iterator[tuple[Code, str]]:
-    """Yield why a user will not be able to borrow, roles aside: a sentence for each code."""
+def obstacles(user: User, today: date) -> Iterator[CellFinding]:
+    """Yield why a user will not be able to borrow, roles aside: one finding for each code.
+
+    It has a value, the day, where the user has only expired.
+    """
     why = []
     days = {"expired on": user.expiry_date, "has the purge date": user.purge_date}
     for words, day in days.items():
@@ -188,11 +191,17 @@ def obstacles(user: User, today: date) -> Iterator[tuple[Code, str]]:
         why.append(f"is {text(user.status)}")
     blocks = active_blocks(user)
     why += [f"has an active block ({text(block.block_description)})" for block in blocks]
-    if why:
-        yield Code.CANNOT_BORROW, f"the user {' and '.join(why)}"
+    expired = user.expiry_date
+    if len(why) == 1 and expired is not None and expired < today:
+        yield CellFinding(
+            Code.CANNOT_BORROW, f"the user expired on {KNOWN}", value=expired.isoformat()
+        )
+    elif why:
+        yield CellFinding(Code.CANNOT_BORROW, f"the user {' and '.join(why)}")
     emails = (user.contact_info.email if user.contact_info else None) or ()
     if not any(email.preferred and email.email_address for email in emails):
-        yield Code.NO_PREFERRED_EMAIL, "the user has no preferred email, so no notices arrive"
+        wrong = "the user has no preferred email, so no notices arrive"
+        yield CellFinding(Code.NO_PREFERRED_EMAIL, wrong)
 
 
 def with_borrowing(draft: DraftUser, planned: Planned, today: date) -> Planned:
@@ -206,6 +215,6 @@ def with_borrowing(draft: DraftUser, planned: Planned, today: date) -> Planned:
         return planned
     why = [*obstacles(user, today)]
     if not isinstance(step, Create):
-        why += role_obstacles(user, today)
-    problems = (draft.problem(code, sentence) for code, sentence in why)
+        why += (CellFinding(code, sentence) for code, sentence in role_obstacles(user, today))
+    problems = (finding.problem(draft.origin) for finding in why)
     return replace(planned, warnings=(*planned.warnings, *problems))

@@ -212,7 +212,8 @@ def events_in(ledger: Ledger) -> Iterator[Event]:
         (icon, text), detail = words[event], each[-1].detail
         if event == JournalEvent.APPLY:
             words["apply"] = ("play", f"continued the {what}{{}}")
-            detail = f", only the first {detail.removeprefix('limit ')}" if detail else ""
+            limit = each[-1].limit
+            detail = "" if limit is None else f", only the first {limit}"
         elif event == JournalEvent.DECIDED:
             detail = counted(len(each), "row")
         elif event == JournalEvent.ALLOWED:

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Act, Fate
-from importer.model.problem import KNOWN, Code, Problem
+from importer.model.problem import Code, Problem
 from importer.model.run import ColumnUse, RowHistory, RunFacts
 from importer.model.text import row_label
 from importer.model.user import AccountType
@@ -239,7 +239,7 @@ def _columns(run: RunView, *, show_values: bool) -> Iterator[tuple[ColumnUse, tu
     strange = {
         (place.letter, problem.value)
         for problem in run.problems
-        if problem.code is Code.UNKNOWN_CODE and KNOWN not in problem.message
+        if problem.code is Code.UNKNOWN_CODE and not problem.may_be_shown
         for place in problem.places
     }
     for use in run.ledger.columns():

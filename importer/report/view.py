@@ -396,7 +396,7 @@ def _decided(problem: Problem) -> bool:
 def _repeated(problem: Problem, codes: Collection[Code]) -> bool:
     """Return whether other problems of the row say it: a decision, or that its date has passed."""
     if problem.code is Code.CANNOT_BORROW and Code.EXPIRY_PAST in codes:
-        return problem.message.startswith("the user expired on") and " and " not in problem.message
+        return bool(problem.value)  # the user has only expired
     return _decided(problem) and Code.RESOLVED in codes
 
 

@@ -210,14 +210,15 @@ class Sittings:
     @classmethod
     def of(cls, ledger: Ledger) -> Sittings:
         """Read them from the history of a run."""
-        noted = [entry for entry in made_by_people(ledger) if entry.event in {"apply", *_ENDS}]
+        noted = [entry for entry in made_by_people(ledger) if entry.event in _LOADS]
         began = [entry for entry in noted if entry.event == JournalEvent.APPLY]
-        first = began[-1].detail.removeprefix("limit ") if began else ""
+        first = began[-1].limit if began else None
         cut = bool(began) and noted[-1].event not in _ENDS
-        return cls(tuple(entry.time for entry in began), int(first or 0), cut)
+        return cls(tuple(entry.time for entry in began), first or 0, cut)
 
 
 _ENDS = (JournalEvent.PAUSED, JournalEvent.FINISHED)
+_LOADS = (JournalEvent.APPLY, *_ENDS)
 
 
 def unused_since(folder: Path, limit: datetime) -> list[Path]:

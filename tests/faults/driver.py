@@ -99,7 +99,7 @@ def _restore(run: Path, name: str) -> None:
 def _another_writes(run: Path) -> None:
     """Another apply begins, whose lock has no effect."""
     with Ledger.open(run) as ledger:
-        Journal(ledger, "flo@laptop", lambda: datetime.now(UTC)).start("")
+        Journal(ledger, "flo@laptop", lambda: datetime.now(UTC)).start(None)
 
 
 def _replace(path: Path, *, backup: bool) -> None:

@@ -78,7 +78,7 @@ def test_a_changed_plan_is_refused(ledger: Ledger, change: str) -> None:
 def test_what_apply_writes_leaves_the_seal(ledger: Ledger) -> None:
     """States, images, problems and entries are no part of the plan."""
     writing = journal(ledger)
-    writing.start("")
+    writing.start(None)
     writing.record_intent(3, ANA, CHANGED)
     writing.record_outcome(3, State.APPLIED, answered=CHANGED, problems=[DECIDED])
     assert is_sealed(ledger)
@@ -103,7 +103,7 @@ def test_a_decision_renews_the_seal(ledger: Ledger) -> None:
 def written(ledger: Ledger, *rows: int) -> None:
     """Begin an apply and write these rows."""
     writing = journal(ledger)
-    writing.start("")
+    writing.start(None)
     for row in rows:
         writing.record_intent(row, ANA if row == 3 else None, CHANGED if row == 3 else ANA)
         writing.record_outcome(row, State.APPLIED, answered=CHANGED)

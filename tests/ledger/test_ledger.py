@@ -268,7 +268,7 @@ def journal(ledger: Ledger) -> Journal:
 
 def test_an_intent_is_in_doubt_until_it_is_settled(ledger: Ledger, journal: Journal) -> None:
     """It counts as unknown, and holds what was there and what was sent."""
-    journal.start("")
+    journal.start(None)
     journal.record_intent(3, ANA, CHANGED)
     step = journal.step(3)
     assert (step.state, step.attempts) == (State.INTENT, 1)
@@ -294,7 +294,7 @@ def test_attempts_are_counted(journal: Journal) -> None:
 
 def test_another_process_goes_on(ledger: Ledger, journal: Journal) -> None:
     """What was written down is there when the ledger is opened again."""
-    journal.start("")
+    journal.start(None)
     journal.record_intent(2, None, ANA)
     ledger.close()
     with Ledger.open(ledger.folder) as again:
@@ -303,7 +303,7 @@ def test_another_process_goes_on(ledger: Ledger, journal: Journal) -> None:
 
 
 def _written(journal: Journal) -> None:
-    journal.start("")
+    journal.start(None)
     for row in (2, 3):
         journal.record_intent(row, None, ANA)
         journal.record_outcome(row, State.APPLIED)

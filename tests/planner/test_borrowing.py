@@ -155,6 +155,13 @@ def test_obstacles(fields: dict[str, object], expected: bool) -> None:  # noqa: 
     """Expired, purgeable, not active or blocked; and without a preferred email, no notices."""
     there = {"email": [email("a@example.org", preferred=True)]}
     one = user(contact_info=there, **fields)
-    assert [code for code, _ in obstacles(one, TODAY)] == [Code.CANNOT_BORROW] * expected
-    without = [code for code, _ in obstacles(user(**fields), TODAY)]
+    assert [finding.code for finding in obstacles(one, TODAY)] == [Code.CANNOT_BORROW] * expected
+    without = [finding.code for finding in obstacles(user(**fields), TODAY)]
     assert without == [Code.CANNOT_BORROW] * expected + [Code.NO_PREFERRED_EMAIL]
+
+
+def test_a_user_who_has_only_expired_is_known_by_the_day() -> None:
+    """The day is the value, so that no surface says it twice; not where there is another reason."""
+    for status, value in ("ACTIVE", "2026-08-19"), ("INACTIVE", ""):
+        one = user(expiry_date="2026-08-19Z", status={"value": status})
+        assert next(obstacles(one, TODAY)).value == value

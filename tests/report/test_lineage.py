@@ -97,6 +97,6 @@ def test_a_resumed_apply_is_counted(keep: Keep) -> None:
     """Each start of an apply is in the history."""
     ledger = keep(building.planned())
     for _ in range(2):
-        Journal(ledger, "robin", lambda: building.FACTS.started).start("")
+        Journal(ledger, "robin", lambda: building.FACTS.started).start(None)
     assert lineage(ledger).sittings == 2
     assert any("continued once" in sentence for sentence in lineage(ledger).sentences())

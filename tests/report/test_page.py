@@ -213,7 +213,7 @@ def test_the_page_says_how_the_apply_went(keep: Keep) -> None:
     journal = Journal(ledger, "robin", lambda: times[-1])
     for row, minute in ((2, 31), (3, 51)):
         times.append(times[0].replace(minute=minute))
-        journal.start("")
+        journal.start(None)
         times.append(times[0].replace(minute=minute + 2))
         journal.record_intent(row, None, building.user(row))
         journal.record_outcome(row, State.APPLIED)

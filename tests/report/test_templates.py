@@ -230,8 +230,8 @@ def test_every_branch_of_every_template_is_rendered(
             assert f"Row {RowId(1, 3).packed}" not in shown  # it is row 2:3
     ledger = keep(building.applied())
     journal = Journal(ledger, "robin", lambda: building.FACTS.started)
-    journal.start("")
-    journal.start("")
+    journal.start(None)
+    journal.start(None)
     journal.note(JournalEvent.ALLOWED, "removals")
     monkeypatch.setattr(page, "MOST_ROWS", 5)
     page.render(view_of(ledger), (), {})
