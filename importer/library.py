@@ -27,7 +27,7 @@ from importer.mapper.load import MappingText, load
 from importer.mapper.mapping import MappingDocument
 from importer.model.fields import cells_of
 from importer.model.plan import SafetyCheck
-from importer.model.question import Answer
+from importer.model.question import Answer, AnswerName
 from importer.model.roster import Layout, Roster
 from importer.model.run import Summary
 from importer.model.text import read_row_label, row_label
@@ -444,7 +444,7 @@ def undo(
 def resolve(
     run: Run,
     rows: int | str | Iterable[int | str],
-    how: Literal["update", "rename", "create", "only", "separate", "load", "reject"],
+    how: AnswerName,
     *,
     user: str = "",
     codes: FileName | None = None,

@@ -12,6 +12,7 @@ import typer
 import typer.core
 
 from importer.model.text import read_row_label
+from importer.pipeline.runs import RUNS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -94,7 +95,7 @@ VisibleOnly = Annotated[
 
 def _names_of_runs(incomplete: str) -> list[str]:
     """Return the runs whose names begin so, for completion."""
-    return [path.name for path in sorted(Path("runs").glob(f"{incomplete}*")) if path.is_dir()]
+    return [path.name for path in sorted(RUNS.glob(f"{incomplete}*")) if path.is_dir()]
 
 
 Run = Annotated[

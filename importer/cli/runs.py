@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -175,7 +175,7 @@ def resolve(
         ),
     ] = "",
     how: Annotated[
-        Literal["update", "rename", "create", "only", "separate", "load", "reject"] | None,
+        Answer | None,
         typer.Option("--as", help="How to resolve the row, or all these rows."),
     ] = None,
     code: Annotated[
@@ -198,10 +198,10 @@ def resolve(
     with open_alone(run) as ledger:
         unused = list[UnusedAnswers]()
         match row, how, code, file:
-            case int(), str(), "", None:
-                decisions = [Decision(row, Answer(how), user)]
-            case None, str(), str(), None if code:
-                decisions = [Decision(row, Answer(how)) for row in rows_with(ledger, code)]
+            case int(), Answer(), "", None:
+                decisions = [Decision(row, how, user)]
+            case None, Answer(), str(), None if code:
+                decisions = [Decision(row, how) for row in rows_with(ledger, code)]
             case None, None, "", Path():
                 decisions, unused = decisions_in_file(ledger, file)
             case _:

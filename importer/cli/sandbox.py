@@ -15,6 +15,7 @@ from importer.cli.output import say
 from importer.errors import Exit, UsageError
 from importer.model.fields import NO_CODES
 from importer.model.text import command_line, counted, shell_word
+from importer.pipeline.runs import RUNS
 from importer.report.wording import PAGE, PROBLEMS, WORKBOOK
 from importer.sandbox.configuration import INSTITUTION, SWITCHES
 from importer.sandbox.server import Options, running, serve, users_in
@@ -96,7 +97,7 @@ def demo() -> int:
     if Path(ENV).is_file():
         msg = f"{ENV} has the settings of another Alma. Run this command in an empty folder."
         raise UsageError(msg)
-    folder = Path("runs", f"demo-{now():%Y-%m-%dT%H%M%S}")
+    folder = RUNS / f"demo-{now():%Y-%m-%dT%H%M%S}"
     folder.parent.mkdir(exist_ok=True)
     alma, codes = folder.with_suffix(".sqlite"), str(folder.with_suffix(".json"))
     front = (str(shipped("samples/community-patrons.xlsx")), "-m",

@@ -25,7 +25,7 @@ from importer.files import write_atomically
 from importer.ledger.database import merge_journal
 from importer.sandbox.server import Options, running
 from importer.sandbox.users import is_unusable
-from importer.service.place import now, operator
+from importer.service.place import CODES, now, operator
 from importer.settings import (
     APPROVERS,
     ENV,
@@ -189,7 +189,7 @@ def _site(access: Access | None) -> Iterator[Site]:
             "ALMA_VERIFY_DELAY": "1",
         }
         space = _workspace(tasks.PRACTICE, practice, settings)
-        if not (space.folder / tasks.CODES).is_file():
+        if not (space.folder / CODES).is_file():
             space.tasks.start(tasks.Task(words=("codes", "fetch"), started=now()), "")
         yield Site(
             {tasks.ALMA: _workspace(tasks.ALMA, Path(), {}), tasks.PRACTICE: space},

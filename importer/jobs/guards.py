@@ -10,7 +10,7 @@ from pathlib import Path
 from importer.advice import Do
 from importer.errors import UsageError
 from importer.jobs.feed import Feed, FileState, PickedFile
-from importer.jobs.schema import Guards, Job, Limit
+from importer.jobs.schema import GuardName, Guards, Job, Limit
 from importer.jobs.state import (
     DoneLoad,
     FailedGuard,
@@ -56,25 +56,28 @@ def _few(guards: Guards, people: int, state: JobMemory) -> Iterator[FailedGuard]
     if state.loads and fewest is not None and people < fewest:
         sentence = f"{how_many_fewer(people, state)}; at least {fewest:,} are expected. It may be "
         sentence += "cut off, or each file may have lost a few people."
-        yield FailedGuard(name="rows", sentence=sentence)
+        yield FailedGuard(name=GuardName.ROWS, sentence=sentence)
 
 
 def _many(guards: Guards, plan: Summary) -> Iterator[FailedGuard]:
     """Compare what would happen to the rows with how many there are."""
     whole = plan.patrons
     of_rows = f" of {counted(whole, 'row')}"
-    known = "may be known in Alma under other IDs."
-    for name, limit, count, noun, would, why in (
-        ("creates", guards.creates, plan.create or 0, " users", "be created", f" They {known}"),
-        ("rejects", guards.rejects, plan.to_correct, of_rows, "be rejected", ""),
-        ("review", guards.review, plan.review, of_rows, "need review", f" Their people {known}"),
+    known, name = "may be known in Alma under other IDs.", GuardName
+    review, creates = f" Their people {known}", f" They {known}"
+    for guard, limit, count, noun, would, why in (
+        (name.CREATES, guards.creates, plan.create or 0, " users", "be created", creates),
+        (name.REJECTS, guards.rejects, plan.to_correct, of_rows, "be rejected", ""),
+        (name.REVIEW, guards.review, plan.review, of_rows, "need review", review),
     ):
         most = _most(limit, whole)
-        nobody = count == whole > 0 and name != "creates"  # however small the roster is
+        nobody = (
+            count == whole > 0 and guard is not GuardName.CREATES
+        )  # however small the roster is
         if most is not None and (count > most or nobody):
             most = min(most, count - 1)
             sentence = f"{count:,}{noun} would {would}; at most {most:,} are expected.{why}"
-            yield FailedGuard(name=name, sentence=sentence)
+            yield FailedGuard(name=guard, sentence=sentence)
 
 
 def _changed_mapping(load: Load, last: DoneLoad) -> Iterator[FailedGuard]:
@@ -84,7 +87,7 @@ def _changed_mapping(load: Load, last: DoneLoad) -> Iterator[FailedGuard]:
     if changed := [name for at, (name, meaning) in now if before.get(at) != meaning]:
         sentence = f"The mapping {word_list(changed)} changed since the last load, "
         sentence += f"{last.finished:%Y-%m-%d %H:%M}. See what the new one changes."
-        yield FailedGuard(name="mapping", sentence=sentence)
+        yield FailedGuard(name=GuardName.MAPPING, sentence=sentence)
 
 
 def mappings_of(run: str) -> list[tuple[str, str]]:
@@ -109,7 +112,7 @@ def _earlier(job: Job, load: Load, state: JobMemory) -> Iterator[FailedGuard]:
     last, sources = state.last, [part.source.address for part in job.file.rosters]
     if last is not None and last.hashes == load.hashes and is_undone(last.run):
         sentence = f"{load.files[0].name} has the content of the last load, which was undone."
-        yield FailedGuard(name="earlier", sentence=sentence)
+        yield FailedGuard(name=GuardName.EARLIER, sentence=sentence)
     old = [feed for address, feed in state.feeds.items() if address not in sources]
     for source, file in zip(sources, load.files, strict=False):
         if last is not None and file.sha256 in last.hashes:
@@ -119,7 +122,7 @@ def _earlier(job: Job, load: Load, state: JobMemory) -> Iterator[FailedGuard]:
             then = before.found
             sentence = f"{file.name} has the same content as {then}, which was {before.state}. "
             sentence += "Newer files were loaded since, so older values would replace newer ones."
-            yield FailedGuard(name="earlier", sentence=sentence)
+            yield FailedGuard(name=GuardName.EARLIER, sentence=sentence)
 
 
 def cut_off(files: tuple[PickedFile, ...], plan: Summary, last: DoneLoad | None) -> str:
@@ -166,7 +169,7 @@ def _absent(plan: Summary, last: DoneLoad, limit: Limit) -> Iterator[FailedGuard
             f"known who of its {people_of(last.rows)} is not in this file, which has "
             f"{people_of(plan.patrons)}."
         )
-        yield FailedGuard(name="absent", sentence=sentence)
+        yield FailedGuard(name=GuardName.ABSENT, sentence=sentence)
         return
     absent = len(before - now) - plan.rejected - plan.review
     if absent > most:
@@ -176,7 +179,7 @@ def _absent(plan: Summary, last: DoneLoad, limit: Limit) -> Iterator[FailedGuard
         sentence = (
             f"{people_of(absent)} of the last load are not in this file; at most {most:,} are "
         )
-        yield FailedGuard(name="absent", sentence=f"{sentence}expected. {then}")
+        yield FailedGuard(name=GuardName.ABSENT, sentence=f"{sentence}expected. {then}")
 
 
 def _ids(run: str) -> set[str] | None:

@@ -58,7 +58,7 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.ledger import State as RowState
 from importer.model.run import Summary
 from importer.model.text import command_line, counted, word_list
-from importer.pipeline.runs import list_runs
+from importer.pipeline.runs import RUNS, list_runs
 from importer.pipeline.still_good import check_sources
 from importer.report import wording
 
@@ -289,7 +289,7 @@ class JobRun:
         for file, mapping in zip(load.files, mappings, strict=True):
             _ = load_mapping(mapping)
             words += (file.copied_to, "-m", str(mapping))
-        folder = unused(Path("runs") / f"{load.stamp[:15]}-{self._job.name}")
+        folder = unused(RUNS / f"{load.stamp[:15]}-{self._job.name}")
         words += (*self._sis_flags(), "-o", str(folder), "--json")
         summary = counts_of(self._tools.command("plan", *words))
         self._check_complete(load, summary)

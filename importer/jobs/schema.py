@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
@@ -212,6 +213,18 @@ class JobRoster(_Part):
     unchanged_for: Duration = timedelta(seconds=60)
     max_age: Duration | None = None
     after: Literal["rename", "keep", "delete"] = "rename"
+
+
+class GuardName(StrEnum):
+    """The names of the guards, which are the keys of `guards:`."""
+
+    ROWS = "rows"
+    CREATES = "creates"
+    REJECTS = "rejects"
+    REVIEW = "review"
+    ABSENT = "absent"
+    MAPPING = "mapping"
+    EARLIER = "earlier"
 
 
 class Guards(_Part):

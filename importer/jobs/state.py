@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from importer.errors import Exit, ImporterError, LedgerError, UnreadableFileError, UsageError
 from importer.files import read_text_bounded, write_atomically
 from importer.jobs.feed import Feed, FileState, PickedFile
-from importer.jobs.schema import Notify
+from importer.jobs.schema import GuardName, Notify
 from importer.ledger.ledger import Ledger
 from importer.model.formats import JOB_STATE
 from importer.model.plan import SafetyCheck
@@ -55,7 +55,7 @@ class LoadStep(StrEnum):
 class FailedGuard(BaseModel, frozen=True):
     """A guard, or a safety check of the mapping, that holds a load, and why."""
 
-    name: str
+    name: GuardName | SafetyCheck
     sentence: str
 
 
@@ -224,8 +224,8 @@ class JobMemory(BaseModel):
     @property
     def largest(self) -> int:
         """The people of the largest of the last loads, since one in which `rows` was allowed."""
-        began = max((at for at, load in enumerate(self.loads) if "rows" in load.allowed), default=0)
-        return max((load.rows for load in self.loads[began:]), default=0)
+        allowed = (at for at, load in enumerate(self.loads) if GuardName.ROWS in load.allowed)
+        return max((load.rows for load in self.loads[max(allowed, default=0) :]), default=0)
 
     def is_of_another(self, job: Path) -> bool:
         """Whether this is the state of another job file than this one, which is still there."""

@@ -22,7 +22,7 @@ from importer.advice import Action, AllowLoad, CheckJob, Choice, Do, RunJob, Sis
 from importer.errors import FINE, Cause, Exit, ImporterError, UsageError
 from importer.jobs.commands import OF_FILES, MisfitError, StepError
 from importer.jobs.feed import FileState, WrongFileError
-from importer.jobs.schema import ENDINGS, Job, load_job
+from importer.jobs.schema import ENDINGS, GuardName, Job, load_job
 from importer.jobs.state import COMPARED, JOBS, JobMemory, Load, Store, of_run
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.ledger import State as RowState
@@ -54,13 +54,13 @@ _NAMED = 3
 
 _ORDER = {severity: at for at, severity in enumerate(Severity)}
 
-_OF_THE_FILE = frozenset({"rows", "absent", "earlier"})
+_OF_THE_FILE = frozenset({GuardName.ROWS, GuardName.ABSENT, GuardName.EARLIER})
 """Guards that doubt the file, so that the office comes first, and not the mapping."""
 
-_OF_ROWS = frozenset({"rejects", "review"})
+_OF_ROWS = frozenset({GuardName.REJECTS, GuardName.REVIEW})
 """Guards of rows that no load has."""
 
-_OF_THE_MAPPING = frozenset({"mapping", "rejects"})
+_OF_THE_MAPPING = frozenset({GuardName.MAPPING, GuardName.REJECTS})
 """Guards that doubt the mapping, so that it comes first."""
 
 
@@ -135,7 +135,7 @@ def why_held(job: Job, load: Load, state: JobMemory) -> Iterator[str]:
     if names.keys() & _OF_THE_FILE:
         ways = (office, *(() if names.keys() <= _OF_THE_FILE else (mapping,)), allow)
     elif names.keys() & _OF_THE_MAPPING:
-        ways = (mapping, *(() if names.keys() == {"mapping"} else (office,)), allow)
+        ways = (mapping, *(() if names.keys() == {GuardName.MAPPING} else (office,)), allow)
     else:
         ways = (allow, mapping, office)
     yield from chain(*ways, _until_then(job, state))

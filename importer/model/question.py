@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 
 class Answer(StrEnum):
@@ -22,6 +23,9 @@ class Answer(StrEnum):
         """Whether it is about a certain user of Alma."""
         return self in {Answer.UPDATE, Answer.RENAME}
 
+
+AnswerName = Literal["update", "rename", "create", "only", "separate", "load", "reject"]
+"""The words of the answers, for the type checkers of programs."""
 
 DECISIONS: dict[Answer, str] = {
     Answer.UPDATE: "same person, update",

@@ -37,6 +37,7 @@ from importer.report.masking import shown
 from importer.report.rejects import returned, write_rejects
 from importer.report.view import RunView, ShownNames, is_danger
 from importer.report.wording import field_name, what
+from importer.service.place import USERS
 from importer.users.cache import NoCacheError, UserCache, find_users
 from importer.users.matching import MatchResult, PersonQuery, user_keys
 from importer.web.loads import given_answers, save_answers
@@ -372,7 +373,7 @@ def _users(space: Workspace, ledger: Ledger, wanted: tuple[str, ...]) -> Iterato
     alma = ledger.facts.alma
     if not wanted or alma is None:
         return
-    with suppress(NoCacheError), UserCache.open(alma.cache(space.folder / "users")) as cache:
+    with suppress(NoCacheError), UserCache.open(alma.cache(space.folder / USERS)) as cache:
         for primary_id in wanted:
             match = find_users(cache, PersonQuery((("primary_id", primary_id),)))
             if isinstance(match, MatchResult):

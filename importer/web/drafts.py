@@ -33,7 +33,7 @@ from importer.model.roster import Layout, Roster
 from importer.pipeline.check import validate
 from importer.pipeline.decisions import Fates, decide_fates
 from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
-from importer.pipeline.runs import make_numbered
+from importer.pipeline.runs import RUNS, make_numbered
 
 SMALL = 2_000
 """Rows of a roster that is checked whole after each correction, within 0.1 s."""
@@ -271,7 +271,7 @@ class Draft:
     def roster(self) -> Path:
         """The roster's file, in a folder of its own, as it may have any name."""
         if self.facts.run:
-            return self.folder.parents[1] / "runs" / self.facts.run / self.facts.file
+            return self.folder.parents[1] / RUNS / self.facts.run / self.facts.file
         return self.folder / ROSTER / self.facts.file
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from importer.errors import ImporterError
 from importer.jobs.words import JobOverview, jobs_in
 from importer.ledger.ledger import Ledger
 from importer.model.text import counted, moment
+from importer.service.place import USERS, version
 from importer.settings import ENV, KEY, REGION, Settings, place_of_key, write_env
 from importer.users.cache import UserCache
 from importer.web.site import NotDoneError, Visit, found
@@ -40,7 +40,7 @@ def settings(visit: Visit) -> web.Response:
     return visit.page(
         "settings.html.j2",
         tables=_tables(visit),
-        caches=[*_caches(space.folder / "users")],
+        caches=[*_caches(space.folder / USERS)],
         key=key,
         key_set=datetime.fromtimestamp(env.stat().st_mtime, UTC) if key == ENV else None,
         set=known,
@@ -49,7 +49,7 @@ def settings(visit: Visit) -> web.Response:
         checked=checked.started.astimezone() if checked else None,
         findings=_findings(tasks.result(checked)) if checked else (),
         jobs=_jobs(visit),
-        version=version("alma-roster-importer"),
+        version=version(),
     )
 
 

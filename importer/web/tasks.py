@@ -37,6 +37,7 @@ from importer.ledger.run_lock import LOCK, held_since
 from importer.model.fields import NO_CODES, CodeTables
 from importer.pipeline.runs import RUNS, make_numbered, new_name
 from importer.service.outcome import Ending
+from importer.service.place import CODES
 from importer.service.place import TASK as TASK_VARIABLE
 from importer.settings import importer_command
 from importer.web.drafts import Draft
@@ -45,8 +46,6 @@ DRAFTS, TASKS = "drafts", "tasks"
 
 PRACTICE, ALMA = "practice", "alma"
 """The two places, as they are named in addresses."""
-
-CODES = "codes.json"
 
 PRACTICE_ALMA = "alma.sqlite"
 """The users of the practice Alma, of rosters that people loaded there."""
@@ -71,7 +70,7 @@ class Workspace:
     @property
     def runs(self) -> Path:
         """The folder of the runs."""
-        return self.folder / "runs"
+        return self.folder / RUNS
 
     def run(self, name: str) -> Path | None:
         """Return the folder of a run by its name, None if there is none."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from importer.errors import Exit
+from importer.jobs.schema import GuardName, Guards
 from importer.jobs.state import Store
 from importer.service.outcome import Ending
 from tests.cli.conftest import Sandbox, Type
@@ -142,3 +143,8 @@ def test_rows_compares_with_the_largest_of_the_last_five_loads(
     if ends is Exit.SAFETY_CHECK:
         assert office.run("rows") == Exit.DONE
         assert arrives(counts[-1] - 4, 20) == Exit.DONE
+
+
+def test_every_guard_of_a_job_file_has_its_name() -> None:
+    """No guard that a file may set is without one, and no name is without a guard."""
+    assert list(GuardName) == list(Guards.model_fields)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,15 @@ from hypothesis import strategies as st
 
 from importer.model.answers import choices, possible, takes
 from importer.model.problem import Code, Problem, Severity
-from importer.model.question import OF_NAME, OF_ROWS, About, Answer, Question, read_decision
+from importer.model.question import (
+    OF_NAME,
+    OF_ROWS,
+    About,
+    Answer,
+    AnswerName,
+    Question,
+    read_decision,
+)
 from importer.model.roster import Source
 
 ORIGIN = Source(Path("autumn.csv"), "0" * 64, "csv").origin(2)
@@ -71,3 +80,8 @@ def test_what_can_be_answered(
     """All that every question allows; which rows of a person are loaded comes first."""
     assert possible(problems) == expected
     assert {answer for answer in Answer if takes(problems, answer)} == {*dict(expected), *also}
+
+
+def test_programs_have_a_type_with_every_answer() -> None:
+    """The words of the library are those of the closed list."""
+    assert get_args(AnswerName) == tuple(Answer)
