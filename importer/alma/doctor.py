@@ -10,48 +10,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from importer.advice import Advice, Choice, Do, Measure, as_json, by_hand, text_of
+from importer.advice import Choice, Do, Measure, by_hand, text_of
 from importer.alma.client import PAGE, Alma
 from importer.alma.facts import MEASURABLE, MeasuredFacts, facts_for
 from importer.alma.models import Institution
 from importer.errors import AlmaError, Cause, Exit
 from importer.model.fields import CodeTables, text
+from importer.model.finding import Finding, FindingState
 from importer.model.text import counted
 from importer.model.user import RecordPart, User
-
-
-class FindingState(StrEnum):
-    """How serious a finding is."""
-
-    OK = "ok"
-    WARN = "warn"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was checked, its result and advice; `exit`: how a load would end because of it."""
-
-    name: str
-    state: FindingState
-    sentence: str
-    advice: str | Advice = ""  # as a text, what is done by hand
-    exit: Exit = Exit.DONE
-
-    @property
-    def choices(self) -> Advice:
-        """The advice as things to do."""
-        return by_hand(self.advice) if isinstance(self.advice, str) else self.advice
-
-    def as_json(self) -> dict[str, object]:
-        """Return it as JSON values, without the exit code."""
-        values: dict[str, object] = {"name": self.name, "state": self.state.value}
-        return values | {"sentence": self.sentence, "advice": as_json(self.choices)}
 
 
 async def examine(

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import typer
 
 from importer.alma.client import Alma
-from importer.alma.doctor import Finding, FindingState, consequences
+from importer.alma.doctor import consequences
 from importer.alma.doctor import examine as examine_alma
 from importer.alma.doctor import first_contact as read_first_contact
 from importer.alma.facts import MeasuredFacts, save, save_facts
@@ -26,6 +26,7 @@ from importer.cli.options import Commands, Json
 from importer.cli.output import emit, say, write_findings
 from importer.errors import Exit, ImporterError, StoppedError, UsageError
 from importer.model.fields import NO_CODES
+from importer.model.finding import Finding, FindingState
 from importer.model.text import counted, similar, word_list
 from importer.pipeline.runs import RUNS
 from importer.report.commands import with_commands
@@ -137,13 +138,11 @@ def doctor(
     try:
         tables = saved_codes(None)
     except UsageError as error:
-        findings.append(
-            Finding("code tables", FindingState.BAD, error.prose, error.advice, error.exit)
-        )
+        findings.append(Finding.of("code tables", error))
     try:
         saved = dict(office().occasion().measured)
     except UsageError as error:
-        findings.append(Finding("facts", FindingState.BAD, error.prose, error.advice, error.exit))
+        findings.append(Finding.of("facts", error))
     try:
         settings = Settings.read()
         if settings.alma_proxy:
@@ -153,7 +152,7 @@ def doctor(
         known = {finding.name for finding in findings}  # a damaged file is not one that is missing
         findings += [finding for finding in of_alma if finding.name not in known]
     except ImporterError as error:
-        findings.append(Finding("Alma", FindingState.BAD, error.prose, error.advice, error.exit))
+        findings.append(Finding.of("Alma", error))
     return write_findings(findings, as_json=as_json)
 
 
@@ -227,7 +226,7 @@ def _here() -> Iterator[Finding]:
                 if [*cache.read("PRAGMA quick_check(1)")] != [("ok",)]:
                     raise cache.damaged
         except ImporterError as error:
-            yield Finding("user cache", FindingState.BAD, error.prose, error.advice, error.exit)
+            yield Finding.of("user cache", error)
     mode = env.stat().st_mode if os.name == "posix" and env.is_file() else 0
     if mode & stat.S_IRGRP and not mode & stat.S_IROTH:  # settings refuse what everybody can read
         wrong = "Others of your group can read .env, which contains the key."

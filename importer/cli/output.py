@@ -20,7 +20,7 @@ from importer.files import hide, is_full, new_file, printable
 from importer.service.place import now, version
 
 if TYPE_CHECKING:
-    from importer.alma.doctor import Finding
+    from importer.model.finding import Finding
 
 _OWN_STREAM = re.compile(r"/dev/stdout$|/(dev|proc/self)/fd/")
 """Names of streams that each process has for itself; a job reads what its commands write there."""

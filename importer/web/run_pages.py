@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from aiohttp import web
 
 from importer.files import write_atomically
-from importer.jobs.words import holding
+from importer.jobs.overview import holding
 from importer.ledger.integrity import check_whole
 from importer.ledger.journal import next_deletes
 from importer.ledger.ledger import Ledger, summarize

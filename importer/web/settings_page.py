@@ -12,7 +12,7 @@ from aiohttp import web
 
 from importer.advice import REGIONS, from_json
 from importer.errors import ImporterError
-from importer.jobs.words import JobOverview, jobs_in
+from importer.jobs.overview import JobOverview, jobs_in
 from importer.ledger.ledger import Ledger
 from importer.model.text import counted, moment
 from importer.service.place import USERS, version

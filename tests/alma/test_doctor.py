@@ -12,11 +12,12 @@ from pydantic import SecretStr
 
 from importer.advice import Choice, Measure
 from importer.alma.client import Alma
-from importer.alma.doctor import Finding, FindingState, examine
+from importer.alma.doctor import examine
 from importer.alma.facts import MeasuredFacts, facts_for, load_facts, save_facts
 from importer.alma.pacing import RateLimiter
 from importer.errors import Exit, UsageError
 from importer.model.fields import NO_CODES, CodeRow, CodeTables
+from importer.model.finding import Finding, FindingState
 from tests.alma.fakes import BASE, KEY, Transport, xml_envelope
 
 TODAY = date(2026, 8, 20)

@@ -10,10 +10,11 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.code_tables import LIBRARIES
-from importer.alma.doctor import FindingState, examine
+from importer.alma.doctor import examine
 from importer.alma.pacing import RateLimiter
 from importer.alma.responses import explain_refusal
 from importer.errors import RefusedError, UnavailableError
+from importer.model.finding import FindingState
 from importer.model.user import User
 from importer.sandbox.server import Options
 from tests.sandbox.alma import Alma as Practice

@@ -12,8 +12,8 @@ import pytest
 
 from importer.errors import FINE, Exit
 from importer.jobs.feed import Feed
+from importer.jobs.overview import JobOverview, jobs_in
 from importer.jobs.state import Store
-from importer.jobs.words import JobOverview, jobs_in
 from importer.service.outcome import Ending
 from importer.service.place import now
 from tests.cli.conftest import Sandbox, Type

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from importer.cli.job import check_job
 from importer.errors import FINE, Exit
+from importer.jobs.check import check_job
 from importer.jobs.commands import Tools
 from importer.jobs.feed import Feed, FileState, position
+from importer.jobs.overview import jobs_in
 from importer.jobs.places import FoundFile
 from importer.jobs.run import JobRun
-from importer.jobs.words import jobs_in
 from importer.service.place import now
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state

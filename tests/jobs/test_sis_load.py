@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from importer.errors import Exit
-from importer.jobs.words import jobs_in
+from importer.jobs.overview import jobs_in
 from importer.ledger.ledger import Ledger, summarize
 from importer.service.place import now
 from tests.cli.conftest import Sandbox
