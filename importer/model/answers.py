@@ -111,13 +111,19 @@ class Resolution:
     @property
     def sentence(self) -> str:
         """For a message: who decided what, and when."""
-        said = f"decided by {self.operator} on {self.time:%Y-%m-%d}: {DECISIONS[self.typed]}"
+        said = decided(self.operator, self.time, DECISIONS[self.typed])
         return f"{OTHER_LOADED}, {said}" if self.typed is Answer.ONLY and not self.loads else said
 
     def of_row(self, primary_id: str) -> Resolution:
         """Return an answer about rows of one person as it is for the row with this ID."""
         out = self.answer is Answer.ONLY and primary_id != self.user
         return replace(self, answer=Answer.REJECT) if out else self
+
+
+def decided(operator: str, time: datetime, said: str) -> str:
+    """Return who decided what, and on which day here; the computer of `root@vm` helps nobody."""
+    here, (who, _, _) = time.astimezone(), operator.partition("@")
+    return f"decided by {who} on {here:%b} {here.day}, {here.year}: {said}"
 
 
 OTHER_LOADED = "another row of this person is loaded"

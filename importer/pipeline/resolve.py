@@ -18,7 +18,7 @@ from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
 from importer.memory.answers import DecisionMemory
 from importer.memory.loads import EditMemory
-from importer.model.answers import OTHER_LOADED, Resolution, possible_users, to_review
+from importer.model.answers import OTHER_LOADED, Resolution, decided, possible_users, to_review
 from importer.model.fields import CodeTables
 from importer.model.plan import (
     Act,
@@ -380,7 +380,7 @@ class Review:
         note = Problem.of(
             Code.RESOLVED,
             self.facts.origin(row),
-            f"decided by {self.operator} on {self.now():%Y-%m-%d}: {said}",
+            decided(self.operator, self.now(), said),
             advice=advice,
             severity=Severity.WARNING if planned else Severity.REJECT,
         )

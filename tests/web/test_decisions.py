@@ -227,6 +227,7 @@ def test_the_answers_become_the_plan(office: tuple[Library, httpx.Client]) -> No
     again = planned(client, drafted(client, "alma", ROSTER, "born.yaml"))
     assert [client.get(f"{again}/rows/{row}").status_code for row in range(2, 7)] == [200] * 5
     assert "<b>Decided:</b>" in client.get(f"{again}/rows/3").text
+    assert re.search(r"Decided by [^@ ]+ on [A-Z]", client.get(run).text)
     checks = failed_checks(client, run)
     followed(client, approve(client, run, *checks))
     users = library.users()

@@ -272,8 +272,7 @@ def rules(looks: Looks) -> None:
     one_each = tab.locator("[name$='/on_update']")
     choose(tab, "All 7 fields of Known people", label="only set for new people")
     for value in ("never", "replace"):
-        every = [one.input_value() for one in one_each.all()]
-        assert every == [value] * 7
+        assert [one.input_value() for one in one_each.all()] == [value] * 7
         if value == "never":
             shown = tab.locator("input[name=version]").input_value()
             press(tab, "Undo the last change")
