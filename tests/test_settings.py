@@ -18,6 +18,7 @@ from importer.settings import (
     web_settings,
     write_env,
 )
+from tests.zoo.specimen import banned
 
 
 @pytest.fixture(autouse=True)
@@ -271,6 +272,8 @@ def test_a_pipe_or_a_huge_file_is_refused(env: Path) -> None:
         ("ALMA_VERIFY_DELAY", "nan"),
         ("ALMA_VERIFY_DELAY", "-1"),
         ("ALMA_VERIFY_DELAY", "3601"),
+        ("ALMA_VERIFY_DELAY", "x"),
+        ("ALMA_RATE", "fast"),
         ("ALMA_RATE", "nan"),
         ("ALMA_RATE", "0"),
         ("ALMA_RATE", "51"),
@@ -283,5 +286,6 @@ def test_a_pipe_or_a_huge_file_is_refused(env: Path) -> None:
 def test_a_value_outside_its_range_is_refused(name: str, value: str, env: Path) -> None:
     """Every number has two ends, so that no setting makes a run wait for ever."""
     _write(env, f"{name}={value}\n")
-    with pytest.raises(UsageError, match=f"{name} must be a"):
+    with pytest.raises(UsageError, match=f"{name} must be a") as caught:
         Settings.read()
+    assert banned(str(caught.value)) == []

@@ -13,7 +13,7 @@ import openpyxl
 
 from importer.ledger.ledger import Ledger
 from importer.model.plan import SafetyCheck
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem
 from importer.model.roster import DECISION, REJECTS_SHEETS
 from importer.model.text import command_line, shell_word
 from importer.report.commands import with_commands
@@ -22,6 +22,7 @@ from tests.command_line import Typed
 from tests.command_line import typed as type_in
 from tests.pipeline.runs import MAPPINGS
 from tests.sheets import correct, read_rows, write_rows
+from tests.zoo.specimen import banned
 
 UNMARKED = str.maketrans("", "", "`“”")
 """Takes out the marks of what is typed, which differ by surface."""
@@ -177,7 +178,32 @@ class Desk:
         assert (run / "summary.json").exists(), printed
         counts = json.loads((run / "summary.json").read_text("utf-8"))
         with Ledger.open(run) as ledger:
-            return Outcome(run, printed, tuple(ledger.problems()), counts)
+            problems = tuple(ledger.problems())
+        for problem in problems:
+            _speaks_to_a_librarian(problem)
+        return Outcome(run, printed, problems, counts)
+
+
+NO_CELL = {
+    Code.MISSING_FROM_ROSTER,
+    Code.ROW_TOO_LONG,
+    Code.REFUSED_BY_ALMA,
+    Code.OWNING_SYSTEM_DIFFERS,
+    Code.UNCLEAR_DECISION,
+}
+"""Their text is of several cells, Alma's own, what the head of a mapping says, or ours."""
+
+
+def _speaks_to_a_librarian(problem: Problem) -> None:
+    """Check its words and its place: no programmer's word, no private value, and the column."""
+    told = f"{problem.message} {problem.to_do}"
+    assert problem.message.strip()
+    assert problem.to_do.strip()
+    assert banned(told) == [], told
+    private = problem.field not in {"", "user_group", "campus_code"} and len(problem.value) > 4
+    assert not (private and problem.value in problem.message), problem.code
+    no_cell = problem.code in NO_CELL or problem.field == "patron_role.expiry"
+    assert problem.places or not problem.value or no_cell, problem.code
 
 
 def sent_back(run: Path) -> str:

@@ -11,6 +11,7 @@ from tests.advice import test_plans, test_rosters
 from tests.advice.desk import FOLLOWED, MAPPING
 from tests.command_line import typed as type_in
 from tests.mapper.bench import mapping_text
+from tests.zoo.specimen import banned
 
 
 def _cases() -> list[list[str]]:
@@ -32,6 +33,7 @@ def test_the_advice_of_a_finding_is_followed(
     assert found.exit == 2
     assert words in found.err
     assert found.err.startswith(f"importer: {MAPPING}:")
+    assert banned(found.err) == []
     text = mapping_text(right, after)
     if "account_type: EXTERNAL" in after:
         text = text.replace("account_type: INTERNAL\n", "", 1)
@@ -43,24 +45,8 @@ def test_the_advice_of_a_finding_is_followed(
 assert test_plans.ASKED
 assert test_rosters.CASES
 
-DECIDED = "tests/cli/test_decisions.py carries out each Decision that it names"
-CAMPUS = "tests/campus carries out each Decision that it names"
-NOT_FOLLOWED = {
-    "exists-in-alma": "there is nothing to do",
-    "another-name": "a person compares the row with the record in Alma",
-    "primary-id-differs": DECIDED,
-    "matches-two-users": DECIDED,
-    "two-users-one-person": CAMPUS,
-    "managed-elsewhere": "the user is changed in the system that manages it",
-    "card-differs": CAMPUS,
-    "not-in-sis-load": "tests/cli/test_sis_plan.py loads the row through the API",
-    "odd-column": "a person asks the office about its columns",
-}
-"""The codes whose advice no test here follows, and why."""
-
 
 def test_the_advice_of_every_code_is_followed() -> None:
-    """Or listed with a reason; a new code needs one of the two."""
-    assert set(Code) == FOLLOWED | set(NOT_FOLLOWED)
-    assert not FOLLOWED & set(NOT_FOLLOWED)
-    assert len(NOT_FOLLOWED) <= 12
+    """Or only a person can do something about it; a new code comes about in one of the two."""
+    assert set(Code) == FOLLOWED | set(test_plans.ALONE)
+    assert not FOLLOWED & set(test_plans.ALONE)

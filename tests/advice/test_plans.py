@@ -452,3 +452,51 @@ def test_what_alma_refuses_is_corrected(desk: AlmaDesk) -> None:
     correct(before.run / "rejects.xlsx", {2: {"Patron Type": "Friend"}})
     after = desk.paste(before.command("plan"))
     is_better(before, after, "refused-by-alma")
+
+
+CARDS = (("by: [primary_id] ", "by: [primary_id, BARCODE] "),)
+ELSEWHERE = (("  new: create\n", "  managed_elsewhere: [SIS]\n  new: create\n"),)
+CARD_OF_STAFF = {"user_identifier": [{"id_type": {"value": "BARCODE"}, "value": CARD(8)}]}
+SECOND_RECORD = {"first_name": "Verab", "last_name": "Quillb", "birth_date": "1970-03-01"}
+OF_THE_LIBRARY = {"account_type": {"value": "INTERNAL"}, "external_id": ""}
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A row after TWO were loaded, with the mapping and a record changed."""
+
+    row: Row
+    edits: tuple[tuple[str, str], ...] = ()
+    staff: dict[str, object] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    user: str = "0000001"
+
+
+ALONE = {
+    "exists-in-alma": Alone(student(1), (("known: update", "known: reject"),)),
+    "another-name": Alone(student(1, Last_Name="Novak")),
+    "primary-id-differs": Alone(student(1, EMPL_ID="0000009"), CARDS),
+    "matches-two-users": Alone(student(1, Card_Barcode=CARD(2)), CARDS),
+    "two-users-one-person": Alone(
+        student(1, EMPL_ID="0000002"), staff=SECOND_RECORD, user="0000002"
+    ),
+    "managed-elsewhere": Alone(student(1), ELSEWHERE),
+    "card-differs": Alone(student(1, Card_Barcode=CARD(7)), staff=CARD_OF_STAFF),
+    "not-in-sis-load": Alone(student(1), staff=OF_THE_LIBRARY, flags=("--to", "sis-xml")),
+    "odd-column": Alone(student(1, Birth_Date="01/01/1990")),
+}
+"""By code: what only a person can do something about."""
+
+
+@pytest.mark.parametrize("code", ALONE)
+def test_what_only_a_person_can_settle_comes_about(code: str, desk: AlmaDesk) -> None:
+    """So the message of every code is judged, whether or not a test follows its advice."""
+    case = ALONE[code]
+    desk.begin(TWO, "students-and-staff")
+    desk.edit(*case.edits)
+    if case.staff:
+        desk.in_alma("PATCH", f"users/{case.user}", case.staff)
+    born = {"Birth Date": case.row["Birth Date"]}
+    more = [student(n) | born for n in range(3, 15)] if code == "odd-column" else []
+    desk.write([case.row, *more])
+    assert code in desk.plan(*case.flags).codes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 import httpx
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from importer.alma.connection import HOSTS, is_loopback, resolve, segment
 from importer.errors import RefusedError, UsageError
+from tests.zoo.specimen import banned
 
 
 @pytest.mark.parametrize("region", sorted(HOSTS))
@@ -89,6 +91,7 @@ def test_an_address_that_could_mislead_the_key_is_refused(given: str) -> None:
     assert sentence.endswith(".")
     assert "\n" not in sentence
     assert "CANARY" not in sentence
+    assert banned(re.sub(r"\w+://\S+|\bhttps?\b", "", sentence)) == []
 
 
 def test_another_host_is_named_twice() -> None:

@@ -21,6 +21,7 @@ from importer.model.fields import NO_CODES, CodeTables
 from importer.model.problem import Code, Place, Problem
 from importer.model.roster import Roster, Source, letter
 from importer.model.text import one_line
+from tests.zoo.specimen import banned
 
 TODAY = date(2026, 8, 20)
 SOURCE = Source(Path("autumn.csv"), "0" * 64, "csv")
@@ -54,12 +55,15 @@ def loaded(folder: Path, text: str, name: str = "m.yaml") -> MappingDocument:
 
 
 def findings(folder: Path, text: str) -> tuple[str, ...]:
-    """What is wrong with the mapping of a text."""
+    """What is wrong with the mapping of a text, in no words of programmers."""
     try:
         loaded(folder, text)
     except MappingError as error:
-        return error.findings
-    return ()
+        found = error.findings
+    else:
+        return ()
+    assert banned("\n".join(found)) == [], found
+    return found
 
 
 def lint(mapping: MappingDocument) -> tuple[str, ...]:
