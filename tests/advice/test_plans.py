@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -467,7 +468,7 @@ class Alone:
 
     row: Row
     edits: tuple[tuple[str, str], ...] = ()
-    staff: dict[str, object] = field(default_factory=dict)
+    staff: Mapping[str, object] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     user: str = "0000001"
 

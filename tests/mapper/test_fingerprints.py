@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from importer.errors import MappingError
 from importer import mapper
+from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
 from tests.mapper.bench import BASE, HEADINGS, RUN, loaded, places
 
