@@ -42,9 +42,13 @@ async def examine(
     return key, reading, writing, institution, clock, tables, *facts
 
 
+RIGHTS = {"GET": "read users", "POST": "write users"}
+"""What a key may do, by method; these are the names of the findings about it."""
+
+
 async def right(alma: Alma, method: Literal["GET", "POST"]) -> Finding:
     """Return whether the key may read (GET) or write users."""
-    name = "read users" if method == "GET" else "write users"
+    name = RIGHTS[method]
     try:
         await alma.check_access(method)
     except AlmaError as error:

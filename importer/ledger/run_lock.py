@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -55,7 +56,8 @@ def run_lock(folder: Path, operator: str, now: datetime) -> Iterator[None]:
             since = now.isoformat()
             held_by.write_text(json.dumps({"operator": operator, "since": since}), "utf-8")
     except Timeout as error:
-        msg = f"{holder(folder)} is using this run. Wait until that command has finished."
+        who = holder(folder) or "Another operator"
+        msg = f"{who} is using this run. Wait until that command has finished."
         raise LedgerError(msg) from error
     except OSError as error:
         lock.release()
@@ -74,24 +76,31 @@ def run_lock(folder: Path, operator: str, now: datetime) -> Iterator[None]:
         lock.release()
 
 
-def holder(folder: Path) -> str:
-    """Return who has a run locked, and since when: `ana@desk (since Nov 26, 2:05 PM)`."""
-    operator, since = _held_by(folder)
-    return f"{operator} (since {moment(since)})" if since else "Another operator"
+@dataclass(frozen=True, slots=True)
+class LockHolder:
+    """Who has a run locked, and since when."""
+
+    operator: str
+    since: datetime
+
+    def __str__(self) -> str:
+        """Return `ana@desk (since Nov 26, 2:05 PM)`."""
+        return f"{self.operator} (since {moment(self.since)})"
 
 
 def held_since(folder: Path) -> str:
     """Return the moment since which a run is locked, which names the command; "" if unknown."""
-    _, since = _held_by(folder)
-    return since.isoformat() if since else ""
+    held = holder(folder)
+    return held.since.isoformat() if held else ""
 
 
-def _held_by(folder: Path) -> tuple[str, datetime | None]:
+def holder(folder: Path) -> LockHolder | None:
+    """Return who has a run locked, None where that is not known."""
     try:
-        held_by = json.loads((folder / HOLDER).read_text("utf-8"))
-        return str(held_by["operator"]), datetime.fromisoformat(held_by["since"])
+        held = json.loads((folder / HOLDER).read_text("utf-8"))
+        return LockHolder(str(held["operator"]), datetime.fromisoformat(held["since"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return "", None
+        return None
 
 
 class WriteGate:

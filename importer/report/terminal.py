@@ -107,7 +107,7 @@ def _show_looks(survey: Survey, console: Console) -> None:
     console.print(_text("Look at these first", "bold"))
     table = _counted()
     for look in survey.looks:
-        line = _text(look.title, "bold")
+        line = _text(look.called, "bold")
         line.append_text(_text(f"  {wording.plain(look_line(look))}".rstrip()))
         table.add_row(_text(look.number), line)
     console.print(Padding(table, (0, 0, 1, 2)))

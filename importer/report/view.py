@@ -362,13 +362,14 @@ class ShownNames:
             if at < len(row.cells)
         ]
 
+    def known(self, row: RowHistory) -> str:
+        """Return the name in a row, or else its primary ID; "" if it has neither."""
+        names = " ".join(filter(None, self.cells(row, "first_name", "last_name")))
+        return names or shown("primary_id", row.primary_id, show_values=self._show_values)
+
     def of(self, row: RowHistory | None) -> str:
         """Return the name in a row, or else its primary ID or number."""
-        if row is None:
-            return ""
-        names = " ".join(filter(None, self.cells(row, "first_name", "last_name")))
-        user = shown("primary_id", row.primary_id, show_values=self._show_values)
-        return names or user or f"row {row_label(row.row)}"
+        return "" if row is None else self.known(row) or f"row {row_label(row.row)}"
 
 
 def details_of(
@@ -445,6 +446,11 @@ class Look:
     moves: Counter[Difference] = field(default_factory=Counter)
 
     @property
+    def called(self) -> str:
+        """The title of as many rows as there are."""
+        return _OF_ONE.get(self.key, self.title) if self.count == 1 else self.title
+
+    @property
     def number(self) -> str:
         """The count in words, "" for 0."""
         return f"{self.count:,}" if self.count else ""
@@ -456,6 +462,17 @@ class Look:
         if len(self.people) < MOST_PEOPLE:
             self.people.append(person)
 
+
+_OF_ONE = {
+    "groups": "Group change",
+    "earlier": "End date that becomes earlier",
+    "last-names": "New last name",
+    "deletions": "Deletion",
+    "absent": "Person who is missing from the roster",
+    "not-here": "Person of the last load who is not in this roster",
+    "cannot-borrow": "Person who cannot borrow after this load",
+}
+"""By key, the title of what concerns one row."""
 
 MOST_MOVES = 6
 """Changes that a line of what to look at names; its list of people has the others."""

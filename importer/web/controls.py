@@ -303,7 +303,7 @@ def _same_for_all(mapping: MappingDocument) -> Panel:
     )  # fmt: skip
     some = sum(bool(control.value) for control in controls)
     controls += (_constant(("record", field.path), field.path, field.path, "") for field in missing)
-    now = f"{some} of {len(controls)} are set"
+    now = f"{some or 'None'} of {len(controls)} are set"
     return Panel("Same for everybody", now, tuple(controls), first=True)
 
 

@@ -215,7 +215,7 @@ class Desk:
         return AskedRow(
             row,
             _kind(problems).title,
-            self.names.of(self.ledger.row(row)),
+            self.names.known(history) if (history := self.ledger.row(row)) else "",
             [what(problem, show_values=True, begin=True) for problem in problems],
             [own, *(self._title(user, row) for user in users)],
             any(user is None for user in people[1:]),

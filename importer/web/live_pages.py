@@ -14,7 +14,7 @@ from importer.errors import FINE
 from importer.files import write_atomically
 from importer.ledger.journal import JournalEntry, made_by_people, newest
 from importer.ledger.ledger import OPEN, JournalEvent, Ledger, State
-from importer.ledger.run_lock import HOLDER, LOCK, holder
+from importer.ledger.run_lock import LOCK, LockHolder, holder
 from importer.model.plan import Result
 from importer.model.text import counted, row_label
 from importer.report import view
@@ -72,10 +72,9 @@ def _answered_dangers(ledger: Ledger) -> list[ProblemGroup]:
     return [group for group in groups if view.is_danger(group.code)]
 
 
-def held_by(visit: Visit) -> str:
-    """Return who works on a run, and since when; "" while the command for it only starts."""
-    run = visit.run
-    return holder(run) if is_locked(run / LOCK) and (run / HOLDER).exists() else ""
+def held_by(visit: Visit) -> LockHolder | None:
+    """Return who works on a run, and since when; None while the command for it only starts."""
+    return holder(visit.run) if is_locked(visit.run / LOCK) else None
 
 
 def live(visit: Visit) -> web.Response:
@@ -95,9 +94,9 @@ def live(visit: Visit) -> web.Response:
             if ended or (now.exit is None and not asks.standing.began):
                 return see(visit.run_address)
         entries = list(newest(ledger, _SEEN))
-        sitting = list(takewhile(lambda entry: entry.event != "apply", entries))
+        sitting = list(takewhile(lambda entry: entry.event != JournalEvent.APPLY, entries))
         began = entries[len(sitting)] if len(sitting) < len(entries) else None
-        if now.busy and now.task and not any(began > now.task.started for began in sittings.began):
+        if now.busy and now.task and not any(time > now.task.started for time in sittings.began):
             sitting, began, first = [], None, now.task.first  # it has not noted that it began
         first = first if first < of else 0  # all rows were approved
         state = _state(run, now)
@@ -110,7 +109,7 @@ def live(visit: Visit) -> web.Response:
         return visit.step_page(
             "live.html.j2", "Load",
             task=visit.text("task"), state=state, running=now.busy, asks=asks, heading=heading,
-            by=held_by(visit) if now.busy else "",
+            by=held_by(visit) if now.busy else None,
             done=done, of=of, percent=100 * done // of if of else 100, figures=figures,
             counts=[*_counts(results, busy=now.busy)], lines=[*_lines(ledger, entries)],
             refused=view.rows_page(ledger, Result.REFUSED, "", 0, _LINES)[0] if refused else (),

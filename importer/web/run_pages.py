@@ -255,10 +255,11 @@ def row(visit: Visit) -> web.Response:
     """Show the history of a row, and the link to decide it."""
     wanted = number(visit.request.match_info["row"])
     with Ledger.open(visit.run) as ledger:
+        history = found(ledger.row(wanted))
         return visit.step_page(
             "row.html.j2", "Review",
-            row=found(row_history(ledger, wanted, show_values=True)),
-            name=ShownNames(ledger, show_values=True).of(ledger.row(wanted)),
+            row=row_history(ledger, wanted, show_values=True),
+            name=ShownNames(ledger, show_values=True).known(history),
             asks=bool(choices(ledger.problems(wanted))),
             answers={answer.value: words for answer, words in DECISIONS.items()},
         )  # fmt: skip

@@ -11,9 +11,11 @@ from typing import Any
 from aiohttp import web
 
 from importer.advice import REGIONS, from_json
+from importer.alma.doctor import RIGHTS
 from importer.errors import ImporterError
 from importer.jobs.overview import JobOverview, jobs_in
 from importer.ledger.ledger import Ledger
+from importer.model.finding import Finding, FindingState
 from importer.model.text import counted, moment
 from importer.service.place import USERS, version
 from importer.settings import ENV, KEY, REGION, Settings, place_of_key, write_env
@@ -48,18 +50,22 @@ def settings(visit: Visit) -> web.Response:
         regions=REGIONS,
         checked=checked.started.astimezone() if checked else None,
         findings=_findings(tasks.result(checked)) if checked else (),
+        rights=RIGHTS.values(),
         jobs=_jobs(visit),
         version=version(),
     )
 
 
-def _findings(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what the doctor found, with its advice as actions."""
+def _findings(result: Mapping[str, Any]) -> list[Finding]:
+    """Return what the doctor found."""
     with suppress(KeyError, TypeError, ValueError):  # of another version
         return [
-            {**finding, "advice": from_json(finding["advice"])}
+            Finding(
+                finding["name"], FindingState(finding["state"]), finding["sentence"],
+                from_json(finding["advice"]),
+            )
             for finding in result.get("findings", ())
-        ]
+        ]  # fmt: skip
     return []
 
 
