@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import Literal
 
 from rich.console import Console, RenderableType
@@ -27,7 +29,7 @@ from importer.report.view import RunView
 from importer.report.wording import DISMISSED, ENDS, headline
 from importer.service.office import Consent
 from importer.service.outcome import Ending, outcome_of
-from importer.service.place import TASK
+from importer.service.place import PROGRESS, Advanced
 from importer.service.reports import reporting, write_reports
 
 Reports = Literal["required", "wanted", "none"]
@@ -185,7 +187,7 @@ INTERVAL = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
 _SHOWN_INTERVAL = 1.0
-"""The same for a command that the page has started, which shows the last line."""
+"""The same for a command that the page has started, which shows how far it is."""
 
 _WIDTH = 24
 """Characters of the bar: with counts of six digits all of it fits into 80 columns."""
@@ -195,6 +197,7 @@ _WIDTH = 24
 def progress(what: str, notice: Callable[[], str]) -> Iterator[Advance]:
     """Show the progress of the block: a bar on a terminal, otherwise a line every few seconds.
 
+    The page, where it asks, gets a file in place of lines.
     `notice` returns a message to show beside it, such as a wait, or blank.
     """
     if output.quiet:
@@ -205,7 +208,8 @@ def progress(what: str, notice: Callable[[], str]) -> Iterator[Advance]:
             yield bar.advance_to
         return
     began = last = time.monotonic()
-    interval = _SHOWN_INTERVAL if os.environ.get(TASK) else INTERVAL
+    file = os.environ.get(PROGRESS)
+    interval = _SHOWN_INTERVAL if file else INTERVAL
 
     def advance(done: int, of: int, counts: str = "") -> None:
         nonlocal last
@@ -218,7 +222,11 @@ def progress(what: str, notice: Callable[[], str]) -> Iterator[Advance]:
         pace = f"{_per_second(rate)} a second{left}" if done else ""
         whole = f" of {of:,}" if of else ""
         parts = "; ".join(filter(None, (pace, counts, notice())))
-        say(f"{what}: {done:,}{whole}{f' ({parts})' if parts else ''}")
+        if file:
+            with suppress(OSError):  # a full disk stops no load
+                Path(file).write_text(json.dumps(Advanced(done, of, parts)), "utf-8")
+        else:
+            say(f"{what}: {done:,}{whole}{f' ({parts})' if parts else ''}")
 
     yield advance
 

@@ -7,6 +7,7 @@ import socket
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 PACKAGE = "alma-roster-importer"
 """The name of this program's distribution."""
@@ -28,6 +29,17 @@ CODES = Path("codes.json")
 
 TASK = "IMPORTER_TASK"
 """The variable with the name that the local page gave a command; a request to stop names it."""
+
+PROGRESS = "IMPORTER_PROGRESS"
+"""The variable with the file in which such a command keeps its `Advanced`."""
+
+
+class Advanced(NamedTuple):
+    """How far a command is: how many are done, of how many (0: not known), and how fast."""
+
+    done: int
+    of: int
+    pace: str
 
 
 def now() -> datetime:

@@ -101,16 +101,16 @@ def live(visit: Visit) -> web.Response:
         first = first if first < of else 0  # all rows were approved
         state = _state(run, now)
         heading = _heading(state, done, of, first, facts.alma.called if facts.alma else "Alma")
-        figures = dict(
-            _figures(done, of, first, _rate(sitting, began) if state == "running" else 0)
-        )
+        rate = _rate(sitting, began) if state == "running" else 0
+        time_left = duration(round((of - done) / rate)) if rate and not first else ""
         results = ledger.results() if ledger.was_applied else {}
         refused = results.get(Result.REFUSED, 0)
         return visit.step_page(
             "live.html.j2", "Load",
             task=visit.text("task"), state=state, running=now.busy, asks=asks, heading=heading,
             by=held_by(visit) if now.busy else None,
-            done=done, of=of, percent=100 * done // of if of else 100, figures=figures,
+            done=done, of=of, percent=100 * done // of if of else 100,
+            rate=rate, time_left=time_left,
             counts=[*_counts(results, busy=now.busy)], lines=[*_lines(ledger, entries)],
             refused=view.rows_page(ledger, Result.REFUSED, "", 0, _LINES)[0] if refused else (),
             refusals=refused,
@@ -127,15 +127,6 @@ def _state(run: Path, now: AtWork) -> str:
         if now.loads and stop_file(run).read_text("utf-8") == now.worker:
             return "stopping"
     return "running" if now.loads else "working"
-
-
-def _figures(done: int, of: int, first: int, rate: float) -> Iterator[tuple[str, str]]:
-    """Yield the figures beside the bar, each with its name; a rate of 0 is not known yet."""
-    yield "Rows done", f"{done:,} of {of:,}"
-    if rate:
-        yield "Rate", f"{rate:.1f} a second"
-        if not first:
-            yield "Time left", duration(round((of - done) / rate))
 
 
 def _counts(results: Mapping[Result, int], *, busy: bool) -> Iterator[tuple[Result, str, int]]:

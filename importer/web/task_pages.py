@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from aiohttp import web
 
 from importer.errors import FINE, Exit
 from importer.report.wording import duration
 from importer.web.site import Visit, found, see
-from importer.web.tasks import Task
+from importer.web.tasks import KILLED, Task
 
 _DECIDED = frozenset({"apply", "job"})
 """Commands that approvers alone start, each by its own form: their words name who decided."""
-
-
-_COUNTED = re.compile(r"(?:importer: )?[^:]+: ([0-9,]+)(?: of ([0-9,]+))?(?: \((.*)\))?")
-"""A line of progress: how many are done, of how many, and how fast."""
 
 
 def task(visit: Visit) -> web.Response:
@@ -29,16 +23,16 @@ def task(visit: Visit) -> web.Response:
     error, advice = "", outcome.advice if outcome and code is not None else ()
     if outcome and code is not None:
         error = outcome.error + outcome.cells
-    if code == -1:
-        error = "The command was stopped from outside before it had finished. Nothing was written."
+    if code == KILLED:
+        error = "The command was stopped from outside before it had finished."
+        error += "" if shown.words[0] in _DECIDED else " Nothing was sent to Alma."
     messages = tasks.messages(shown)
-    counted = _COUNTED.fullmatch(messages[-1]) if messages else None
     controls = [visit.control(choice.do) for choice in advice]
     leads = [bool(link and link.address.startswith(f"{visit.base}/settings")) for link in controls]
     return visit.page(
         "task.html.j2", task=shown, code=code, error=error, messages=messages,
         advice=[to_do for to_do, led in zip(advice, leads, strict=True) if to_do.when or not led],
-        counted=counted.groups("") if counted else None,
+        progress=tasks.progress(shown),
         so_far=duration(int((visit.now - shown.started).total_seconds())),
         repeats=shown.words[0] not in _DECIDED,
         no_access=code == Exit.ACCESS,

@@ -1,9 +1,9 @@
 """The folders that the page works in, and commands that run there, as child processes.
 
-A task is a folder: `task.json` (what was started), `out.json` (its summary), `messages.txt` (its
-progress), `process` (its ID), `running` (it has begun), `stop` (on Windows: it is asked to stop)
-and `exit` (its exit code). The child holds the file `lock` while it runs, so that any later server
-knows whether it does. Stopping the server stops no task.
+A task is a folder: `task.json` (what was started), `out.json` (its summary), `messages.txt`,
+`progress.json`, `process` (its ID), `running` (it has begun), `stop` (on Windows: it is asked to
+stop) and `exit` (its exit code). The child holds the file `lock` while it runs, so that any later
+server knows whether it does. Stopping the server stops no task.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from importer.ledger.run_lock import LOCK, held_since
 from importer.model.fields import NO_CODES, CodeTables
 from importer.pipeline.runs import RUNS, make_numbered, new_name
 from importer.service.outcome import Ending
-from importer.service.place import CODES
+from importer.service.place import CODES, PROGRESS, Advanced
 from importer.service.place import TASK as TASK_VARIABLE
 from importer.settings import importer_command
 from importer.web.drafts import Draft
@@ -250,7 +250,7 @@ def is_in_use(path: Path) -> bool:
     return is_locked(path / TASK_LOCK) or journal_of(path).exists()
 
 
-TASK, OUT, MESSAGES = "task.json", "out.json", "messages.txt"
+TASK, OUT, MESSAGES, ADVANCED = "task.json", "out.json", "messages.txt", "progress.json"
 TASK_LOCK, RUNNING, EXIT, PROCESS, STOP = "lock", "running", "exit", "process", "stop"
 
 RUNNER = "run-task"
@@ -327,7 +327,7 @@ class Tasks:
         words = (*task.words, "-o", made) if made else task.words
         command = [*importer_command(), RUNNER, str(folder.resolve()), "--", *words]
         environment = {**os.environ, **self._environment, "PYTHONUTF8": "1"}
-        environment[TASK_VARIABLE] = task.id
+        environment |= {TASK_VARIABLE: task.id, PROGRESS: str(folder.resolve() / ADVANCED)}
         if operator:
             environment["LOGNAME"] = operator  # the name that `getpass` finds first
         with (folder / OUT).open("wb") as out, (folder / MESSAGES).open("wb") as messages:
@@ -417,6 +417,12 @@ class Tasks:
             text = (self.folder / task.id / MESSAGES).read_text("utf-8", "replace")
             return tuple(line for line in text.splitlines() if line.strip())[-_LINES:]
         return ()
+
+    def progress(self, task: Task) -> Advanced | None:
+        """Return how far a command is, None if it does not count."""
+        with suppress(OSError, ValueError, TypeError):
+            return Advanced(*json.loads((self.folder / task.id / ADVANCED).read_text("utf-8")))
+        return None
 
     def outcome(self, task: Task) -> Ending | None:
         """Return how a command ended, as it printed it; None if it did not."""

@@ -29,7 +29,7 @@ from importer.ledger.ledger import State
 from importer.model.plan import Act
 from importer.pipeline.inputs import Listener
 from importer.service.loads import Counts
-from importer.service.place import PACKAGE
+from importer.service.place import PACKAGE, PROGRESS
 from importer.writer.executor import RowDone
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, state, write
@@ -256,6 +256,19 @@ def test_without_a_terminal_there_is_a_line_every_few_seconds(
     assert capsys.readouterr().err.splitlines() == [
         f"Applying: 5 of 40 (0.5 a second, about 70 s left; 5 created; {WAIT})"
     ]
+
+
+def test_the_page_reads_how_far_a_command_is_as_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it names a file, no line is written."""
+    monkeypatch.setenv(PROGRESS, str(tmp_path / "progress.json"))
+    times = iter((0.0, 1.0))
+    monkeypatch.setattr("importer.cli.console.time", Mock(monotonic=lambda: next(times)))
+    with progress("Applying", lambda: "") as advance:
+        advance(2000, 40000)
+    assert json.loads((tmp_path / "progress.json").read_text("utf-8"))[:2] == [2000, 40000]
+    assert capsys.readouterr().err == ""
 
 
 def test_rows_are_counted_by_what_came_of_them() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from importer.ledger.run_lock import run_lock
+from importer.service.place import Advanced
+from importer.web.tasks import ADVANCED
 from tests.web.conftest import (
     KEY,
     PLAIN,
@@ -104,11 +107,11 @@ def test_a_wait_has_a_number_also_after_a_reload(
     address = client.post(f"{draft}/plan", data={"version": version(client, draft)}).headers[
         "Location"
     ]
-    messages = library.folder / "tasks" / address.rpartition("/")[2] / "messages.txt"
+    progress = library.folder / "tasks" / address.rpartition("/")[2] / ADVANCED
     with held(library), tab_of(browser, client) as tab:
         tab.goto(address_of(client, address))
         expect(tab.locator("#progress")).to_contain_text("so far")
-        messages.write_text("Planning: 5,561 of 19,511 (77 a second, about 181 s left)\n", "utf-8")
+        progress.write_text(json.dumps(Advanced(5561, 19511, "77 a second")), "utf-8")
         for _ in range(2):
             expect(tab.locator("progress[value='5561'][max='19511']")).to_be_visible()
             expect(tab.locator("#progress")).to_contain_text("77 a second")
