@@ -71,7 +71,7 @@ class Progress:
     cancel: Callable[[], bool] = lambda: False
 
 
-SILENT = Progress()
+NO_PROGRESS = Progress()
 
 
 def rosters_of(*pairs: tuple[RosterLike | None, MappingLike]) -> tuple[RosterRequest, ...]:
@@ -110,7 +110,7 @@ def mapping_of(mapping: MappingLike) -> Path | MappingText:
             return MappingText.of(mapping)
 
 
-class Silent:
+class Caller:
     """What an operation reports and asks in a program: what the call says already.
 
     `delete`: how many users it deletes. `production`: the code of the institution to whose
@@ -253,7 +253,7 @@ def frame(names: str, rows: Iterable[Sequence[object]]) -> pd.DataFrame:
 
 
 @apart
-def read_users(*, refresh: bool = True, progress: Progress = SILENT) -> pd.DataFrame:
+def read_users(*, refresh: bool = True, progress: Progress = NO_PROGRESS) -> pd.DataFrame:
     """Return Alma's users from the user cache; `refresh`: first read who changed since.
 
     The columns are the fields' paths, as in a mapping with `from: alma`; the frame is personal
@@ -264,7 +264,7 @@ def read_users(*, refresh: bool = True, progress: Progress = SILENT) -> pd.DataF
     True
     """
     stop = Stop(progress.cancel)
-    with tables.users(office(), Silent(progress), stop, refresh=refresh, full=False) as cache:
+    with tables.users(office(), Caller(progress), stop, refresh=refresh, full=False) as cache:
         every = [cells_of(user) for user in find_all(cache)]
     names = dict.fromkeys(("primary_id", *(name for user in every for name in user)))
     rows = [[user.get(name, "") for name in names] for user in every]
@@ -282,7 +282,7 @@ def read_codes(*, save: bool = True) -> pd.DataFrame:
     >>> "COMM" in importer.read_codes(save=False).query("table == 'UserGroups'")["code"].tolist()
     True
     """
-    read = tables.codes(office(), Silent(SILENT), CODES if save else None)
+    read = tables.codes(office(), Caller(NO_PROGRESS), CODES if save else None)
     codes = [
         (name, row.code, row.description, row.enabled)
         for name, rows in read.tables.items()
@@ -322,7 +322,7 @@ def check(
     others: Sequence[tuple[RosterLike, MappingLike]] = (),
     codes: FileName | None = None,
     folder: FileName | None = None,
-    progress: Progress = SILENT,
+    progress: Progress = NO_PROGRESS,
 ) -> Run:
     """Check a roster offline. `others`: more rosters of the same run, each with its mapping.
 
@@ -339,7 +339,7 @@ def check(
     """
     rosters = rosters_of((roster, mapping), *others)
     request = AskedRun(rosters, path_of(codes), path_of(folder))
-    with check_rosters(office(), request, Silent(progress), Stop(progress.cancel)) as ledger:
+    with check_rosters(office(), request, Caller(progress), Stop(progress.cancel)) as ledger:
         return Run(ledger.folder)
 
 
@@ -353,7 +353,7 @@ def plan(
     folder: FileName | None = None,
     refresh: bool = True,
     overwrite_edits: Iterable[str] = (),
-    progress: Progress = SILENT,
+    progress: Progress = NO_PROGRESS,
 ) -> Run:
     """Check a roster and compare it with Alma, which is only read. As `check` otherwise.
 
@@ -369,7 +369,7 @@ def plan(
     """
     rosters, edits = rosters_of((roster, mapping), *others), several(overwrite_edits)
     request = AskedRun(rosters, path_of(codes), path_of(folder), refresh, edits)
-    with plans.plan(office(), request, Silent(progress), Stop(progress.cancel)) as ledger:
+    with plans.plan(office(), request, Caller(progress), Stop(progress.cancel)) as ledger:
         return Run(ledger.folder)
 
 
@@ -381,7 +381,7 @@ def apply(
     allow: Iterable[str] = (),
     delete: int | None = None,
     allow_production: str = "",
-    progress: Progress = SILENT,
+    progress: Progress = NO_PROGRESS,
 ) -> Run:
     """Carry out a plan, or what is left of it; nobody is asked for confirmation.
 
@@ -403,7 +403,7 @@ def apply(
     if limit is not None and limit < 0:
         msg = f"limit is a number of rows, not {limit}. Nothing was sent."
         raise UsageError(msg)
-    here, surface = office(), Silent(progress, delete, allow_production)
+    here, surface = office(), Caller(progress, delete, allow_production)
     with alone(here, run.folder) as ledger:
         stop = Stop(progress.cancel)
         done = loads.apply(here, ledger, surface, stop, loads.Approval(limit, allowed))
@@ -422,7 +422,7 @@ def undo(
     *,
     delete_created: bool = False,
     folder: FileName | None = None,
-    progress: Progress = SILENT,
+    progress: Progress = NO_PROGRESS,
 ) -> Run:
     """Plan how to undo a run; `apply` carries it out. What staff changed since, stays.
 
@@ -434,7 +434,7 @@ def undo(
     >>> importer.undo(run, delete_created=True).summary.delete
     3
     """
-    here, surface, stop = office(), Silent(progress), Stop(progress.cancel)
+    here, surface, stop = office(), Caller(progress), Stop(progress.cancel)
     asked = AskedUndo(path_of(folder), delete_created)
     with alone(here, run.folder) as done, loads.undo(here, done, surface, stop, asked) as ledger:
         return Run(ledger.folder)
@@ -469,7 +469,9 @@ def resolve(
         raise UsageError(msg) from None
     here = office()
     with alone(here, run.folder) as ledger:
-        resolved = answers.resolve(here, ledger, decisions, Silent(SILENT), codes=path_of(codes))
+        resolved = answers.resolve(
+            here, ledger, decisions, Caller(NO_PROGRESS), codes=path_of(codes)
+        )
     if resolved.unused:
         raise UsageError("\n".join(unused.sentence for unused in resolved.unused))
     return run

@@ -129,12 +129,13 @@ def doctor(
         return _probe(external_id, also_for, as_json=as_json)
     if first_contact:
         return _first_contact(pin_user, as_json=as_json)
-    findings, tables, saved, today = (
-        list(_here()),
-        NO_CODES,
-        dict[Path, MeasuredFacts](),
-        now().date(),
-    )
+    return write_findings(_findings(), as_json=as_json)
+
+
+def _findings() -> list[Finding]:
+    """Return what is right and wrong here, and what Alma shows."""
+    findings, today = [*_here()], now().date()
+    tables, saved = NO_CODES, dict[Path, MeasuredFacts]()
     try:
         tables = saved_codes(None)
     except UsageError as error:
@@ -153,7 +154,7 @@ def doctor(
         findings += [finding for finding in of_alma if finding.name not in known]
     except ImporterError as error:
         findings.append(Finding.of("Alma", error))
-    return write_findings(findings, as_json=as_json)
+    return findings
 
 
 def _first_contact(pin_user: str, *, as_json: bool) -> int:

@@ -224,23 +224,25 @@ def _usage(error: Exception) -> str | None:
     for theirs, ours in _OURS.items():
         text = text.replace(theirs, ours)
     hint = f" See: {context.command_path} --help" if context is not None else ""
-    hint = next((f" {ours}{hint}" for theirs, ours in _OTHER_WORDS.items() if theirs in text), hint)
+    named = {getattr(error, "option_name", ""), *getattr(getattr(error, "param", None), "opts", ())}
+    hint = next((f" {ours}{hint}" for option, ours in _MEANT.items() if option in named), hint)
     return f"{text if text.endswith('?') else text.rstrip('.') + '.'}{hint}"
 
 
-_OTHER_WORDS = {
-    "Missing option '-m'": "Name a mapping: `importer mapping ready` lists ready ones, and "
+_MEANT = {
+    "-m": "Name a mapping: `importer mapping ready` lists ready ones, and "
     "`importer mapping new ROSTER -o NAME.yaml` starts one for your roster.",
     "--dry-run": "`importer plan` is the dry run: it changes nothing in Alma.",
     "--force": "`--allow CHECK` lets a safety check pass, and `--yes` skips the question.",
-    "not a whole number": "Write it with digits, such as 10.",
 }
-"""Options of other programs, and what is meant here."""
+"""Options that are missing here, or that other programs have, and what is meant."""
 
 _OURS = {
     "Value error, ": "",
     "invalid literal for int() with base 10:": "not the number of a row, such as 14:",
-    "Input should be a valid integer, unable to parse string as an integer": "not a whole number",
+    "Input should be a valid integer, unable to parse string as an integer": (
+        "write it with digits, such as 10"
+    ),
     "Input should be a valid number, unable to parse string as a number": "not a number",
     "Input should be ": "it must be ",
 }

@@ -50,7 +50,7 @@ class Stopping(Stop):
 
     def __init__(self, run: Path) -> None:
         """Start without a request."""
-        super().__init__(lambda: self.asked)
+        super().__init__()
         self._file = stop_file(run)
         self._names = {os.environ.get(TASK, ""), held_since(run)} - {""}
         self.asked = False

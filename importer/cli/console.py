@@ -1,4 +1,4 @@
-"""What the commands share: the saved files of this folder, progress and the end of a run."""
+"""What the commands show and ask: the end of a run, progress, and what a person agrees to."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -28,7 +29,7 @@ from importer.report.commands import to_paste
 from importer.report.view import RunView
 from importer.report.wording import DISMISSED, ENDS, headline
 from importer.service.office import Consent
-from importer.service.outcome import Ending, outcome_of
+from importer.service.outcome import Ending, ending_of
 from importer.service.place import PROGRESS, Advanced
 from importer.service.reports import reporting, write_reports
 
@@ -51,44 +52,62 @@ def conclude(
     cannot be written raises LedgerError where reports are "required"; where they are "wanted" it
     is one sentence, and the exit code stays what the run earned.
     `stopped`: why an apply ended early, and how to continue.
-    Raises AssertionError as `outcome_of` does.
+    Raises AssertionError as `ending_of` does.
     """
-    outcome = outcome or outcome_of(ledger)
+    outcome = outcome or ending_of(ledger)
     summary = outcome.counts
-    view, wanted = RunView(ledger, summary), say_error if reports == "wanted" else None
-
-    def write() -> None:
-        if reports != "none":
-            write_reports(view, wanted=wanted)
-
-    console = _begin(summary)
+    end, console = _End(outcome, RunView(ledger, summary), reports, stopped), _begin(summary)
     if output.quiet and summary.exit and not as_json:
         complain(stopped or headline(summary))
     if as_json:
-        if reports == "required":
-            write()
-        if stopped:
-            say(stopped)
-        emit(outcome.as_json(), (), as_json=True)
-        if reports == "wanted":
-            write()
+        end.as_json()
     elif stopped and (summary.created is None or reports == "none"):
-        write()
+        end.write()
         terminal.show_stop(stopped, console)
     else:
-        terminal.show_counts(summary, console)
-        with reporting(view, wanted):
+        end.on_screen(console, show_values=show_values)
+    return summary.exit
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The end of a command about a run, as it is shown."""
+
+    outcome: Ending
+    view: RunView
+    reports: Reports
+    stopped: str
+
+    @property
+    def wanted(self) -> Callable[[ImporterError], None] | None:
+        return say_error if self.reports == "wanted" else None
+
+    def write(self) -> None:
+        if self.reports != "none":
+            write_reports(self.view, wanted=self.wanted)
+
+    def as_json(self) -> None:
+        if self.reports == "required":
+            self.write()
+        if self.stopped:
+            say(self.stopped)
+        emit(self.outcome.as_json(), (), as_json=True)
+        if self.reports == "wanted":
+            self.write()
+
+    def on_screen(self, console: Console, *, show_values: bool) -> None:
+        terminal.show_counts(self.view.summary, console)
+        with reporting(self.view, self.wanted):
             terminal.show_problems(
-                view,
+                self.view,
                 console,
                 show_values=show_values,
-                reported=reports != "none",
+                reported=self.reports != "none",
                 most=None if output.verbose else terminal.MOST_GROUPS,
             )
-        write()
-        with reporting(view, wanted):
-            terminal.show_files(view, console, stopped=stopped)
-    return summary.exit
+        self.write()
+        with reporting(self.view, self.wanted):
+            terminal.show_files(self.view, console, stopped=self.stopped)
 
 
 def say_error(error: ImporterError) -> None:
@@ -108,7 +127,7 @@ def conclude_resolved(ledger: Ledger, rows: Iterable[RowHistory]) -> int:
 
     The plan as a whole was shown before; its files are written again.
     """
-    summary = outcome_of(ledger).counts
+    summary = ending_of(ledger).counts
     view, console = RunView(ledger, summary), _begin(summary)
     changed = []
     for row in rows:

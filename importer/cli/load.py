@@ -22,7 +22,7 @@ from importer.pipeline.inputs import AskedRun
 from importer.report.commands import to_paste
 from importer.service import loads, plans
 from importer.service.office import Stop, office
-from importer.service.outcome import outcome_of
+from importer.service.outcome import ending_of
 from importer.service.plans import Converted
 
 app = options.Commands()
@@ -99,7 +99,7 @@ def apply(
         stop = applied.stopped
         return conclude(
             ledger,
-            outcome_of(ledger, stop),
+            ending_of(ledger, stop),
             as_json=as_json,
             show_values=show_values,
             reports="none" if stop and stop.exit is Exit.USAGE else "wanted",
@@ -148,7 +148,7 @@ def convert(
     """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
     pairs = paired(roster, mapping, visible_only=visible_only)
     with plans.convert(office(), AskedRun(pairs, codes), to, output) as converted:
-        outcome = outcome_of(converted.check)
+        outcome = ending_of(converted.check)
         nowhere = outcome.counts.model_copy(update={"run": ""})
         outcome = outcome.model_copy(update={"summary": nowhere})
         code = conclude(

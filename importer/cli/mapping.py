@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ import typer
 from importer.cli.check import book_and_sheet
 from importer.cli.options import Codes, Commands, Json, NewFile, ShowValues, VisibleOnly, shipped
 from importer.cli.output import emit, say, write, write_new
-from importer.errors import Exit, RosterError, UsageError
+from importer.errors import Cause, Exit, RosterError, UsageError
 from importer.files import new_file, require_new
 from importer.mapper.checks import findings as checked
 from importer.mapper.dates import Order
@@ -25,7 +26,7 @@ from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key, nearest
 from importer.model.problem import Code, Place
-from importer.model.roster import NO_HEADINGS, Layout
+from importer.model.roster import NO_HEADINGS, Layout, Roster
 from importer.model.text import command_line, counted, word_list
 from importer.model.user import AccountType
 from importer.pipeline.check import validate, wrong_codes
@@ -96,23 +97,12 @@ def new(
         visible_only=visible_only,
     )
     beside = Beside(now().date(), saved_codes(codes), confirmed((output or Path()).parent))
-    try:
+    with _offering_options(known=bool(header or sheet)):
         reading = best_reading(roster, layout, beside)
-    except RosterError as error:
-        if header or sheet:
-            raise
-        msg = (
-            f"{error} (`mapping new` takes --sheet, --header, as in --header 3,4, and --encoding.)"
-        )
-        raise RosterError(msg if "`" in str(error) else str(error), error.encodings) from error
     opened, layout = reading.roster, reading.layout
-    headings = [place.heading for place in opened.places]
     for option, heading in (("--id", primary_id), ("--explain", explained)):
-        if heading and heading_key(heading) not in map(heading_key, headings):
-            near = nearest(heading, headings) or "."
-            listed = ", ".join(str(place) for place in opened.places if place.heading.strip())
-            msg = f"{option}: the roster has no column {heading}{near} Its columns are {listed}."
-            raise UsageError(msg)
+        if heading:
+            _require_column(opened, option, heading)
     groups = dict(_word_and_code(text) for text in group or ())
     choices = Choices(account_type, primary_id, dates, groups)
     if groups:
@@ -132,6 +122,30 @@ def new(
         say(f"{counted(left, 'line')} marked `to do`: replace the `?` there.")
     say("Then run:")
     say(f"  {command_line('mapping', 'check', str(output), str(roster))}")
+
+
+@contextmanager
+def _offering_options(*, known: bool) -> Iterator[None]:
+    """Name the options that say how a roster is read, unless a person knows them."""
+    try:
+        yield
+    except RosterError as error:
+        if known or error.cause is Cause.ROSTER:  # it cannot be read in any way
+            raise
+        msg = (
+            f"{error} (`mapping new` takes --sheet, --header, as in --header 3,4, and --encoding.)"
+        )
+        raise RosterError(msg, error.encodings) from error
+
+
+def _require_column(roster: Roster, option: str, heading: str) -> None:
+    """Raise UsageError unless a roster has the column that an option names."""
+    headings = [place.heading for place in roster.places]
+    if heading_key(heading) not in map(heading_key, headings):
+        near = nearest(heading, headings) or "."
+        listed = ", ".join(str(place) for place in roster.places if place.heading.strip())
+        msg = f"{option}: the roster has no column {heading}{near} Its columns are {listed}."
+        raise UsageError(msg)
 
 
 _SAMPLE = re.compile("^# Sample roster: (.+)$", re.MULTILINE)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -78,18 +78,9 @@ def person(
     if erase:
         for trace in erasable:
             _erase(trace, ids)
-    runs = [str(trace.path) for trace in traces if trace.kind == "run"]
     values = {
         "ids": sorted(ids),
-        "found": [
-            {
-                "kind": trace.kind,
-                "path": str(trace.path),
-                "about": trace.about,
-                "stays": trace.stays,
-            }
-            for trace in traces
-        ],
+        "found": [asdict(trace) | {"path": str(trace.path)} for trace in traces],
         "erased": len(erasable) if erase else 0,
     }
     lines = (
@@ -97,20 +88,25 @@ def person(
         for trace in traces
     )
     emit(values, lines, as_json=as_json)
+    _say_what_stays(person_id, traces, len(erasable) if erase else None)
+    return Exit.REJECTS if erase and len(erasable) < len(traces) else Exit.DONE
+
+
+def _say_what_stays(person_id: str, traces: Sequence[Trace], erased: int | None) -> None:
+    """Say in how many places it was erased, None if it was not to be, and what can be done."""
     if not traces:
         say("Nothing about this person is stored here.")
-    elif erase:
-        say(f"Erased in {counted(len(erasable), 'place')}.")
+    elif erased is not None:
+        say(f"Erased in {counted(erased, 'place')}.")
     for trace in traces:
         if trace.stays and trace.kind != "run":
             say(f"{trace.path} was not changed: {trace.stays}")
     if (practice := Path(PRACTICE)).is_dir():
         say("What the practice of the local page has is listed by:")
         say(f"  {command_line('-C', str(practice), 'person', person_id)}")
-    if runs:
+    if runs := [str(trace.path) for trace in traces if trace.kind == "run"]:
         say("A run is a record of what was done, and stays whole. To delete these runs, type:")
         say(f"  {command_line('purge', *runs, '--yes')}")
-    return Exit.REJECTS if erase and len(erasable) < len(traces) else Exit.DONE
 
 
 def _ids(person_id: str) -> frozenset[str]:

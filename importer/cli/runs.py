@@ -17,8 +17,9 @@ from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.integrity import check_whole, fault, first_broken
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.question import Answer
+from importer.model.run import UnusedAnswers
 from importer.model.text import counted, read_row_label, row_label
-from importer.pipeline.decisions import Decision, UnusedAnswers, decisions_in_file, rows_with
+from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
 from importer.pipeline.inputs import AskedUndo
 from importer.pipeline.runs import SavedRun, find_folder, list_runs
 from importer.report.files import List, write_people
@@ -27,7 +28,7 @@ from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
 from importer.service import answers, loads
 from importer.service.office import Stop, office
-from importer.service.outcome import outcome_of
+from importer.service.outcome import ending_of
 
 app = options.Commands()
 
@@ -218,6 +219,6 @@ def resolve(
         for those in unused:
             say(those.sentence)
         if as_json:
-            ending = outcome_of(ledger).model_copy(update={"unused_answers": tuple(unused)})
+            ending = ending_of(ledger).model_copy(update={"unused_answers": tuple(unused)})
             return conclude(ledger, ending, as_json=True, show_values=False, reports="wanted")
         return conclude_resolved(ledger, resolved.changed)

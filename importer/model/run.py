@@ -7,20 +7,40 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PlainSerializer, PlainValidator
 
 from importer.errors import Exit
 from importer.model.people import NOTHING_COMMON, Common
 from importer.model.plan import Act, Change, Fate, Result, SafetyCheck, SafetyLimits, SisRules
 from importer.model.problem import Origin
-from importer.model.text import RowId, is_absent
+from importer.model.text import RowId, is_absent, read_row_label, row_label, spans
 from importer.model.user import AccountType
 
 
 class Kept(BaseModel, frozen=True, extra="forbid", defer_build=True):
     """A value that is saved as JSON and loaded again; a command needs some of these only."""
+
+
+RowNumber = Annotated[
+    int,
+    PlainValidator(lambda row: read_row_label(str(row))),
+    PlainSerializer(row_label, return_type=str),
+]
+"""A row, which is saved as people see it: `14` or `2:14`."""
+
+
+class UnusedAnswers(Kept):
+    """Why answers about some rows could not be used."""
+
+    rows: tuple[RowNumber, ...]
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        """The rows, and why."""
+        return f"{'Row' if len(self.rows) == 1 else 'Rows'} {spans(self.rows, 6)}: {self.why}"
 
 
 class FileFacts(Kept):

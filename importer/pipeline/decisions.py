@@ -8,9 +8,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import PlainSerializer, PlainValidator
 
 from importer.advice import Choice, Decide, Do, text_of
 from importer.errors import UsageError
@@ -29,12 +26,11 @@ from importer.model.problem import (
 )
 from importer.model.question import DECISIONS, OF_ROWS, About, Answer, read_decision
 from importer.model.roster import Layout, Roster
-from importer.model.run import Kept, RowHistory
+from importer.model.run import RowHistory, UnusedAnswers
 from importer.model.text import (
     RowId,
     is_whole_roster,
     one_line,
-    read_row_label,
     row_label,
     word_list,
 )
@@ -42,7 +38,7 @@ from importer.pipeline.inputs import CheckedRosters
 from importer.planner.answers import person_hash
 from importer.planner.drafts import DraftUser
 from importer.report.masking import shown_word
-from importer.report.wording import roster_of, row_numbers
+from importer.report.wording import roster_of
 from importer.validator.row_keys import connected
 
 
@@ -182,26 +178,6 @@ class Decision:
     row: int
     answer: Answer
     user: str = ""
-
-
-RowNumber = Annotated[
-    int,
-    PlainValidator(lambda row: read_row_label(str(row))),
-    PlainSerializer(row_label, return_type=str),
-]
-"""A row, which is saved as people see it: `14` or `2:14`."""
-
-
-class UnusedAnswers(Kept):
-    """Why answers about some rows could not be used."""
-
-    rows: tuple[RowNumber, ...]
-    why: str
-
-    @property
-    def sentence(self) -> str:
-        """The rows, and why."""
-        return f"{'Row' if len(self.rows) == 1 else 'Rows'} {row_numbers(self.rows)}: {self.why}"
 
 
 def open_rows(ledger: Ledger) -> dict[int, list[Problem]]:

@@ -19,13 +19,12 @@ from importer.model.answers import Resolution
 from importer.model.plan import Create, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.question import Answer
-from importer.model.run import AlmaFacts, NotInRoster, RunFacts
+from importer.model.run import AlmaFacts, NotInRoster, RunFacts, UnusedAnswers
 from importer.model.safety_checks import folded_groups
 from importer.model.text import RowId, counted
 from importer.pipeline.check import no_end_dates, since_last_load, validate
 from importer.pipeline.decisions import (
     Fates,
-    UnusedAnswers,
     answers_of_rows,
     decide_fates,
     decisions_in,

@@ -30,13 +30,12 @@ from importer.model.plan import (
 )
 from importer.model.problem import Code, Problem, Severity
 from importer.model.question import DECISIONS, OF_ROWS, About, Answer
-from importer.model.run import RowHistory
+from importer.model.run import RowHistory, UnusedAnswers
 from importer.model.text import is_absent, row_label
 from importer.model.user import User
 from importer.pipeline.check import no_end_dates, validate
 from importer.pipeline.decisions import (
     Decision,
-    UnusedAnswers,
     group_hash,
     same_people,
     why_not,

@@ -10,8 +10,8 @@ from pathlib import Path
 from importer.alma.client import Alma
 from importer.ledger.ledger import Ledger
 from importer.model.question import Answer
-from importer.model.run import RowHistory
-from importer.pipeline.decisions import Decision, UnusedAnswers
+from importer.model.run import RowHistory, UnusedAnswers
+from importer.pipeline.decisions import Decision
 from importer.pipeline.resolve import Review
 from importer.service.connection import with_alma
 from importer.service.office import NEVER, Office, Surface, saved_codes, working

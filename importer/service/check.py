@@ -8,11 +8,11 @@ from importer.pipeline.inputs import AskedRun
 from importer.service.office import Office, Stop, Surface, working
 
 
-def check(office: Office, request: AskedRun, surface: Surface, stop: Stop) -> Ledger:
+def check(office: Office, asked: AskedRun, surface: Surface, stop: Stop) -> Ledger:
     """Return the saved check of the rosters, open; Alma is not needed.
 
     Raises RosterError, MappingError, UsageError, LedgerError, StoppedError.
     """
-    asked = office.asked(request)
+    request = office.request(asked)
     with working(surface, "Checking", stop) as progress:
-        return check_rosters(asked, progress)
+        return check_rosters(request, progress)

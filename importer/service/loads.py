@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -85,10 +86,7 @@ def apply(office: Office, run: Ledger, surface: Surface, stop: Stop, approved: A
         stage.prepare(run, journal, how)
         if listed:
             unlisted = with_alma(office, lambda alma: stage.list_again(run, alma, journal))
-            surface.note(f"{wording.SET} lists {counted(listed - unlisted, 'user')}.")
-            if unlisted:
-                changed = f"{counted(unlisted, 'user')} of the plan may not be retired any more"
-                surface.note(f"{changed}. See `{Code.NOT_DELETED.value}`.")
+            _note_listed(surface, listed - unlisted, unlisted)
         if not left:
             return Applied()
         if run.facts.sis:
@@ -102,14 +100,30 @@ def apply(office: Office, run: Ledger, surface: Surface, stop: Stop, approved: A
             with working(surface, "Applying", NEVER, alma) as progress:
                 return await stage.carry_out(run, alma, journal, how, Counts(progress, of))
 
-        try:
-            with stop.listening():
-                stopped = with_alma(office, lambda alma: stop.run(carry_out(alma)))
-        except StoppedError as error:
-            return Applied(stopped=error)
-        except AlmaError as error:
-            return Applied(stopped=error, begun=False)
-        return Applied(stopped=_until_midnight(stopped, office.now()))
+        return _sent(office, stop, carry_out)
+
+
+def _note_listed(surface: Surface, listed: int, unlisted: int) -> None:
+    """Report how many users a list has, and how many it has no more."""
+    surface.note(f"{wording.SET} lists {counted(listed, 'user')}.")
+    if unlisted:
+        changed = f"{counted(unlisted, 'user')} of the plan may not be retired any more"
+        surface.note(f"{changed}. See `{Code.NOT_DELETED.value}`.")
+
+
+def _sent(office: Office, stop: Stop, carry_out: CarryOut) -> Applied:
+    """Send the rows; signals are requests to stop meanwhile."""
+    try:
+        with stop.listening():
+            stopped = with_alma(office, lambda alma: stop.run(carry_out(alma)))
+    except StoppedError as error:
+        return Applied(stopped=error)
+    except AlmaError as error:
+        return Applied(stopped=error, begun=False)
+    return Applied(stopped=_until_midnight(stopped, office.now()))
+
+
+CarryOut = Callable[[Alma], Coroutine[object, object, ImporterError | None]]
 
 
 def _until_midnight(stopped: ImporterError | None, now: datetime) -> ImporterError | None:

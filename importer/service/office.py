@@ -43,9 +43,9 @@ class Office:
         measured = {path: load_facts(path) for path in (FACTS, FIRST_CONTACT) if path.is_file()}
         return Occasion(self.operator, self.now(), self.version, measured)
 
-    def asked(self, request: AskedRun) -> RunRequest:
-        """Return a request with what is saved in the folder. Raises UsageError."""
-        return RunRequest(request, self.occasion(), saved_codes(request.codes), USERS)
+    def request(self, asked: AskedRun) -> RunRequest:
+        """Return what is asked with what is saved in the folder. Raises UsageError."""
+        return RunRequest(asked, self.occasion(), saved_codes(asked.codes), USERS)
 
 
 def office() -> Office:

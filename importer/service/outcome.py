@@ -11,8 +11,7 @@ from importer.advice import Advice, as_json, from_json
 from importer.errors import Cause, Exit, ImporterError, RosterError, understood
 from importer.files import printable
 from importer.ledger.ledger import Ledger, summarize
-from importer.model.run import Kept, Summary
-from importer.pipeline.decisions import UnusedAnswers
+from importer.model.run import Kept, Summary, UnusedAnswers
 
 Printable = Annotated[str, AfterValidator(printable)]
 Choices = Annotated[
@@ -64,7 +63,7 @@ class Ending(Kept):
         return cls.model_validate(own | ({"summary": counts} if "rows" in counts else {}))
 
 
-def outcome_of(run: Ledger, stopped: ImporterError | None = None) -> Ending:
+def ending_of(run: Ledger, stopped: ImporterError | None = None) -> Ending:
     """Return the counts of a run, with the exit code of what was done with it.
 
     `stopped`: why an apply ended early. Raises AssertionError, which is a defect, where the rows do

@@ -24,21 +24,21 @@ from importer.service.place import CODES
 from importer.service.tables import read_codes
 
 
-def plan(office: Office, request: AskedRun, surface: Surface, stop: Stop) -> Ledger:
+def plan(office: Office, asked: AskedRun, surface: Surface, stop: Stop) -> Ledger:
     """Return the saved plan of the rosters, open. Alma is only read.
 
     Where no code tables are saved, they are read first. Raises as `check` does, and AlmaError.
     """
-    for roster in request.rosters:
+    for roster in asked.rosters:
         load(roster.mapping)  # a wrong one is reported before a missing key
 
     async def use(alma: Alma) -> Ledger:
-        if request.codes is None and not CODES.is_file():
+        if asked.codes is None and not CODES.is_file():
             surface.note("No code tables are saved here, so they are read from Alma first.")
             await read_codes(alma, office.now().date(), CODES, surface.note)
-        asked = office.asked(request)
+        request = office.request(asked)
         with working(surface, "Planning", stop, alma) as progress:
-            return await plan_rosters(asked, alma, progress)
+            return await plan_rosters(request, alma, progress)
 
     return with_alma(office, use)
 
@@ -60,7 +60,7 @@ class Converted:
 
 @contextmanager
 def convert(
-    office: Office, request: AskedRun, to: Literal["jsonl", "sis-xml"], target: Path
+    office: Office, asked: AskedRun, to: Literal["jsonl", "sis-xml"], target: Path
 ) -> Iterator[Converted]:
     """Write the records of the ready rows to files; their check is there during the block.
 
@@ -68,9 +68,9 @@ def convert(
     """
     with tempfile.TemporaryDirectory(prefix="importer-") as scratch:
         # in a folder beside which there is no run of another process
-        asked = office.asked(replace(request, folder=Path(scratch, "run")))
-        rosters = validate(open_inputs(asked))
-        with save_check(rosters, asked) as ledger:
+        request = office.request(replace(asked, folder=Path(scratch, "run")))
+        rosters = validate(open_inputs(request))
+        with save_check(rosters, request) as ledger:
             ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
             files = sis_load.convert(rosters, ready, to, target)
             clears, blanks = list[str](), dict[str, list[int]]()

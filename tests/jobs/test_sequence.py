@@ -488,4 +488,4 @@ def test_a_refused_file_that_is_gone_is_not_named_any_more(office: Office) -> No
     for age in (HOUR, HOUR / 2):
         office.clear()
         assert office.takes(b"", "patrons-2.csv", age=age) == Exit.ROSTER
-        assert "To continue without it, run" in office.text
+        assert "To continue without it, skip" in office.text

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Cause, DailyLimitError, Exit, MappingError, RosterError
-from importer.service.outcome import Ending, failed, outcome_of
+from importer.service.outcome import Ending, ending_of, failed
 from tests.report import building
 
 
@@ -32,7 +32,7 @@ def test_an_error_is_read_as_it_was_written(error: Exception, code: Exit, cause:
 def test_a_run_is_read_with_its_counts_and_why_it_stopped(tmp_path: Path) -> None:
     """The exit code is the worst one; the counts are keys of the same object."""
     with building.applied().ledger(tmp_path / "run") as ledger:
-        outcome = outcome_of(ledger, DailyLimitError("Used up."))
+        outcome = ending_of(ledger, DailyLimitError("Used up."))
     written = outcome.as_json()
     assert (written["exit"], written["error"], written["cause"]) == (8, "Used up.", "passes")
     assert written["rows"] == outcome.counts.rows
