@@ -33,7 +33,7 @@ def _imported(path: Path) -> set[str]:
 
 
 def test_no_operation_is_conducted_twice() -> None:
-    """Only service calls the stages that change a run, and makes the journal that records it."""
+    """cli, library, web and jobs conduct nothing: only service calls the stages of a run."""
     conductors = {
         path.name: name
         for path in PACKAGE.rglob("*.py")
