@@ -190,32 +190,55 @@ def test_a_key_that_is_added_in_braces_has_the_value_that_it_has_elsewhere(value
     assert read(Path("m.yaml"), written.encode()).value(("match", "by")) == alone
 
 
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ("record:\n  last_name: {cases: [<A>]}\n", "`record.last_name`"),
-        ("a: &x {b: 1}\nrecord:\n  last_name: *x\n", "`record.last_name`"),
-        ("record:\n  last_name: |\n    <Last>\n", "`record.last_name`"),
-        ("- list\n", "cannot be read"),
-        ("a: [", "cannot be read"),
-    ],
-)
-def test_what_is_written_in_another_way_is_left_to_people(text: str, named: str) -> None:
-    """Anchors, blocks of text and what cannot be read are not touched; the place is named."""
+EMAILS = ("record", "contact_info", "email")
+IN_A_FILE = "lookups:\n  g: {file: g.csv, key: K, value: V}\n"
+ALIASED = TEXT.replace(
+    "- email_address: <Email>", "- &mail\n        email_address: <Email>"
+).replace("- {email_address: <Other>, email_type: personal}", "- *mail")
+LEFT_TO_PEOPLE = [
+    # anchors, blocks of text, and what cannot be read
+    *(
+        (text, "set_column", (("record", "last_name"), "Last"), named)
+        for text, named in (
+            ("record:\n  last_name: {cases: [<A>]}\n", r"`record\.last_name`"),
+            ("a: &x {b: 1}\nrecord:\n  last_name: *x\n", r"`record\.last_name`"),
+            ("record:\n  last_name: |\n    <Last>\n", r"`record\.last_name`"),
+            ("- list\n", "cannot be read"),
+            ("a: [", "cannot be read"),
+        )
+    ),
+    # a list below a comment, also if the comment has a colon
+    (
+        "match:\n  by:\n    # first:\n    - A\n",
+        "set_value",
+        (("match", "by"), "[B]"),
+        r"`match\.by`",
+    ),
+    # codes in a file: the lookup names the file, which is not the mapping's text
+    (IN_A_FILE, "set_code", ("g", "Guest", "G"), "file"),
+    # a heading that would be another field, or a value; such a column gets another name
+    *(
+        (
+            "record:\n  last_name: <L>\n",
+            "set_column",
+            (("record", "last_name"), heading),
+            "headings:",
+        )
+        for heading in ("Size <cm>", "@ID", "$group")
+    ),
+    # a list that ends in an alias: the text of its last entry stands elsewhere
+    (ALIASED, "add_entry", (EMAILS, [("email_address", "<Third>")]), r"`\*mail`"),
+    (ALIASED, "add_entry", ((*EMAILS[:2], "phone"), [("phone_number", "<Cell>")]), r"`\*mail`"),
+]
+
+
+@pytest.mark.parametrize(("text", "step", "words", "named"), LEFT_TO_PEOPLE)
+def test_what_is_written_in_another_way_is_left_to_people(
+    text: str, step: str, words: tuple[object, ...], named: str
+) -> None:
+    """Nothing is touched, and the place is named."""
     with pytest.raises(NotEditableError, match=named):
-        editing.set_column(text, ("record", "last_name"), "Last")
-
-
-def test_a_list_below_a_comment_is_left_to_people() -> None:
-    """Also if the comment has a colon."""
-    with pytest.raises(NotEditableError, match=r"`match\.by`"):
-        editing.set_value("match:\n  by:\n    # first:\n    - A\n", ("match", "by"), "[B]")
-
-
-def test_codes_in_a_csv_file_are_left_to_people() -> None:
-    """The lookup names the file, which is not the mapping's text."""
-    with pytest.raises(NotEditableError, match="file"):
-        editing.set_code("lookups:\n  g: {file: g.csv, key: K, value: V}\n", "g", "Guest", "G")
+        getattr(editing, step)(text, *words)
 
 
 @pytest.mark.parametrize(
@@ -229,27 +252,6 @@ def test_a_text_becomes_part_of_a_rule_as_it_is(text: str) -> None:
     assert isinstance(before["record"], dict)
     rule = {"from": before["record"]["middle_name"], "on_update": "keep"}
     assert after == {"record": {"middle_name": rule}}
-
-
-@pytest.mark.parametrize("heading", ["Size <cm>", "@ID", "$group"])
-def test_a_heading_that_means_something_else_in_a_placeholder_is_left_to_people(
-    heading: str,
-) -> None:
-    """It would be another field, or a value; such a column gets another name."""
-    with pytest.raises(NotEditableError, match="headings:"):
-        editing.set_column("record:\n  last_name: <L>\n", ("record", "last_name"), heading)
-
-
-def test_a_list_that_ends_in_an_alias_is_left_to_people() -> None:
-    """The text of its last entry stands elsewhere, so that nothing can be added after it."""
-    text = TEXT.replace("- email_address: <Email>", "- &mail\n        email_address: <Email>")
-    text = text.replace("- {email_address: <Other>, email_type: personal}", "- *mail")
-    read(Path("m.yaml"), text.encode())
-    emails = ("record", "contact_info", "email")
-    with pytest.raises(NotEditableError, match=r"`\*mail`"):
-        editing.add_entry(text, emails, [("email_address", "<Third>")])
-    with pytest.raises(NotEditableError, match=r"`\*mail`"):
-        editing.add_entry(text, (*emails[:2], "phone"), [("phone_number", "<Cell>")])
 
 
 PATHS = (

@@ -16,20 +16,10 @@ from importer.model.problem import Code, Place
 from importer.model.roster import UNEVEN
 from importer.pipeline.check import check
 from importer.pipeline.still_good import check_sources
+from tests.mapper.bench import mapping_text
 from tests.pipeline.runs import order
 
-MAPPING = """
-version: 1
-name: "Test"
-account_type: INTERNAL
-roster: {dates: ymd}
-record:
-  primary_id: "<ID>"
-  first_name: "<First>"
-  last_name: "<Last>"
-  user_group: COMM
-  expiry_date: "<Until>"
-"""
+MAPPING = mapping_text("expiry_date: <Until>", "roster: {dates: ymd}")
 HEADINGS = ("ID", "First", "Last", "Until")
 ROWS = [
     ["1001", "Ana", "Silva", "2030-01-01"],

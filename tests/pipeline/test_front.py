@@ -18,19 +18,11 @@ from importer.pipeline.check import check, validate
 from importer.pipeline.inputs import AskedRun, open_inputs
 from importer.pipeline.sis_load import convert
 from importer.pipeline.still_good import reopen_inputs
+from tests.mapper.bench import mapping_text
 from tests.pipeline.runs import order
 from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx
 
-MAPPING = """
-version: 1
-name: "Test"
-account_type: INTERNAL
-record:
-  primary_id: "<ID>"
-  first_name: "<First>"
-  last_name: "<Last>"
-  user_group: COMM
-"""
+MAPPING = mapping_text()
 
 
 def checked(folder: Path, roster: str, mapping: str = MAPPING) -> Ledger:

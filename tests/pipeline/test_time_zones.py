@@ -14,19 +14,10 @@ from importer.model.problem import Code
 from importer.pipeline.check import check, validate
 from importer.pipeline.inputs import open_inputs
 from importer.pipeline.sis_load import convert
+from tests.mapper.bench import mapping_text
 from tests.pipeline.runs import order
 
-MAPPING = """
-version: 1
-account_type: INTERNAL
-roster: {dates: mdy}
-record:
-  primary_id: <ID>
-  first_name: <First>
-  last_name: <Last>
-  user_group: COMM
-  birth_date: <Born>
-"""
+MAPPING = mapping_text("birth_date: <Born>", "roster: {dates: mdy}")
 BORN = ("02/03/2001", "2001-02-03", "2001-02-03T00:00:00Z", date(2001, 2, 3), datetime(2001, 2, 3))  # noqa: DTZ001
 
 

@@ -154,17 +154,3 @@ def test_a_roster_without_problems_is_short(keep: Keep) -> None:
     told = screen(keep(run))
     assert "The one row is ready." in told
     assert len(told.splitlines()) < 10
-
-
-def test_the_screen_shows_the_word_that_a_lookup_lacks(keep: Keep) -> None:
-    """The operator reads which word to add; the page to share does not show it."""
-    run = Run()
-    message = "{value} has no code in the mapping"
-    at, field = building.at(2), "user_group"
-    missing = Problem.of(Code.UNKNOWN_CODE, at, message, building.TYPE, field=field, value="Alumni")
-    run.row(2, Fate.REJECTED, missing)
-    ledger = keep(run)
-    write_all(view_of(ledger))
-    assert "Column D (Patron Type): Alumni has no code in the mapping." in screen(ledger, width=200)
-    assert "Alumni" not in (ledger.folder / "report-masked.html").read_text("utf-8")
-    assert "Alumni" in (ledger.folder / "report.html").read_text("utf-8")

@@ -21,7 +21,6 @@ from importer.report.wording import (
     DISMISSED,
     ENDS,
     WORKBOOK,
-    duration,
     effort,
     field_name,
     headline,
@@ -40,53 +39,6 @@ def summary(**counts: int | OfThese) -> Summary:
     """A check's summary; what is not given is 0."""
     names = ("rows", "ready", "rejected", "review", "blank", "skipped", "warnings", "repaired")
     return Summary.model_validate({**dict.fromkeys(names, 0), "run": "runs/x", "exit": 0, **counts})
-
-
-@pytest.mark.parametrize(
-    ("counts", "told"),
-    [
-        (
-            {"rows": 120, "ready": 97, "rejected": 15, "review": 5, "blank": 3},
-            "97 of 120 rows are ready. 15 must be corrected, 5 need review. 3 are blank.",
-        ),
-        ({}, "The roster has no rows."),
-        ({"rows": 1, "ready": 1}, "The one row is ready."),
-        ({"rows": 12_000, "ready": 12_000}, "All 12,000 rows are ready."),
-        (
-            {"rows": 2, "rejected": 1, "review": 1},
-            "None of 2 rows is ready. 1 must be corrected, 1 needs review.",
-        ),
-        (
-            {"rows": 25, "ready": 25, "create": 0, "update": 0, "unchanged": 5, "left_alone": 20},
-            "Nothing would be written to Alma. 5 unchanged, 20 skipped by the plan.",
-        ),
-        (
-            {"rows": 3, "rejected": 3, "of_these": OfThese(dismissed=1)},
-            "None of 3 rows is ready. 2 must be corrected, 1 rejected by a person.",
-        ),
-        (
-            {"rows": 2, "blank": 1, "skipped": 1},
-            "The roster has no patrons. 1 is blank, 1 skipped.",
-        ),
-        (
-            {"rows": 3, "ready": 3, "create": 2, "update": 0, "unchanged": 1, "left_alone": 0},
-            "2 of 3 rows would be written to Alma: 2 to create. 1 unchanged.",
-        ),
-    ],
-)
-def test_headline_counts_as_people_do(counts: dict[str, int], told: str) -> None:
-    """What is ready and what is not; none, one and all in words."""
-    assert headline(summary(**counts)) == told
-
-
-def test_headline_of_an_apply_says_what_was_written(keep: Keep) -> None:
-    """After an apply the headline counts what is in Alma and what is not."""
-    counted = summarize(keep(building.applied()))
-    told = headline(counted)
-    assert told.startswith("2 of 19 rows were written to Alma: 1 created, 1 updated. ")
-    assert "1 already so in Alma" in told
-    assert (counted.updated, counted.was_so) == (1, 1)
-    assert counted.adds_up()
 
 
 def test_where_nothing_had_to_be_sent_there_is_nothing_to_undo(keep: Keep) -> None:
@@ -140,15 +92,6 @@ def test_no_row_is_left_out_of_the_numbers(rows: set[int], most: int) -> None:
         spelled.update(range(int(first), int(last or first) + 1))
     assert spelled <= rows
     assert len(spelled) + int(left.removesuffix(" more") or 0) == len(rows)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "told"),
-    [(0, "0 seconds"), (1, "1 second"), (61, "1 minute 1 second"), (7_261, "2 hours 1 minute")],
-)
-def test_a_duration_is_told_in_two_parts(seconds: int, told: str) -> None:
-    """Hours need no seconds."""
-    assert duration(seconds) == told
 
 
 @pytest.mark.parametrize(
@@ -249,14 +192,6 @@ def test_a_conversion_has_no_rejects_to_correct() -> None:
     converted = summary(rows=2, ready=1, rejected=1).model_copy(update={"run": ""})
     step = next_step(converted, building.FACTS, Lineage(), {0: WORKBOOK})
     assert step.command == f"importer check rosters/community.xlsx {MAPPING}"
-
-
-def test_a_command_is_quoted_for_the_shell() -> None:
-    """A name with blanks or a shell's own signs arrives as one argument."""
-    roster = building.FACTS.roster.model_copy(update={"path": "my rosters/$(id) 'x'.csv"})
-    facts = building.FACTS.model_copy(update={"roster": roster})
-    command = next_step(summary(rows=1, ready=1), facts, Lineage(), {0: WORKBOOK}).command
-    assert shlex.split(command)[2] == "my rosters/$(id) 'x'.csv"
 
 
 @pytest.mark.parametrize(
