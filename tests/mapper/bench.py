@@ -38,6 +38,15 @@ record:
 """
 """The smallest mapping; `mapping_text` adds to it."""
 HEADINGS = ("ID", "First", "Last")
+
+
+def by_title(text: str, end: str = "\n") -> dict[str, str]:
+    """Return the examples of a text by their titles, which go as far as `end`."""
+    return {part.split(end)[0]: part.strip() for part in f"\n{text}".split("\n== ")[1:]}
+
+
+EXAMPLES = by_title(Path(__file__).with_name("examples.txt").read_text("utf-8"), ". ")
+"""Each rule of the language; `test_examples` explains how they are written."""
 PERSON = ("2000", "Ann", "Lee")
 
 

@@ -17,17 +17,11 @@ from importer.model.fields import NO_CODES
 from importer.model.problem import Problem
 from importer.pipeline.check import check_candidates
 from tests.docs.pages import DOCS
-from tests.mapper.bench import TODAY, Bench, findings, mapping_text
+from tests.mapper.bench import EXAMPLES, TODAY, Bench, by_title, findings, mapping_text
 
 TEXT = (Path(__file__).parent / "examples.txt").read_text("utf-8")
 
 
-def by_title(text: str, end: str = "\n") -> dict[str, str]:
-    """Return the examples of a text by their titles, which go as far as `end`."""
-    return {part.split(end)[0]: part.strip() for part in f"\n{text}".split("\n== ")[1:]}
-
-
-EXAMPLES = by_title(TEXT, ". ")
 LEFT_OUT = by_title((Path(__file__).parent / "left_out.txt").read_text("utf-8"), ". ")
 """What `bad: drop` leaves out of rows once they are checked."""
 

@@ -18,25 +18,21 @@ from ruamel.yaml import YAML
 from importer import mapper
 from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
-from tests.mapper.bench import BASE, HEADINGS, RUN, loaded, places
-
-PARTS = (Path(__file__).parent / "examples.txt").read_text("utf-8").split("\n== ")[1:]
+from tests.mapper.bench import BASE, EXAMPLES, HEADINGS, RUN, loaded, places
 
 Tree = Any  # what YAML reads: texts in lists and tables, to be taken apart
 
 
-def examples() -> Iterator[tuple[str, str, list[str]]]:
-    """Yield title, mapping and headings of each example that shows what rows become."""
-    for part in PARTS:
-        title, *lines = part.splitlines()
-        (begin,) = (at for at, line in enumerate(lines) if line.startswith(">> "))
-        columns = lines[begin].removeprefix(">> ").split(" => ")[0].split(" | ")
-        more = [] if columns == ["-"] else columns
-        yield title, BASE + "\n".join(lines[:begin]) + "\n", [*HEADINGS, *more]
+def mapping_of(example: str) -> tuple[str, list[str]]:
+    """Return the mapping and the headings of an example that shows what rows become."""
+    lines = example.splitlines()[1:]
+    (begin,) = (at for at, line in enumerate(lines) if line.startswith(">> "))
+    columns = lines[begin].removeprefix(">> ").split(" => ")[0].split(" | ")
+    more = [] if columns == ["-"] else columns
+    return BASE + "\n".join(lines[:begin]) + "\n", [*HEADINGS, *more]
 
 
-EXAMPLES = list(examples())
-TITLES = [title.split(".")[0] for title, *_ in EXAMPLES]
+MAPPINGS = {title: mapping_of(example) for title, example in EXAMPLES.items()}
 
 
 def read(text: str) -> Tree:
@@ -70,7 +66,7 @@ def test_no_name_of_a_class_is_in_a_fingerprint(
         return plain(text, digest_size=digest_size)
 
     monkeypatch.setattr(hashlib, "blake2b", noted)
-    for _, text, headings in EXAMPLES:
+    for text, headings in MAPPINGS.values():
         hashed.clear()
         found(tmp_path, text, headings)
         words, own = ({*re.findall(r"\w+", one)} for one in ("".join(hashed), text))
@@ -146,9 +142,9 @@ def long_entry(entry: Tree) -> Tree:
     }
 
 
-@pytest.mark.parametrize(("_title", "text", "headings"), EXAMPLES, ids=TITLES)
+@pytest.mark.parametrize(("text", "headings"), MAPPINGS.values(), ids=MAPPINGS)
 def test_how_a_rule_is_written_is_not_in_its_fingerprint(
-    _title: str, text: str, headings: list[str], tmp_path: Path
+    text: str, headings: list[str], tmp_path: Path
 ) -> None:
     """Comments, the order of keys, quotation marks and short forms change no rule."""
     tree, as_it_is = read(text), found(tmp_path, text, headings)
@@ -207,9 +203,9 @@ def is_of_a_rule(steps: tuple[str | int, ...]) -> bool:
     return top and not of_list and DECIDES_NO_VALUE.isdisjoint(steps)
 
 
-@pytest.mark.parametrize(("_title", "text", "headings"), EXAMPLES, ids=TITLES)
+@pytest.mark.parametrize(("text", "headings"), MAPPINGS.values(), ids=MAPPINGS)
 def test_each_value_of_a_rule_is_in_its_fingerprint(
-    _title: str, text: str, headings: list[str], tmp_path: Path
+    text: str, headings: list[str], tmp_path: Path
 ) -> None:
     """Every key of every rule, and the lookups, IDs, terms and settings that it reads."""
     tree, as_it_is = read(text), found(tmp_path, text, headings)
