@@ -31,7 +31,7 @@ from importer.pipeline.runs import SavedRun, find_folder, kept_files, list_runs
 from importer.service.place import now, operator
 from importer.users.cache import UserCache, users_with_id
 from importer.users.matching import identifiers
-from importer.web.tasks import PRACTICE, is_in_use, kept_in, unused_since
+from importer.web.workspace import PRACTICE, is_in_use, kept_in, unused_since
 
 app = Commands()
 

@@ -34,7 +34,7 @@ from importer.settings import (
     Settings,
     check_earlier_approvers,
 )
-from importer.web import tasks
+from importer.web import tasks, workspace
 from importer.web.app import serve
 from importer.web.guard import ENTER, Access, Guard, split_groups
 from importer.web.site import Site
@@ -179,20 +179,20 @@ def _site(access: Access | None) -> Iterator[Site]:
     """Return the site of this folder, with a practice Alma that runs while the block lasts."""
     practice = Path("practice")
     practice.mkdir(mode=0o700, exist_ok=True)
-    _put_aside(practice / tasks.PRACTICE_ALMA)
+    _put_aside(practice / workspace.PRACTICE_ALMA)
     key = secrets.token_hex(16)  # people drop real rosters here, too
-    with running(Options(db=practice / tasks.PRACTICE_ALMA, key=key)) as alma:
+    with running(Options(db=practice / workspace.PRACTICE_ALMA, key=key)) as alma:
         settings = {
             "ALMA_BASE_URL": alma.removesuffix("/almaws/v1"),
             "ALMA_API_KEY": key,
             "ALMA_RATE": "20",
             "ALMA_VERIFY_DELAY": "1",
         }
-        space = _workspace(tasks.PRACTICE, practice, settings)
+        space = _workspace(workspace.PRACTICE, practice, settings)
         if not (space.folder / CODES).is_file():
             space.tasks.start(tasks.Task(words=("codes", "fetch"), started=now()), "")
         yield Site(
-            {tasks.ALMA: _workspace(tasks.ALMA, Path(), {}), tasks.PRACTICE: space},
+            {workspace.ALMA: _workspace(workspace.ALMA, Path(), {}), workspace.PRACTICE: space},
             now,
             access,
         )
@@ -202,7 +202,7 @@ def _put_aside(alma: Path) -> None:
     """Rename a practice Alma that cannot be opened, so that a new one begins: see `not_opened`."""
     if is_unusable(alma):
         merge_journal(alma)
-        name = f"{tasks.PUT_ASIDE}{now():%Y%m%dT%H%M%S}.sqlite"
+        name = f"{workspace.PUT_ASIDE}{now():%Y%m%dT%H%M%S}.sqlite"
         for end in ("", "-wal", "-shm"):
             with suppress(FileNotFoundError):
                 alma.with_name(alma.name + end).rename(alma.with_name(name + end))
@@ -240,9 +240,9 @@ def _opened(address: str, page: Path) -> bool:
     return webbrowser.open(page.as_uri())
 
 
-def _workspace(place: str, folder: Path, settings: dict[str, str]) -> tasks.Workspace:
+def _workspace(place: str, folder: Path, settings: dict[str, str]) -> workspace.Workspace:
     folder = folder.resolve()
-    return tasks.Workspace(
+    return workspace.Workspace(
         place=place,
         folder=folder,
         tasks=tasks.Tasks(folder / "tasks", folder, settings),

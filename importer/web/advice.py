@@ -8,7 +8,7 @@ from typing import assert_never
 
 from importer import advice as actions
 from importer.advice import Action, Do, Where, as_text
-from importer.web.tasks import PRACTICE
+from importer.web.workspace import PRACTICE
 
 
 @dataclass(frozen=True, slots=True)

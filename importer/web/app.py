@@ -28,7 +28,7 @@ from importer.web import (
 from importer.web.drafts import StaleError
 from importer.web.guard import Guard, Handler
 from importer.web.site import ROOT, SITE, NotDoneError, Site, Visit, explain_errors, see
-from importer.web.tasks import ALMA, PRACTICE
+from importer.web.workspace import ALMA, PRACTICE
 
 LARGEST_FORM = 2_000_000
 """Bytes of a form, except with a roster or a report of Alma."""

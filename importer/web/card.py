@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from importer.errors import MappingError, RosterError
-from importer.mapper.compile import CompiledColumn, RunVariables, compile_mapping
+from importer.mapper.compile import (
+    CompiledColumn,
+    CompiledMapping,
+    RunVariables,
+    compile_mapping,
+)
 from importer.mapper.evaluate import evaluate
 from importer.mapper.explain import explain
 from importer.mapper.key_path import KeyPath
@@ -60,13 +65,22 @@ def lacking(document: MappingDocument) -> tuple[str, ...]:
     return tuple(path for path in (*ALWAYS_REQUIRED, *ENDS) if path not in given)
 
 
+@dataclass(frozen=True, slots=True)
+class PatronCard:
+    """The card of one of the people, `at` of `of` from 1, and how many of them lack a date."""
+
+    row: int
+    at: int
+    of: int
+    name: str
+    parts: Sequence[tuple[str, Sequence[CardLine]]] = ()
+    blank: Sequence[tuple[str, int]] = ()  # by path
+
+
 def card(
     roster: Roster, document: MappingDocument, codes: CodeTables, today: date, at: int
-) -> dict[str, object] | None:
-    """Return the card of one of the people, from 1; None if the mapping cannot be used so far.
-
-    It is of `row`, `at` of `of` people. `blank`: how many of them lack a date, by name.
-    """
+) -> PatronCard | None:
+    """Return the card of one of the people, from 1; None if the mapping cannot be used so far."""
     document = _usable(document, roster)
     run = RunVariables(today, roster.source.path.name, roster.source.sheet)
     try:
@@ -81,41 +95,45 @@ def card(
     row = int(frame.index[at - 1])
     part = frame.loc[sorted({*frame.index[:WHOLE], row})]
     mapped = evaluate(compiled, replace(roster, frame=part), codes)
-    shown: dict[str, object] = {"row": row, "at": at, "of": of}
     if row not in mapped.frame.index:
-        return shown | {"name": f"Row {row} is left out by the mapping", "parts": (), "blank": ()}
+        return PatronCard(row, at, of, f"Row {row} is left out by the mapping")
     values = {str(label): str(text) for label, text in mapped.frame.loc[row].items()}
-    lacks, told = lacking(document), explain(document)
     wrong: dict[str, Problem] = {}
     for problem in mapped.problems:
         if problem.origin.row == row and problem.severity.holds:
             wrong.setdefault(problem.field, problem)
-    scalars = {column.label: column for column in compiled.scalars}
-    paths = [path for path in (*FIELDS, *scalars) if path in scalars or path in lacks]
-    user = [
-        _line(scalars[path], values, told.get(path, ""), wrong.get(path), codes)
-        if path in scalars and path not in lacks
-        else CardLine(
-            field_name(path), key_of(("record", path)), "none", source="no rule", lacks=True
-        )
-        for path in dict.fromkeys(paths)
-    ]
-    parts: dict[str, list[CardLine]] = {
-        "User information": user, "Contact": [], "Identifiers and notes": [],
-    }  # fmt: skip
-    for entry in compiled.entries:
-        parent = entry.parent
-        if any(values[label] for label in entry.labels):
-            part_ = "Contact" if parent.startswith("contact_info.") else "Identifiers and notes"
-            parts[part_] += _entry(entry.columns, parent, values, wrong, codes)
     last, *first = (values.get(name, "") for name in ("last_name", "first_name", "middle_name"))
     name = ", ".join(filter(None, (last, " ".join(filter(None, first)))))
-    blank = {path: int((mapped.frame[path] == "").sum()) for path in ENDS if path in mapped.frame}
-    return shown | {
-        "name": name or f"Row {row}",
-        "parts": [(title, lines) for title, lines in parts.items() if lines],
-        "blank": [(path, count) for path, count in blank.items() if count],
-    }
+    blank = ((path, int((mapped.frame[path] == "").sum())) for path in ENDS if path in mapped.frame)
+    parts = _parts(document, compiled, values, wrong, codes)
+    return PatronCard(row, at, of, name or f"Row {row}", parts, [pair for pair in blank if pair[1]])
+
+
+def _parts(
+    document: MappingDocument,
+    compiled: CompiledMapping,
+    values: dict[str, str],
+    wrong: dict[str, Problem],
+    codes: CodeTables,
+) -> list[tuple[str, list[CardLine]]]:
+    """Return the lines of a card by part, without empty parts."""
+    lacks, told = lacking(document), explain(document)
+    scalars = {column.label: column for column in compiled.scalars}
+    user = [
+        CardLine(field_name(path), key_of(("record", path)), "none", source="no rule", lacks=True)
+        if path in lacks
+        else _line(scalars[path], values, told.get(path, ""), wrong.get(path), codes)
+        for path in dict.fromkeys((*FIELDS, *scalars))
+        if path in scalars or path in lacks
+    ]
+    entries: dict[bool, list[CardLine]] = {True: [], False: []}  # by whether they are contacts
+    for entry in compiled.entries:
+        if any(values[label] for label in entry.labels):
+            lines = entries[entry.parent.startswith("contact_info.")]
+            lines += _entry(entry.columns, entry.parent, values, wrong, codes)
+    parts = [("User information", user), ("Contact", entries[True])]
+    parts.append(("Identifiers and notes", entries[False]))
+    return [(title, lines) for title, lines in parts if lines]
 
 
 def marks(

@@ -43,7 +43,7 @@ from importer.users.matching import MatchResult, PersonQuery, user_keys
 from importer.web.loads import given_answers, save_answers
 from importer.web.run_pages import unused_answers
 from importer.web.site import NotDoneError, Visit, as_shown, see
-from importer.web.tasks import Workspace
+from importer.web.workspace import Workspace
 
 SENT = "answers.csv"
 """In a run's folder: the answers of the last `resolve`."""

@@ -30,10 +30,10 @@ from importer.report.wording import TO_SIS, sentence
 from importer.suggest.columns import Beside
 from importer.suggest.confirmed import confirmed
 from importer.suggest.first_mapping import columns_taken, suggest
-from importer.web.drafts import Draft, mapping_text
+from importer.web.drafts import Draft, DraftFacts, mapping_text
 from importer.web.loads import ListedLoad, Show, loads, open_loads
 from importer.web.site import UNREADABLE, NotDoneError, Visit, found, number, see
-from importer.web.tasks import DRAFTS, Workspace
+from importer.web.workspace import DRAFTS, Workspace
 
 SAMPLE, SAMPLE_MAPPING = "samples/community-patrons.xlsx", "community.yaml"
 
@@ -73,11 +73,16 @@ def _is_in(load: ListedLoad, show: Show) -> bool:
 def take_sample(visit: Visit) -> web.Response:
     """Begin with the sample roster and its mapping."""
     source = visit.space.shipped / SAMPLE
-    draft = Draft.create(visit.space.folder / DRAFTS, source.name, visit.now, visit.operator)
+    draft = _new(visit, source.name)
     shutil.copyfile(source, draft.roster)
     visit.space.mapping(SAMPLE_MAPPING)
     draft.choose(SAMPLE_MAPPING)
     return see(f"{visit.base}/drafts/{draft.name}/sheet")
+
+
+def _new(visit: Visit, file: str) -> Draft:
+    facts = DraftFacts(file=file, created=visit.now, by=visit.operator)
+    return Draft.create(visit.space.folder / DRAFTS, facts)
 
 
 async def take_roster(request: web.Request) -> web.StreamResponse:
@@ -90,7 +95,7 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
     if not isinstance(part, BodyPartReader) or part.name != "roster" or not part.filename:
         sentence = "Choose a CSV, Excel or OpenDocument file."
         raise NotDoneError(422, "No file was chosen", sentence, back)
-    draft = Draft.create(visit.space.folder / DRAFTS, part.filename, visit.now, visit.operator)
+    draft = _new(visit, part.filename)
     loop = asyncio.get_running_loop()
     try:
         await _save(part, draft)

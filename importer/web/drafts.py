@@ -202,11 +202,15 @@ class StaleError(UsageError):
     """The page was changed in another window since this one was shown."""
 
 
+_READ = list[tuple[tuple[Path, int], Layout, Roster]]()
+"""The roster that was read last, by any request: its file and its time, and how it was read."""
+
+_CHECKED = dict[Path, tuple[tuple[object, ...], Checked]]()
+"""The last checks by draft, each with all that it depends on."""
+
+
 class Draft:
     """A draft in its folder; what was checked is kept in memory until something changes."""
-
-    _read: list[tuple[tuple[Path, int], Layout, Roster]] = []  # noqa: RUF012  shared on purpose
-    _checked: dict[Path, tuple[tuple[object, ...], Checked]] = {}  # noqa: RUF012  shared on purpose
 
     def __init__(self, folder: Path, facts: DraftFacts) -> None:
         """Use `create` or `open` instead."""
@@ -214,17 +218,16 @@ class Draft:
         self.facts = facts
 
     @classmethod
-    def create(
-        cls, drafts: Path, file: str, now: datetime, by: str = "", run: str = "", load: str = ""
-    ) -> Draft:
-        """Make the folder of a new draft; `file` is the name of the roster's file.
+    def create(cls, drafts: Path, facts: DraftFacts) -> Draft:
+        """Make the folder of a new draft; the name of its file may be any.
 
         There is no such draft for `open` before that file is there.
         """
-        safe = _NAME.sub("_", Path(file.replace("\\", "/")).name).lstrip(".")[-80:] or "roster"
-        folder = make_numbered(drafts / f"{now:%Y%m%dT%H%M%S}")
+        name = Path(facts.file.replace("\\", "/")).name
+        safe = _NAME.sub("_", name).lstrip(".")[-80:] or "roster"
+        folder = make_numbered(drafts / f"{facts.created:%Y%m%dT%H%M%S}")
         (folder / ROSTER).mkdir(mode=0o700)
-        draft = cls(folder, DraftFacts(file=safe, created=now, by=by, run=run, load=load))
+        draft = cls(folder, facts.model_copy(update={"file": safe}))
         draft._save()
         return draft
 
@@ -338,7 +341,7 @@ class Draft:
 
     def correct(self, checked: Checked, made: Collection[Correction]) -> None:
         """Make corrections in a check and save them, or neither. Raises RosterError, OSError."""
-        key, known = self._checked.pop(self.folder, ((), None))  # until both are done
+        key, known = _CHECKED.pop(self.folder, ((), None))  # until both are done
         checked.correct(made)
         self.add(made)
         if known is checked:
@@ -434,14 +437,14 @@ class Draft:
         Headings that it has found are no reason to read it again.
         """
         file = self.roster, self.roster.stat().st_mtime_ns
-        for known, before, roster in self._read:
+        for known, before, roster in _READ:
             there = {*before.expected, *(fold(place.heading) for place in roster.places)}
             same = replace(before, expected=layout.expected) == layout
             if known == file and same and {*map(fold, layout.expected)} <= {*map(fold, there)}:
                 return roster
-        self._read.clear()
+        _READ.clear()
         roster = read(self.roster, layout)
-        self._read.append((file, layout, roster))
+        _READ.append((file, layout, roster))
         return roster
 
     def checked(self, mapping: Path, codes: CodeTables, today: date) -> Checked:
@@ -449,7 +452,7 @@ class Draft:
         document, version = examine(mapping)[0], self.facts.version
         digest, file = document.sha256 if document else "", self.roster.stat().st_mtime_ns
         key = version, mapping, digest, file, codes, today
-        known, checked = self._checked.get(self.folder, ((), None))
+        known, checked = _CHECKED.get(self.folder, ((), None))
         if checked is None or known != key:
             with _CHECKING:
                 asked = RosterRequest(self.roster, mapping, self.facts.sheet, self.corrections)
@@ -460,16 +463,16 @@ class Draft:
     def _hand_over(self, _file: Path, layout: Layout) -> Roster:
         """Return what `read` does, and keep it no longer: it takes memory, and will be changed."""
         roster = self.read(layout)
-        self._read.clear()
+        _READ.clear()
         return roster
 
     def _keep(self, key: tuple[object, ...], checked: Checked) -> None:
-        self._checked.pop(self.folder, None)
-        self._checked[self.folder] = (key, checked)
+        _CHECKED.pop(self.folder, None)
+        _CHECKED[self.folder] = (key, checked)
         fates = Counter(checked.decided.fates.values())
         counts = DraftCounts(
             version=self.facts.version, rows=fates.total(), wrong=fates[Fate.REJECTED]
         )
         write_atomically(self.folder / COUNTS, counts.model_dump_json().encode())
-        for oldest in list(self._checked)[:-KEPT]:
-            self._checked.pop(oldest, None)
+        for oldest in list(_CHECKED)[:-KEPT]:
+            _CHECKED.pop(oldest, None)

@@ -23,7 +23,8 @@ from importer.report.wording import ENDS, duration
 from importer.service.loads import stop_file
 from importer.service.standing import Standing, standing
 from importer.web.site import Visit, see
-from importer.web.tasks import AtWork, Sittings, is_locked
+from importer.web.tasks import is_locked
+from importer.web.workspace import AtWork, Sittings
 
 _SEEN, _LINES, _FIELDS = 400, 8, 3
 """Entries from which the rate is taken, lines of what happens, and changed fields in a line."""

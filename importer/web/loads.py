@@ -25,7 +25,8 @@ from importer.pipeline.decisions import open_rows
 from importer.pipeline.runs import list_runs
 from importer.report.lineage import Event, events_in, lineage
 from importer.web.drafts import Asked, Draft, DraftCounts, title
-from importer.web.tasks import IDLE, AtWork, Sittings, Task, Workspace, subject
+from importer.web.tasks import Task, subject
+from importer.web.workspace import IDLE, AtWork, Sittings, Workspace
 
 ANSWERS = "answers.json"
 """In a run's folder: the answers that were given on the page."""

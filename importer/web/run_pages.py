@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -27,11 +26,12 @@ from importer.report.view import RunView, ShownNames, Survey
 from importer.report.wording import workbooks
 from importer.service.outcome import Ending
 from importer.service.standing import why_stale
-from importer.web.drafts import Draft
+from importer.web.drafts import Draft, DraftFacts
 from importer.web.live_pages import Asks, held_by
 from importer.web.loads import draft_of, events_of, last_load, ledger_stamp, name_of
 from importer.web.site import NotDoneError, Visit, found, number, see
-from importer.web.tasks import DRAFTS, PAUSED, PRACTICE, Task, Workspace
+from importer.web.tasks import PAUSED, Task
+from importer.web.workspace import DRAFTS, PRACTICE, Workspace
 
 
 @lru_cache(maxsize=4)
@@ -122,6 +122,22 @@ def _stale(ledger: Ledger, draft: Draft | None) -> str:
     return ""
 
 
+@dataclass(frozen=True, slots=True)
+class WrongApproval:
+    """What is wrong in the form of approval; `deleted`: how many users it would delete."""
+
+    unviewed: bool
+    unticked: bool
+    code: bool
+    limit: bool
+    deletions: bool
+    deleted: int
+
+    def __bool__(self) -> bool:
+        """Whether anything is."""
+        return self.unviewed or self.unticked or self.code or self.limit or self.deletions
+
+
 ALL = "no"
 """In the form of approval: all rows are to be written."""
 
@@ -142,9 +158,7 @@ def run(visit: Visit) -> web.Response:
     return _shown(visit, review(visit.space, visit.run))
 
 
-def _shown(
-    visit: Visit, shown: ReviewPage, wrong: Mapping[str, object] | None = None
-) -> web.Response:
+def _shown(visit: Visit, shown: ReviewPage, wrong: WrongApproval | None = None) -> web.Response:
     """Return the page and, if the form of approval was filled in wrongly, what is wrong."""
     end, find, before = visit.text("end"), visit.text("find"), (visit.page_number - 1) * PAGE
     with Ledger.open(visit.run) as ledger:
@@ -211,17 +225,16 @@ def start_apply(visit: Visit) -> web.Response:
     with Ledger.open(run) as ledger:
         deleted = next_deletes(ledger, limit or None)
     whole = visit.text("limit") == visit.text("proposed")  # else a number was typed
-    wrong = {
-        "unviewed": shown.to_view - set(visit.texts("viewed")),
-        "unticked": [
-            check.check for check in shown.asks.standing.checks if check.check not in ticked
-        ],
-        "code": shown.code != "" and visit.text("code").strip().casefold() != shown.code.casefold(),
-        "limit": not whole if limit is None else limit == 0,
-        "deletions": deleted > 0 and typed != deleted,
-    }
-    if any(wrong.values()):
-        return _shown(visit, shown, {**wrong, "deleted": deleted})
+    wrong = WrongApproval(
+        unviewed=not shown.to_view <= {*visit.texts("viewed")},
+        unticked=not {check.check for check in shown.asks.standing.checks} <= ticked,
+        code=visit.text("code").strip().casefold() != shown.code.casefold() != "",
+        limit=not whole if limit is None else limit == 0,
+        deletions=deleted > 0 and typed != deleted,
+        deleted=deleted,
+    )
+    if wrong:
+        return _shown(visit, shown, wrong)
     return visit.start(
         "apply", f"runs/{run.name}",
         *(word for check in sorted(ticked) for word in ("--allow", check)),
@@ -288,8 +301,10 @@ def correct(visit: Visit) -> web.Response:
     of, drafts = (visit.run.name, workbook), visit.space.drafts()
     draft = next((known for known in drafts if (known.facts.run, known.facts.file) == of), None)
     if draft is None:
-        folder = visit.space.folder / DRAFTS
-        draft = Draft.create(folder, workbook, visit.now, visit.operator, visit.run.name, load)
+        new = DraftFacts(
+            file=workbook, created=visit.now, by=visit.operator, run=visit.run.name, load=load
+        )
+        draft = Draft.create(visit.space.folder / DRAFTS, new)
     if not draft.facts.mapping:
         _, mapping = facts.rosters[position]
         draft.choose(Path(mapping.path).name)

@@ -22,7 +22,8 @@ from importer.settings import ENV, KEY, REGION, Settings, place_of_key, write_en
 from importer.users.cache import UserCache
 from importer.web.site import NotDoneError, Visit, found
 from importer.web.task_pages import start_again
-from importer.web.tasks import PRACTICE, TASK_ID
+from importer.web.tasks import TASK_ID
+from importer.web.workspace import PRACTICE
 
 NO_REGION = "not chosen yet"
 

@@ -30,7 +30,8 @@ from importer.web.advice import Link, as_control
 from importer.web.drafts import Draft, StaleError
 from importer.web.guard import Access, Handler, remote_user
 from importer.web.loads import draft_of, known_run, name_of, seen_runs, steps
-from importer.web.tasks import PRACTICE, RUN, Task, Workspace
+from importer.web.tasks import RUN, Task
+from importer.web.workspace import PRACTICE, Workspace
 
 T = TypeVar("T")
 
@@ -65,11 +66,14 @@ ROOT = web.AppKey("root", str)
 """The path before all addresses: the guard's `root`."""
 
 
+@dataclass(eq=False)
 class NotDoneError(Exception):
-    """What is asked is not done: the status, heading and sentence of the answer, and its link.
+    """What is asked is not done, as the answer says; without a link to the page that asked."""
 
-    Without a link it leads to the page that asked.
-    """
+    status: int
+    heading: str
+    sentence: str
+    link: str = ""
 
 
 UNREADABLE = (ValueError, LookupError, RuntimeError, web.RequestPayloadError, HttpProcessingError)
@@ -339,7 +343,7 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         return await handler(request)
     except NotDoneError as error:
-        return visit.refusal(*(*error.args, back)[:4])
+        return visit.refusal(error.status, error.heading, error.sentence, error.link or back)
     except web.HTTPException as error:
         if error.status not in _EXPLAINED:
             raise

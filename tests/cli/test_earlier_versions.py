@@ -11,7 +11,7 @@ import pytest
 
 from importer.errors import Exit, UsageError
 from importer.web.drafts import Draft
-from importer.web.tasks import ALMA, Workspace
+from importer.web.workspace import ALMA, Workspace
 from tests.cli.conftest import Sandbox
 from tests.command_line import typed
 

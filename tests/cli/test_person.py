@@ -24,7 +24,7 @@ from importer.memory.memory import PATH
 from importer.model.run import AlmaKey
 from importer.model.user import User
 from importer.users.cache import UserCache
-from importer.web.tasks import DRAFTS
+from importer.web.workspace import DRAFTS
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, MAPPING, load, write
 from tests.command_line import typed

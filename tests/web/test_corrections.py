@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from importer.loader.corrections import LEAVE_OUT, Correction
-from importer.web.drafts import Draft, StaleError
+from importer.web.drafts import Draft, DraftFacts, StaleError
 from tests.web.conftest import (
     SAMPLE,
     Library,
@@ -30,6 +30,8 @@ from tests.web.conftest import (
     planned,
     version,
 )
+
+PEOPLE_CSV = DraftFacts(file="people.csv", created=datetime.now(UTC))
 
 EDITS = {
     (3, "Email"): "corrected@example.org",
@@ -147,7 +149,7 @@ def test_a_plan_is_good_again_once_the_corrections_after_it_are_taken_back(
 
 def test_only_a_change_of_the_same_row_stops_an_undo(tmp_path: Path) -> None:
     """Somebody else left another row out since: nothing of that is lost."""
-    draft = Draft.create(tmp_path / "drafts", "people.csv", datetime.now(UTC))
+    draft = Draft.create(tmp_path / "drafts", PEOPLE_CSV)
     mine = Correction(2, "B", "First", "Ana", "Ann", "ana", "2026-08-20T10:00:00", "")
     other = Correction(5, "", "", "", LEAVE_OUT, "bo", "2026-08-20T10:01:00", "")
     draft.add([mine, other])

@@ -12,7 +12,8 @@ from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.model.answers import choices
 from importer.web import decision_pages
-from importer.web.tasks import Tasks, Workspace
+from importer.web.tasks import Tasks
+from importer.web.workspace import Workspace
 from tests.pipeline.runs import ROOT
 from tests.web.conftest import (
     Library,

@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from importer.web.app import routes
-from importer.web.tasks import PRACTICE_ALMA, PUT_ASIDE, kept_in
+from importer.web.workspace import PRACTICE_ALMA, PUT_ASIDE, kept_in
 from tests.serving import Below
 from tests.web.conftest import (
     APPROVERS,

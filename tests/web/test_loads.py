@@ -23,7 +23,7 @@ from importer.web.loads import (
     save_answers,
     steps,
 )
-from importer.web.tasks import AtWork, Sittings
+from importer.web.workspace import AtWork, Sittings
 from tests.report.building import FACTS
 from tests.web.conftest import SAMPLE, Server, approve, drafted, dropped, followed, planned, version
 

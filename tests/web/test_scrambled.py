@@ -37,9 +37,10 @@ from importer.web import (
     settings_page,
     task_pages,
 )
-from importer.web.drafts import Draft
+from importer.web.drafts import Draft, DraftFacts
 from importer.web.site import ROOT, SITE, Site, Visit
-from importer.web.tasks import DRAFTS, EXIT, OUT, TASK, Task, Tasks, Workspace
+from importer.web.tasks import EXIT, OUT, TASK, Task, Tasks
+from importer.web.workspace import DRAFTS, Workspace
 from tests.actions import EVERY
 from tests.pipeline.runs import ROOT as CHECKOUT
 from tests.report import building
@@ -191,7 +192,7 @@ record:
 def _mapping_pages(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield the pages of a mapping with all that can be open in it, and the mapping as saved."""
     _, visit = _visits(folder, _tasks(folder, 1))
-    draft = Draft.create(folder / DRAFTS, "people.csv", NOW, "ana")
+    draft = Draft.create(folder / DRAFTS, DraftFacts(file="people.csv", created=NOW))
     draft.roster.write_text("Id,First,Group\n1,Ida,COMM\n", "utf-8")
     path = with_mapping(folder, "open.yaml", OPEN)
     draft.choose(path.name)

@@ -23,8 +23,10 @@ from importer.model.plan import Fate
 from importer.model.roster import Layout, Roster
 from importer.pipeline.inputs import MappedRoster, Reader, RosterRequest, read_inputs
 from importer.web import drafts
-from importer.web.drafts import Draft
+from importer.web.drafts import Draft, DraftFacts
 from importer.web.tasks import EXIT, KILLED, RUNNING, TASK, TASK_LOCK, Task, Tasks, _apart, run_task
+
+PEOPLE_CSV = DraftFacts(file="people.csv", created=datetime.now(UTC))
 
 MAPPING = """version: 1
 account_type: INTERNAL
@@ -45,7 +47,7 @@ def _begun(folder: Path, ago: timedelta, *files: str) -> Task:
 
 def _draft(folder: Path, *lines: str) -> Draft:
     """A draft of a roster with the headings of the mapping."""
-    draft = Draft.create(folder / "drafts", "people.csv", datetime.now(UTC))
+    draft = Draft.create(folder / "drafts", PEOPLE_CSV)
     draft.roster.write_text("\n".join(["Barcode,First,Last,Group", *lines, ""]), "utf-8")
     return draft
 
@@ -200,7 +202,7 @@ def test_a_corrected_row_is_read_as_its_columns_show(tmp_path: Path) -> None:
         ", birth_date: <Born>, expiry_date: {from: <Until>, when: {Since: {before: <@today>}}}}\n",
     )
     (tmp_path / "people.yaml").write_text(dated, "utf-8")
-    draft = Draft.create(tmp_path / "drafts", "people.csv", datetime.now(UTC))
+    draft = Draft.create(tmp_path / "drafts", PEOPLE_CSV)
     rows = "Barcode,First,Last,Group,Born,Until,Since\n"
     rows += "1001,Ana,Roe,COMM,14/03/1988,31/01/2027,31/01/2020\n"
     rows += "1002,Bo,,COMM,05/06/1971,02/03/2027,01/10/2026\n"
