@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Protocol, Self, assert_never
+from typing import Any, Protocol, Self, assert_never, get_args
 
 REGIONS = {
     "na": "North America", "eu": "Europe", "ap": "Asia Pacific", "aps": "Asia Pacific South",
@@ -303,12 +303,8 @@ def by_hand(how: str, where: Where = Where.ROSTER) -> Advice:
 
 
 _DETAILED: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (
-        ByHand, Decide, NameUser, CheckFiles, Apply, SisReport, Undo, ResolveFrom, Wait,
-        WriteReports, ShowRow, ListCodes, Measure, CheckJob, RunJob, AllowLoad, SkipFiles,
-    )
-}  # fmt: skip
+    kind.__name__: kind for kind in get_args(Action) if kind is not Do
+}
 
 
 def as_json(advice: Advice) -> list[dict[str, Any]]:

@@ -29,6 +29,9 @@ from urllib.parse import quote
 
 from importer.errors import FileMissingError, UnreadableFileError, UsageError
 
+RUNS = Path("runs")
+"""The folder of the runs in a workspace."""
+
 SHORTEST = 8
 """Characters of a secret below which it is not looked for: the practice Alma's key is a word."""
 

@@ -25,10 +25,10 @@ from importer.cli.console import Screen, progress
 from importer.cli.options import Commands, Json
 from importer.cli.output import emit, say, write_findings
 from importer.errors import Exit, ImporterError, StoppedError, UsageError
+from importer.files import RUNS
 from importer.model.fields import NO_CODES
 from importer.model.finding import Finding, FindingState
 from importer.model.text import counted, similar, word_list
-from importer.pipeline.runs import RUNS
 from importer.report.commands import with_commands
 from importer.service.connection import with_alma
 from importer.service.office import office, saved_codes

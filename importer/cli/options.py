@@ -11,8 +11,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 import typer.core
 
+from importer.files import RUNS
 from importer.model.text import read_row_label
-from importer.pipeline.runs import RUNS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

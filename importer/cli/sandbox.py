@@ -13,9 +13,9 @@ from importer.cli.app import run
 from importer.cli.options import Commands, shipped
 from importer.cli.output import say
 from importer.errors import Exit, UsageError
+from importer.files import RUNS
 from importer.model.fields import NO_CODES
 from importer.model.text import command_line, counted, shell_word
-from importer.pipeline.runs import RUNS
 from importer.report.wording import PAGE, PROBLEMS, WORKBOOK
 from importer.sandbox.configuration import INSTITUTION, SWITCHES
 from importer.sandbox.server import Options, running, serve, users_in

@@ -24,7 +24,7 @@ from importer.errors import (
     UsageError,
     understood,
 )
-from importer.files import unused
+from importer.files import RUNS, unused
 from importer.jobs.commands import OF_FILES, HeldError, MisfitError, StepError, Tools, counts_of
 from importer.jobs.feed import FileState, opened
 from importer.jobs.guards import cut_off, failed_guards, mappings_of
@@ -58,7 +58,7 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.ledger import State as RowState
 from importer.model.run import Summary
 from importer.model.text import command_line, counted, word_list
-from importer.pipeline.runs import RUNS, list_runs
+from importer.pipeline.runs import list_runs
 from importer.pipeline.still_good import check_sources
 from importer.report import wording
 

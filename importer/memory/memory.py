@@ -19,11 +19,11 @@ from typing import Any, NamedTuple, Self
 from pydantic import BaseModel
 
 from importer.errors import LedgerError
-from importer.files import write_atomically
+from importer.files import RUNS, write_atomically
 from importer.ledger.database import Database
 from importer.model.formats import MEMORY
 
-PATH = Path("runs", "memory.sqlite")
+PATH = RUNS / "memory.sqlite"
 
 _FORGET = (
     "DELETE FROM answers WHERE julianday(json_extract(resolution, '$.time')) < julianday(?)",

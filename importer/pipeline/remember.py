@@ -12,13 +12,13 @@ from datetime import datetime
 from pathlib import Path
 
 from importer.errors import ImporterError, LedgerError, UsageError
+from importer.files import RUNS
 from importer.ledger.journal import RowImage, applied_since, images
 from importer.ledger.ledger import FILE, Ledger, RunValue
 from importer.memory.last_seen import LastSeen
 from importer.memory.loads import EditMemory, Remembered
 from importer.model.plan import Act
 from importer.model.run import RowHistory
-from importer.pipeline.runs import RUNS
 from importer.planner.imprints import keyed, with_reply
 from importer.planner.leavers import Leavers, what_left
 from importer.users.refresh import add_applied

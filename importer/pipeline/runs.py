@@ -14,7 +14,7 @@ from typing import Literal
 
 from importer.advice import Do
 from importer.errors import ImporterError, LedgerError, UsageError
-from importer.files import exists, new_file, shown
+from importer.files import RUNS, exists, new_file, shown
 from importer.ledger.journal import RunContent, write_run
 from importer.ledger.ledger import FILE, Ledger
 from importer.loader.corrections import digest
@@ -34,7 +34,6 @@ from importer.model.run import (
 from importer.pipeline.decisions import Fates
 from importer.pipeline.inputs import ROWS, MappedRoster, Rosters, RunRequest, numbered
 
-RUNS = Path("runs")
 LOOKED_AT = 50
 """At most N runs are opened to find the last one with a mapping, the newest first."""
 

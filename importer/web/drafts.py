@@ -17,7 +17,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from importer.errors import RosterError, UsageError
-from importer.files import read_text_bounded, write_atomically
+from importer.files import RUNS, read_text_bounded, write_atomically
 from importer.loader.corrections import Correction, correct, read_corrections, write_corrections
 from importer.loader.read import preview, read
 from importer.loader.table import fold
@@ -33,7 +33,7 @@ from importer.model.roster import Layout, Roster
 from importer.pipeline.check import validate
 from importer.pipeline.decisions import Fates, decide_fates
 from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
-from importer.pipeline.runs import RUNS, make_numbered
+from importer.pipeline.runs import make_numbered
 
 SMALL = 2_000
 """Rows of a roster that is checked whole after each correction, within 0.1 s."""

@@ -26,8 +26,8 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from importer.errors import FINE, Exit
-from importer.files import exists, write_atomically
-from importer.pipeline.runs import RUNS, make_numbered, new_name
+from importer.files import RUNS, exists, write_atomically
+from importer.pipeline.runs import make_numbered, new_name
 from importer.service.outcome import Ending
 from importer.service.place import PROGRESS, Advanced
 from importer.service.place import TASK as TASK_VARIABLE

@@ -11,13 +11,12 @@ from pathlib import Path
 
 from importer.alma.code_tables import read_file
 from importer.errors import UsageError
-from importer.files import exists
+from importer.files import RUNS, exists
 from importer.ledger.database import journal_of, merge_journal
 from importer.ledger.journal import made_by_people
 from importer.ledger.ledger import FILE, JournalEvent, Ledger
 from importer.ledger.run_lock import LOCK, held_since
 from importer.model.fields import NO_CODES, CodeTables
-from importer.pipeline.runs import RUNS
 from importer.service.place import CODES
 from importer.web.drafts import Draft
 from importer.web.tasks import PAUSED, TASK_LOCK, Task, Tasks, is_locked
