@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from importer.advice import Do
+from importer.advice import Do, SkipFiles
 from importer.errors import UsageError
 from importer.jobs.feed import Feed, FileState, PickedFile
 from importer.jobs.schema import GuardName, Guards, Job, Limit
@@ -21,7 +21,7 @@ from importer.jobs.state import (
     Store,
     of_run,
 )
-from importer.jobs.words import how_many_fewer, people_of, why_held
+from importer.jobs.words import allowing, how_many_fewer, people_of
 from importer.ledger.ledger import Ledger, RunValue
 from importer.model.problem import Code
 from importer.model.run import Summary
@@ -228,7 +228,10 @@ def _not_meant(job: Job, run: str, state: JobMemory) -> UsageError:
     msg = f"{run} is not held any more." if run else "--run is missing."
     if state.held is None:
         return UsageError(msg).advising(Do.LIST_JOBS)
-    return UsageError("\n".join((f"{msg} Now held:", *why_held(job, state.held, state))))
+    held = state.held
+    why = (f"{msg} Now held:", *held.lines, *(guard.sentence for guard in held.held))
+    error = UsageError("\n".join(why)).advising(allowing(job.path, held), "If the load is right")
+    return error.advising(SkipFiles(str(job.path), held.run), "If the file is wrong")
 
 
 def allow(job: Job, checks: Sequence[str], said: Instruction) -> LoadDecision:

@@ -63,6 +63,7 @@ class JobOverview:
         """
         memory, last = self.memory, self.memory.last
         held, load = memory.held, memory.open
+        of_last = {"finished", "rows", "files", "run", "allowed"}
         files = [
             {"from": address, **file.model_dump(mode="json", include={"name", "size", "state"}),
              "modified": file.found.changed.isoformat()}
@@ -76,12 +77,9 @@ class JobOverview:
             "file": str(self.path),
             "state": self.state,
             "headline": self.headline,
-            "last_run": memory.ran.model_dump(mode="json") if memory.ran else None,
-            "last_load": last.model_dump(mode="json", include=_SHOWN) if last else None,
-            "next_trouble": {
-                "at": self.due.isoformat() if self.due else None,
-                "sentence": self.trouble,
-            },
+            "last_run": memory.ran and memory.ran.model_dump(mode="json"),
+            "last_load": last and last.model_dump(mode="json", include=of_last),
+            "next_trouble": {"at": self.due and self.due.isoformat(), "sentence": self.trouble},
             "held": [guard.model_dump() for guard in held.held] if held else [],
             "run": load.run if load else "",
             "files": files,
@@ -89,9 +87,6 @@ class JobOverview:
             "skip": as_command(skip) if decidable and right else "",
             "decisions": [decision.model_dump(mode="json") for decision in memory.decisions[-10:]],
         }
-
-
-_SHOWN = {"finished", "rows", "files", "run", "allowed"}
 
 
 def job_files(folder: Path) -> list[Path]:

@@ -30,7 +30,6 @@ JOBS = Path("jobs")
 _LARGEST = 100_000_000
 """The most bytes of a state: ten thousand files of a roster have 3 MB."""
 
-
 Answer = TypeVar("Answer")
 Other = TypeVar("Other")
 

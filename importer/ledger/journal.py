@@ -149,7 +149,7 @@ class Journal:
         self._went_back = False
 
     def start(self, limit: int | None) -> None:
-        """Record that an apply of so many rows began; from now on the run counts as applied."""
+        """Record that an apply of at most N rows began; from now on the run counts as applied."""
         detail = "" if limit is None else f"{_LIMIT}{limit}"
         with self._writing():
             self.ledger.keep(RunValue.APPLIED, self._now().isoformat())
