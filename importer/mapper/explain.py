@@ -140,7 +140,7 @@ def about_leaving(mapping: MappingDocument) -> Iterator[str]:
         if changes:
             yield f"Where the membership ends: {changes}"
     if match.absent is not None:
-        yield f"{missing_people(mapping)} are changed: {changes}"
+        yield f"{missing_people(mapping, {})} are changed: {changes}"
 
 
 def retired_people(mapping: MappingDocument) -> str:
@@ -151,11 +151,11 @@ def retired_people(mapping: MappingDocument) -> str:
     return f"Known users of group {groups} are retired: {_TABLES['leaving'][retire.do]}"
 
 
-def missing_people(mapping: MappingDocument) -> str:
-    """Return who counts as missing from the roster, "" if nobody does."""
+def missing_people(mapping: MappingDocument, names: Mapping[str, str]) -> str:
+    """Return who counts as missing from the roster, "" if nobody does; `names`: of user groups."""
     if (part := mapping.file.match.absent) is None:
         return ""
-    groups = word_list(part.among.user_group, "or")
+    groups = word_list([names.get(code, code) for code in part.among.user_group], "or")
     owners = f" and external system {' or '.join(part.among.external_id)}"
     owned = owners if part.among.external_id else ""
     since = f" for {part.after}" if "after" in part.model_fields_set else ""

@@ -30,7 +30,7 @@ from importer.mapper.schema import TOP_FIELDS
 from importer.mapper.yaml_source import constant as yaml_constant
 from importer.mapper.yaml_source import scalar
 from importer.model.candidates import ENDS
-from importer.model.fields import FIELDS, OnUpdate, Shape
+from importer.model.fields import FIELDS, CodeTables, OnUpdate, Shape
 from importer.model.user import AccountType
 
 Choices = tuple[tuple[str, str], ...]
@@ -81,7 +81,7 @@ class Panel:
     asks: bool = False
 
 
-def panels(mapping: MappingDocument, today: date) -> tuple[Panel, ...]:
+def panels(mapping: MappingDocument, today: date, tables: CodeTables) -> tuple[Panel, ...]:
     """Return all controls of a mapping. `today`: for a date that is proposed."""
     return (
         *(_end(mapping, path, today) for path in ENDS),
@@ -90,7 +90,7 @@ def panels(mapping: MappingDocument, today: date) -> tuple[Panel, ...]:
         _account(mapping),
         _matching(mapping),
         *_policies(mapping),
-        _absent(mapping),
+        _absent(mapping, tables),
     )
 
 
@@ -145,7 +145,7 @@ def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
     def set_way(text: str, way: str) -> str:
         if way == "none":
             return editing.clear_field(text, steps)
-        if way == "term" and not mapping.file.terms and "\nterms:" not in text:
+        if way == "term" and not editing.has(text, ("terms",)):
             msg = "Enter first when terms end."
             raise UsageError(msg)
         moments = {"term": END_OF_TERM, "span": span, "date": day}
@@ -182,7 +182,7 @@ def _moment(text: str, start: str) -> dict[str, str]:
     try:
         text = as_plus_or_date(text.strip())
     except ValueError as error:
-        raise UsageError(str(error).replace("`", "")) from None
+        raise UsageError(str(error)) from None
     return {"from": scalar(text)} if is_iso(text) else {"from": start, "plus": scalar(text)}
 
 
@@ -465,7 +465,7 @@ def _choice(name: str, at: KeyPath, values: Sequence[object], now: object, field
 # --- people who are missing ---
 
 
-def _absent(mapping: MappingDocument) -> Panel:
+def _absent(mapping: MappingDocument, tables: CodeTables) -> Panel:
     steps, part = ("match", "absent"), mapping.file.match.absent
     if retired := retired_people(mapping):
         return Panel("People who leave", retired, (), danger=True)
@@ -495,6 +495,7 @@ def _absent(mapping: MappingDocument) -> Panel:
             Control(after, part.after, partial(set_text, after),
                     words="Missing for how long, such as 30 days"),
         )  # fmt: skip
+    names = {row.code: row.description or row.code for row in tables.enabled("UserGroups")}
     off = "Off: nobody is changed because they are missing"
-    now = f"On, for {missing_people(mapping).replace('Users', 'users', 1)}" if part else off
+    now = f"On: {missing_people(mapping, names)}" if part else off
     return Panel("People who are missing", now, tuple(controls), danger=part is not None)

@@ -317,7 +317,7 @@ def _about_leaving(document: MappingDocument) -> str:
     """Return what happens to people who leave, "" if the mapping is not about them."""
     if retired := retired_people(document):
         return f"Ends people of this roster. {retired}."
-    if missing := missing_people(document):
+    if missing := missing_people(document, {}):
         return f"Changes people who are not in this roster. {missing} are changed."
     return ""
 

@@ -79,7 +79,7 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
         lacking=lacking(document),
         marks={} if findings else marks(roster, draft, chosen, tables, visit.now.date()),
         words=words(roster, document, tables),
-        panels=panels(document, visit.now.date()),
+        panels=panels(document, visit.now.date(), tables),
         tables=tables,
     )
 
@@ -154,10 +154,13 @@ def save(visit: Visit) -> web.Response:
     names = {key: label for _, group in targets(document) for key, label in group}
     if asked := moves(guessed, wanted, names, visit.texts("move")):
         return _page(visit, wanted, asked)
-    coded = words(roster, document, visit.space.codes())
+    tables = visit.space.codes()
+    coded = words(roster, document, tables)
     controls = [control for field in coded for control in field.controls]
     controls += (
-        control for panel in panels(document, visit.now.date()) for control in panel.controls
+        control
+        for panel in panels(document, visit.now.date(), tables)
+        for control in panel.controls
     )
     text, clears = _with_values(visit, mapping_text(document.path), controls)
     changed = [

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, count
 
 from importer.mapper import editing
-from importer.mapper.lookups import OTHERWISE
+from importer.mapper.lookups import OTHERWISE, CodeTable
 from importer.mapper.mapping import MappedField, MappingDocument
 from importer.mapper.mapping import label as path_of
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
@@ -67,81 +67,101 @@ class CodesOf:
 def words(roster: Roster, document: MappingDocument, tables: CodeTables) -> tuple[CodesOf, ...]:
     """Return the fields of codes that take words of the roster, each with a lookup of its own."""
     fields: list[CodesOf] = []
-    taken = {*document.file.lookups}
+    taken, secret = {*document.file.lookups}, secret_columns(roster.places, document, ())
     for rule in document.fields:
         name, lookup = f"{rule.field.name} codes", rule.rule.lookup
         if not isinstance(lookup, str):
             names = chain((name,), (f"{name} {number}" for number in count(2)))
             lookup = next(name for name in names if name not in taken)
-        table = tables.enabled(rule.field.facts.table)
-        field = _codes_of(rule, lookup, document, roster, table)
-        if field.lines:
-            fields.append(field)
+        known = document.tables.get(lookup, CodeTable.of(()))
+        spellings = _spellings(rule, roster, secret)
+        if rule.field.shape is Shape.DATE:
+            spellings = {key: words for key, words in spellings.items() if key in known.codes}
+        if 0 < len(spellings) <= MOST_WORDS:  # to compare more would take minutes
+            spelled = {key: words.most_common(1)[0][0] for key, words in spellings.items()}
+            coding = _Coding(rule, lookup, known, spelled, tables.enabled(rule.field.facts.table))
+            fields.append(coding.field(path_of(document, rule), spellings))
             taken.add(lookup)
     return tuple(fields)
 
 
-def _codes_of(
-    rule: MappedField,
-    lookup: str,
-    document: MappingDocument,
-    roster: Roster,
-    table: tuple[CodeRow, ...],
-) -> CodesOf:
-    """Return the words of a rule that takes one column, those of most rows first.
+@dataclass(frozen=True)
+class _Coding:
+    """How words of a rule that takes one column get codes. `table`: those that Alma accepts.
 
-    They stay in this order: whoever chooses codes with the keyboard stays at their word. A rule
-    without a lookup gets this one with its first code, and with the words that are codes.
+    A rule without a lookup gets this one with its first code, and with the words that are codes.
+    `spelled`: the words of the roster, as most rows have them, by what a lookup compares.
     """
-    labels = {
-        row.code: f"{row.code}: {row.description}" if row.description else row.code for row in table
-    }
-    has_one = rule.rule.lookup is not None
-    known = document.tables[lookup].codes if lookup in document.tables else {}
-    names = {row.code.casefold(): row.code for row in table}
-    names |= {row.description.casefold(): row.code for row in table if row.description}
-    names |= {word: code for word, code in known.items() if code in labels}
-    dates = rule.field.shape is Shape.DATE
-    spellings = _spellings(rule, roster, secret_columns(roster.places, document, ()))
-    if dates:
-        spellings = {key: words for key, words in spellings.items() if key in known}
-    if len(spellings) > MOST_WORDS:  # to compare them all would take minutes
-        spellings = {}
-    spelled = {key: words.most_common(1)[0][0] for key, words in spellings.items()}
-    codes = known if has_one else {key: word for key, word in spelled.items() if word in labels}
 
-    def write(text: str, code: str, word: str) -> str:
+    rule: MappedField
+    lookup: str
+    known: CodeTable
+    spelled: Mapping[str, str]
+    table: tuple[CodeRow, ...]
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Alma's codes with their names."""
+        return {
+            row.code: ": ".join(filter(None, (row.code, row.description))) for row in self.table
+        }
+
+    @cached_property
+    def codes(self) -> Mapping[str, str]:
+        """The code of each word that has one."""
+        words = {key: word for key, word in self.spelled.items() if word in self.labels}
+        return words if self.rule.rule.lookup is None else self.known.codes
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The code of each text that may be meant by a word."""
+        names = {row.code.casefold(): row.code for row in self.table}
+        names |= {row.description.casefold(): row.code for row in self.table if row.description}
+        return names | self.coded
+
+    @cached_property
+    def coded(self) -> dict[str, str]:
+        """The words of the mapping that have a code of Alma."""
+        return {word: code for word, code in self.known.codes.items() if code in self.labels}
+
+    def write(self, text: str, code: str, word: str) -> str:
+        """Give a word its code."""
         if not code:
             return text
-        if not has_one and not editing.has(text, (*rule.at, "lookup")):
-            text = editing.set_key(text, rule.at, "lookup", scalar(lookup))
-            for key, own in codes.items():
-                text = editing.set_code(text, lookup, spelled[key], own)
-        return editing.set_code(text, lookup, word, code)
+        at = self.rule.at
+        if self.rule.rule.lookup is None and not editing.has(text, (*at, "lookup")):
+            text = editing.set_key(text, at, "lookup", scalar(self.lookup))
+            for key, own in self.codes.items():
+                text = editing.set_code(text, self.lookup, self.spelled[key], own)
+        return editing.set_code(text, self.lookup, word, code)
 
-    def write_other(text: str, code: str) -> str:
-        return write(text, code, OTHERWISE) if code else editing.clear_field(text, of_other)
+    def field(self, path: str, spellings: Mapping[str, Counter[str]]) -> CodesOf:
+        """Return the words, those of most rows first.
 
-    lines = []
-    has_code = [key for key, code in known.items() if code in labels]
-    for key, words in spellings.items():
-        word, code = spelled[key], codes.get(key, "")
-        close = similar(word, names, 3, 50)
-        near = tuple(
-            (label, labels[label]) for label in dict.fromkeys(names[name] for name in close)
-        )
-        meant = similar(key, [label for label in close[:1] if label in has_code], least=75)
-        typo = spelled.get(meant[0], meant[0]) if meant else ""
+        They stay in this order: whoever chooses codes with the keyboard stays at their word.
+        """
+        other = ("lookups", self.lookup, OTHERWISE)
+
+        def write_other(text: str, code: str) -> str:
+            return self.write(text, code, OTHERWISE) if code else editing.clear_field(text, other)
+
+        lines = [self._line(key, words.total()) for key, words in spellings.items()]
+        return CodesOf(
+            field_name(path), self.rule.cells[0],
+            tuple(sorted(lines, key=lambda line: -line.count)), tuple(self.labels.items()),
+            Control(other, self.known.otherwise or "", write_other),
+            self.rule.field.shape is Shape.DATE,
+        )  # fmt: skip
+
+    def _line(self, key: str, total: int) -> WordLine:
+        word, code = self.spelled[key], self.codes.get(key, "")
+        close = similar(word, self.names, 3, 50)
+        near = dict.fromkeys(self.names[name] for name in close)
+        meant = similar(key, [name for name in close[:1] if name in self.coded], least=75)
         chosen = "" if code == TO_CHOOSE else code
-        control = Control(("code", *rule.at, word), chosen, partial(write, word=word))
-        lines.append(WordLine(word, words.total(), control, near, typo))
-    lines.sort(key=lambda line: -line.count)
-    of_other = ("lookups", lookup, OTHERWISE)
-    other = (document.tables[lookup].otherwise or "") if lookup in document.tables else ""
-    return CodesOf(
-        field_name(path_of(document, rule)), rule.cells[0] if rule.cells else "", tuple(lines),
-        tuple(labels.items()), Control(of_other, other, write_other), dates,
-    )  # fmt: skip
+        control = Control(("code", *self.rule.at, word), chosen, partial(self.write, word=word))
+        typo = self.spelled.get(meant[0], meant[0]) if meant else ""
+        return WordLine(word, total, control, tuple((n, self.labels[n]) for n in near), typo)
 
 
 def _spellings(

@@ -14,6 +14,7 @@ from importer.errors import UsageError
 from importer.mapper.keys import POLICIES
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
+from importer.model.fields import NO_CODES
 from importer.web.controls import CHOICES, Control, panels
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
@@ -43,7 +44,7 @@ def document(folder: Path, text: str) -> MappingDocument:
 
 def controls(mapping: MappingDocument) -> dict[str, Control]:
     """Return the controls by name."""
-    return {one.key: one for panel in panels(mapping, TODAY) for one in panel.controls}
+    return {one.key: one for panel in panels(mapping, TODAY, NO_CODES) for one in panel.controls}
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -155,7 +156,7 @@ def test_people_who_are_missing_are_changed_only_in_groups_of_the_roster(tmp_pat
     part = mapping.file.match.absent
     assert part is not None
     assert set(part.among.user_group) == {"COMM", "FRIEND", "EMER", "SPEC", "RECIP"}
-    assert [panel.danger for panel in panels(mapping, TODAY)][-1]
+    assert [panel.danger for panel in panels(mapping, TODAY, NO_CODES)][-1]
     assert controls(mapping)["match/absent"].write(on, "") == text
     bare = "version: 1\naccount_type: INTERNAL\nrecord: {primary_id: <A>}\n"
     with pytest.raises(UsageError):
