@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from typing import Literal
@@ -39,6 +40,23 @@ def summary(**counts: int | OfThese) -> Summary:
     """A check's summary; what is not given is 0."""
     names = ("rows", "ready", "rejected", "review", "blank", "skipped", "warnings", "repaired")
     return Summary.model_validate({**dict.fromkeys(names, 0), "run": "runs/x", "exit": 0, **counts})
+
+
+@pytest.mark.parametrize(
+    ("counts", "numbers"),
+    [
+        ({"rows": 120, "ready": 97, "rejected": 15, "review": 5, "blank": 3}, "97 120 15 5 3"),
+        ({"rows": 3, "rejected": 3, "of_these": OfThese(dismissed=1)}, "3 2 1"),
+        ({"rows": 2, "blank": 1, "skipped": 1}, "1 1"),
+        ({"rows": 3, "ready": 3, "create": 2, "update": 0, "unchanged": 1}, "2 3 2 1"),
+        ({"rows": 5, "ready": 5, "created": 1, "updated": 1, "deleted": 1, "was_so": 2},
+         "3 5 1 1 1 2"),
+        ({}, ""),
+    ],
+)  # fmt: skip
+def test_a_headline_begins_with_its_share(counts: dict[str, int], numbers: str) -> None:
+    """What is ready, would be written or was, of how many rows; then what is not."""
+    assert " ".join(re.findall("[0-9]+", headline(summary(**counts)))) == numbers
 
 
 def test_where_nothing_had_to_be_sent_there_is_nothing_to_undo(keep: Keep) -> None:
