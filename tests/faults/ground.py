@@ -50,6 +50,22 @@ VOLATILE = frozenset({"modified", "edited", "created_date", "created_by", "statu
 LATE = 60
 """Seconds until a late write, by the hourglass; an apply waits longer (`ALMA_VERIFY_DELAY`)."""
 
+WEATHER = f"""
+seed: %d
+rules:
+  - {{on: any, rate: 0.03, do: 429}}
+  - {{on: any, rate: 0.02, do: 429_after}}
+  - {{on: DELETE, rate: 0.05, do: empty}}
+  - {{on: any, rate: 0.02, do: 500_before}}
+  - {{on: any, rate: 0.03, do: 500_after}}
+  - {{on: any, rate: 0.02, do: drop_before}}
+  - {{on: any, rate: 0.03, do: drop_after}}
+  - {{on: POST, rate: 0.04, do: late, delay: {LATE}}}
+  - {{on: PUT, rate: 0.04, do: late, delay: {LATE}}}
+  - {{on: any, rate: 0.02, do: truncated}}
+  - {{on: any, rate: 0.01, do: html}}
+"""
+"""Eleven kinds of trouble, on about a fifth of the calls."""
 FIRST_OR_DONE = frozenset({"intent", "applied"})
 """Of these entries of a written row, the first is the intent."""
 
@@ -473,3 +489,11 @@ def _other_mail(house: House, primary_id: str) -> Record:
     contact: Record = house.state()[primary_id]["contact_info"]
     mail = {**contact["email"][0], "email_address": "changed.by.staff@example.org"}
     return {**contact, "email": [mail, *contact["email"][1:]]}
+
+
+def tell(what: str, **figures: int) -> None:
+    """Leave the figures of a long form where `docs/explanation/how-it-is-tested.md` says."""
+    kept = ROOT / "build" / "hunt.jsonl"
+    kept.parent.mkdir(exist_ok=True)
+    with kept.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"hunt": what, **figures}) + "\n")

@@ -26,8 +26,7 @@ from importer.errors import Exit
 from importer.ledger.journal import images
 from importer.ledger.ledger import Ledger, State
 from importer.model.plan import Act, Result
-from tests.faults.ground import AGAIN, ROWS, Ground, Record, barcode, clean
-from tests.faults.test_kills import WEATHER, tell
+from tests.faults.ground import AGAIN, ROWS, WEATHER, Ground, Record, barcode, clean, tell
 
 HALF = ROWS // 2
 KNOWN = st.integers(4, HALF - 1)

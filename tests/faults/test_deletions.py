@@ -16,8 +16,7 @@ from importer.errors import Exit
 from importer.ledger.journal import Journal, history
 from importer.ledger.ledger import Ledger
 from tests.campus.retiring import KINDS, write
-from tests.faults.ground import Driver, Ground, Trial, clean, laying
-from tests.faults.test_kills import WEATHER
+from tests.faults.ground import WEATHER, Driver, Ground, Trial, clean, laying
 
 CHOSEN = ("free", "free", "free", "free", "lends", "hired", "edited", "gone", "free", "staff")
 PEOPLE = [(f"{kind.upper()}{n}", n, kind) for n, kind in enumerate(CHOSEN)]

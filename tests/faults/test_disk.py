@@ -12,8 +12,7 @@ from typing import Literal
 import pytest
 
 from importer.errors import Exit
-from tests.faults.ground import ROWS, Ground
-from tests.faults.test_kills import tell
+from tests.faults.ground import ROWS, Ground, tell
 
 _WITHOUT_EFFECT = 4
 """Writes in a row that may fail without effect before the last one is taken to be past."""

@@ -15,8 +15,7 @@ import pytest
 from importer.errors import Exit
 from importer.ledger.ledger import FILE
 from tests.faults.driver import DEEDS, GONE
-from tests.faults.ground import ROWS, Ground, Trial
-from tests.faults.test_kills import tell
+from tests.faults.ground import ROWS, Ground, Trial, tell
 
 BEGUN = 5
 """Rows of the plan that were done before the backup was made."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -14,28 +13,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.faults.ground import LATE, ROWS, Ground
-from tests.pipeline.runs import ROOT
+from tests.faults.ground import ROWS, WEATHER, Ground, tell
 
 KILLS, SEEDS = 50, (1, 2, 3, 4)
 """How many random kills the short form makes with each seed. The long form makes HUNT_KILLS."""
-
-WEATHER = f"""
-seed: %d
-rules:
-  - {{on: any, rate: 0.03, do: 429}}
-  - {{on: any, rate: 0.02, do: 429_after}}
-  - {{on: DELETE, rate: 0.05, do: empty}}
-  - {{on: any, rate: 0.02, do: 500_before}}
-  - {{on: any, rate: 0.03, do: 500_after}}
-  - {{on: any, rate: 0.02, do: drop_before}}
-  - {{on: any, rate: 0.03, do: drop_after}}
-  - {{on: POST, rate: 0.04, do: late, delay: {LATE}}}
-  - {{on: PUT, rate: 0.04, do: late, delay: {LATE}}}
-  - {{on: any, rate: 0.02, do: truncated}}
-  - {{on: any, rate: 0.01, do: html}}
-"""
-"""Eleven kinds of trouble, on about a fifth of the calls."""
 
 
 def test_the_uninterrupted_run(ground: Ground, tmp_path: Path) -> None:
@@ -174,14 +155,6 @@ def test_killed_at_random_all_night(ground: Ground, tmp_path: Path) -> None:
     wanted = int(os.environ.get("HUNT_KILLS") or 5000)
     kills, lives = _hunt(ground, tmp_path, seed, wanted)
     tell("at random", kills=kills, lives=lives, rows=lives * ROWS, seed=seed)
-
-
-def tell(what: str, **figures: int) -> None:
-    """Leave the figures of a long form where `docs/explanation/how-it-is-tested.md` says."""
-    kept = ROOT / "build" / "hunt.jsonl"
-    kept.parent.mkdir(exist_ok=True)
-    with kept.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"hunt": what, **figures}) + "\n")
 
 
 def test_a_resume_waits_only_when_something_is_in_doubt(ground: Ground, tmp_path: Path) -> None:

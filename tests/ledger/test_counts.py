@@ -27,7 +27,7 @@ from importer.model.problem import Code, Origin, Problem, Severity
 from importer.model.run import OtherRoster
 from importer.model.text import ABSENT_ROWS, RowId
 from importer.model.user import User
-from tests.ledger.test_ledger import FACTS, NOW
+from tests.ledger.plans import FACTS, NOW
 
 ANA = User(primary_id="20001234567890", first_name="Ana")
 

@@ -28,7 +28,7 @@ from importer.ledger.ledger import FILE, JournalEvent, Ledger, State, summarize
 from importer.ledger.run_lock import open_alone
 from importer.model.plan import Fate, Planned, Result, Unchanged
 from importer.model.problem import Code, Origin, Problem
-from tests.ledger.test_ledger import ANA, CHANGED, FACTS, NOW, STEPS, made
+from tests.ledger.plans import ANA, CHANGED, FACTS, NOW, STEPS, made
 
 DECIDED = Problem.of(Code.RESOLVED, Origin("autumn.csv", "", 3), "told")
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -24,57 +24,14 @@ from importer.ledger.run_lock import HOLDER, LOCK, run_lock
 from importer.model.formats import LEDGER
 from importer.model.plan import (
     Act,
-    Change,
-    ChangeKind,
     Create,
     Fate,
-    LeftAlone,
     Result,
-    SafetyCheck,
-    Unchanged,
     Update,
 )
 from importer.model.problem import CATALOGUE, Code, Origin, Place, Problem
-from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
-from importer.model.user import AccountType, Coded, User
+from tests.ledger.plans import ANA, CHANGED, FACTS, NOW, STEPS, made
 from tests.pipeline.runs import ROOT
-
-NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
-
-FACTS = RunFacts(
-    command="plan",
-    version="0",
-    started=NOW,
-    today=date(2026, 8, 20),
-    operator="jo@desk",
-    roster=RosterFacts(path="/lists/autumn.csv", sha256="0", kind="csv"),
-    mapping=MappingFacts(path="m.yaml", sha256="1", name="m", account_type=AccountType.INTERNAL),
-)
-
-ANA = User(primary_id="20001234567890", first_name="Ana", last_name="Núñez")
-CHANGED = ANA.model_copy(update={"last_name": "Nuñez Vega"})
-
-STEPS = (
-    Create(2, ANA.model_copy(update={"user_group": Coded(value="COMM")})),
-    Update(
-        3,
-        "20001234567890",
-        ANA,
-        CHANGED,
-        (Change(ChangeKind.REPLACE, "last_name", "Núñez", "Nuñez Vega"),),
-        ("user_group",),
-        checks=(SafetyCheck.RENAMES,),
-    ),
-    Unchanged(4, "20001234567891"),
-    LeftAlone(5),
-)
-
-
-def made(folder: Path) -> Ledger:
-    """A finished plan of four steps."""
-    column = ColumnUse("A", "Barcode", ("primary_id",), "exactly", ("2000",))
-    fates = {step.row: Fate.READY for step in STEPS}
-    return write_run(folder, FACTS, fates, RunContent(steps=STEPS, columns=[column]))
 
 
 def test_every_kind_of_step_comes_back(tmp_path: Path) -> None:

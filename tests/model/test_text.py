@@ -1,4 +1,4 @@
-"""Helpers for text: the formula mark, names as people write them, words with a typing error."""
+"""Helpers for text: the formula mark, names as people write them, words that are nearly alike."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from importer.model.text import (
     read_row_label,
     row_cell,
     row_label,
+    similar,
     unescape,
 )
 
@@ -113,3 +114,19 @@ def test_folding_is_settled(name: str) -> None:
 def test_one_typing_error_leaves_a_long_word_known(text: str, *, known: bool) -> None:
     """Case and blanks do not count; a surname, or a short word with another letter, is another."""
     assert means_one_of(text, ["Staff", "Grad"]) is known
+
+
+WORDS = ("Community", "Faculty", "Family", "Staff", "Stuff")
+
+
+def test_the_most_similar_words_are_first() -> None:
+    """Ignoring case; a word that has little in common is none of them."""
+    assert similar("comunity", WORDS) == ["Community"]
+    assert similar("STAFF", WORDS, 2) == ["Staff", "Stuff"]
+    assert similar("Guest", WORDS) == []
+
+
+def test_less_is_similar_where_more_is_asked_for() -> None:
+    """Faculty is a near word for Family, but no spelling of it."""
+    assert similar("Family", ["Faculty"]) == ["Faculty"]
+    assert similar("Family", ["Faculty"], least=75) == []

@@ -1,9 +1,12 @@
-"""What the front half makes of problems with cells, and of a template with dates as numbers."""
+"""What the front half makes of problems with cells, and of dates in any form and time zone."""
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 
 import openpyxl
@@ -113,3 +116,35 @@ def test_birth_dates_as_numbers(tmp_path: Path) -> None:
     convert(material, fates, "jsonl", tmp_path / "out.jsonl")
     bodies = (tmp_path / "out.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(body)["birth_date"] for body in bodies] == list(BORN.values())
+
+
+DATED = mapping_text("birth_date: <Born>", "roster: {dates: mdy}")
+TYPED = ("02/03/2001", "2001-02-03", "2001-02-03T00:00:00Z", date(2001, 2, 3), datetime(2001, 2, 3))  # noqa: DTZ001
+
+
+@pytest.fixture(params=["Pacific/Auckland", "America/Los_Angeles", "UTC"])
+def _zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_zone")
+def test_a_date_is_the_same_in_every_time_zone(tmp_path: Path) -> None:
+    """Typed in whichever way, or a cell of a workbook, no zone moves it by a day."""
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(["ID", "First", "Last", "Born"])
+    for at, born in enumerate(TYPED):
+        sheet.append([f"100{at}", f"First{at}", f"Last{at}", born])
+    book.save(tmp_path / "r.xlsx")
+    (tmp_path / "m.yaml").write_text(DATED, "utf-8")
+    asked = order(tmp_path / "r.xlsx", tmp_path / "m.yaml", tmp_path / "run")
+    with check(asked) as ledger:
+        assert not [p for p in ledger.problems() if p.code is Code.UNPARSABLE_DATE]
+        fates = {history.row: history.fate for row in range(2, 7) if (history := ledger.row(row))}
+    convert(validate(open_inputs(asked)), fates, "jsonl", tmp_path / "out.jsonl")
+    text = (tmp_path / "out.jsonl").read_text("utf-8")
+    assert text.count("2001-02-03") == len(TYPED)

@@ -1,4 +1,4 @@
-"""The laws of changes, and of the merge that makes them, over generated records and rows."""
+"""The laws of changes over generated records and rows; what others changed, and what Alma kept."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from importer.planner.entries import (
     FLAGS,
     PREFERRED,
     comparable,
+    current,
     entries,
     equal,
     flagged,
@@ -25,8 +26,8 @@ from importer.planner.entries import (
     types,
     with_entries,
 )
-from importer.planner.patch import carried_over, changed_lists, list_edits
-from tests.planner.people import shape, updated
+from importer.planner.patch import carried_over, changed_lists, list_edits, same_as_sent
+from tests.planner.people import address, email, identifier, mails, shape, updated, user
 from tests.planner.strategies import KINDS, LISTED, live_users, pairs
 
 Records: TypeAlias = tuple[User, User]
@@ -210,3 +211,195 @@ def test_the_laws_of_a_change_of_many_more_records(pair: Records) -> None:
 def test_many_more_updates_and_undos_keep_what_staff_did(meeting: Meeting) -> None:
     """New ones each time."""
     what_staff_did_since_stays(meeting)
+
+
+NOTE = {"note_type": {"value": "LIBRARY"}, "note_text": "ours", "segment_type": "Internal"}
+THEIRS = NOTE | {"note_text": "theirs", "created_by": "staff"}
+EMAILS = "contact_info.email"
+_ANSWERS = (True, False)
+
+
+def joined(before: User, after: User, now: User) -> User:
+    """The merged record, where there is no conflict."""
+    made, conflicts = carried_over(before, after, now)
+    assert not conflicts
+    return made
+
+
+def test_what_alma_writes_by_itself_is_no_change() -> None:
+    """Another activity date or description stands in nobody's way; a cleared date is absent."""
+    named = {"last_name": "Roe", "expiry_date": "2027-05-15Z"}
+    before = user(**named, user_group={"value": "COMM", "desc": "Community"})
+    after = before.model_copy(update={"last_name": "Doe", "expiry_date": None})
+    now = user(**named, user_group={"value": "COMM", "desc": "Friends"}, full_name="X Roe")
+    made = joined(before, after, now)
+    assert made == now.model_copy(update={"last_name": "Doe", "expiry_date": None})
+    assert "expiry_date" not in joined(before, user(last_name="Doe"), now).to_json()
+
+
+def test_someones_note_and_ours_both_stand() -> None:
+    """Two people who add a note each do not disturb one another."""
+    before, after = user(user_note=[]), user(user_note=[NOTE])
+    made = joined(before, after, user(user_note=[THEIRS]))
+    assert [current(part, "note_text") for part in entries(made, "user_note")] == ["theirs", "ours"]
+
+
+def test_other_entries_of_a_list_and_other_fields_of_an_entry_may_change() -> None:
+    """Someone adds an email for work, and describes the one that the update replaces."""
+    before, after = mails("a*"), mails("new*")
+    assert shape(joined(before, after, mails("a* w/work"))) == shape(mails("new* w/work"))
+    (part,) = entries(before, EMAILS)
+    described = part.model_copy(update={"description": "mine"})
+    now = user(contact_info={"email": [described.model_dump()]})
+    (part,) = entries(joined(before, after, now), EMAILS)
+    assert [current(part, name) for name in ("email_address", "description")] == [
+        *("new@example.org", "mine")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "now", "path"),
+    [
+        ("a*", "new*", "x", "[personal]"),
+        ("a*", "new*", "", "[personal]"),
+        ("", "new*", "a*", "[personal]"),
+        ("a* w/work", "a*", "a* y/work", "[work]"),
+        ("", "new*", "w*/work", ".preferred"),
+    ],
+)
+def test_the_same_entry_changed_twice_is_for_a_person(
+    before: str, after: str, now: str, path: str
+) -> None:
+    """An entry that both changed, or both added of one type, or two preferred, is a conflict."""
+    _, conflicts = carried_over(mails(before), mails(after), mails(now))
+    assert conflicts == (f"{EMAILS}{path}",)
+
+
+@pytest.mark.parametrize(
+    ("parent", "before", "after", "now"),
+    [
+        ("user_identifier", [], [identifier("BARCODE", "1")], [identifier("BARCODE", "2")]),
+        ("library_notice", [], *([{"code": {"value": "Loan"}, "value": on}] for on in _ANSWERS)),
+        ("user_note", [NOTE], [], [THEIRS]),  # another text may be the note that was to go
+        ("user_block", *(
+            [{"block_description": {"value": kind}, "block_status": status}]
+            for kind, status in (("02", "ACTIVE"), ("02", "INACTIVE"), ("06", "ACTIVE"))
+        )),
+    ],
+)  # fmt: skip
+def test_what_took_the_place_of_an_entry_is_for_a_person(
+    parent: str, before: list[object], after: list[object], now: list[object]
+) -> None:
+    """Another ID, answer, note or block of the same type is not what was planned."""
+    _, conflicts = carried_over(*(user(**{parent: parts}) for parts in (before, after, now)))
+    assert conflicts
+    assert all(path.startswith(f"{parent}[") for path in conflicts)
+
+
+def test_another_street_of_the_same_type_is_for_a_person() -> None:
+    """The plan had another postal code for the old street."""
+    places = (("7 Oak Ave", "57001"), ("7 Oak Ave", "57010"), ("99 New Road", "57001"))
+    users = (user(contact_info={"address": [address(a, postal_code=z)]}) for a, z in places)
+    _, conflicts = carried_over(*users)
+    assert conflicts
+
+
+def test_an_entry_of_which_only_the_mark_changes_is_not_replaced() -> None:
+    """It is found by its value, wherever it is, so an entry that goes is not taken for it."""
+    now = mails("new*")
+    made, conflicts = carried_over(mails("new* old"), mails("old*"), now)
+    assert conflicts
+    assert entries(made, EMAILS) == ()
+
+
+SENT = user(
+    record_type={"value": "PUBLIC"},
+    last_name="Doe",
+    user_group={"value": "COMM"},
+    birth_date="1990-03-01Z",
+    password="correct horse",
+    pin_number="1234",
+    contact_info={
+        "address": [address("1 Main St", preferred=True, start_date="2026-08-20Z")],
+        "email": [{"email_address": "a@example.org", "email_type": [{"value": "work"}]}],
+    },
+    user_block=[{"block_description": {"value": "02-GLOBAL"}}],
+)
+
+
+def answer(**fields: object) -> User:
+    """The record as Alma answers it: more than was sent, and not all of it as it was sent."""
+    told: dict[str, object] = {
+        "record_type": {"value": "PUBLIC", "desc": "Public"},
+        "full_name": "Doe",
+        "last_name": "Doe",
+        "middle_name": "",
+        "user_group": {"value": "comm", "desc": "Community"},
+        "campus_code": {"value": None, "desc": ""},
+        "birth_date": "1990-03-01Z",
+        "password": "",
+        "pin_number": "",
+        "status": {"value": "ACTIVE", "desc": "Active"},
+        "user_role": [{"role_type": {"value": "200"}}],
+        "contact_info": {
+            "address": [address("1 Main St", preferred=True, start_date="2026-08-19Z")],
+            "email": [email("a@example.org", "work", description="")],
+        },
+        "user_block": [
+            {
+                "block_type": {"value": "GENERAL"},
+                "block_description": {"value": "02-GLOBAL", "desc": "Behaviour"},
+                "block_status": "ACTIVE",
+                "created_by": "exl_api",
+                "segment_type": "Internal",
+            }
+        ],
+    }
+    return user(**(told | fields))
+
+
+def test_what_alma_says_by_itself_is_no_difference() -> None:
+    """Descriptions, defaults, roles, start dates, the password and the PIN do not count."""
+    assert same_as_sent(SENT, answer(), None) == ()
+
+
+HOME, MAIL = address("1 Main St", preferred=True), email("a@example.org", "work")
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"user_group": {"value": "UGRD"}}, "user_group"),
+        ({"birth_date": None}, "birth_date"),
+        ({"contact_info": None}, "contact_info.address[home]"),
+        ({"contact_info": {"address": [HOME | {"line2": "Apt 4"}], "email": [MAIL]}},
+         "contact_info.address[home]"),
+        ({"contact_info": {"address": [HOME], "email": [MAIL | {"preferred": True}]}},
+         "contact_info.email[work]"),
+    ],
+)  # fmt: skip
+def test_what_alma_kept_is_named(fields: dict[str, object], path: str) -> None:
+    """A field, an entry or a flag that is not as it was sent is named by its path."""
+    assert path in same_as_sent(SENT, answer(**fields), None)
+
+
+def test_after_an_update_only_its_own_changes_count() -> None:
+    """What the update did not touch may be what it likes; what it touched must be as sent."""
+    before = user(last_name="Roe", user_group={"value": "STAFF"}, expiry_date="2026-01-01Z")
+    after = before.model_copy(update={"last_name": "Doe", "expiry_date": None})
+    told = user(last_name="Doe", user_group={"value": "OTHER"})
+    assert same_as_sent(after, told, before) == ()
+    assert same_as_sent(after, before, before) == ("last_name", "expiry_date")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path"),
+    [
+        (mails("a w/work"), mails("a"), "contact_info.email[work]"),
+        (*(user(rs_library=[{"code": {"value": "MAIN"}}] * n) for n in (2, 1)), "rs_library[MAIN]"),
+    ],
+)
+def test_an_entry_that_should_have_gone_is_named(before: User, after: User, path: str) -> None:
+    """A removal that Alma did not make is seen; each entry counts once, also a twin."""
+    assert same_as_sent(after, before, before) == (path,)
+    assert same_as_sent(after, after, before) == ()

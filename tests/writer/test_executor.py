@@ -31,7 +31,7 @@ from importer.model.user import Coded, ContactInfo, Email, User, UserIdentifier
 from importer.sandbox.server import Options, running
 from importer.writer.executor import LONGEST_OUTAGE, ApplyEvent, Executor, Waiting
 from importer.writer.outcomes import NoWrite, WriteFound, verify
-from tests.ledger.test_ledger import FACTS, NOW
+from tests.ledger.plans import FACTS, NOW
 from tests.practice import call
 from tests.sandbox import alma
 
