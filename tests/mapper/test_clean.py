@@ -48,30 +48,6 @@ def test_a_name_is_composed() -> None:
     assert capitalize("I\u0307BRAHI\u0307M", NameOf.OTHER) == "İbrahim"
 
 
-def test_blanks_inside_ids_and_emails_are_removed(tmp_path: Path) -> None:
-    """Invisible ones as well; names and codes keep their blanks."""
-    bench = Bench(
-        tmp_path,
-        "campus_code: <C>\nmiddle_name: <M>\n"
-        "contact_info: {email: [{email_address: <E>, email_type: personal}]}\n"
-        "user_identifier: [{id_type: BARCODE, value: <B>}]",
-        columns="C|M|E|B",
-    )
-    candidates = bench.map(
-        ("P Fac\u200bulty & Professional", "Anna Maria", "a @x.org", "12\u200b34")
-    )
-    row = candidates.frame.loc[2]
-    assert row["campus_code"] == "P Faculty & Professional"
-    assert row["middle_name"] == "Anna Maria"
-    assert row["contact_info.email[0].email_address"] == "a@x.org"
-    assert row["user_identifier[0].value"] == "1234"
-    assert told(candidates.problems) == [
-        (2, "whitespace-removed", "campus_code"),
-        (2, "whitespace-removed", "contact_info.email[0].email_address"),
-        (2, "whitespace-removed", "user_identifier[0].value"),
-    ]
-
-
 def test_a_pattern_that_takes_too_long_stops_the_run(tmp_path: Path) -> None:
     """Catastrophic backtracking is a fault of the mapping, not of the row."""
     rule = 'job_description: {from: <X>, clean: [{replace: {find: "(a|aa)+$", with: ""}}]}'

@@ -132,17 +132,6 @@ def test_what_is_known_about_a_field_reaches_the_planner(tmp_path: Path) -> None
     assert [problem.value for problem in bench.map(("123", "a")).problems] == ["123"]
 
 
-def test_each_of_several_columns_of_ids_has_its_own_form(tmp_path: Path) -> None:
-    """A card that is no card is found where the email address would be the ID without one."""
-    value = "{from: ['<Card>', '<Mail>'], clean: [lower]}"
-    record = f"user_identifier: [{{id_type: CARD, value: {value}}}]"
-    bench = Bench(tmp_path, record, "ids: {Card: {digits: 4}}", "Card|Mail")
-    found = bench.map(("1234", "a@example.org"), ("", "B@example.org"), ("lost", "c@example.org"))
-    label = "user_identifier[0].value"
-    assert list(found.frame[label]) == ["1234", "b@example.org", "lost"]
-    assert told(found.problems) == [(4, "malformed-id", label)]
-
-
 def test_what_absent_people_get_needs_no_roster(tmp_path: Path) -> None:
     """The rules under `match.absent.set` are a mapping of their own, with the values they need."""
     top = (

@@ -15,12 +15,6 @@ from importer.model.problem import Problem
 from tests.mapper.bench import RUN, lint, places, told, without_headings
 
 FOLDER = Path(__file__).parents[2] / "mappings"
-COMMUNITY = {
-    "Barcode": "2-0001-2345-67890", "First Name": "Ann", "Middle": "", "Last Name": "Lee",
-    "Patron Type": "friends of the library", "Email": "Ann@Example.org", "Alternate Email": "",
-    "Phone": "(701) 555-0123", "Street": "1 Main", "Apt": "", "City": "Fargo", "State": "nd",
-    "ZIP": "7030", "DOB": "5/6/2001", "Expires": "", "Comments": "nice",
-}  # fmt: skip
 STUDENTS = {
     "EMPL ID": "12345", "First Name": "ANN", "Middle Name": "", "Last Name": "MCKAY",
     "Preferred First Name": "Annie", "Role": "Undergraduate", "Email": "",
@@ -50,23 +44,6 @@ def test_a_ready_mapping_leaves_nothing_to_do(path: Path) -> None:
 def test_the_schema_beside_the_mappings_is_the_present_one() -> None:
     """`importer mapping schema` writes it."""
     assert (FOLDER / "mapping.schema.json").read_text("utf-8") == schema_text()
-
-
-def test_a_community_patron() -> None:
-    """The end of the term as expiry date, a PIN from the phone number, a note about the load."""
-    values, problems = mapped("community.yaml", COMMUNITY)
-    assert values["primary_id"] == "20001234567890"
-    assert values["user_group"] == "FRIEND"
-    assert (values["expiry_date"], values["purge_date"]) == ("2027-03-01", "2029-03-01")
-    assert values["pin_number"] == "0123"
-    assert values["contact_info.email[0].email_address"] == "ann@example.org"
-    assert "contact_info.email[1].email_type" not in values
-    assert values["contact_info.address[0].postal_code"] == "07030"
-    assert values["user_note[0].note_text"] == "Roster load 2026-08-20, autumn.csv row 2"
-    assert told(problems) == [
-        (2, "whitespace-removed", "primary_id"),
-        (2, "zeros-restored", "contact_info.address[0].postal_code"),
-    ]
 
 
 @pytest.mark.parametrize(
