@@ -17,22 +17,14 @@ from importer.ledger.journal import Journal, history
 from importer.ledger.ledger import Ledger
 from tests.campus.retiring import KINDS, write
 from tests.faults.ground import WEATHER, Driver, Ground, Trial, clean, laying
+from tests.mapper.bench import mapping_text
 
 CHOSEN = ("free", "free", "free", "free", "lends", "hired", "edited", "gone", "free", "staff")
 PEOPLE = [(f"{kind.upper()}{n}", n, kind) for n, kind in enumerate(CHOSEN)]
 GONE = {user for user, _, kind in PEOPLE if KINDS[kind].result == "deleted"}
 ENDS = Counter(KINDS[kind].result for kind in CHOSEN if KINDS[kind].result)
 
-LOAD = """version: 1
-account_type: INTERNAL
-roster: {dates: ymd}
-record:
-  primary_id: <Id>
-  first_name: <First>
-  last_name: <Last>
-  birth_date: <Born>
-  user_group: COMM
-"""
+LOAD = mapping_text("birth_date: <Born>", "roster: {dates: ymd}")
 
 
 @pytest.fixture(scope="module")

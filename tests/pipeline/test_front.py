@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -93,29 +92,6 @@ def test_a_row_that_gives_way_is_no_reject(tmp_path: Path, birth: str) -> None:
         assert not any(problem.severity.holds for problem in ledger.problems(2))
         assert ledger.rows_with(Code.SKIPPED_DUPLICATE) == (2,)
     assert (summary.ready, summary.skipped, summary.rejected, summary.exit) == (1, 1, 0, Exit.DONE)
-
-
-TEMPLATE = MAPPING.replace("account_type", 'roster: {dates: "%m%d%Y"}\naccount_type') + (
-    "  birth_date: <Born>\n"
-)
-BORN = {5121980: "1980-05-12Z", 1121980: "1980-01-12Z", 12251975: "1975-12-25Z"}
-
-
-def test_birth_dates_as_numbers(tmp_path: Path) -> None:
-    """A number that has lost its first zero is not read as another day."""
-    people = [(f"100{n}", "Ana", f"Person {n}", born) for n, born in enumerate(BORN)]
-    book = openpyxl.Workbook()
-    for row in (("ID", "First", "Last", "Born"), *people):
-        book.worksheets[0].append([*row])
-    book.save(tmp_path / "template.xlsx")
-    (tmp_path / "template.yaml").write_text(TEMPLATE, "utf-8")
-    asked = order(tmp_path / "template.xlsx", tmp_path / "template.yaml", tmp_path / "run")
-    material = validate(open_inputs(asked))
-    with check(asked) as ledger:
-        fates = {history.row: history.fate for row in (2, 3, 4) if (history := ledger.row(row))}
-    convert(material, fates, "jsonl", tmp_path / "out.jsonl")
-    bodies = (tmp_path / "out.jsonl").read_text("utf-8").splitlines()
-    assert [json.loads(body)["birth_date"] for body in bodies] == list(BORN.values())
 
 
 DATED = mapping_text("birth_date: <Born>", "roster: {dates: mdy}")

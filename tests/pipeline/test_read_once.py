@@ -29,6 +29,7 @@ from importer.pipeline.plan import plan
 from importer.pipeline.resolve import Review
 from importer.planner.drafts import DraftUser
 from tests.alma.fakes import alma, ok, refuses, virtually
+from tests.mapper.bench import mapping_text
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, NOW, SAMPLES, order
 
 OPENED: list[str] = []
@@ -93,17 +94,7 @@ def test_many_calls_get_a_reminder(calls: int, told: int) -> None:
     assert all(f"{calls} calls" in one for one in said)
 
 
-PEOPLE = """version: 1
-account_type: INTERNAL
-roster: {dates: ymd}
-match: {possible_match: ignore}
-record:
-  primary_id: <Id>
-  first_name: <First>
-  last_name: <Last>
-  birth_date: <Born>
-  user_group: COMM
-"""
+PEOPLE = mapping_text("birth_date: <Born>", "roster: {dates: ymd}\nmatch: {possible_match: ignore}")
 
 
 def alma_of_others(request: httpx.Request) -> httpx.Response:
