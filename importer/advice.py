@@ -284,7 +284,7 @@ def as_text(action: Action) -> str:  # noqa: PLR0911, PLR0912  one sentence each
         case AllowLoad():
             return "Let the load pass."
         case SkipFiles():
-            return "Skip it for good."
+            return "Skip what is held or refused."
         case Do():
             return action.sentence
         case _:

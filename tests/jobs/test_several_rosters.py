@@ -19,7 +19,7 @@ def test_several_rosters_are_one_load(office: Office, sandbox: Sandbox) -> None:
     office.drop(rows_of(people(2, first=10))[:-20], "staff-1.csv")
     assert office.run() == Exit.ROSTER
     assert "staff-1.csv is cut off" in office.text
-    assert "without patrons-1.csv and staff-1.csv, run:" in office.text  # what `skip` then skips
+    assert "without patrons-1.csv and staff-1.csv, skip" in office.text  # what `skip` then skips
     assert office.takes(people(2, first=10), "staff-2.csv") == Exit.DONE
     assert len(state(sandbox)) == 4
     assert names(office.inbox) == [
