@@ -11,6 +11,7 @@ from docs.tools.movie import FRAMES, MOVIE, chunks
 from docs.tools.reference import FOLDER, text
 from docs.tools.reference import PAGES as MADE
 from importer.jobs.schema import Guards, JobFile, JobRoster, Limit, Login, Notify, load_job
+from importer.model.roster import REJECTS_FORMATS
 from importer.report.wording import PAGE, PROBLEMS, REJECTS, SUMMARY, WORKBOOK
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.gateway import Fault, load_faults
@@ -126,6 +127,28 @@ def test_the_files_of_a_run_have_their_words() -> None:
     words = (DOCS / "reference" / "files.md").read_text("utf-8")
     for file in (SUMMARY, PROBLEMS, WORKBOOK, REJECTS, PAGE, "ledger.sqlite"):
         assert f"`{file}`" in words
+
+
+def test_the_formats_of_rejects_are_those_that_are_read() -> None:
+    """The table of the page about files, and the code's."""
+    page = (DOCS / "reference" / "files.md").read_text("utf-8")
+    lines = re.findall(r"^\| \d+ \| [\d.]+ \| (\*.*\*) \|$", page, re.MULTILINE)
+    assert [tuple(line.strip("*").split("*, *")) for line in lines] == [*REJECTS_FORMATS]
+
+
+def test_a_decision_that_is_superseded_names_by_which() -> None:
+    """Both records say so in the line of their status, and the index says the same."""
+    by, supersedes = set[tuple[str, str]](), set[tuple[str, str]]()
+    index = (DOCS / "decisions" / "index.md").read_text("utf-8")
+    for path in (DOCS / "decisions").glob("0*.md"):
+        status = path.read_text("utf-8").partition("Status: ")[2].partition("\n")[0]
+        number, was = path.name[:4].lstrip("0"), status.partition(". ")[0]
+        by |= {(number, other) for other in re.findall(r"\[(\d+)\]", was)}
+        later = re.findall(r"Supersedes \[(\d+)\]", status)
+        supersedes |= {(other, number) for other in later}
+        short = re.sub(r"\]\([^)]*\)|\[| \([^)]*\)", "", was).rstrip(".")
+        assert f"({path.name}) | {short} |" in index
+    assert by == supersedes
 
 
 def test_the_faults_of_the_sandbox_have_their_words(tmp_path: Path) -> None:
