@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -17,6 +18,15 @@ def test_no_two_public_classes_have_one_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes[node.name].append(str(path.relative_to(_IMPORTER)))
     assert {name: sorted(paths) for name, paths in homes.items() if len(paths) > 1} == {}
+
+
+def test_no_test_imports_another_test_module() -> None:
+    """What several need is in a helper or a conftest, so a test can be read and deleted alone."""
+    imports = re.compile(
+        r"^\s*(?:from|import) (?:tests[.\w]*\.test_|tests[.\w]* import .*\btest_)", re.M
+    )
+    texts = {path: path.read_text("utf-8") for path in Path(__file__).parent.rglob("*.py")}
+    assert [path.name for path, text in texts.items() if imports.search(text)] == []
 
 
 def test_what_has_a_name_is_not_called_one_or_found() -> None:

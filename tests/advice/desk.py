@@ -17,7 +17,7 @@ from importer.model.problem import Code, Problem
 from importer.model.roster import DECISION, REJECTS_SHEETS
 from importer.model.text import command_line, shell_word
 from importer.report.commands import with_commands
-from tests.cli.test_ready_mappings import COMMUNITY, STUDENTS
+from tests.cli.small import COMMUNITY, STUDENTS
 from tests.command_line import Typed
 from tests.command_line import typed as type_in
 from tests.pipeline.runs import MAPPINGS
@@ -53,15 +53,11 @@ def student(number: int, **cells: str) -> Row:
     return person(number, STUDENTS, **cells)
 
 
-FOLLOWED: set[str] = set()
-"""The codes whose advice a test follows."""
-
 Test = TypeVar("Test", bound=Callable[..., None])
 
 
-def follows(*codes: str) -> Callable[[Test], Test]:
-    """Record that a test follows the advice of these codes."""
-    FOLLOWED.update(codes)
+def follows(*_codes: str) -> Callable[[Test], Test]:
+    """Mark a test that follows the advice of these codes; `test_findings.py` reads it."""
     return lambda test: test
 
 

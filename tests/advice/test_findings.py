@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from importer.model.problem import Code
-from tests.advice import test_plans, test_rosters
-from tests.advice.desk import FOLLOWED, MAPPING
+from tests.advice.desk import MAPPING
 from tests.command_line import typed as type_in
 from tests.mapper.bench import mapping_text
 from tests.zoo.specimen import banned
@@ -42,11 +42,27 @@ def test_the_advice_of_a_finding_is_followed(
     assert checked.exit == 0, checked.err
 
 
-assert test_plans.ASKED
-assert test_rosters.CASES
+def _named() -> tuple[set[str], set[str]]:
+    """The codes that tests of this folder follow, in `follows` and as cases; those in `ALONE`."""
+    followed, alone = set[str](), set[str]()
+    for path in Path(__file__).parent.glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name("follows"), args=texts):
+                    followed |= {
+                        str(text.value) for text in texts if isinstance(text, ast.Constant)
+                    }
+                case ast.Call(func=ast.Name("Case" | "Asked"), args=[ast.Constant(code), *_]):
+                    followed.add(str(code))
+                case ast.Assign(targets=[ast.Name("ALONE")], value=ast.Dict(keys=keys)):
+                    alone |= {ast.literal_eval(key) for key in keys if key is not None}
+                case _:
+                    pass
+    return followed, alone
 
 
 def test_the_advice_of_every_code_is_followed() -> None:
     """Or only a person can do something about it; a new code comes about in one of the two."""
-    assert set(Code) == FOLLOWED | set(test_plans.ALONE)
-    assert not FOLLOWED & set(test_plans.ALONE)
+    followed, alone = _named()
+    assert set(Code) == followed | alone
+    assert not followed & alone

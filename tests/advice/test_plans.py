@@ -24,8 +24,7 @@ from tests.advice.desk import (
     student,
 )
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ask, state
-from tests.cli.test_ready_mappings import STUDENTS
+from tests.cli.small import STUDENTS, ask, state
 from tests.command_line import typed as type_in
 from tests.sheets import correct
 

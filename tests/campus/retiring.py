@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.pipeline.runs import ROOT
 from tests.practice import call
 from tests.sheets import write_csv
 
@@ -20,6 +22,10 @@ def caller(host: str) -> Call:
     """Return a function that calls the practice Alma at this address."""
     return partial(call, host)
 
+
+PAGE = (ROOT / "docs" / "howto" / "retire.md").read_text("utf-8")
+LEAVERS, JOB, RETIRE = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+"""The mappings and the job of the how-to."""
 
 MAPPING = """version: 1
 name: retire

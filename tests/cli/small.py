@@ -7,7 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import openpyxl
+
 from importer.errors import Exit
+from importer.model.question import DECISIONS, Answer
+from importer.model.roster import ADDED, DECISION
 from tests.cli.conftest import Sandbox
 from tests.command_line import typed
 from tests.practice import call, state_of
@@ -108,3 +112,97 @@ def codes(run: str) -> list[tuple[str, str]]:
     """
     found = [(line["row"], line["code"]) for line in read_rows(Path(run, "problems.csv"))]
     return [one for one in found if one[1] not in {"names-not-compared", "no-end-date"}]
+
+
+Row = dict[str, str]
+
+COMMUNITY: Row = {
+    "Barcode": "200011234{:05}",
+    "First Name": "Vera{}",
+    "Middle": "M.",
+    "Last Name": "Quill{}",
+    "Phone": "605-555-01{:02}",
+    "Patron Type": "Friend",
+    "DOB": "03/{:02}/1970",
+    "Expires": "08/31/2035",
+    "Street": "{} Maple St",
+    "Apt": "Apt {}",
+    "City": "Millbrook",
+    "State": "SD",
+    "ZIP": "57013",
+    "Email": "v{}@example.org",
+    "Alternate Email": "v{}@mail.example.org",
+}
+
+STUDENTS: Row = {
+    "EMPL ID": "00{:05}",
+    "First Name": "Vera{}",
+    "Middle Name": "M.",
+    "Last Name": "Quill{}",
+    "Preferred First Name": "Vee",
+    "Role": "Graduate",
+    "Campus": "MAIN",
+    "Birth Date": "03/{:02}/1970",
+    "Expiration Date": "05/31/2035",
+    "Address": "{} Maple St",
+    "City": "Millbrook",
+    "State": "SD",
+    "ZIP": "57013",
+    "Campus Email": "v{}@campus.example.org",
+    "Email": "v{}@example.org",
+    "Phone": "605-555-01{:02}",
+    "Card Barcode": "200019876{:05}",
+}
+
+ANAS_TWIN = ("2009", *ANA[1:])
+
+PLAN = ("-m", "small.yaml", "-o")
+
+BARCODED = "Id,First,Last,Code\n"
+
+BY_BARCODE = """version: 1
+account_type: INTERNAL
+match: {by: [primary_id, BARCODE]}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  user_group: COMM
+  user_identifier:
+    - id_type: BARCODE
+      value: <Code>
+"""
+
+
+def decide(path: Path, decisions: dict[int, Answer]) -> None:
+    """Choose from the lists of the Decision column; each decision is on its row's list."""
+    book = openpyxl.load_workbook(path)
+    sheet = book.worksheets[0]
+    for line in sheet.iter_rows(min_row=2):
+        cell = line[ADDED.index(DECISION)]
+        answer = decisions.get(int(str(line[0].value)))
+        if answer is None:
+            continue
+        text = DECISIONS[answer]
+        (rule,) = (r for r in sheet.data_validations.dataValidation if cell.coordinate in r.cells)
+        name, _, area = str(rule.formula1).rpartition("!")
+        words = [one.value for (one,) in book[name.strip("'")][area.replace("$", "")]]
+        assert text in words
+        cell.value = text
+    book.save(path)
+
+
+LEAVERS = MAPPING.replace(
+    "match: {by: [primary_id], possible_match: review}",
+    """match:
+  absent:
+    among: {user_group: [COMM]}
+    set:
+      expiry_date: <@today>
+      status: INACTIVE
+      user_note:
+        - note_type: LIBRARY
+          note_text: Missing from the roster of <@today>
+          user_viewable: false
+          popup_note: false""",
+)

@@ -18,6 +18,7 @@ from tests.cli.small import (
     ANA,
     BO,
     HEAD,
+    LEAVERS,
     MAPPING,
     ask,
     change,
@@ -35,20 +36,6 @@ from tests.sheets import write_rows
 CY = ("2003", "Cy", "Roe", "COMM", "1970-05-06", "cy@example.org", "")
 STAFF = ("2009", "Dee", "Poe", "FRIEND", "1971-05-06", "dee@example.org", "")
 PLAN = ("-m", "leavers.yaml", "-o")
-LEAVERS = MAPPING.replace(
-    "match: {by: [primary_id], possible_match: review}",
-    """match:
-  absent:
-    among: {user_group: [COMM]}
-    set:
-      expiry_date: <@today>
-      status: INACTIVE
-      user_note:
-        - note_type: LIBRARY
-          note_text: Missing from the roster of <@today>
-          user_viewable: false
-          popup_note: false""",
-)
 
 
 @pytest.fixture

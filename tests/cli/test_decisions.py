@@ -15,13 +15,27 @@ from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.model.fields import NO_CODES
 from importer.model.plan import Fate
-from importer.model.question import DECISIONS, Answer
-from importer.model.roster import ADDED, DECISION
+from importer.model.question import Answer
+from importer.model.roster import DECISION
 from importer.pipeline.inputs import RosterRequest, read_inputs
 from importer.web.drafts import Checked
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, change, codes, load, state, write
-from tests.cli.test_resolve import ANAS_TWIN, BARCODED, BY_BARCODE, PLAN
+from tests.cli.small import (
+    ANA,
+    ANAS_CHANGE,
+    ANAS_TWIN,
+    BARCODED,
+    BO,
+    BY_BARCODE,
+    PLAN,
+    ask,
+    change,
+    codes,
+    decide,
+    load,
+    state,
+    write,
+)
 from tests.command_line import typed
 from tests.sheets import read_rows, write_rows
 
@@ -118,24 +132,6 @@ CASES = {
          {2: Answer.UPDATE}, {"3001": "Zorn", "3002": "Zorne"}, NOTHING),
     )
 }  # fmt: skip
-
-
-def decide(path: Path, decisions: dict[int, Answer]) -> None:
-    """Choose from the lists of the Decision column; each decision is on its row's list."""
-    book = openpyxl.load_workbook(path)
-    sheet = book.worksheets[0]
-    for line in sheet.iter_rows(min_row=2):
-        cell = line[ADDED.index(DECISION)]
-        answer = decisions.get(int(str(line[0].value)))
-        if answer is None:
-            continue
-        text = DECISIONS[answer]
-        (rule,) = (r for r in sheet.data_validations.dataValidation if cell.coordinate in r.cells)
-        name, _, area = str(rule.formula1).rpartition("!")
-        words = [one.value for (one,) in book[name.strip("'")][area.replace("$", "")]]
-        assert text in words
-        cell.value = text
-    book.save(path)
 
 
 ALIKE = ("another person", "not loaded", "one name", "two people")

@@ -9,8 +9,7 @@ from importer.ledger.ledger import Ledger
 from importer.model.plan import Fate
 from importer.model.question import DECISIONS, Answer
 from tests.cli.conftest import Sandbox
-from tests.cli.small import state
-from tests.cli.test_decisions import decide
+from tests.cli.small import decide, state
 from tests.command_line import typed
 
 SPLIT = """\

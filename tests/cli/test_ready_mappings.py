@@ -11,50 +11,12 @@ import pytest
 from importer.errors import Exit
 from importer.model.roster import DECISION, ROW
 from tests.cli.conftest import Sandbox
-from tests.cli.small import change, codes, state
+from tests.cli.small import COMMUNITY, STUDENTS, change, codes, state
 from tests.command_line import typed
 from tests.offices.new_offices import OFFICES, NewOffice
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 from tests.sheets import correct, read_rows, write_rows
 
-Row = dict[str, str]
-
-COMMUNITY: Row = {
-    "Barcode": "200011234{:05}",
-    "First Name": "Vera{}",
-    "Middle": "M.",
-    "Last Name": "Quill{}",
-    "Phone": "605-555-01{:02}",
-    "Patron Type": "Friend",
-    "DOB": "03/{:02}/1970",
-    "Expires": "08/31/2035",
-    "Street": "{} Maple St",
-    "Apt": "Apt {}",
-    "City": "Millbrook",
-    "State": "SD",
-    "ZIP": "57013",
-    "Email": "v{}@example.org",
-    "Alternate Email": "v{}@mail.example.org",
-}
-STUDENTS: Row = {
-    "EMPL ID": "00{:05}",
-    "First Name": "Vera{}",
-    "Middle Name": "M.",
-    "Last Name": "Quill{}",
-    "Preferred First Name": "Vee",
-    "Role": "Graduate",
-    "Campus": "MAIN",
-    "Birth Date": "03/{:02}/1970",
-    "Expiration Date": "05/31/2035",
-    "Address": "{} Maple St",
-    "City": "Millbrook",
-    "State": "SD",
-    "ZIP": "57013",
-    "Campus Email": "v{}@campus.example.org",
-    "Email": "v{}@example.org",
-    "Phone": "605-555-01{:02}",
-    "Card Barcode": "200019876{:05}",
-}
 PEOPLE = {"community.yaml": COMMUNITY, "students-and-staff.yaml": STUDENTS}
 
 

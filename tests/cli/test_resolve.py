@@ -17,27 +17,26 @@ from importer.model.problem import RESOLVED_ADVICE, Code
 from importer.model.roster import DECISION
 from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, change, codes, edit, load, state, write
+from tests.cli.small import (
+    ANA,
+    ANAS_CHANGE,
+    ANAS_TWIN,
+    BARCODED,
+    BO,
+    BY_BARCODE,
+    PLAN,
+    ask,
+    change,
+    codes,
+    edit,
+    load,
+    state,
+    write,
+)
 from tests.command_line import typed
 from tests.sheets import read_rows, write_rows
 
-ANAS_TWIN = ("2009", *ANA[1:])
-PLAN = ("-m", "small.yaml", "-o")
-
-BARCODED = "Id,First,Last,Code\n"
 PLAN_TWO = ("-m", "two.yaml", "-o")
-BY_BARCODE = """version: 1
-account_type: INTERNAL
-match: {by: [primary_id, BARCODE]}
-record:
-  primary_id: <Id>
-  first_name: <First>
-  last_name: <Last>
-  user_group: COMM
-  user_identifier:
-    - id_type: BARCODE
-      value: <Code>
-"""
 EMAIL = "  contact_info: {email: [{email_address: <Mail>, email_type: personal}]}\n"
 
 

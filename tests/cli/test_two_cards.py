@@ -8,8 +8,7 @@ import pytest
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, BO, MAPPING, codes, load, state, write
-from tests.cli.test_resolve import BARCODED, BY_BARCODE
+from tests.cli.small import ANA, BARCODED, BO, BY_BARCODE, MAPPING, codes, load, state, write
 from tests.command_line import typed
 
 NEW_CARD = ("2009", *ANA[1:])

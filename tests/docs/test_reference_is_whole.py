@@ -26,7 +26,7 @@ from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.schema import EntryPart, MappingFile
 from importer.mapper.yaml_source import Plain
-from tests.docs.test_examples import EXAMPLES, FILES, whole
+from tests.docs.mappings import EXAMPLES, FILES, whole
 
 Name = tuple[str, str]
 """The model that declares a key, and the key."""

@@ -384,3 +384,22 @@ def names(folder: Path) -> list[str]:
     """The names of the files in a folder; the time in a name is `*`."""
     stamp = f"{datetime.now():%Y-}"  # noqa: DTZ005
     return sorted(path.name.split(stamp)[0] for path in folder.iterdir())
+
+
+OFF = "guards: {creates: off, absent: off}\n"
+
+REJECTS_TO = f"{OFF}rejects_to: back\n"
+
+
+def back(office: Office) -> list[Path]:
+    """What is in the folder of the office."""
+    return sorted((office.folder / "back").iterdir())
+
+
+def delivers(office: Office) -> Path:
+    """Let a roster arrive of which a row is to be corrected: its workbook."""
+    (office.folder / "back").mkdir()
+    office.write_job(REJECTS_TO, max_age="26h")
+    assert office.takes([*people(20), WRONG], age=timedelta(hours=3)) == Exit.REJECTS
+    (workbook,) = back(office)
+    return workbook

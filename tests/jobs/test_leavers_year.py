@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,15 +9,12 @@ import pytest
 
 from importer.errors import Exit
 from importer.service.place import now
-from tests.campus.retiring import caller, record
+from tests.campus.retiring import JOB, LEAVERS, RETIRE, caller, record
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ask, state
 from tests.jobs.office import Office, text_of
-from tests.pipeline.runs import ROOT
 from tests.sheets import read_csv
 
-PAGE = (ROOT / "docs" / "howto" / "retire.md").read_text("utf-8")
-LEAVERS, JOB, RETIRE = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 PEOPLE = ("STAYS", "RETURNS", "LEAVES", "BORROWS")
 
 

@@ -30,8 +30,7 @@ from tests.campus.retiring import caller, record
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import HEAD, MAPPING, ask
 from tests.command_line import typed as type_in
-from tests.jobs.office import WRONG, Office, in_process, people, rows_of
-from tests.jobs.test_rejects_to import GUARDS, delivers
+from tests.jobs.office import REJECTS_TO, WRONG, Office, delivers, in_process, people, rows_of
 
 HOUR = timedelta(hours=1)
 OFF = "guards: {creates: off}\n"
@@ -279,7 +278,7 @@ HAPPENS: dict[str, Arrange] = {
         office.write_job_of_two(OFF), office.drop(rows_of([*people(20), WRONG])),
         office.takes(people(20, first=100), "staff-1.csv")),
     "rejects to": lambda office, _: delivers(office),
-    "rejects to nowhere": _arrives(rows_of([*people(20), WRONG]), job=GUARDS),
+    "rejects to nowhere": _arrives(rows_of([*people(20), WRONG]), job=REJECTS_TO),
     "refused": _fails("apply", {"do": "refuse", "on": "POST", "nth": 5, "code": "401851"}),
     "missing": lambda office, _: (office.write_job(), office.run()),
     "empty": _arrives(b""),

@@ -12,25 +12,20 @@ from importer.errors import Exit
 from importer.service.outcome import Ending
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
-from tests.jobs.office import WRONG, Office, SshServer, in_process, people, rows_of
+from tests.jobs.office import (
+    OFF,
+    REJECTS_TO,
+    WRONG,
+    Office,
+    SshServer,
+    back,
+    delivers,
+    in_process,
+    people,
+    rows_of,
+)
 
 HOUR = timedelta(hours=1)
-OFF = "guards: {creates: off, absent: off}\n"
-GUARDS = f"{OFF}rejects_to: back\n"
-
-
-def back(office: Office) -> list[Path]:
-    """What is in the folder of the office."""
-    return sorted((office.folder / "back").iterdir())
-
-
-def delivers(office: Office) -> Path:
-    """Let a roster arrive of which a row is to be corrected: its workbook."""
-    (office.folder / "back").mkdir()
-    office.write_job(GUARDS, max_age="26h")
-    assert office.takes([*people(20), WRONG], age=HOUR * 3) == Exit.REJECTS
-    (workbook,) = back(office)
-    return workbook
 
 
 @pytest.mark.parametrize("place", ["folder", "server"])
@@ -76,7 +71,7 @@ def test_what_the_office_corrects_comes_with_its_next_roster(
 def test_a_workbook_that_is_there_already_stays(office: Office, sandbox: Sandbox) -> None:
     """The job was killed after it put the workbook there, and the office has edited it since."""
     (office.folder / "back").mkdir()
-    office.write_job(GUARDS)
+    office.write_job(REJECTS_TO)
 
     def and_put(*words: str) -> Ending:
         ended = in_process(*words)
@@ -93,7 +88,7 @@ def test_a_workbook_that_cannot_be_delivered_stops_no_load(
     office: Office, sandbox: Sandbox
 ) -> None:
     """The mail has the cause, and where the workbook is; a person copies it."""
-    office.write_job(GUARDS, max_age="26h")
+    office.write_job(REJECTS_TO, max_age="26h")
     assert office.takes([*people(20), WRONG], age=HOUR) == Exit.STOPPED
     assert len(state(sandbox)) == 20
     (run,) = Path("runs").glob("*-nightly")
@@ -107,7 +102,7 @@ def test_each_roster_has_its_own_workbook(office: Office, sandbox: Sandbox) -> N
     """The command of each names the mapping of its roster."""
     (office.folder / "back").mkdir()
     (office.folder / "staff.yaml").write_bytes((office.folder / "small.yaml").read_bytes())
-    office.write_job_of_two(GUARDS)
+    office.write_job_of_two(REJECTS_TO)
     office.edit("staff-*.csv\n    mapping: small.yaml", "staff-*.csv\n    mapping: staff.yaml")
     office.drop(rows_of([*people(20), WRONG]))
     assert office.takes([*people(20, first=100), WRONG], "staff-1.csv") == Exit.REJECTS

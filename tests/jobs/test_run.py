@@ -21,8 +21,7 @@ from importer.jobs.commands import how_it_ended
 from importer.jobs.state import Store
 from importer.service.outcome import Ending
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, edit, state
-from tests.cli.test_absent import LEAVERS
+from tests.cli.small import ANA, LEAVERS, edit, state
 from tests.jobs.office import Office, in_process, names, people, rows_of
 
 

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 
 from importer.errors import Exit, MappingError
 from importer.jobs.schema import Folder, Location, PickUp, load_job
+from tests.campus.retiring import RETIRE
 from tests.cli.conftest import Type
 from tests.jobs.office import prepare
-from tests.jobs.test_leavers_year import RETIRE
 
 RIGHT = """version: 1
 rosters:

@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from importer.errors import Exit
 from importer.sandbox.server import Options, running
+from importer.web.app import routes
 from importer.web.tasks import EXIT, PROCESS, TASK, Task
 from tests.serving import Below
 from tests.web.forked import FORKING, FORKS, Forked, forks
@@ -532,3 +533,9 @@ def decide(client: httpx.Client, run: str, answers: Mapping[int, str]) -> str:
         answer = client.post(f"{run}/decisions", data={"row": str(row), "decision": text})
         assert answer.status_code == 303, answer.text
     return followed(client, client.post(f"{run}/decisions/use"))
+
+
+ADDRESSES = [
+    (route.method, re.sub(r"\{\w+\}", "x", route.path.replace("{place}", "practice")))
+    for route in routes("")
+]

@@ -15,7 +15,9 @@ from filelock import FileLock
 from importer.errors import Exit
 from importer.web.app import routes
 from importer.web.guard import split_groups
+from tests.cli.small import BY_BARCODE
 from tests.web.conftest import (
+    ADDRESSES,
     Library,
     approve,
     behind_proxy,
@@ -29,8 +31,6 @@ from tests.web.conftest import (
     until,
     with_mapping,
 )
-from tests.web.test_guard import ADDRESSES
-from tests.web.test_load import MAPPING
 
 PEOPLE = {"piet": "x;acq", "ada": "systems, circ", "eva": "leads", "nobody": "",
           getpass.getuser(): "systems"}  # fmt: skip
@@ -41,7 +41,7 @@ Ask = Callable[[str], httpx.Client]
 @contextmanager
 def department(library: Library, **settings: str) -> Iterator[Ask]:
     """A page behind a proxy, and a client of each person."""
-    with_mapping(library.folder, "two.yaml", MAPPING)
+    with_mapping(library.folder, "two.yaml", BY_BARCODE)
     with behind_proxy(library.folder, **settings) as at, ExitStack() as clients:
         yield lambda name: clients.enter_context(person(at, name, PEOPLE[name]))
 

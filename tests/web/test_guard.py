@@ -19,10 +19,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from importer.web.app import routes
 from importer.web.workspace import PRACTICE_ALMA, PUT_ASIDE, kept_in
 from tests.serving import Below
 from tests.web.conftest import (
+    ADDRESSES,
     APPROVERS,
     KEY,
     SAMPLE,
@@ -39,11 +39,6 @@ from tests.web.conftest import (
     until,
     version,
 )
-
-ADDRESSES = [
-    (route.method, re.sub(r"\{\w+\}", "x", route.path.replace("{place}", "practice")))
-    for route in routes("")
-]
 
 
 def test_every_page_is_guarded(opened: tuple[Server, httpx.Client]) -> None:

@@ -19,8 +19,8 @@ from tests.web.conftest import (
     tab_of,
     with_mapping,
 )
+from tests.web.deciding import MAPPING
 from tests.web.looks import RUN
-from tests.web.test_decisions import MAPPING
 
 
 @dataclass

@@ -18,6 +18,7 @@ import openpyxl
 from importer.errors import Exit
 from importer.web.drafts import DRAFT
 from importer.web.tasks import EXIT
+from tests.cli.small import BY_BARCODE
 from tests.web.conftest import (
     CODE,
     KEY,
@@ -40,17 +41,6 @@ from tests.web.conftest import (
     with_mapping,
 )
 
-MAPPING = """version: 1
-account_type: INTERNAL
-match: {by: [primary_id, BARCODE]}
-record:
-  primary_id: <Id>
-  first_name: <First>
-  last_name: <Last>
-  user_group: COMM
-  user_identifier: [{id_type: BARCODE, value: <Code>}]
-"""
-
 
 def people(*last_names: str) -> str:
     """A roster of people with these last names; no other test has their cards."""
@@ -60,7 +50,7 @@ def people(*last_names: str) -> str:
 
 def prepare(library: Library) -> None:
     """Add the mapping above."""
-    with_mapping(library.folder, "two.yaml", MAPPING)
+    with_mapping(library.folder, "two.yaml", BY_BARCODE)
 
 
 def test_nothing_is_written_that_was_not_approved(office: tuple[Library, httpx.Client]) -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from importer.model.roster import NOT_KEPT
-from tests.cli.test_passwords import CANARIES, LISTED, MAPPED, kept_in
+from tests.cli.canaries import CANARIES, LISTED, MAPPED, kept_in
 from tests.web.conftest import Server, correct, drafted, grid_rows, planned, version
 
 

@@ -25,7 +25,7 @@ from tests.web.conftest import (
     with_mapping,
     words,
 )
-from tests.web.test_decisions import MAPPING, ROSTER, prepare
+from tests.web.deciding import MAPPING, ROSTER, prepare
 
 __all__ = ["prepare"]
 
