@@ -36,6 +36,7 @@ from importer.jobs.words import Paragraph, pasted
 from importer.model.run import Summary
 from importer.model.text import word_list
 from importer.report import wording
+from importer.report.commands import to_paste
 from importer.settings import Settings, mail_settings, named_address, web_settings
 
 TIMEOUT = 30
@@ -337,7 +338,7 @@ class Reporter:
         Return whether everybody has this message. `load`: the one that was stopped; `then`: what to
         do, and what else people have not been notified of.
         """
-        headline, *more = str(error).split("\n")
+        headline, *more = to_paste(error.prose, error.advice).split("\n")
         where = load.lines if load is not None and error.exit is not Exit.SAFETY_CHECK else ()
         told = Paragraph(headline, (*more, *where, *then))
         message = self.message(Concern.TROUBLE, error.exit, told, load, passes=passes)

@@ -421,9 +421,8 @@ class JobRun:
 
     def _report_late(self) -> Exit:
         """Report files that came too late: their rows need a person, as rejected ones do."""
-        first, *more = self._memory.superseded
-        told = Paragraph(first, tuple(more))
-        message = self._reporter.message(Concern.TROUBLE, Exit.REJECTS, told)
+        late = Paragraph(self._memory.superseded[0], self._memory.superseded[1:])
+        message = self._reporter.message(Concern.TROUBLE, Exit.REJECTS, late)
         if not self._reporter.send(message)[1]:
             return Exit.STOPPED
         self._memory.superseded = ()
