@@ -491,27 +491,6 @@ def _other_mail(house: House, primary_id: str) -> Record:
     return {**contact, "email": [mail, *contact["email"][1:]]}
 
 
-<<<<<<< HEAD
-=======
-WEATHER = f"""
-seed: %d
-rules:
-  - {{on: any, rate: 0.03, do: 429}}
-  - {{on: any, rate: 0.02, do: 429_after}}
-  - {{on: DELETE, rate: 0.05, do: empty}}
-  - {{on: any, rate: 0.02, do: 500_before}}
-  - {{on: any, rate: 0.03, do: 500_after}}
-  - {{on: any, rate: 0.02, do: drop_before}}
-  - {{on: any, rate: 0.03, do: drop_after}}
-  - {{on: POST, rate: 0.04, do: late, delay: {LATE}}}
-  - {{on: PUT, rate: 0.04, do: late, delay: {LATE}}}
-  - {{on: any, rate: 0.02, do: truncated}}
-  - {{on: any, rate: 0.01, do: html}}
-"""
-"""Eleven kinds of trouble, on about a fifth of the calls."""
-
-
->>>>>>> dddad02e (tests: none imports another test module; what several need is in helpers, and planted mistakes run their finders as processes)
 def tell(what: str, **figures: int) -> None:
     """Leave the figures of a long form where `docs/explanation/how-it-is-tested.md` says."""
     kept = ROOT / "build" / "hunt.jsonl"

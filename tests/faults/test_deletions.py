@@ -17,10 +17,7 @@ from importer.ledger.journal import Journal, history
 from importer.ledger.ledger import Ledger
 from tests.campus.retiring import KINDS, write
 from tests.faults.ground import WEATHER, Driver, Ground, Trial, clean, laying
-<<<<<<< HEAD
 from tests.mapper.bench import mapping_text
-=======
->>>>>>> dddad02e (tests: none imports another test module; what several need is in helpers, and planted mistakes run their finders as processes)
 
 CHOSEN = ("free", "free", "free", "free", "lends", "hired", "edited", "gone", "free", "staff")
 PEOPLE = [(f"{kind.upper()}{n}", n, kind) for n, kind in enumerate(CHOSEN)]

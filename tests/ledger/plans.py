@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """A plan of four steps, for the tests of what is kept of it."""
-=======
-"""A finished plan of four steps."""
->>>>>>> dddad02e (tests: none imports another test module; what several need is in helpers, and planted mistakes run their finders as processes)
 
 from __future__ import annotations
 
@@ -37,10 +33,6 @@ FACTS = RunFacts(
 )
 
 ANA = User(primary_id="20001234567890", first_name="Ana", last_name="Núñez")
-<<<<<<< HEAD
-=======
-
->>>>>>> dddad02e (tests: none imports another test module; what several need is in helpers, and planted mistakes run their finders as processes)
 CHANGED = ANA.model_copy(update={"last_name": "Nuñez Vega"})
 
 STEPS = (
