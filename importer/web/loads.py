@@ -323,8 +323,12 @@ def draft_of(space: Workspace, facts: RunFacts, *, trashed: bool = False) -> Dra
 
 def name_of(facts: RunFacts) -> str:
     """Return the name of a load without a draft: its file's or, of users of Alma, its mapping's."""
-    name = title(Path((facts.mapping if facts.roster.kept else facts.roster).path).stem)
-    return f"Undo of {name}" if facts.command == "undo" else name
+    return f"Undo of {loaded(facts)}" if facts.command == "undo" else loaded(facts)
+
+
+def loaded(facts: RunFacts) -> str:
+    """Return the name of what a run loads or, of an undo, of what it undoes."""
+    return title(Path((facts.mapping if facts.roster.kept else facts.roster).path).stem)
 
 
 def _has_mappings_of(facts: RunFacts) -> bool:

@@ -18,6 +18,7 @@ from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.mapper.yaml_source import PlacedFinding, key_text
+from importer.model.text import word_list
 from importer.report.wording import field_name
 from importer.suggest.columns import guesses
 from importer.web.card import card, lacking, marks
@@ -64,7 +65,7 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
             findings = (*findings, *error.findings)
     if document is None or roster is None or visit.text("view") == TEXT:
         return _text_page(visit, findings, problem)
-    tables = visit.space.codes()
+    tables, lacks = visit.space.codes(), [*map(_in_sentence, lacking(document))]
     return visit.step_page(
         "mapping.html.j2",
         "Mapping",
@@ -76,12 +77,18 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
         asked=asked,
         targets=targets(document),
         card=card(roster, document, tables, visit.now.date(), visit.number("person", 1)),
-        lacking=lacking(document),
+        lacking=lacks and word_list(lacks, "or"),
         marks={} if findings else marks(roster, draft, chosen, tables, visit.now.date()),
         words=words(roster, document, tables),
         panels=panels(document, visit.now.date(), tables),
         tables=tables,
     )
+
+
+def _in_sentence(path: str) -> str:
+    """Return the name of a field inside a sentence: `primary ID`."""
+    name = field_name(path)
+    return name[:1].lower() + name[1:]
 
 
 def _here(findings: Iterable[str], document: MappingDocument) -> Iterator[tuple[str, str]]:

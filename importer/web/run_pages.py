@@ -28,7 +28,7 @@ from importer.service.outcome import Ending
 from importer.service.standing import why_stale
 from importer.web.drafts import Draft, DraftFacts
 from importer.web.live_pages import Asks, held_by
-from importer.web.loads import draft_of, events_of, last_load, ledger_stamp, name_of
+from importer.web.loads import draft_of, events_of, last_load, ledger_stamp, loaded, name_of
 from importer.web.site import NotDoneError, Visit, found, number, see
 from importer.web.tasks import PAUSED, Task
 from importer.web.workspace import DRAFTS, PRACTICE, Workspace
@@ -76,6 +76,11 @@ class ReviewPage:
     def alma(self) -> str:
         """The name of the institution that is written to."""
         return self.facts.alma.called if self.facts.alma else "Alma"
+
+    @property
+    def loaded(self) -> str:
+        """The name of the load, or of that which it undoes."""
+        return loaded(self.facts)
 
     @property
     def to_view(self) -> frozenset[str]:
