@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -24,6 +25,8 @@ from importer.mapper.key_path import KeyPath
 from importer.mapper.yaml_source import YamlSource
 from importer.model.plan import Fate, Unchanged
 from importer.model.problem import CATALOGUE, Code, Problem, Severity
+from importer.report import view as report_view
+from importer.report import wording
 from importer.report.files import write_all
 from importer.report.view import RunView
 from importer.report.wording import MASKED, PAGE
@@ -164,8 +167,12 @@ def _pages(folder: Path, number: int) -> Iterator[tuple[str, str]]:
 def test_pages_and_reports_do_not_depend_on_their_prose(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Titles, sentences and advice are replaced: links, forms, pills and states are the same."""
+    """Titles, sentences, advice and names are replaced: links, forms and states are the same."""
     before = dict(_pages(tmp_path, 1))
+    said: tuple[dict[Any, str], ...] = (wording.ENDS, wording._FIELDS, report_view._OF_ONE)
+    for names in said:
+        for number, name in enumerate(names):
+            monkeypatch.setitem(names, name, f"N{number}")
     for number, (code, kind) in enumerate(CATALOGUE.items()):
         scrambled = kind.model_copy(update={"title": f"T{number}", "meaning": f"M{number}"})
         monkeypatch.setitem(CATALOGUE, code, scrambled)
