@@ -137,19 +137,28 @@ def columns(
     return listed
 
 
+@dataclass(frozen=True, slots=True)
+class ColumnMove:
+    """A field that a column would take from another; `few`: how many values an ID would have."""
+
+    heading: str
+    other: str
+    field: str
+    few: int  # 0 if enough
+
+
 def moves(
     columns: Collection[RosterColumn],
     wanted: dict[str, str],
     names: Mapping[str, str],
     agreed: Collection[str],
-) -> dict[str, dict[str, object]]:
-    """Return the fields that columns would take from others, which a person confirms first.
+) -> dict[str, ColumnMove]:
+    """Return by letter the fields that columns would take from others, which a person confirms.
 
-    By the letter of the column; `few`: how many different values an ID would have, 0 if enough.
     `wanted`: new targets by letter; a column that loses its field to one in `agreed` is added.
     Raises UsageError if two columns are to get the same field.
     """
-    asked: dict[str, dict[str, object]] = {}
+    asked: dict[str, ColumnMove] = {}
     takers: dict[str, RosterColumn] = {}
     for column in columns:
         target = wanted.get(column.place.letter, column.target)
@@ -171,10 +180,9 @@ def moves(
             else:
                 few = column.distinct if column.distinct < holder.distinct else 0
                 few = few if target.endswith(("primary_id", "value")) else 0
-                asked[column.place.letter] = {
-                    "heading": column.place.heading, "other": holder.place.heading,
-                    "field": names.get(target, target), "few": few,
-                }  # fmt: skip
+                headings = column.place.heading, holder.place.heading
+                move = ColumnMove(*headings, names.get(target, target), few)
+                asked[column.place.letter] = move
     return asked
 
 

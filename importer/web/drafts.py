@@ -371,31 +371,17 @@ class Draft:
         Raises StaleError if somebody else corrected one of these cells since.
         """
         made = self.made()
-        moment = next(
-            (correction.when for correction in reversed(made) if correction.who == who), ""
-        )
-        last = tuple(
-            correction for correction in made if (correction.who, correction.when) == (who, moment)
-        )
+        mine = [correction for correction in made if correction.who == who]
+        last = tuple(correction for correction in mine if correction.when == mine[-1].when)
         if not last:
             return ()
         cells = {(correction.row, correction.column) for correction in last}
-        rows = {correction.row for correction in last}
-        later = made[made.index(last[-1]) + 1 :]
-        if any(
-            (correction.row, correction.column) in cells
-            or (correction.leaves_out and correction.row in rows)
-            for correction in later
-        ):
-            msg = "Somebody else corrected one of these cells since."
-            raise StaleError(msg)
-        self._keep_made(
-            [
-                correction
-                for correction in made
-                if (correction.who, correction.when) != (who, moment)
-            ]
-        )
+        rows = {row for row, _ in cells}
+        for later in made[made.index(last[-1]) + 1 :]:
+            if (later.row, later.column) in cells or (later.leaves_out and later.row in rows):
+                msg = "Somebody else corrected one of these cells since."
+                raise StaleError(msg)
+        self._keep_made([correction for correction in made if correction not in last])
         return last
 
     def edit(self, mapping: Path, text: str) -> None:

@@ -223,6 +223,11 @@ class Grid:
             if group.severity is not Severity.REPAIRED or group.whole
         }
 
+    @property
+    def marked(self) -> frozenset[int]:
+        """The rows that have a cause."""
+        return frozenset().union(*(c.numbers for c in self.causes.values() if not c.whole))
+
     @cached_property
     def uses(self) -> tuple[ColumnUse, ...]:
         """The columns of the roster, in order."""
@@ -302,14 +307,7 @@ class Grid:
                 for key, group in self.causes.items()
             ],
             "counts": {
-                FOUND: len(
-                    {
-                        row
-                        for cause in self.causes.values()
-                        if not cause.whole
-                        for row in cause.numbers
-                    }
-                ),
+                FOUND: len(self.marked),
                 WRONG: wrong,
                 EVERY: rows,
                 EDITED: len({row for row, _ in self.edited}),
@@ -382,8 +380,7 @@ class Grid:
             EDITED: lambda: {row for row, _ in self.edited},
             OUT: lambda: self.roster.left_out,
         }
-        causes = (cause for cause in self.causes.values() if not cause.whole)
-        return sorted(lists.get(show, lambda: {row for cause in causes for row in cause.rows})())
+        return sorted(lists.get(show, lambda: self.marked)())
 
     def _positions(self, *labels: str) -> list[int]:
         """Return the positions of the columns of some fields, each once, in the fields' order."""

@@ -25,6 +25,7 @@ from importer.web.card import card, lacking, marks
 from importer.web.columns import (
     NEW,
     Clear,
+    ColumnMove,
     cleared,
     columns,
     key_of,
@@ -47,7 +48,7 @@ def mapping(visit: Visit) -> web.Response:
     return _page(visit, {}, {})
 
 
-def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) -> web.Response:
+def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, ColumnMove]) -> web.Response:
     """Return the page; `wanted`: targets that are not saved, as `asked` is still open."""
     draft, chosen = visit.draft, visit.mapping
     document, findings = examine(chosen)
