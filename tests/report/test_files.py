@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import stat
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import openpyxl
 import pytest
 from xlsxwriter.exceptions import FileCreateError
 
-from importer.advice import Choice, WriteReports
+from importer.advice import Choice, WriteReports, text_of
 from importer.errors import LedgerError
 from importer.ledger.ledger import Ledger, RunValue, State, summarize
 from importer.model.run import OtherRoster, Summary
@@ -18,7 +22,8 @@ from importer.report import rejects
 from importer.report.files import open_workbooks, place, present, write_all
 from importer.report.lineage import next_step
 from importer.report.rejects import PROBLEM_COLUMNS
-from importer.report.wording import rejects_name
+from importer.report.wording import plain, rejects_name
+from tests.actions import EVERY
 from tests.report import building
 from tests.report.building import view_of
 from tests.report.conftest import Keep
@@ -238,3 +243,27 @@ def test_a_summary_has_only_keys_of_the_schema(keep: Keep) -> None:
         counts = json.loads(summarize(keep(run)).model_dump_json(exclude_none=True))
         assert counts.keys() <= schema["properties"].keys()
         assert set(schema["required"]) <= counts.keys()
+
+
+def _cells(path: Path) -> Iterator[str]:
+    for sheet in openpyxl.load_workbook(path):
+        for row in sheet.iter_rows(values_only=True):
+            yield from map(str, row)
+
+
+def test_reports_have_the_sentence_of_every_action(keep: Keep) -> None:
+    """In the workbook and in the file of problems."""
+    run = building.checked()
+    texts = []
+    for row, action in enumerate(EVERY, 1000):
+        run.reject(row)
+        run.problems[-1] = replace(run.problems[-1], advice=(Choice(action),))
+        texts.append(plain(text_of((Choice(action),))))
+    ledger = keep(run)
+    files = {path.name: path for path in write_all(view_of(ledger))}
+    with files["problems.csv"].open(encoding="utf-8") as file:
+        problems = "\n".join(line["message"] for line in csv.DictReader(file))
+    workbook = "\n".join(_cells(files["rejects.xlsx"]))
+    for text in texts:
+        assert text in problems
+        assert text in workbook
