@@ -212,7 +212,7 @@ def _here() -> Iterator[Finding]:
         sentence = f"Nothing can be written in {word_list(closed)}."
         yield Finding("folder", FindingState.BAD, sentence, advice, Exit.USAGE)
     else:
-        yield Finding("folder", FindingState.OK, "Runs can be written here, under runs/.")
+        yield Finding("folder", FindingState.OK, "Runs can be written here.")
     free = shutil.disk_usage(here).free // 2**20
     if free < 200:
         advice = "Free some space before a large load."

@@ -461,12 +461,12 @@ class Ledger(Database):
     def some_rows(
         self, end: Fate | Act | Result | None, containing: str, offset: int, most: int
     ) -> Iterator[RowHistory]:
-        """Return the rows that `count_rows` counts, in order, from an offset on."""
-        condition = f"{_having(end)} AND {_CONTAINS}"
-        return self._histories(condition, containing, limits=(most, offset))
+        """Return those that `count_rows` counts, from an offset on: first what a person must do."""
+        by = "act IS NULL AND fate IN ('rejected', 'review') DESC, rows.row LIMIT ?2 OFFSET ?3"
+        return self._histories(f"{_having(end)} AND {_CONTAINS}", containing, most, offset, by=by)
 
     def _histories(
-        self, condition: str, *values: int | str, limits: tuple[int, int] = (-1, 0)
+        self, condition: str, *values: int | str, by: str = "rows.row"
     ) -> Iterator[RowHistory]:
         applied = self.was_applied
 
@@ -484,8 +484,8 @@ class Ledger(Database):
             history,
             "SELECT rows.row, fate, cells, act, primary_id, changes, state FROM rows"  # noqa: S608
             " LEFT JOIN cells USING (row) LEFT JOIN steps USING (row)"
-            f" WHERE {condition} ORDER BY rows.row LIMIT ? OFFSET ?",
-            (*values, *limits),
+            f" WHERE {condition} ORDER BY {by}",
+            values,
         )
 
     def results(self) -> dict[Result, int]:

@@ -57,8 +57,8 @@ class Check:
         if concerned <= limit.count or concerned * 100 <= limit.percent * matched:
             return ""
         most = max(limit.count, int(limit.percent * matched / 100))
-        expected = f"at most {most:,} are expected" if most else "the mapping allows none"
-        return f"{concerned:,} of {matched:,} known users {self.sentence}; {expected}"
+        of = f"{concerned:,} of {matched:,} users who are in Alma already"
+        return f"{of} {self.sentence}; the limit is {most:,}"
 
 
 _DATES = frozenset({"expiry_date", "purge_date", ROLE, f"{ROLE}.expiry_date"})

@@ -467,6 +467,7 @@ _OF_ONE = {
     "groups": "Group change",
     "earlier": "End date that becomes earlier",
     "last-names": "New last name",
+    "primary-ids": "New primary ID",
     "deletions": "Deletion",
     "absent": "Person who is missing from the roster",
     "not-here": "Person of the last load who is not in this roster",
@@ -523,6 +524,7 @@ class Survey:
         self._shortened = Look("earlier", title, "", 0, dangerous=run.facts.command == "plan")
         self._moved = Look("groups", "Group changes", "", 0, dangerous=False)
         self._renamed = Look("last-names", "New last names", "", 0, dangerous=False)
+        self._new_ids = Look("primary-ids", "New primary IDs", "", 0, dangerous=False)
         self._updated: list[ListedRow] = []
         for row in run.ledger.planned():
             self._add(row)
@@ -570,7 +572,7 @@ class Survey:
             yield self._look(*same)
         yield from self._checks()
         everybody = (
-            self._deleted, self._absent, self._shortened, self._moved, self._renamed,
+            self._deleted, self._absent, self._shortened, self._new_ids, self._moved, self._renamed,
             _listed("not-here", "People of the last load who are not in this roster", self.missing),
             _listed("cannot-borrow", "People who cannot borrow after this load", self.blocked),
         )  # fmt: skip
@@ -598,6 +600,8 @@ class Survey:
             self._absent.add(ListedRow(row.row, user, "", _changed(changes)))
         if row.act is Act.UPDATE and len(self._updated) < MOST_PEOPLE:
             self._updated.append(person(*changes))
+        if number := by_path.get("primary_id"):
+            self._new_ids.add(person(number))
         if group := by_path.get("user_group"):
             self._moved.add(person(group))
         name = by_path.get("last_name")

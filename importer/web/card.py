@@ -139,10 +139,7 @@ def _parts(
 def marks(
     roster: Roster, draft: Draft, mapping: Path, codes: CodeTables, today: date
 ) -> dict[str, tuple[int, str]]:
-    """Return, by the letter of a column, how many of its first cells a check marks, and the first.
-
-    Only a complete mapping can be checked.
-    """
+    """Return by a column's letter how many of its first cells a check marks, and the first."""
     part = replace(roster, frame=roster.frame.head(WHOLE))
     asked = RosterRequest(draft.roster, mapping, draft.facts.sheet)
     try:
@@ -155,7 +152,7 @@ def marks(
         if quiet or is_whole_roster(problem.origin.row):
             continue
         for place in problem.places[:1]:
-            told = what(problem, show_values=True, begin=True)
+            told = what(problem, show_values=True)
             rows.setdefault(place.letter, {}).setdefault(problem.origin.row, told)
     return {letter: (len(told), next(iter(told.values()))) for letter, told in rows.items()}
 

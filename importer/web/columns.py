@@ -69,8 +69,8 @@ class RosterColumn:
 
     `target`: the key of a field that takes the cell as it is, "" if none, None if it is used in
     another way, which `uses` names. `keys`: of all fields that take it. `likely`: where its heading
-    and its values suggest to send it. `doubt`: why a person should look at it, "" if there is no
-    reason. `distinct`: how many values differ.
+    and its values suggest to send it. `doubt`: why a person should look at it, or "".
+    `distinct`: how many values differ.
     """
 
     place: Place
@@ -117,7 +117,7 @@ def columns(
         likely = tuple(_likely(by_place[place], groups)) if place in by_place else ()
         doubt = ""
         if target and cell(document.name_of(place.heading)) in marks:
-            doubt = "guess"
+            doubt = "guessed: check it"
         elif target == "" and likely and place.heading not in document.file.roster.unused:
             doubt = "not used yet"
         values = dict.fromkeys(texts[filled].head(50).tolist())

@@ -15,7 +15,7 @@ from importer.errors import UsageError
 from importer.mapper import editing, keys
 from importer.mapper.checks import OF_ENTRIES, check_policy
 from importer.mapper.dates import END_OF_TERM, Dates, Term, as_plus_or_date, is_iso
-from importer.mapper.explain import MATCH, missing_people, retired_people
+from importer.mapper.explain import MATCH, explain, missing_people, retired_people
 from importer.mapper.key_path import KeyPath
 from importer.mapper.keys import Rule
 from importer.mapper.mapping import (
@@ -492,10 +492,11 @@ def _absent(mapping: MappingDocument, tables: CodeTables) -> Panel:
             Control(among, ", ".join(part.among.user_group), partial(set_list, among),
                     words="Only people in these groups",
                     table=FIELDS["user_group"].facts.table, kind="list"),
-            Control(after, part.after, partial(set_text, after),
-                    words="Missing for how long, such as 30 days"),
+            Control(after, part.after if "after" in part.model_fields_set else "",
+                    partial(set_text, after), words="Missing for how long, such as 30 days"),
         )  # fmt: skip
     names = {row.code: row.description or row.code for row in tables.enabled("UserGroups")}
     off = "Off: nobody is changed because they are missing"
-    now = f"On: {missing_people(mapping, names)}" if part else off
+    writes = "; ".join(map(": ".join, explain(mapping.leaving).items())) if mapping.leaving else ""
+    now = f"On: {missing_people(mapping, names)}. What changes: {writes}" if part else off
     return Panel("People who are missing", now, tuple(controls), danger=part is not None)

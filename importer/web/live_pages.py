@@ -176,7 +176,7 @@ def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[tuple[str, s
         if entry.event == JournalEvent.DECIDED:
             line = ("people", "", f"{who}, decided")
         elif entry.event == State.INTENT or end is None:
-            line = ("play", "", f"{who}, being written")
+            line = ("clock", "", f"{who}, being written")
         elif end in {Result.REFUSED, Result.HELD, Result.UNKNOWN}:
             line = ("alert", "warn-text", f"{who}, {ENDS[end]}")
         else:

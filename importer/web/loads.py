@@ -446,16 +446,17 @@ def steps(
     asked = known.open_rows if known else frozenset()
     left = len(asked - given_answers(run).keys()) if run and asked else 0
     looked = bool(checked) or planned
+    word = "Undo" if known and known.facts.command == "undo" else "Load"
     last = (
         HeaderStep("Review", to if planned else "", applied),
         HeaderStep(
-            "Load", f"{to}/live" if applied else "", bool(known and applied and not known.left)
+            word, f"{to}/live" if applied else "", bool(known and applied and not known.left)
         ),
     )
     decisions = HeaderStep(
         "Decisions", f"{to}/decisions" if asked and not applied else "", planned and not left, left
     )
-    if known and known.facts.command == "undo":
+    if word == "Undo":
         return (decisions, *last) if asked else last
     return (
         HeaderStep("Sheet", f"{at}/sheet" if at else "", mapped or planned),

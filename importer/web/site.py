@@ -274,7 +274,7 @@ class Visit:
             return web.json_response({"sentence": told}, status=status)
         again = self.request.path_qs if status >= 500 and self.request.method == "GET" else ""
         return self.page(
-            "message.html.j2", status=status,
+            "message.html.j2", status=status, missing=status == 404,
             heading=heading, sentence=sentence, advice=advice, back=back, again=again,
         )  # fmt: skip
 
@@ -323,7 +323,7 @@ def see(address: str) -> web.Response:
 
 _EXPLAINED = {
     400: ("This form cannot be read", "Nothing was done. Go back, and send it again."),
-    404: ("There is no such page", "It may have been deleted."),
+    404: ("There is no such page", "If it was a load, it may be in the trash."),
     405: ("This is the address of a form", "Nothing was done."),
     413: ("This is too large", f"A roster may have {LARGEST >> 20} MB. Split the file."),
 }

@@ -26,14 +26,14 @@ def task(visit: Visit) -> web.Response:
     if code == KILLED:
         error = "The command was stopped from outside before it had finished."
         error += "" if shown.words[0] in _DECIDED else " Nothing was sent to Alma."
-    messages = tasks.messages(shown)
+    messages, waited = tasks.messages(shown), int((visit.now - shown.started).total_seconds())
     controls = [visit.control(choice.do) for choice in advice]
     leads = [bool(link and link.address.startswith(f"{visit.base}/settings")) for link in controls]
     return visit.page(
         "task.html.j2", task=shown, code=code, error=error, messages=messages,
         advice=[to_do for to_do, led in zip(advice, leads, strict=True) if to_do.when or not led],
         progress=tasks.progress(shown),
-        so_far=duration(int((visit.now - shown.started).total_seconds())),
+        so_far=duration(waited) if waited >= 5 else "",
         repeats=shown.words[0] not in _DECIDED,
         no_access=code == Exit.ACCESS,
         settings=any(leads),

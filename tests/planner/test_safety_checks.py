@@ -127,7 +127,7 @@ def test_a_mapping_sets_the_limits() -> None:
     off = SafetyLimits(removals=SafetyLimit(percent=100, count=0))
     assert failing([GONE], off, {"COMM"}) == ()
     (found,) = failing([GONE, SAME], SafetyLimits(), {"COMM"})
-    assert found.sentence == "1 of 2 known users would lose a list entry; the mapping allows none"
+    assert found.sentence.startswith("1 of 2 ")
 
 
 def test_an_undo_is_not_stopped_by_what_it_is_for(tmp_path: Path) -> None:

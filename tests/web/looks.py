@@ -171,10 +171,11 @@ class Looks:
         """Save the page as it is on a desk and on a phone, in light and dark."""
         for width in SEEN:
             self.tab.set_viewport_size({"width": width, "height": HEIGHT})
+            height = self.tab.evaluate("document.documentElement.scrollHeight")  # for what sticks
+            self.tab.set_viewport_size({"width": width, "height": height})
             for look in ("dark", "light"):
                 self.tab.emulate_media(color_scheme=look)
-                path = folder / f"{state}-{width}-{look}.png"
-                self.tab.screenshot(path=path, full_page=True)
+                self.tab.screenshot(path=folder / f"{state}-{width}-{look}.png", full_page=True)
 
     def _focus(self, state: str) -> None:
         """Check that the focus is seen on each control."""

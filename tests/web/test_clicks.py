@@ -169,7 +169,7 @@ def test_a_field_moves_to_another_column_after_a_question(
     form = {"target-F": "record/first_name", **mapping_stamp(client, draft)}
     asked = client.post(f"{draft}/mapping", data=form)
     assert asked.status_code == 200
-    assert "First name moves from Given Name to Joined?" in asked.text
+    assert "Use Joined for First name instead of Given Name?" in asked.text
     assert mapping.read_bytes() == first
     kept = client.post(f"{draft}/mapping", data={**form, "keep": "F"})
     assert (kept.status_code, mapping.read_bytes()) == (303, first)

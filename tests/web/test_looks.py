@@ -200,7 +200,7 @@ def prepare(looks: Looks, folder: Path) -> None:
     mapping = folder / "practice" / "mappings" / "friends.yaml"
     first = mapping.read_bytes()
     reached(tab.get_by_label("Joined goes to")).select_option(label="Last name")
-    expect(tab.get_by_role("alert")).to_contain_text("Last name moves from Family Name to Joined?")
+    expect(tab.get_by_role("alert")).to_contain_text("Use Joined for Last name")
     looks("mapping-ask")
     press(tab, "Keep Family Name")
     expect(tab.get_by_role("alert")).to_be_hidden()

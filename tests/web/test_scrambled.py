@@ -231,4 +231,4 @@ def test_the_mapping_does_not_depend_on_the_words_of_its_findings(
     for view in ("form", "text"):
         assert _skeleton(after[view]) == _skeleton(before[view])
         assert after[view] != before[view]
-    assert before["form"].count("Likely: First") == after["form"].count("Likely: First") == 1
+    assert before["form"].count("Use First for") == after["form"].count("Use First for") == 1

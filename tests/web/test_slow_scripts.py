@@ -127,7 +127,7 @@ def test_a_column_is_dragged_to_a_field(shown: tuple[Server, Page, str]) -> None
     expect(tab.get_by_label(KIND)).to_have_value("record/user_group")
     expect(tab.locator("#t-D option[value='record/user_group'][selected]").first).to_be_attached()
     column.drag_to(tab.locator(".pcard [data-target='record/last_name']"))
-    expect(tab.get_by_role("alert")).to_contain_text("Last name moves from Family Name to Kind?")
+    expect(tab.get_by_role("alert")).to_contain_text("Use Kind for Last name")
     tab.get_by_role("button", name="Keep Family Name").click()
     expect(tab.get_by_role("alert")).to_have_count(0)
     expect(tab.get_by_label(KIND)).to_have_value("record/user_group")

@@ -110,7 +110,7 @@ def test_a_wait_has_a_number_also_after_a_reload(
     progress = library.folder / "tasks" / address.rpartition("/")[2] / ADVANCED
     with held(library), tab_of(browser, client) as tab:
         tab.goto(address_of(client, address))
-        expect(tab.locator("#progress")).to_contain_text("so far")
+        expect(tab.locator("#progress")).to_contain_text("so far", timeout=20_000)
         progress.write_text(json.dumps(Advanced(5561, 19511, "77 a second")), "utf-8")
         for _ in range(2):
             expect(tab.locator("progress[value='5561'][max='19511']")).to_be_visible()

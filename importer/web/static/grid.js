@@ -22,7 +22,7 @@ let offers = [];
 const clashes = new Set();
 let queue = Promise.resolve();
 
-const say = (/** @type {string} */ words) => { at("said").textContent = words; };
+const say = (/** @type {string} */ words, saved = false) => { at("said").textContent = words; at("said").classList.toggle("good-text", saved); };
 const line = (row = active.row) => state?.lines[row];
 const column = (position = active.column) => state?.columns[position];
 const text = (/** @type {number} */ row, /** @type {number} */ position) => state.lines[row]?.cells[state.columns[position]?.at];
@@ -83,7 +83,7 @@ function banner(/** @type {string | (string | Node)[]} */ words, buttons = {}, w
   return make("div", { class: `banner${wrong ? " warn" : ""}`, role: wrong && "alert" }, icon(wrong ? "alert" : "info"), make("p", {}, ...[words].flat()), ...made);
 }
 
-/** Ask which text stays where somebody else changed a cell meanwhile; what was typed is kept until then. */
+/** Ask which text stays where somebody else changed a cell; what was typed is kept until then. */
 function clash(/** @type {Edit[]} */ edits, /** @type {number[]} */ leaveOut, /** @type {Refusal} */ error) {
   const lines = new Map(error.state?.lines.map((one) => [one.row, one]));
   const now = (/** @type {Edit} */ one) => lines.get(one.row)?.cells[state.columns.find((each) => each.letter === one.column)?.at ?? -1] ?? one.was;
@@ -127,6 +127,8 @@ function summarize() {
   step("Mapping", 0);
   step("Grid", state.wrong);
   at("again").hidden = !state.partial;
+  at("only").hidden = state.causes.some((one) => one.key === show);
+  box.classList.toggle("calm", !state.lines.some((one) => one.told.length || one.out));
   at("only").setAttribute("aria-pressed", String(onlyWrong()));
   at("only").setAttribute("aria-disabled", String(!state.wrong && !onlyWrong()));
   at("undo").setAttribute("aria-disabled", String(!state.undoable));
@@ -191,7 +193,7 @@ function sorter(/** @type {Column} */ { letter, heading }) {
   return button;
 }
 
-/** Show what can be changed with one click; the offer before ends, as its cells may be others now. */
+/** Show what one click can change; the offer before ends, as its cells may be others now. */
 function suggest(/** @type {HTMLElement[]} */ ...notes) {
   for (const one of offers) one.remove();
   offers = [...notes, ...(state.again.length ? [again()] : [])];
@@ -213,7 +215,9 @@ function drawn(/** @type {number} */ row) {
   const { row: number, name, told, out, fate, cells, wrong, edited } = line(row);
   const why = make("td", { class: "why", role: "gridcell", id: `why-${row}` });
   const first = told[0], others = [...new Set(told.slice(1).map((one) => one.column || "the row"))];
-  if (first) {
+  const theirs = state.columns.find(({ letter, at }) => { const mine = unsaved.get(`${number} ${letter}`); return mine && ![mine.was, mine.now].includes(cells[at] ?? mine.was); });
+  if (theirs) why.append(make("span", { class: "warn-text" }, `${theirs.heading}: somebody else entered “${cells[theirs.at]}”.`));
+  else if (first) {
     why.append(make("span", { title: told.map((one) => one.text).join(" ") },
       ...(first.column ? [make("b", { class: first.holds ? "warn-text" : null }, first.column + (/^(is|has) /.test(first.text) ? " " : ": "))] : []),
       first.text + (others.length ? ` Also: ${others.join(", ")}.` : "")));
@@ -302,7 +306,7 @@ async function send(/** @type {Edit[]} */ edits, /** @type {number[]} */ leaveOu
     merge(found);
     const single = edits.length === 1 && !edits[0].alike && found.alike > 0 ? edits[0] : null;
     const rows = found.lines.map((/** @type {Line} */ one) => one.row).sort((/** @type {number} */ a, /** @type {number} */ b) => a - b), last = rows.pop();
-    say(rows.length > 3 ? `${found.saved} cells saved` : rows.length ? `Rows ${rows.join(", ")} and ${last} saved` : `Row ${last} saved`);
+    say(rows.length > 3 ? `${found.saved} cells saved` : rows.length ? `Rows ${rows.join(", ")} and ${last} saved` : `Row ${last} saved`, true);
     suggest(...(single ? [offer(single, found.alike)] : []));
   } catch (error) {
     say("Not saved");
@@ -360,7 +364,7 @@ function takeLikely() {
   cell()?.focus();
 }
 
-/** Give every cell of the selection the text of its first row; of one cell, that of the cell above. */
+/** Give every cell selected the text of its first row; a single cell, that of the cell above. */
 function fill() {
   const { top, bottom, left, right } = range(), from = top === bottom ? top - 1 : top, edits = [];
   if (from < 0) return;

@@ -5,6 +5,17 @@ let dragged = null;
 
 const over = (/** @type {Event} */ event) => /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (event.target).closest?.("[data-target]"));
 
+/** Choose a field for a column. */
+function put(/** @type {HTMLSelectElement} */ list, /** @type {string} */ field) {
+  list.value = field;
+  if (list.selectedIndex >= 0) list.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+document.addEventListener("click", (/** @type {any} */ { target }) => {
+  const button = target.closest("[data-likely]");
+  if (button) put(/** @type {any} */ (document).getElementById(button.dataset.likely), button.value);
+});
+
 document.addEventListener("dragstart", (event) => {
   dragged = /** @type {HTMLElement} */ (event.target).closest?.(".cols > li") ?? null;
   if (!dragged || !event.dataTransfer) return;
@@ -25,8 +36,7 @@ document.addEventListener("drop", (event) => {
   const field = dragged && over(event), list = dragged?.querySelector("select");
   if (!field || !list) return;
   event.preventDefault();
-  list.value = field.dataset.target ?? "";
-  if (list.selectedIndex >= 0) list.dispatchEvent(new Event("change", { bubbles: true }));
+  put(list, field.dataset.target ?? "");
 });
 
 document.addEventListener("dragend", () => {

@@ -7,7 +7,7 @@ import { at, make, unanswered } from "./api.js";
 const changed = new Set();
 /** @type {Set<string>} names of fields in which somebody is still typing */
 const typing = new Set();
-let queue = Promise.resolve(), busy = 0, placing = false, mapping = ""; // the one that a person chose
+let queue = Promise.resolve(), busy = 0, placing = false, mapping = ""; // the one that was chosen
 const QUIET = 30000; // milliseconds between two announcements of progress to a screen reader
 
 const form = () => /** @type {HTMLFormElement | null} */ (document.querySelector("form[data-save]"));
@@ -49,7 +49,7 @@ async function show(/** @type {string} */ address, /** @type {RequestInit} */ op
   if (!document.querySelector(".ask")) say(said); // an open question says that itself
 }
 
-/** When the server was heard last on a page that waits, and when a screen reader was told how far it is. */
+/** When a page that waits heard the server last, and a screen reader how far it is. */
 let heard = 0, told = 0, timer = 0;
 
 /** Ask each second how far this page is that waits for something, and show the page after it. */
@@ -139,7 +139,7 @@ function tell(/** @type {string} */ sentence) {
   say("");
 }
 
-/** Return some fields of the form, with those that every change needs; all of them if the form says so. */
+/** Return some fields of the form, with those that every change needs; all if the form says so. */
 function only(/** @type {string[]} */ ...names) {
   const sender = /** @type {HTMLFormElement} */ (form()), sent = new FormData();
   for (const [name, value] of new FormData(sender)) {
