@@ -15,7 +15,7 @@ from importer.errors import UsageError
 from importer.mapper import editing, keys
 from importer.mapper.checks import OF_ENTRIES, check_policy
 from importer.mapper.dates import END_OF_TERM, Dates, Term, as_plus_or_date, is_iso
-from importer.mapper.explain import MATCH, explain, missing_people, retired_people
+from importer.mapper.explain import MATCH, missing_people, retired_people
 from importer.mapper.key_path import KeyPath
 from importer.mapper.keys import Rule
 from importer.mapper.mapping import (
@@ -483,7 +483,8 @@ def _absent(mapping: MappingDocument, tables: CodeTables) -> Panel:
         return editing.set_value(text, steps, rule)
 
     choices = (("", "Nobody is changed because they are missing"),
-               ("on", "End the membership of people who are missing"))  # fmt: skip
+               ("on", "End the membership of people who are missing, on the day of the load"),
+    )  # fmt: skip
     controls = [Control(steps, "on" if part else "", write, words="People who are missing",
                      choices=choices, kind="radio")]  # fmt: skip
     if part is not None:
@@ -497,6 +498,5 @@ def _absent(mapping: MappingDocument, tables: CodeTables) -> Panel:
         )  # fmt: skip
     names = {row.code: row.description or row.code for row in tables.enabled("UserGroups")}
     off = "Off: nobody is changed because they are missing"
-    writes = "; ".join(map(": ".join, explain(mapping.leaving).items())) if mapping.leaving else ""
-    now = f"On: {missing_people(mapping, names)}. What changes: {writes}" if part else off
+    now = f"On: {missing_people(mapping, names)}" if part else off
     return Panel("People who are missing", now, tuple(controls), danger=part is not None)
