@@ -39,10 +39,10 @@ def test_progress_is_told_once_in_a_while(
     run = planned(client, drafted(client, "alma", people(100, 60), "plain.yaml"))
     library.set_rate(1)  # it runs until it is paused
     live = approve(client, run).headers["Location"]
-    until(lambda: "Time left" in client.get(live).text)
+    until(lambda: " left</small>" in client.get(live).text)
     shown = words(client.get(live).text)
     assert re.search(r"Writing 60 people to .*% done, \d+ of 60 rows, .* left", shown)
-    assert re.search(r"Rate [\d.]+ a second Time left", shown)
+    assert re.search(r"of 60 rows · .* left [\d.]+ a second \d+%", shown)
     assert re.search(r"Row \d+: Ida Name\d+, created", shown)
 
     with tab_of(browser, client) as tab:
