@@ -28,7 +28,9 @@ from tests.web.conftest import (
     run_command,
     tab_of,
 )
-from tests.web.deciding import ROSTER
+from tests.web.deciding import ROSTER, prepare
+
+__all__ = ["prepare"]
 
 
 @pytest.fixture
