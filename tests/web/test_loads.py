@@ -203,7 +203,7 @@ def test_an_undo_has_the_steps_that_it_has(tmp_path: Path) -> None:
     """
     for review, asks in ((0, []), (2, ["Decisions"])):
         shown = steps("/alma", None, tmp_path / "u1", _run(command="undo", review=review).known)
-        assert [one.name for one in shown] == [*asks, "Review", "Load"]
+        assert [one.name for one in shown] == [*asks, "Review", "Undo"]
 
 
 def test_rows_without_a_decision_are_counted_until_they_have_one(tmp_path: Path) -> None:
