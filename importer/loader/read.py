@@ -127,17 +127,21 @@ def _refusals(path: Path) -> Iterator[None]:
 
 def _open(content: bytes, kind: FileKind) -> Workbook:
     """Open a workbook. Loading all of these libraries takes longer than reading most CSV files."""
-    if kind is FileKind.XLS:
-        from importer.loader.xls import XlsWorkbook
+    match kind:
+        case FileKind.XLS:
+            from importer.loader.xls import XlsWorkbook
 
-        return XlsWorkbook(content)
-    if kind is FileKind.ODS:
-        from importer.loader.ods import OdsWorkbook
+            return XlsWorkbook(content)
+        case FileKind.ODS:
+            from importer.loader.ods import OdsWorkbook
 
-        return OdsWorkbook(content, unpack(content))
-    from importer.loader.xlsx import XlsxWorkbook
+            return OdsWorkbook(content, unpack(content))
+        case FileKind.XLSX | FileKind.XLSM:
+            from importer.loader.xlsx import XlsxWorkbook
 
-    return XlsxWorkbook(content, unpack(content))
+            return XlsxWorkbook(content, unpack(content))
+        case FileKind.CSV:
+            raise ValueError(kind)
 
 
 def _about_the_file(path: Path, kind: FileKind) -> Iterator[str]:

@@ -153,8 +153,13 @@ CHECKS = (
 )
 """All safety checks, in the order in which they are listed."""
 
-if [check.name for check in CHECKS] != [*SafetyCheck]:
-    raise TypeError(CHECKS)
+if (
+    not [check.name for check in CHECKS]
+    == [*SafetyCheck]
+    == [name.replace("_", "-") for name in SafetyLimits.model_fields]
+):
+    msg = "each SafetyCheck has a line of CHECKS, in order, and a field of SafetyLimits"
+    raise TypeError(msg)
 
 
 def concerned(update: Counted) -> tuple[SafetyCheck, ...]:

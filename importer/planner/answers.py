@@ -30,24 +30,37 @@ def follow(case: Case, answer: Answer, live: User | None) -> Planned | str:
     `live`: the user that the answer names, if any. An update leaves the user's primary ID, unless
     the mapping replaces it without a question.
     """
-    draft, match, name = case.draft, case.match, row_label(case.draft.row)
-    is_taken = draft.primary_id.casefold() in taken_ids(case, live)
-    if answer is Answer.CREATE:
-        if match.creates and not is_taken:
-            return create(case)
-        taken = (
-            f"Alma already has a user with the primary ID of row {name}. Choose “same person, "
-            "update” with that user's ID, or correct the row."
+    is_taken = case.draft.primary_id.casefold() in taken_ids(case, live)
+    match answer:
+        case Answer.CREATE:
+            return _create(case, is_taken=is_taken)
+        case Answer.UPDATE | Answer.RENAME:
+            return _update(case, answer, live, is_taken=is_taken)
+        case Answer.ONLY | Answer.SEPARATE | Answer.LOAD | Answer.REJECT:  # of rows, not of a user
+            raise ValueError(answer)
+
+
+def _create(case: Case, *, is_taken: bool) -> Planned | str:
+    if not case.match.creates:
+        return "The mapping creates no users. Reject the row."
+    if is_taken:
+        return (
+            f"Alma already has a user with the primary ID of row {row_label(case.draft.row)}. "
+            "Choose “same person, update” with that user's ID, or correct the row."
         )
-        return taken if match.creates else "The mapping creates no users. Reject the row."
+    return create(case)
+
+
+def _update(case: Case, answer: Answer, live: User | None, *, is_taken: bool) -> Planned | str:
     if live is None:
         return "Alma has no user with this ID. Nothing was changed."
     if obstacle := _obstacle_to_update(case, live):
         return obstacle
     if answer is Answer.RENAME and is_taken:
         return (
-            f"The primary ID of row {name} belongs to another user of Alma, so Alma would refuse "
-            "the update. Nothing was changed. Correct the row or that user, or reject the row."
+            f"The primary ID of row {row_label(case.draft.row)} belongs to another user of Alma, "
+            "so Alma would refuse the update. Nothing was changed. Correct the row or that user, "
+            "or reject the row."
         )
     who = identify(case)
     unasked = who.renames and who.user is not None and same_id(who.user.primary_id, live.primary_id)

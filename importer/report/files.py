@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
-from typing import Literal
+from typing import Literal, assert_never
 
 from importer.advice import WriteReports
 from importer.errors import ImporterError, LedgerError
@@ -161,8 +161,14 @@ def write_people(ledger: Ledger, kind: List) -> dict[Path, int]:
     For a set all who were created or changed or, where the plan lists users to retire, these as
     well. Raises LedgerError.
     """
-    heads: tuple[str, ...] = _SET if kind == "set" else _LETTER
-    lists = {SET: members(ledger)} if kind == "set" else _letters(ledger)
+    heads: tuple[str, ...]
+    match kind:
+        case "set":
+            heads, lists = _SET, {SET: members(ledger)}
+        case "mail-merge":
+            heads, lists = _LETTER, _letters(ledger)
+        case _:
+            assert_never(kind)
     return {
         place(ledger.folder / name, partial(_write, as_csv(heads, rows))): len(rows)
         for name, rows in lists.items()

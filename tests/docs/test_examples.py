@@ -66,7 +66,7 @@ def test_every_word_is_on_the_page() -> None:
         str(word) for word in OnUpdate if f"`{word}`" not in text and f": {word}`" not in text
     }
     missing |= {step for step in STEPS if f"`{step}`" not in text and f"{{{step}:" not in text}
-    assert not missing
+    assert not missing, f"{PAGE.name} lacks them"
 
 
 def test_every_example_is_seen() -> None:

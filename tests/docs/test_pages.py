@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -27,13 +28,18 @@ LARGEST, LARGEST_MOVING = 200_000, 2_000_000
 @pytest.mark.parametrize("page", MADE)
 def test_made_pages_are_fresh(page: str) -> None:
     """A reference page is what the code gives; `make reference` writes it."""
-    assert (FOLDER / page).read_text("utf-8") == text(page)
+    fresh = (FOLDER / page).read_text("utf-8") == text(page)
+    assert fresh, f"docs/reference/{page} is not what the code gives: make reference"
 
 
 def test_every_switch_belongs_to_a_fact() -> None:
     """The page about Alma names each switch of the practice Alma, and no other."""
     words = (FOLDER / "alma.md").read_text("utf-8")
-    assert set(re.findall(r"\[`([a-z-]+)`\]", words)) == SWITCHES.keys()
+    named = set(re.findall(r"\[`([a-z-]+)`\]", words))
+    assert named == SWITCHES.keys(), "docs/reference/alma.md names each switch"
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "importer" / "sandbox").glob("*.py"))
+    unread = {switch for switch in SWITCHES if f'"{switch}"' not in code}
+    assert unread == set(), "importer/sandbox does something else where a switch is set"
 
 
 def test_the_way_of_a_row_is_the_code_s() -> None:
@@ -181,7 +187,10 @@ def test_every_key_of_a_job_has_its_words() -> None:
     text = JOBS.read_text("utf-8")
     models = (JobFile, JobRoster, Guards, Notify, Login)
     keys = {field.alias or key for model in models for key, field in model.model_fields.items()}
-    assert {key for key in keys if f"`{key}`" not in text and key != "version"} == set()
+    lacking = {key for key in keys if f"`{key}`" not in text and key != "version"}
+    assert lacking == set(), "docs/reference/job.md says what each key does"
+    kinds = get_args(Notify.model_fields["chat_format"].annotation)
+    assert {kind for kind in kinds if f"`{kind}`" not in text} == set(), "job.md"
     for guard, limit in Guards():
         words = f"{limit.number}%" if isinstance(limit, Limit) else limit
         assert f"| `{guard}` | `{words}` |" in text

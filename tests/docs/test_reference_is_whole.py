@@ -147,7 +147,8 @@ def test_every_key_has_an_example_and_a_line_and_is_completed(
     for mapping in examples:
         for key, steps in _used(mapping.file, mapping.source.values):
             places[key].append((mapping, steps))
-    assert not [key for key, found in places.items() if not found]
+    lacking = [key for key, found in places.items() if not found]
+    assert not lacking, "docs/reference/mapping.md has an example of each key"
     assert not [
         steps for found in places.values() for _, steps in found[:1]
         if steps[-1] not in known_keys(steps)
@@ -158,4 +159,4 @@ def test_every_key_has_an_example_and_a_line_and_is_completed(
         for key, found in places.items()
         if key not in NOT_SHOWN and not any(_is_shown(one, steps, other) for one, steps in found)
     ]
-    assert not silent
+    assert not silent, "`mapping show` has words for each key: importer/mapper/explain.py"

@@ -9,7 +9,6 @@ import pytest
 
 from importer.mapper.compile import compile_mapping
 from importer.mapper.evaluate import evaluate
-from importer.mapper.json_schema import schema_text
 from importer.mapper.load import load
 from importer.model.problem import Problem
 from tests.mapper.bench import RUN, lint, places, told, without_headings
@@ -39,11 +38,6 @@ def test_a_ready_mapping_leaves_nothing_to_do(path: Path) -> None:
     assert lint(load(path)) == ()
     schema = "../" * (len(path.relative_to(FOLDER).parts) - 1) + "mapping.schema.json"
     assert path.read_text("utf-8").startswith(f"# yaml-language-server: $schema={schema}\n")
-
-
-def test_the_schema_beside_the_mappings_is_the_present_one() -> None:
-    """`importer mapping schema` writes it."""
-    assert (FOLDER / "mapping.schema.json").read_text("utf-8") == schema_text()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.model.answers import choices, possible, takes
+from importer.model.answers import OTHER_LOADED, Resolution, choices, possible, takes
 from importer.model.problem import Code, Problem, Severity
 from importer.model.question import (
     OF_NAME,
@@ -85,3 +86,19 @@ def test_what_can_be_answered(
 def test_programs_have_a_type_with_every_answer() -> None:
     """The words of the library are those of the closed list."""
     assert get_args(AnswerName) == tuple(Answer)
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer", "expected"),
+    [
+        (UPDATE, UPDATE, "same person, update"),
+        (Answer.LOAD, UPDATE, "load as it is"),
+        (Answer.ONLY, REJECT, f"{OTHER_LOADED}, "),
+    ],
+)
+def test_an_answer_is_told_as_it_was_typed(typed: Answer, answer: Answer, expected: str) -> None:
+    """What it led to may be another one: a row that is loaded as it is updates its user."""
+    day = datetime(2026, 9, 1, 12, tzinfo=UTC)
+    kept = Resolution("21", answer, typed, "", frozenset(), "ana@office", day)
+    assert expected in kept.sentence
+    assert "ana on Sep 1, 2026" in kept.sentence

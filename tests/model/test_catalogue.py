@@ -9,7 +9,7 @@ from tests.zoo.specimen import banned
 
 def test_every_kind_is_described_in_whole_sentences() -> None:
     """A title of a few words; what it means and what to do end as sentences do."""
-    assert set(CATALOGUE) == set(Code)
+    assert set(CATALOGUE) == set(Code), "importer/model/catalogue.toml describes each code"
     for code, kind in CATALOGUE.items():
         assert 0 < len(kind.title) <= 50, code
         assert not kind.title.endswith("."), code
