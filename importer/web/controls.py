@@ -482,7 +482,7 @@ def _absent(mapping: MappingDocument, tables: CodeTables) -> Panel:
         rule = f"{{among: {{user_group: [{among}]}}, set: {{expiry_date: <@today>}}}}"
         return editing.set_value(text, steps, rule)
 
-    choices = (("", "Nobody is changed because they are missing"),
+    choices = (("", "Do nothing to people who are missing"),
                ("on", "End the membership of people who are missing, on the day of the load"),
     )  # fmt: skip
     controls = [Control(steps, "on" if part else "", write, words="People who are missing",

@@ -60,6 +60,9 @@ _SMALL = """least => [...document.querySelectorAll(
   return box.height && (box.height < least || box.width < least);
 }).map(node => node.outerHTML)"""
 
+_FIXED = """() => [...document.querySelectorAll(".head .actions > *")].filter(
+  node => node.getClientRects().length && getComputedStyle(node).position == "fixed").length"""
+
 FAINT = """least => {
   const dot = Object.assign(document.createElement("canvas"), {width: 1, height: 1})
     .getContext("2d", {willReadFrequently: true});
@@ -160,6 +163,7 @@ class Looks:
             else:
                 assert tab.evaluate("document.documentElement.scrollWidth") <= NARROW, state
                 assert tab.evaluate(_SMALL, TARGET) == [], state
+                assert tab.evaluate(_FIXED) <= 1, (state, "one button covers another")
                 self._focus(state)
         if self.pictures is not None:
             self._pictures(self.pictures, state)
