@@ -160,7 +160,7 @@ def _absent(plan: Summary, last: DoneLoad, limit: Limit) -> Iterator[FailedGuard
 
     People whose row is rejected or needs review are in the file, but not in the plan.
     """
-    most, before, now = _most(limit, last.rows), _ids(last.run), _ids(plan.run)
+    most, before, now = _most(limit, last.rows), _people(last.run), _people(plan.run)
     if most is None or now is None or (before is None and not now):
         return
     if before is None:
@@ -171,7 +171,8 @@ def _absent(plan: Summary, last: DoneLoad, limit: Limit) -> Iterator[FailedGuard
         )
         yield FailedGuard(name=GuardName.ABSENT, sentence=sentence)
         return
-    absent = len(before - now) - plan.rejected - plan.review
+    there = {an_id for ids in now for an_id in ids}
+    absent = sum(new not in there for _, new in before) - plan.rejected - plan.review
     if absent > most:
         then = "The load would leave their users in Alma as they are."
         if changed := plan.of_these.absent:
@@ -182,12 +183,15 @@ def _absent(plan: Summary, last: DoneLoad, limit: Limit) -> Iterator[FailedGuard
         yield FailedGuard(name=GuardName.ABSENT, sentence=f"{sentence}expected. {then}")
 
 
-def _ids(run: str) -> set[str] | None:
-    """Return the primary IDs of a plan; None where it was purged or cannot be read."""
+def _people(run: str) -> set[tuple[str, str]] | None:
+    """Return the primary IDs of a plan's people, before and after it; None where it is unknown.
 
-    def of_people(ledger: Ledger) -> set[str] | None:
-        rows = ledger.planned()
-        return {row.primary_id for row in rows if row.primary_id and not is_absent(row.row)}
+    That is where it was purged or cannot be read.
+    """
+
+    def of_people(ledger: Ledger) -> set[tuple[str, str]] | None:
+        rows = (row for row in ledger.planned() if row.primary_id and not is_absent(row.row))
+        return {(row.primary_id, row.new_id) for row in rows}
 
     return of_run(run, of_people, None)
 

@@ -588,5 +588,5 @@ def _columns_of(
         case Unchanged(row, primary_id, listed):
             image = listed.to_json() if listed else ""
             return row, Act.UNCHANGED, primary_id, image, image, "[]", "[]", "[]"
-        case LeftAlone(row):
-            return row, Act.LEFT_ALONE, "", "", "", "[]", "[]", "[]"
+        case LeftAlone(row, primary_id):
+            return row, Act.LEFT_ALONE, primary_id, "", "", "[]", "[]", "[]"

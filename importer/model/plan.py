@@ -239,9 +239,13 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class LeftAlone:
-    """A row that the mapping's `match` skips: a new user, or a known one."""
+    """A row that the mapping's `match` skips: a new user, or a known one.
+
+    `primary_id`: the row's, by which the next load knows that it was there; "" in an undo.
+    """
 
     row: int
+    primary_id: str
 
 
 @dataclass(frozen=True, slots=True)

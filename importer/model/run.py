@@ -445,6 +445,12 @@ class RowHistory:
     cells: tuple[str, ...] = ()
 
     @property
+    def new_id(self) -> str:
+        """The primary ID of its user after it."""
+        ids = (change.new for change in self.changes if change.path == "primary_id")
+        return next(ids, self.primary_id)
+
+    @property
     def needs_review(self) -> bool:
         """Whether a person has to decide about it, before or since it was sent."""
         return self.fate is Fate.REVIEW or self.result is Result.HELD

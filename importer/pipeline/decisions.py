@@ -194,18 +194,19 @@ def open_rows(ledger: Ledger) -> dict[int, list[Problem]]:
 def rows_with(ledger: Ledger, code: str) -> list[int]:
     """Return the rows that need review for problems of this code and no other.
 
-    The start of a code is enough. Raises UsageError if there are none.
+    The start of one code is enough. Raises UsageError if there are none.
     """
     asked = {
         row: {problem.code for problem in problems} for row, problems in open_rows(ledger).items()
     }
-    rows = [
-        row
-        for row, codes in asked.items()
-        if len(codes) == 1 and all(other.startswith(code) for other in codes)
-    ]
+    every: list[str] = sorted(set().union(*asked.values()))
+    named = [code] if code in every else [other for other in every if other.startswith(code)]
+    if len(named) > 1:
+        msg = f"{code} is the start of {word_list(named, 'or')}. Type more of it."
+        raise UsageError(msg)
+    rows = [row for row, codes in asked.items() if [*codes] == named]
     if not rows:
-        others = ", ".join(sorted(set().union(*asked.values())))
+        others = ", ".join(every)
         others = f"Rows need review for: {others}." if others else "No row needs review."
         msg = f"No row needs review for {code} only. {others}"
         raise UsageError(msg)

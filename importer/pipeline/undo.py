@@ -126,7 +126,7 @@ def _save(folder: Path, first: Ledger, facts: RunFacts, planned: Sequence[Planne
     )
     content = RunContent(
         problems=fates.problems,
-        steps=[steps.get(row, LeftAlone(row)) for row in sorted(fates.rows(Fate.READY))],
+        steps=[steps.get(row, LeftAlone(row, "")) for row in sorted(fates.rows(Fate.READY))],
         columns=first.columns(),
         cells=cells,
     )
@@ -181,7 +181,7 @@ async def _compare(
 
     async def compare_row(image: RowImage) -> tuple[Planned, str]:
         if image.act is Act.CREATE and not delete_created:
-            return Planned(LeftAlone(image.row)), ""
+            return Planned(LeftAlone(image.row, "")), ""
         origin = facts.origin(image.row)
         if load := memory.written_later(image.new_id, facts.run_name, facts.started):
             sentence = f"This user was changed by a later load, {load}."

@@ -35,7 +35,7 @@ def decide(case: Case) -> Planned:
     if who.user is not None:
         return _decide_known(case, who, who.user)
     if not who.questions and case.match.new == "skip":
-        return Planned(LeftAlone(draft.row))
+        return Planned(LeftAlone(draft.row, draft.primary_id))
     questions = (*_obstacles(case, who), *who.questions, *_not_to_update(case, who))
     if questions:
         return Planned(_asked(draft, questions), who.warnings)
@@ -62,7 +62,7 @@ def _decide_known(case: Case, who: Who, live: User) -> Planned:
     draft, match = case.draft, case.match
     is_clear = not any(problem.code is Code.ANOTHER_PERSON for problem in who.questions)
     if match.known == "skip" and is_clear:
-        return Planned(LeftAlone(draft.row))
+        return Planned(LeftAlone(draft.row, draft.primary_id))
     if match.known == "reject" and is_clear:
         return Planned(Held(draft.row, (_exists(case, live),)))
     planned, asked = change(case, live, rename=who.renames), bool(who.questions)

@@ -112,7 +112,11 @@ def retire(case: Case, planned: Planned, how: Retiring, *, has_left: bool) -> Pl
         does = "has ended before" if had_ended else "the membership ends" if keeps else "ends"
     if keeps:  # who is kept is not listed
         does = f"is kept, and {does}, because it {word_list(keeps)}"
-        retired = replace(retired, step=LeftAlone(draft.row)) if retired is as_it_is else retired
+        retired = (
+            replace(retired, step=LeftAlone(draft.row, draft.primary_id))
+            if retired is as_it_is
+            else retired
+        )
     message = f"the Alma user {{value}} {does}: {'; '.join(_shown(live))}"
     shown = draft.problem(Code.RETIRES, message, "primary_id", current(live, "primary_id"))
     return replace(retired, warnings=(*planned.warnings, shown, *retired.warnings))

@@ -239,7 +239,7 @@ def as_loaded(case: Case, planned: Planned, rules: SisRules) -> Planned:
     """
     step, draft, match = planned.step, case.draft, case.match
     if isinstance(step, Create) and not rules.creates:
-        return replace(planned, step=LeftAlone(step.row))
+        return replace(planned, step=LeftAlone(step.row, draft.primary_id))
     by = draft.label_of(match.by[0])
     if isinstance(step, Held):
         kept = choices(step.problems) == (DECISIONS[Answer.REJECT],)

@@ -59,6 +59,15 @@ def save_answers(folder: Path, answers: Mapping[int, str]) -> None:
     write_atomically(folder / ANSWERS, _GIVEN.dump_json(dict(answers)))
 
 
+def forget_answers(folder: Path, open_now: Collection[int]) -> None:
+    """Forget the answers that were carried out: the load may ask something else about their rows.
+
+    `open_now`: the rows that need a person.
+    """
+    if given := given_answers(folder):
+        save_answers(folder, {row: text for row, text in given.items() if row in open_now})
+
+
 Tone = Literal["", "good", "warn", "info"]
 
 

@@ -28,7 +28,15 @@ from importer.service.outcome import Ending
 from importer.service.standing import why_stale
 from importer.web.drafts import Draft, DraftFacts
 from importer.web.live_pages import Asks, held_by
-from importer.web.loads import draft_of, events_of, last_load, ledger_stamp, loaded, name_of
+from importer.web.loads import (
+    draft_of,
+    events_of,
+    forget_answers,
+    last_load,
+    ledger_stamp,
+    loaded,
+    name_of,
+)
 from importer.web.site import NotDoneError, Visit, found, number, see
 from importer.web.tasks import PAUSED, Task
 from importer.web.workspace import DRAFTS, PRACTICE, Workspace
@@ -228,7 +236,7 @@ def start_apply(visit: Visit) -> web.Response:
     limit = None if visit.text("some") == ALL else visit.number("limit")
     typed = number(visit.text("deletions").replace(",", ""))
     with Ledger.open(run) as ledger:
-        deleted = next_deletes(ledger, limit or None)
+        deleted, open_now = next_deletes(ledger, limit or None), open_rows(ledger)
     whole = visit.text("limit") == visit.text("proposed")  # else a number was typed
     wrong = WrongApproval(
         unviewed=not shown.to_view <= {*visit.texts("viewed")},
@@ -240,6 +248,7 @@ def start_apply(visit: Visit) -> web.Response:
     )
     if wrong:
         return _shown(visit, shown, wrong)
+    forget_answers(run, open_now)
     return visit.start(
         "apply", f"runs/{run.name}",
         *(word for check in sorted(ticked) for word in ("--allow", check)),

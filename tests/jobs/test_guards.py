@@ -148,3 +148,37 @@ def test_rows_compares_with_the_largest_of_the_last_five_loads(
 def test_every_guard_of_a_job_file_has_its_name() -> None:
     """No guard that a file may set is without one, and no name is without a guard."""
     assert list(GuardName) == list(Guards.model_fields)
+
+
+def test_people_whom_the_mapping_skips_are_in_the_file(office: Office, sandbox: Sandbox) -> None:
+    """A job for new people only is not held because it leaves those whom Alma has as they are."""
+    office.write_job("guards: {creates: off}\n", max_age="26h")
+    office.edit("possible_match: review", "known: skip", "small.yaml")
+    assert office.takes(people(40), age=timedelta(hours=2)) == Exit.DONE
+    assert office.takes(people(41), "patrons-2.csv", timedelta(hours=1)) == Exit.DONE
+    assert office.takes(people(42), "patrons-3.csv") == Exit.DONE
+    assert len(state(sandbox)) == 42
+    office.clear()
+    assert office.takes(people(42, first=100), "patrons-4.csv") == Exit.SAFETY_CHECK
+    assert "42 people of the last load are not in this file" in office.text
+
+
+def test_people_with_new_cards_are_in_the_next_file(office: Office, sandbox: Sandbox) -> None:
+    """A load that gives them another primary ID is compared by that one."""
+    office.write_job("guards: {creates: off}\n", max_age="26h")
+    office.edit("by: [primary_id]", "by: [BARCODE], id_change: rename", "small.yaml")
+    office.edit("removals:", "many_changes: {percent: 100, count: 100}\n  removals:", "small.yaml")
+    note = "user_note:\n    - note_type: LIBRARY\n      note_text: <Note>\n"
+    office.edit(
+        note, "user_identifier:\n    - id_type: BARCODE\n      value: <Note>\n", "small.yaml"
+    )
+    office.edit("      user_viewable: false\n      popup_note: false\n", "", "small.yaml")
+
+    def cards(count: int, first: int) -> list[tuple[str, ...]]:
+        rows = people(count, first=1)
+        return [(str(first + n), *row[1:-1], f"B{row[0]}") for n, row in enumerate(rows)]
+
+    assert office.takes(cards(40, 30001), age=timedelta(hours=2)) == Exit.DONE
+    assert office.takes(cards(40, 40001), "patrons-2.csv", timedelta(hours=1)) == Exit.DONE
+    assert office.takes(cards(41, 40001), "patrons-3.csv") == Exit.DONE
+    assert len(state(sandbox)) == 41

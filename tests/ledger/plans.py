@@ -47,7 +47,7 @@ STEPS = (
         checks=(SafetyCheck.RENAMES,),
     ),
     Unchanged(4, "20001234567891"),
-    LeftAlone(5),
+    LeftAlone(5, ""),
 )
 
 

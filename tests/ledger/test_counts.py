@@ -53,7 +53,7 @@ def step_of(row: int, act: Act) -> Step:
         case Act.UNCHANGED:
             return Unchanged(row, "20001234567890")
         case Act.LEFT_ALONE:
-            return LeftAlone(row)
+            return LeftAlone(row, "")
 
 
 def check_counts(ledger: Ledger) -> None:
@@ -82,7 +82,7 @@ def test_every_row_is_counted_once(rows: set[int], undoes: bool, data: st.DataOb
     planned = {row: data.draw(st.sampled_from([*Fate, *acts, *acts])) for row in sorted(rows)}
     steps = {row: step_of(row, end) for row, end in planned.items() if isinstance(end, Act)}
     fates = {row: end if isinstance(end, Fate) else Fate.READY for row, end in planned.items()}
-    steps |= {row: LeftAlone(row) for row, end in planned.items() if end is Fate.READY}
+    steps |= {row: LeftAlone(row, "") for row, end in planned.items() if end is Fate.READY}
     others = (OtherRoster(roster=FACTS.roster, mapping=FACTS.mapping),)
     facts = FACTS.model_copy(update={"command": "undo" if undoes else "plan", "others": others})
     with (

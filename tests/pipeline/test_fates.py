@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from importer.errors import UsageError
+from importer.ledger import ledger as ledgers
 from importer.model.answers import Resolution
 from importer.model.plan import Fate
 from importer.model.problem import Code, Origin, Problem, Severity
 from importer.model.question import OF_ROWS, About, Answer
-from importer.pipeline.decisions import decide_fates
+from importer.pipeline import decisions
+from importer.pipeline.decisions import decide_fates, rows_with
 
 CODES = (Code.BAD_EMAIL, Code.DUPLICATE_PERSON, Code.DUPLICATE_ID, Code.SKIPPED_DUPLICATE)
 
@@ -120,3 +123,17 @@ def test_a_problem_of_the_whole_roster_is_told_once() -> None:
     notice = problem(0, Code.BAD_EMAIL, Severity.REJECT)
     decided = decide_fates({2: Fate.READY}, [notice, notice], answers={}, only_new=())
     assert (decided.fates, decided.problems) == ({2: Fate.READY}, (notice,))
+
+
+def test_the_start_of_a_code_is_of_one_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One answer is for rows of one kind; what two codes begin with is refused."""
+    codes = Code.IDENTIFIER_TAKEN, Code.IDENTIFIER_OF_ANOTHER_PERSON
+    asked = {at: [problem(at, code, Severity.REVIEW)] for at, code in enumerate(codes, 2)}
+    asked[4] = [*asked[2], *asked[3]]
+    monkeypatch.setattr(decisions, "open_rows", lambda _: asked)
+    ledger = ledgers.Ledger.__new__(ledgers.Ledger)
+    assert rows_with(ledger, "identifier-t") == [2]
+    assert rows_with(ledger, Code.IDENTIFIER_OF_ANOTHER_PERSON) == [3]
+    for start in ("identifier", "i", "other"):
+        with pytest.raises(UsageError):
+            rows_with(ledger, start)

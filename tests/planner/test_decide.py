@@ -124,7 +124,7 @@ def test_who_must_stay_is_not_advised_to_get_another_id() -> None:
 )
 def test_a_row_that_is_skipped(found: MatchResult, match: Match) -> None:
     """`known: skip` and `new: skip` leave rows out, whatever differs."""
-    assert planned(found, match).step == LeftAlone(2)
+    assert planned(found, match).step == LeftAlone(2, "21234")
 
 
 def test_users_of_any_account_type_keep_theirs() -> None:

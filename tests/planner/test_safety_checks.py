@@ -66,7 +66,7 @@ TO_COMM = update("user_group", before="STAFF")
         ([], []),
         ([NEW] * 1000, []),
         # More than 50 % and more than 20 of the matched users would change.
-        ([NAME] * 21 + [SAME] * 20 + [NEW, LeftAlone(5)] * 500, [(MANY, 21, 41)]),
+        ([NAME] * 21 + [SAME] * 20 + [NEW, LeftAlone(5, "")] * 500, [(MANY, 21, 41)]),
         ([NAME] * 20, []),
         ([NAME] * 21 + [SAME] * 21, []),
         # A load that only extends everybody's dates is no unusual change; a wrong column is.
@@ -170,7 +170,7 @@ def test_rows_of_one_user_are_all_held() -> None:
         Update(4, "P2", ONE, ONE, ()),
         NEW,
         Create(6, ONE),
-        LeftAlone(7),
+        LeftAlone(7, ""),
         Unchanged(8, "P3"),
     ]
     together: list[Step] = [Update(2, "P1", ONE, ONE, ()), Unchanged(3, "p1")]

@@ -208,7 +208,7 @@ def planned(command: Literal["plan", "undo"] = "plan") -> Run:
         checks = (SafetyCheck.REMOVALS,) if phone in changes else ()
         step = Update(row, person(row)[0], user(row), user(row), changes, checks=checks)
         run.steps.append(step)
-    run.steps += [Unchanged(10, person(10)[0]), LeftAlone(11)]
+    run.steps += [Unchanged(10, person(10)[0]), LeftAlone(11, "")]
     return run
 
 

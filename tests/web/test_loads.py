@@ -19,6 +19,8 @@ from importer.web.loads import (
     LoadState,
     SeenRun,
     Show,
+    forget_answers,
+    given_answers,
     name_of,
     save_answers,
     steps,
@@ -215,6 +217,13 @@ def test_rows_without_a_decision_are_counted_until_they_have_one(tmp_path: Path)
         found = {one.name: one for one in steps("/alma", None, tmp_path, seen.known)}
         counts.append((found["Decisions"].left, found["Decisions"].done))
     assert counts == [(2, False), (1, False), (0, True), (1, False)]
+
+
+def test_an_answer_is_for_what_was_asked_before_the_load(tmp_path: Path) -> None:
+    """What was carried out answers nothing that the load asks about the same row."""
+    save_answers(tmp_path, {2: "same person, update", 3: "do not load"})
+    forget_answers(tmp_path, {3})
+    assert given_answers(tmp_path) == {3: "do not load"}
 
 
 def _names(page: str) -> list[str]:
